@@ -1,0 +1,107 @@
+"""A throw-away project on SQLite with rows for a benchmark, and the daemon on it, started by the real command."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+MANAGE = ROOT / "django_site" / "manage.py"
+PATIENCE_S = 120.0
+CREATE_ROWS = """
+import json, sys
+from workerd.models import Job
+Job.objects.bulk_create(Job(**row) for row in json.loads(sys.stdin.read()))
+"""
+
+
+class Project:
+    """A folder with a state directory and a migrated SQLite database."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.state_dir = folder / "state"
+        options = {"TARGETS": ["benchmarks.*"], "LOG_FORMAT": "json", **settings}
+        self.env = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "django_site.settings",
+            "DATABASE_URL": f"sqlite:///{folder}/shop.sqlite3",
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'django_site'}",
+            "WORKERD_NAME": "bench",
+            "WORKERD_STATE_DIR": str(self.state_dir),
+            "WORKERD_SETTINGS": json.dumps(options),
+        }
+        self._manage("migrate", "--skip-checks", "--verbosity=0")
+
+    def add_jobs(self, *rows: dict[str, Any]) -> None:
+        """Create rows."""
+        self._manage("shell", "--no-imports", "-c", CREATE_ROWS, text=json.dumps(rows))
+
+    def start(self, stdout: int) -> "subprocess.Popen[bytes]":
+        """Start the daemon with this descriptor as its standard output, and return when it is ready."""
+        command = [sys.executable, str(MANAGE), "workerd", "run"]
+        with (self.state_dir.parent / "stderr").open("wb") as stderr:
+            daemon = subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+        wait_until(lambda: self.picture()["daemon"]["ready"], "a ready daemon")
+        return daemon
+
+    def ask(self, request: dict[str, Any]) -> Any:
+        """Send one request to the control socket and return its answer."""
+        folder = os.open(self.state_dir, os.O_PATH)
+        try:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(PATIENCE_S)
+                client.connect(f"/proc/self/fd/{folder}/bench.sock")
+                client.sendall(json.dumps(request).encode() + b"\n")
+                with client.makefile() as answers:
+                    return json.loads(answers.readline())
+        finally:
+            os.close(folder)
+
+    def picture(self) -> Any:
+        """Return what ``status`` shows."""
+        return self.ask({"verb": "status"})
+
+    def pid(self, slot: str) -> int:
+        """Return the child in a slot, 0 where there is none that runs."""
+        found = {one["name"]: one for one in self.picture()["slots"]}[slot]
+        return found["pid"] if found["state"] == "RUNNING" else 0
+
+    def _manage(self, *words: str, text: str = "") -> None:
+        subprocess.run([sys.executable, str(MANAGE), *words], env=self.env, input=text.encode(), check=True)
+
+
+@contextmanager
+def new_project(**settings: Any) -> Iterator[Project]:
+    """Yield a project that is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="workerd-bench-"))
+    try:
+        yield Project(folder, **settings)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_until(condition: Callable[[], Any], what: str, within: float = PATIENCE_S) -> Any:
+    """Return the condition's value as soon as it is true; no daemon yet is not true."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        try:
+            if value := condition():
+                return value
+        except (OSError, ValueError, KeyError):
+            pass  # it is only starting
+        time.sleep(0.01)
+    raise SystemExit(f"{what} did not come within {within:g} s")
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

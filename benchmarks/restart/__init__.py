@@ -1,0 +1,1 @@
+"""The child's side of ``restart_latency.py``."""

@@ -1,0 +1,45 @@
+"""What children say of themselves, in files of their own: the soak believes these, and not what the daemon says."""
+
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FOLDER = "SOAK_FOLDER"
+_claims: list[int] = []
+"""Held until the process ends."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """One child: its run, its slot, its pid."""
+
+    run: str
+    slot: tuple[str, int]
+    pid: int
+
+
+def testify(context: Any, **_: Any) -> None:
+    """Leave a line, and claim the slot: a second child in it is caught in the act."""
+    folder = Path(os.environ[FOLDER])
+    claim = os.open(folder / f"{context.job_name}.{context.index}.claim", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    _claims.append(claim)
+    try:
+        fcntl.lockf(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _append(folder / "doubles", f"{context.job_name}:{context.index} has a second child, {os.getpid()}")
+    _append(folder / "said", f"{context.run_id} {context.job_name} {context.index} {os.getpid()}")
+
+
+def read(folder: Path) -> list[Said]:
+    """Return what was said so far, in order."""
+    path = folder / "said"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [Said(run, (job, int(index)), int(pid)) for run, job, index, pid in map(str.split, lines)]
+
+
+def _append(path: Path, line: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.write(descriptor, f"{line}\n".encode())
+    os.close(descriptor)

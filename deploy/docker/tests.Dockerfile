@@ -1,0 +1,12 @@
+# The suite with every driver, for the service "tests" of docker-compose.yml; the servers are the other services.
+FROM python:3.13-slim
+
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends build-essential default-libmysqlclient-dev pkg-config \
+    && rm -rf /var/lib/apt/lists/*
+
+RUN useradd --create-home tests
+WORKDIR /home/tests/workerd
+COPY --chown=tests . .
+RUN pip install --no-cache-dir -e '.[test,mysql]' && chown tests .
+USER tests

@@ -1,0 +1,192 @@
+"""The pytest plugin: this interpreter is one backend's; for each further one a session of its own is run and relayed.
+
+Django's settings hold for an interpreter's life, so a backend has an interpreter. The first backend runs right here,
+with the tests that need none; ``relay`` runs the others one by one and reports their results as if they were ours.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import django
+import django.conf
+import pytest
+
+from . import identity, relay
+from .backend import Backend, Databases
+from .choice import HELP, Choice
+from .server import GivenServer, Server, ServerError, make_folder
+
+FOLDER = "WORKERD_TEST_FOLDER"
+SETTINGS_MODULE = "tests.process.settings"
+RINGS = ("django", "forksafe", "process")
+"""The folders of ``tests/`` whose tests run once per backend; others ask for it with the marker ``backends``."""
+
+CHOSEN_WITH_THE_BACKEND = ("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "WORKERD_STATE_DIR")
+ANY = "any"
+"""Marks a test that is no database's business: it runs once, on the first backend of the run."""
+VENDOR_NAMES = {"postgres": "postgresql"}
+
+_choice = pytest.StashKey[Choice]()
+_databases = pytest.StashKey[Databases]()
+_folder = pytest.StashKey[Path]()
+_elsewhere = pytest.StashKey[dict[Backend, list[str]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("workerd")
+    group.addoption("--backends", default=os.environ.get("WORKERD_TEST_BACKENDS", "auto"), help=HELP)
+    group.addoption("--beside", action="store_true", help="run the other backends beside the first one, in two lanes")
+    group.addoption("--relay-to", type=int, default=None, help="internal: the descriptor that takes the reports")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Choose the backends, and make this interpreter the first one's before a conftest imports a model."""
+    if django.conf.settings.configured or "DJANGO_SETTINGS_MODULE" in os.environ:
+        raise pytest.UsageError("unset DJANGO_SETTINGS_MODULE: the tests choose their settings with the backend")
+    choice = Choice.of(early_config.known_args_namespace.backends)
+    folder = Path(given) if (given := os.environ.get(FOLDER)) else make_folder()
+    databases = Databases(choice.run[0], folder)
+    stash = early_config.stash
+    stash[_choice], stash[_folder], stash[_databases], stash[_elsewhere] = choice, folder, databases, {}
+    os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS_MODULE
+    os.environ["DATABASE_URL"] = databases.url(f"workerd_{os.getpid()}")
+    os.environ["WORKERD_STATE_DIR"] = str(folder / "state")
+    django.setup()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A further backend's session reports to the one that started it."""
+    if (descriptor := config.getoption("relay_to")) is not None:
+        config.pluginmanager.register(relay.Reporter(config, descriptor), "workerd-reporter")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what was started; the folder goes with the session that made it."""
+    if _databases in config.stash:
+        config.stash[_databases].close()
+        if FOLDER not in os.environ:
+            shutil.rmtree(config.stash[_folder], ignore_errors=True)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return config.stash[_choice].lines()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Divide the tests among the backends, and see that our own one is what it says."""
+    choice = session.config.stash[_choice]
+    here, *others = choice.run
+    bound = [item for item in session.items if _is_bound(item)]
+    elsewhere = {other: [item.nodeid for item in bound if _is_for(item, other, first=False)] for other in others}
+    session.config.stash[_elsewhere] = {other: nodeids for other, nodeids in elsewhere.items() if nodeids}
+    for item in bound:
+        if not any(_is_for(item, backend) for backend in choice.run):
+            item.add_marker(pytest.mark.skip(reason=f"for {', '.join(_wanted(item))}, which this run does not include"))
+        elif not _is_for(item, here):
+            session.items.remove(item)
+    if not session.config.option.collectonly and any(_is_for(item, here) for item in bound):
+        _introduce(session.config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """After our own tests, or beside them, run the other backends'."""
+    if session.config.option.collectonly:
+        return (yield)
+    stash, elsewhere = session.config.stash, session.config.stash[_elsewhere]
+    env = {name: value for name, value in os.environ.items() if name not in CHOSEN_WITH_THE_BACKEND}
+    env[FOLDER] = str(stash[_folder])
+    if session.config.option.beside and elsewhere:
+        beside = relay.Beside(session, elsewhere, env, stash[_folder])
+        result = yield
+        beside.report()
+        return result
+    result = yield
+    stash[_databases].close()
+    for backend, nodeids in elsewhere.items():
+        relay.run_session(session, backend, nodeids, env)
+    return result
+
+
+@pytest.fixture(scope="session")
+def databases(pytestconfig: pytest.Config) -> Databases:
+    """The test run's databases, on a server that runs."""
+    databases = pytestconfig.stash[_databases]
+    if databases.server is not None:
+        databases.server.ensure_started()
+    return databases
+
+
+@pytest.fixture(scope="session")
+def backend(databases: Databases) -> Backend:
+    """The backend that this interpreter is for."""
+    return databases.backend
+
+
+@pytest.fixture
+def database_server(databases: Databases) -> Server | GivenServer:
+    """The test run's server; skips on SQLite."""
+    if databases.server is None:
+        pytest.skip("SQLite has no server")
+    return databases.server
+
+
+@pytest.fixture
+def new_server(backend: Backend) -> Iterator[Callable[[], Server]]:
+    """Return a function that starts a throw-away server of the test's own, to stop and kill."""
+    if reason := _lacks_binaries(backend):
+        pytest.skip(reason)
+    started: list[Server] = []
+
+    def start() -> Server:
+        started.append(backend.new_server())
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+def _lacks_binaries(backend: Backend) -> str:
+    from . import mysql, postgres
+
+    if backend.vendor == "sqlite":
+        return "SQLite has no server"
+    found = postgres.find_binaries() if backend.vendor == "postgresql" else mysql.find_server()
+    return "" if found else f"no server for {backend.name} is installed to start one's own"
+
+
+def _introduce(config: pytest.Config) -> None:
+    databases = config.stash[_databases]
+    try:
+        if databases.server is not None:
+            databases.server.ensure_started()
+        line = identity.describe(databases.backend, databases)
+    except (ServerError, identity.WrongBackendError) as error:
+        raise pytest.UsageError(str(error)) from error
+    reporter = config.pluginmanager.get_plugin("workerd-reporter")
+    if reporter is not None:
+        reporter.introduce(line)
+    elif (terminal := config.pluginmanager.get_plugin("terminalreporter")) is not None:
+        terminal.write_line(line)
+
+
+def _is_bound(item: pytest.Item) -> bool:
+    tests = item.config.rootpath / "tests"
+    in_ring = any(item.path.is_relative_to(tests / ring) for ring in RINGS)
+    return in_ring or item.get_closest_marker("backends") is not None
+
+
+def _is_for(item: pytest.Item, backend: Backend, *, first: bool = True) -> bool:
+    wanted = {VENDOR_NAMES.get(name, name) for name in _wanted(item)}
+    return not wanted or not wanted.isdisjoint({backend.name, backend.vendor, ANY if first else ""})
+
+
+def _wanted(item: pytest.Item) -> tuple[str, ...]:
+    marker = item.get_closest_marker("backends")
+    return marker.args if marker else ()

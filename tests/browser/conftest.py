@@ -1,0 +1,74 @@
+"""Fixtures of the browser ring: a project with a daemon and its admin, and a browser with the operator logged in."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.process.conftest import daemon, project, pytest_runtest_makereport, template
+from tests.process.harness import Daemon, Project
+
+from .pages import Admin
+from .server import PASSWORD, USER, Server, add_superuser
+
+if TYPE_CHECKING:
+    from .browser import Browser
+
+__all__ = ["daemon", "project", "pytest_runtest_makereport", "template"]
+
+DEBIAN = {"chromium": "chromium", "chromedriver": "chromium-driver"}
+REQUIRED = "WORKERD_TEST_BROWSER"
+"""An environment that sets it to “required” has a missing browser be a failure, as CI does."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> tuple[str, str]:
+    """The paths of Chromium and its driver; skips where one of them, or Selenium, is not installed."""
+    paths = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
+    missing = [f"{name} (Debian: {DEBIAN[name]})" for name, path in paths.items() if path is None]
+    if find_spec("selenium") is None:
+        missing.append("selenium (the extra “browser”)")
+    if missing:
+        say = pytest.fail if os.environ.get(REQUIRED) == "required" else pytest.skip
+        say(f"not installed: {', '.join(missing)}")
+    return str(paths["chromium"]), str(paths["chromedriver"])
+
+
+@pytest.fixture
+def site(project: Project) -> Iterator[Server]:
+    """The project's admin; the daemon is not started yet."""
+    project.settings["POLL_SECONDS"] = 1.0  # as everybody has it
+    add_superuser()
+    server = Server(project)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def browser(chromium: tuple[str, str], site: Server, tmp_path: Path) -> Iterator["Browser"]:
+    """A browser in which the operator is logged in."""
+    from .browser import Browser
+
+    browser = Browser(chromium, tmp_path / "profile", site.url)
+    browser.log_in(USER, PASSWORD)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def admin(browser: "Browser", daemon: Daemon) -> Admin:
+    """The admin as the operator uses it, beside a running daemon."""
+    daemon.start()
+    return Admin(browser)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where screenshots go: a folder that WORKERD_SCREENSHOTS names, to look at them, or a temporary one."""
+    folder = Path(os.environ.get("WORKERD_SCREENSHOTS") or tmp_path / "pictures").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

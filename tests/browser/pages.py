@@ -1,0 +1,94 @@
+"""workerd's pages as an operator uses them: everything by what is seen and clicked, nothing by a row."""
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .browser import Browser
+
+VICTIMS = "tests.process.victims.jobs"
+DESKTOP, PHONE = (1440, 900), (390, 844)
+LIST = "/admin/workerd/job/"
+ROW = """
+const rows = Array.from(document.querySelectorAll("#result_list tbody tr"));
+const row = rows.find((one) => one.querySelector(".field-job a").textContent === arguments[0]);
+return row ? row.innerText : "";
+"""
+
+
+class Admin:
+    """The jobs list, the form and a job's page."""
+
+    def __init__(self, browser: "Browser") -> None:
+        self.browser = browser
+
+    # the form
+
+    def define(self, name: str, victim: str = "", kwargs: dict[str, Any] | None = None, **fields: str | bool) -> None:
+        """Fill in the form for a new job, save it, and arrive at its page."""
+        self.browser.open(f"{LIST}add/")
+        fields.setdefault("target", f"{VICTIMS}.{victim or name.replace('-', '_')}")
+        self.save(name=name, kwargs=json.dumps(kwargs or {}), **fields)
+
+    def edit(self, **fields: str | bool) -> None:
+        """From a job's page go to its form, change it, save it, and be back."""
+        self.browser.follow("EDIT")
+        self.save(**fields)
+
+    def save(self, **fields: str | bool) -> None:
+        """Fill in what is given and save."""
+        self.fill(**fields)
+        self.browser.click("[name=_save]")
+        self.browser.wait(lambda: re.fullmatch(rf"{LIST}\d+/page/", self.browser.path), what=f"saved: {self.errors()}")
+
+    def fill(self, **fields: str | bool) -> None:
+        """Fill in what is given."""
+        self.browser.script("document.querySelectorAll('fieldset details').forEach((one) => { one.open = true; })")
+        for name, value in fields.items():
+            if isinstance(value, bool):
+                self.browser.tick(name, on=value)
+            else:
+                self.browser.type(name, value)
+
+    def errors(self) -> str:
+        """Return what the form complains of."""
+        return self.browser.text(".errorlist")
+
+    # a job's page
+
+    def order(self, words: str) -> None:
+        """Give the order of these words for the whole job."""
+        self.browser.driver.find_element("xpath", f"//div[@class='workerd-verbs']/button[text()='{words}']").click()
+
+    @property
+    def state(self) -> str:
+        """The state that the page shows."""
+        return self.browser.text(".workerd-slots td .workerd-badge")
+
+    @property
+    def pid(self) -> str:
+        """The pid that the page shows."""
+        return self.browser.text(".workerd-pid")
+
+    def wait_state(self, words: str, within: float = 10.0) -> None:
+        """Wait until the page shows the state, without being loaded again."""
+        self.browser.wait(lambda: self.state == words, within, f"{words}, not {self.state}")
+
+    def wait_pid(self, other_than: str = "", within: float = 10.0) -> str:
+        """Wait until the page shows a pid that is another one."""
+        return str(self.browser.wait(lambda: self.pid if self.pid != other_than else "", within, "another pid"))
+
+    # the list
+
+    def open_list(self) -> None:
+        """Look at all jobs."""
+        self.browser.open(LIST)
+
+    def row(self, name: str) -> str:
+        """Return what the list says of a job."""
+        return str(self.browser.script(ROW, name))
+
+    def wait_row(self, name: str, words: str, within: float = 10.0) -> None:
+        """Wait until the list says so of a job, without being loaded again."""
+        self.browser.wait(lambda: words in self.row(name), within, f"“{words}” of {name}: {self.row(name)!r}")

@@ -1,0 +1,122 @@
+"""What the page's script does: it rests while nobody looks, moves no row, keeps the focus, says when it is cut off."""
+
+from tests.process.harness import Daemon
+
+from .pages import LIST, Admin
+from .server import Server
+
+COUNT_FETCHES = "return performance.getEntriesByType('resource').filter((one) => one.name.includes('/live/')).length"
+HIDE = """
+Object.defineProperty(document, "hidden", { value: arguments[0], configurable: true });
+document.dispatchEvent(new Event("visibilitychange"));
+"""
+PLACES = """
+const text = document.querySelector(arguments[0]).firstChild;
+const box = (from, to) => {
+  const range = document.createRange();
+  range.setStart(text, from);
+  range.setEnd(text, to);
+  return range.getBoundingClientRect();
+};
+const [first, last] = [box(0, 1), box(text.length - 1, text.length)];
+const around = getComputedStyle(text.parentElement);
+const end = text.parentElement.getBoundingClientRect().right - parseFloat(around.paddingRight);
+return [first.left, last.left, last.right, end];
+"""
+TOPS = "return Array.from(document.querySelectorAll('#result_list tr'), (row) => row.getBoundingClientRect().top)"
+
+
+def test_a_hidden_page_asks_for_nothing_and_a_shown_one_at_once(admin: Admin) -> None:
+    admin.define("idle")
+    browser = admin.browser
+    admin.open_list()
+    browser.wait(lambda: browser.script(COUNT_FETCHES) >= 1, what="a first look")
+
+    browser.script(HIDE, True)
+    browser.script("performance.clearResourceTimings()")
+    hidden_for = "return new Promise((done) => setTimeout(() => done(true), 3000))"
+    assert browser.script(hidden_for)  # longer than a page waits between two looks
+    assert browser.script(COUNT_FETCHES) <= 1  # one may have been under way
+
+    before = browser.script(COUNT_FETCHES)
+    browser.script(HIDE, False)
+    browser.wait(lambda: browser.script(COUNT_FETCHES) > before, within=1.5, what="a look when shown again")
+
+
+def test_rows_stay_where_they_are_while_their_cells_change(admin: Admin) -> None:
+    slow = {"start_grace": "100 ms", "backoff_initial": "1 min", "backoff_max": "5 min"}
+    story = "a long story of what went wrong " * 10
+    admin.define("crash", kwargs={"after": 5, "message": story}, **slow)
+    admin.define("idle", start_grace="100 ms", max_memory="64")
+    admin.open_list()
+    admin.wait_row("crash", "running")
+    tops = admin.browser.script(TOPS)
+
+    admin.wait_row("crash", "a long story", within=15)
+
+    assert admin.browser.script(TOPS) == tops
+
+
+def test_what_has_the_focus_keeps_it(admin: Admin) -> None:
+    admin.define("idle", start_grace="100 ms")
+    admin.wait_state("running")
+    browser = admin.browser
+    browser.script("document.querySelector('.workerd-small').focus()")
+    before = admin.pid
+
+    browser.script(
+        "const form = new FormData(document.querySelector('.workerd-steer')); form.set('order', 'restart');"
+        "fetch(document.querySelector('.workerd-steer').action, { method: 'POST', body: form })"
+    )
+    admin.wait_pid(other_than=before)
+
+    assert browser.script("return document.activeElement.className") == "workerd-small"
+
+
+def test_the_arrow_keys_go_from_run_to_run(admin: Admin) -> None:
+    admin.define("crash", kwargs={"after": 0.3}, start_grace="50 ms", backoff_initial="0", backoff_max="0")
+    browser = admin.browser
+    browser.wait(lambda: len(browser.find_all("[data-workerd-run]")) >= 3, within=20, what="three runs")
+    admin.order("Stop")
+    admin.wait_state("stopped")
+
+    told = []
+    browser.script("document.querySelector('[data-workerd-run][tabindex=\"0\"]').focus()")
+    for _ in range(2):
+        told.append(browser.text("[data-workerd-told]"))
+        browser.driver.switch_to.active_element.send_keys("\ue012")  # the left arrow
+
+    assert told[0] != told[1]
+    assert all("crash: error after" in one for one in told), told
+
+
+def test_words_keep_their_order_on_a_page_that_runs_from_right_to_left(admin: Admin) -> None:
+    admin.define("idle", processes="2", start_grace="100 ms", max_memory="64")
+    admin.open_list()
+    admin.wait_row("idle", "2 of 2 running")
+    browser = admin.browser
+
+    browser.script("document.documentElement.dir = 'rtl'")
+
+    for css in (".field-state .workerd-badge", ".field-memory .workerd-line", ".field-job .workerd-clip"):
+        first, last, end, cell_end = browser.script(PLACES, f"#result_list {css}")
+        assert first < last, css
+    assert abs(end - cell_end) < 2  # what is cut to its line stands where its line begins
+
+
+def test_a_page_that_is_cut_off_says_so(admin: Admin, site: Server) -> None:
+    admin.open_list()
+
+    site.close()
+
+    admin.browser.wait_text("The picture cannot be refreshed; it is as of")
+
+
+def test_a_silent_daemon_is_said(admin: Admin, daemon: Daemon) -> None:
+    admin.define("idle", start_grace="100 ms")
+    admin.wait_state("running")
+
+    daemon.kill()
+
+    admin.browser.open(LIST)
+    admin.browser.wait_text("No daemon has reported for", within=25)

@@ -1,0 +1,318 @@
+"""The plain admin: durations as people write them, errors beside their field, history read-only."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+
+from workerd.admin.duration_field import DurationField
+from workerd.admin.job_form import JobForm
+from workerd.models import Job, Node, Operation, Run, Slot
+
+from .admin_form import JOB_FORM
+
+pytestmark = pytest.mark.django_db
+
+ADD = "admin:workerd_job_add"
+LIST = "admin:workerd_job_changelist"
+
+
+@pytest.fixture
+def operator() -> Client:
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("operator"))
+    return client
+
+
+def errors_of(client: Client, url: str = "", **values: Any) -> dict[str, list[str]]:
+    """Post the form; return its errors, none if it was saved."""
+    response = client.post(url or reverse(ADD), {**JOB_FORM, **values})
+    if response.status_code == 302:
+        return {}
+    assert response.status_code == 200
+    return dict(response.context["adminform"].errors)
+
+
+def test_the_empty_form_needs_a_name_and_a_target_only(operator: Client) -> None:
+    page = operator.get(reverse(ADD))
+    form = page.context["adminform"].form
+    values = {bound.name: bound.value() for bound in form if bound.value() not in (None, False)}
+
+    assert errors_of(operator, **{**values, "name": "mail-outbox", "target": "shop.jobs.ship_orders"}) == {}
+    job = Job.objects.get()
+    assert job.to_spec() == Job(pk=job.pk, name=job.name, target=job.target).to_spec()
+
+
+def test_durations_are_typed_and_shown_as_people_write_them(operator: Client) -> None:
+    assert errors_of(operator, max_age="1h 30m", heartbeat_timeout="90s", stop_timeout="7") == {}
+
+    job = Job.objects.get()
+    assert (job.max_age, job.heartbeat_timeout, job.stop_timeout) == (5400.0, 90.0, 7.0)
+
+    page = operator.get(reverse("admin:workerd_job_change", args=[job.pk])).content.decode()
+    for shown in ("1 h 30 min", "1 min 30 s", "7 s", "500 ms", "10 min"):
+        assert f'value="{shown}"' in page
+
+
+def test_one_who_may_only_look_sees_durations_as_people_write_them() -> None:
+    job = Job.objects.create(name="a", target="shop.jobs.ship_orders", max_age=5400.0)
+    looker = get_user_model().objects.create_user("looker", is_staff=True)
+    looker.user_permissions.add(*_permissions("view_job"))
+    client = Client()
+    client.force_login(looker)
+
+    page = client.get(reverse("admin:workerd_job_change", args=[job.pk])).content.decode()
+
+    assert "1 h 30 min" in page
+    assert "5400" not in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("name", "", "This field is required."),
+        ("name", "x" * 200, "Ensure this value has at most 100 characters (it has 200)."),
+        ("name", "two words", "Enter a valid “slug” consisting of letters, numbers, underscores or hyphens."),
+        ("notes", "nul\0", "Null characters are not allowed."),
+        ("target", "nul\0", "Null characters are not allowed."),
+        ("target", "shop", "Write the dotted path of a function, such as “shop.jobs.ship_orders”."),
+        ("target", "x." * 300, "Ensure this value has at most 500 characters (it has 600)."),
+        ("kwargs", "[]", 'Write a JSON object, such as {"warehouse": "main"}.'),
+        ("kwargs", '{"warehouse": NaN}', "NaN and Infinity are not JSON: leave the argument out or use null."),
+        (
+            "kwargs",
+            '{"warehouse": "\\u0000"}',
+            "A text holds a null character or half a surrogate pair, which databases refuse.",
+        ),
+        ("processes", "-1", "Ensure this value is greater than or equal to 0."),
+        ("processes", "1001", "Ensure this value is less than or equal to 1000."),
+        ("nice", "20", "Ensure this value is less than or equal to 19."),
+        ("max_age", "soon", "“soon” is not a duration: write it like 90s, 5 min, 1h 30m or 250ms."),
+        ("max_age", "99999 d", "Write a duration from 1 ms to 3650 d."),
+        ("stop_timeout", "0", "Write a duration from 1 ms to 3650 d."),
+        ("stop_timeout", "", "This field is required."),
+        ("stop_signal", "KILL", "Select a valid choice. KILL is not one of the available choices."),
+    ],
+)
+def test_an_error_stands_beside_its_field(operator: Client, field: str, value: str, sentence: str) -> None:
+    errors = errors_of(operator, **{field: value})
+
+    assert errors == {field: [sentence]}
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "{'a': 1}", "[" * 100_000, f'{{"a": {"9" * 5000}}}'], ids=["open", "single-quotes", "deep", "number"]
+)
+def test_what_is_no_json_is_refused_with_an_example(operator: Client, text: str) -> None:
+    sentence = 'This is not JSON: write an object with texts in double quotes, such as {"warehouse": "main"}.'
+
+    assert errors_of(operator, kwargs=text) == {"kwargs": [sentence]}
+
+
+def test_a_null_character_in_a_name_is_named(operator: Client) -> None:
+    errors = errors_of(operator, name="nul\0")
+
+    assert list(errors) == ["name"]
+    assert "Null characters are not allowed." in errors["name"]
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "sentence"),
+    [
+        ({"backoff_initial": "2 min"}, "backoff_max", "The longest delay must not be shorter than the first."),
+        (
+            {"start_grace": "1 min"},
+            "start_timeout",
+            "The start timeout must be longer than “running after”, or it never counts as running.",
+        ),
+    ],
+)
+def test_what_two_fields_contradict_is_said_beside_the_one_to_change(
+    operator: Client, values: dict[str, str], field: str, sentence: str
+) -> None:
+    assert errors_of(operator, **values) == {field: [sentence]}
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "begins"),
+    [
+        ({"target": "os.system"}, "target", "“os.system” is not a job that the project allows."),
+        ({"target": "shop.jobs.subprocess.run"}, "target", "“shop.jobs.subprocess.run” is not a job"),
+        ({"target": "shop.jobs.no_such_job"}, "target", "“shop.jobs.no_such_job” is not a job"),
+        ({"target": "shop.stocktaking.no_such"}, "target", "“shop.stocktaking.no_such” does not exist"),
+        ({"kwargs": '{"wharehouse": "main"}'}, "kwargs", ""),
+        ({"target": "", "command": "shell -c 1"}, "command", "“shell” is not a management command that the project"),
+        ({"target": "", "command": "expire_carts --settings=x"}, "command", "“expire_carts” may not be given"),
+        ({"target": "", "command": "expire_carts 'x"}, "command", "“expire_carts 'x” is no command line"),
+        ({"target": "", "command": "expire_carts", "kwargs": '{"a": 1}'}, "kwargs", "A command takes no kwargs"),
+        ({"command": "expire_carts"}, "target", "Set either a target or a command, not both."),
+    ],
+)
+def test_what_the_project_does_not_allow_is_refused_beside_its_field(
+    operator: Client, values: dict[str, str], field: str, begins: str
+) -> None:
+    errors = errors_of(operator, **values)
+
+    assert field in errors
+    assert errors[field][0].startswith(begins)
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"target": "shop.jobs.ship_orders", "kwargs": '{"warehouse": "main"}'},
+        {"target": "shop.jobs.ship_orders", "kwargs": ""},
+        {"target": " shop.stocktaking.count_stock "},
+        {"target": "", "command": "expire_carts"},
+        {"kwargs": '{"warehouse": {"$env": "NOT_SET_HERE"}}'},
+    ],
+)
+def test_what_the_project_allows_is_saved(operator: Client, values: dict[str, str]) -> None:
+    assert errors_of(operator, **values) == {}
+
+
+def test_a_job_whose_target_broke_can_be_switched_off_and_annotated_but_not_on(operator: Client) -> None:
+    job = Job.objects.create(name="mail-outbox", target="shop.jobs.was_renamed")
+    url = reverse("admin:workerd_job_change", args=[job.pk])
+    same = {"target": "shop.jobs.was_renamed"}
+
+    assert errors_of(operator, url, **same, enabled="", notes="broken since Tuesday") == {}
+    assert list(errors_of(operator, url, **same)) == ["target"]
+    job.refresh_from_db()
+    assert (job.enabled, job.notes) == (False, "broken since Tuesday")
+
+
+def test_a_repeated_name_is_refused_beside_it(operator: Client) -> None:
+    Job.objects.create(name="mail-outbox", target="shop.jobs.ship_orders")
+
+    assert errors_of(operator) == {"name": ["Job with this Name already exists."]}
+
+
+def test_the_list_is_searched_and_filtered(operator: Client) -> None:
+    Job.objects.create(name="ship", target="shop.jobs.ship_orders", enabled=False)
+    Job.objects.create(name="carts", command="expire_carts --days 3", problem="No such command.")
+
+    def names(query: str) -> list[str]:
+        return [job.name for job in operator.get(f"{reverse(LIST)}?{query}").context["cl"].queryset]
+
+    assert names("") == ["carts", "ship"]
+    assert names("q=--days") == ["carts"]
+    assert names("enabled__exact=0") == ["ship"]
+    page = operator.get(reverse(LIST)).content.decode()
+    assert "expire_carts --days 3" in page
+    assert "No such command." in page
+
+
+def test_the_problem_is_shown_and_cannot_be_posted(operator: Client) -> None:
+    job = Job.objects.create(name="mail-outbox", target="shop.jobs.ship_orders", problem="It does not import.")
+    url = reverse("admin:workerd_job_change", args=[job.pk])
+
+    assert "It does not import." in operator.get(url).content.decode()
+    assert errors_of(operator, url, problem="forged") == {}
+    job.refresh_from_db()
+    assert job.problem == "It does not import."
+
+
+@pytest.fixture
+def history() -> list[Run | Slot | Node | Operation]:
+    node = Node.objects.create(name="shop", host="web1")
+    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    return [
+        node,
+        Slot.objects.create(node=node, job_id=987654, job_name="gone", name="gone:0", state="PARKED", reason="no use"),
+        Run.objects.create(
+            job_id=987654,
+            job_name="gone",
+            node_id=987654,
+            node_name="shop@web1",
+            slot="gone:0",
+            born=now,
+            outcome="error",
+            exception="ValueError: <b>nothing</b>",
+            traceback="Traceback:\n  line <1>",
+        ),
+        Operation.objects.create(verb="restart", job_id=987654, job_name="gone", node_id=987654, requested_by="ada"),
+    ]
+
+
+def test_history_is_read_though_its_job_and_node_are_gone(
+    operator: Client, history: list[Run | Slot | Node | Operation]
+) -> None:
+    for row in history:
+        model = row._meta.model_name
+        assert operator.get(reverse(f"admin:workerd_{model}_changelist")).status_code == 200
+        assert operator.get(reverse(f"admin:workerd_{model}_change", args=[row.pk])).status_code == 200
+
+
+def test_history_is_not_written(operator: Client, history: list[Run | Slot | Node | Operation]) -> None:
+    for row in history:
+        model = row._meta.model_name
+        change = reverse(f"admin:workerd_{model}_change", args=[row.pk])
+        assert operator.get(reverse(f"admin:workerd_{model}_add")).status_code == 403
+        assert operator.post(change, {}).status_code == 403
+        assert (
+            operator.post(reverse(f"admin:workerd_{model}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+        )
+        assert type(row).objects.filter(pk=row.pk).exists()
+
+
+def test_a_traceback_is_shown_line_by_line_and_escaped(operator: Client, history: list[Any]) -> None:
+    page = operator.get(reverse("admin:workerd_run_change", args=[history[2].pk])).content.decode()
+
+    assert "Traceback:\n  line &lt;1&gt;</pre>" in page
+    assert "<b>nothing</b>" not in page
+
+
+def test_runs_are_found_by_job_or_slot(operator: Client, history: list[Any]) -> None:
+    url = reverse("admin:workerd_run_changelist")
+
+    for query, count in (("gone", 1), ("gone:0", 1), ("gon", 0)):
+        assert operator.get(f"{url}?q={query}").context["cl"].result_count == count
+
+
+def test_deleting_a_job_keeps_its_history(operator: Client) -> None:
+    job = Job.objects.create(name="mail-outbox", target="shop.jobs.ship_orders")
+    Run.objects.create(job=job, job_name=job.name, slot=job.name)
+
+    operator.post(reverse("admin:workerd_job_delete", args=[job.pk]), {"post": "yes"})
+
+    assert (Job.objects.count(), Run.objects.count()) == (0, 1)
+
+
+def test_every_model_is_in_the_admin() -> None:
+    assert all(admin.site.is_registered(model) for model in apps.get_app_config("workerd").get_models())
+
+
+def test_every_field_of_a_job_is_in_the_form(operator: Client) -> None:
+    shown = set(operator.get(reverse(ADD)).context["adminform"].form.fields)
+
+    assert shown == {field.name for field in Job._meta.fields} - {"id", "problem"}
+
+
+def test_another_spelling_of_the_same_duration_is_no_change() -> None:
+    field = DurationField(required=False)
+
+    assert not field.has_changed(90.0, "1m 30s")
+    assert not field.has_changed(None, "")
+    assert field.has_changed(90.0, "91s")
+    assert field.has_changed(90.0, "soon")
+
+
+def test_what_was_typed_wrong_is_shown_again_as_it_was_typed() -> None:
+    form = JobForm({**JOB_FORM, "max_age": "soonish"})
+
+    assert not form.is_valid()
+    assert 'value="soonish"' in str(form["max_age"])
+
+
+def _permissions(*codenames: str) -> Any:
+    from django.contrib.auth.models import Permission
+
+    return Permission.objects.filter(codename__in=codenames)

@@ -1,0 +1,94 @@
+"""What the form offers, and what it says that saving will do."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from workerd.admin.foretelling import foretell
+from workerd.admin.target_widget import OTHER
+from workerd.models import Job, Slot
+from workerd.wire.spec import JobSpec
+
+from .admin_form import JOB_FORM
+from .admin_roles import client_of
+
+WAS = JobSpec(name="a", target="shop.jobs.ship_orders", processes=2)
+
+
+def slots(*states: str) -> list[Slot]:
+    return [Slot(state=state) for state in states]
+
+
+@pytest.mark.parametrize(
+    ("was", "changes", "states", "sentence"),
+    [
+        (None, {}, (), "2 processes will be started."),
+        (None, {"enabled": False}, (), "It is off: nothing of it runs."),
+        (WAS, {}, ("RUNNING", "RUNNING"), "Nothing changes for what runs."),
+        (WAS, {"target": "b.c"}, ("RUNNING", "STARTING"), "2 running processes will be restarted."),
+        (WAS, {"kwargs": {"a": 1}}, ("RUNNING", "BACKOFF"), "1 running process will be restarted."),
+        (WAS, {"name": "b"}, ("RUNNING",), "1 running process will be restarted."),
+        (WAS, {"max_age": 5}, ("RUNNING",), "Running processes take the change over; nothing is restarted."),
+        (WAS, {"processes": 5}, ("RUNNING",), "3 processes will be started."),
+        (WAS, {"processes": 1}, ("RUNNING", "RUNNING"), "1 process will be stopped gracefully."),
+        (WAS, {"enabled": False}, ("RUNNING", "RUNNING"), "2 processes will be stopped gracefully."),
+        (replace(WAS, enabled=False), {"enabled": True}, ("STOPPED",), "2 processes will be started."),
+        (WAS, {"target": "b.c"}, ("PARKED", "PARKED"), "What was parked is tried again."),
+    ],
+)
+def test_saving_says_what_will_happen(
+    was: JobSpec | None, changes: dict[str, Any], states: tuple[str, ...], sentence: str
+) -> None:
+    now = replace(was or WAS, **changes)
+
+    assert foretell(was, now, slots(*states), is_late=False) == sentence
+
+
+def test_without_a_daemon_nothing_is_promised() -> None:
+    assert foretell(WAS, WAS, [], is_late=True).startswith("No daemon reports now")
+
+
+@pytest.fixture
+def superuser(db: None) -> Client:
+    return client_of("superuser")
+
+
+def test_the_form_offers_what_the_project_has_with_what_it_takes(superuser: Client) -> None:
+    page = superuser.get(reverse("admin:workerd_job_add")).content.decode()
+
+    assert '<optgroup label="shop.jobs">' in page
+    assert "ship_orders: Ship what was ordered; any number of processes may" in page
+    assert "warehouse: str = &#x27;main&#x27;, pause: float = 5.0" in page
+    assert "crashes after about fails_after seconds" in page
+    assert "<code>shop.stocktaking.*</code>" in page
+    assert "The project allows: runserver, expire_carts." in page
+
+
+def test_another_function_may_be_typed_where_a_pattern_allows_it(superuser: Client) -> None:
+    values = {**JOB_FORM, "target": OTHER, "target_other": "shop.stocktaking.count_stock"}
+
+    assert superuser.post(reverse("admin:workerd_job_add"), values).status_code == 302
+
+    job = Job.objects.get()
+    assert job.target == "shop.stocktaking.count_stock"
+    page = superuser.get(reverse("admin:workerd_job_change", args=[job.pk])).content.decode()
+    assert f'<option value="{OTHER}" selected>' in page
+    assert 'value="shop.stocktaking.count_stock" class="vTextField"' in page
+
+
+def test_without_patterns_nothing_else_may_be_typed(superuser: Client, settings: Any) -> None:
+    settings.WORKERD = {**settings.WORKERD, "TARGETS": [], "COMMANDS": []}
+
+    page = superuser.get(reverse("admin:workerd_job_add")).content.decode()
+
+    assert OTHER not in page
+    assert "the project allows none" in page
+
+
+def test_a_saved_job_leads_to_its_page(superuser: Client) -> None:
+    response = superuser.post(reverse("admin:workerd_job_add"), JOB_FORM)
+
+    assert response["Location"] == reverse("admin:workerd_job_page", args=[Job.objects.get().pk])

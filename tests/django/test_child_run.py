@@ -1,0 +1,379 @@
+"""One run, in a forked process: what it says to the daemon, what it writes, how it stops and with which exit code."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workerd.child.output import LINE_BYTES
+from workerd.wire.channel import Channel
+from workerd.wire.messages import Bear, BecameReady, Born, Failed, License, Loaded, Message, RecycleAsked, Refused
+from workerd.wire.page import HeartbeatPage
+from workerd.wire.spec import JobSpec
+
+pytestmark = pytest.mark.backends("sqlite")
+
+ROOT = Path(__file__).resolve().parents[2]
+JOBS = "tests.django.child_jobs"
+MARK = "\x1e0123456789abcdef"
+WITHIN_S = 20.0
+
+
+class Stage:
+    """The process that forks the children."""
+
+    def __init__(self, folder: Path) -> None:
+        self.channel, theirs = Channel.pair()
+        self.channel.socket.settimeout(WITHIN_S)
+        lists = {"TARGETS": [f"{JOBS}.*"], "COMMANDS": ["linger", "check"]}
+        env = {**os.environ, "WORKERD_SETTINGS": json.dumps(lists), "WORKERD_STATE_DIR": str(folder), "SHOP_KEY": "k1"}
+        env["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "django_site")))
+        env["DATABASE_URL"] = f"sqlite:///{folder / 'stage.sqlite3'}"
+        command = [sys.executable, "-m", "tests.django.child_stage", str(theirs.fileno())]
+        self.process = subprocess.Popen(command, env=env, cwd=ROOT, pass_fds=[theirs.fileno()])
+        theirs.close()
+
+    def close(self) -> None:
+        self.channel.close()
+        assert self.process.wait(WITHIN_S) == 0
+
+
+class Child:
+    """One forked run, seen with the daemon's eyes."""
+
+    def __init__(self, stage: Stage, spec: JobSpec, index: int) -> None:
+        self.stage = stage
+        self.page = HeartbeatPage.create()
+        self.page.want_processes(spec.processes)
+        self.channel, theirs = Channel.pair()
+        self.channel.socket.settimeout(WITHIN_S)
+        self._read, write = os.pipe()
+        stage.channel.send(Bear(1), [theirs.fileno(), write, self.page.descriptor])
+        theirs.close()
+        os.close(write)
+        self.pid = self._stage_says()
+        self.channel.send(License(spec.to_dict(), index, "run-1", 3, "node", "host", MARK))
+        self.written = b""
+        self.has_ended = False
+
+    def wait_for(self, text: str) -> "Child":
+        """Read until ``text`` was written."""
+        deadline = time.monotonic() + WITHIN_S
+        while text.encode() not in self.written:
+            assert time.monotonic() < deadline, self.written
+            assert self._read_some(), self.written
+        return self
+
+    def signal(self, number: int = signal.SIGTERM) -> "Child":
+        os.kill(self.pid, number)
+        return self
+
+    def end(self) -> int:
+        """Read everything that is left, and return the exit code."""
+        while self._read_some():
+            pass
+        os.close(self._read)
+        self.messages: list[Message] = []
+        while (message := self.channel.receive()[0]) is not None:
+            self.messages.append(message)
+        self.channel.close()
+        code = self._stage_says()
+        self.has_ended = True
+        self.note = self.page.read_note()
+        self.page.close()
+        return code
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        start = f"{MARK} "
+        lines = self.written.decode().split("\n")
+        return [json.loads(line.removeprefix(start)) for line in lines if line.startswith(start)]
+
+    @property
+    def printed(self) -> list[str]:
+        return [line for line in self.written.decode().split("\n") if line and not line.startswith(MARK)]
+
+    @property
+    def failed(self) -> Failed:
+        [failed] = [message for message in self.messages if isinstance(message, Failed)]
+        return failed
+
+    def _read_some(self) -> bool:
+        """Read what there is; False at the end. A silent child is killed, or the stage would wait."""
+        if not select.select([self._read], [], [], WITHIN_S)[0]:
+            os.kill(self.pid, signal.SIGKILL)
+            raise AssertionError(f"nothing more came: {self.written!r}")
+        chunk = os.read(self._read, 65536)
+        self.written += chunk
+        return bool(chunk)
+
+    def _stage_says(self) -> int:
+        message, _ = self.stage.channel.receive()
+        assert isinstance(message, Born)
+        return message.pid
+
+
+Run = Callable[..., Child]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    stage = Stage(tmp_path_factory.mktemp("stage"))
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def run(stage: Stage) -> Iterator[Run]:
+    """Run a job of ``child_jobs`` by its name, or whatever a spec names; a test that fails leaves none behind."""
+    children: list[Child] = []
+
+    def start(function: str = "", *, index: int = 0, name: str = "a-job", **fields: Any) -> Child:
+        if function:
+            fields["target"] = f"{JOBS}.{function}"
+        children.append(Child(stage, JobSpec(name, **fields), index))
+        return children[-1]
+
+    yield start
+    for child in children:
+        if not child.has_ended:
+            child.signal(signal.SIGKILL).end()
+
+
+GRACEFUL = ["idle", "turns", "async_idle", "async_flag", "threaded", "plain", "async_plain"]
+
+
+@pytest.mark.parametrize("function", GRACEFUL)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_gracefully(run: Run, function: str, number: int) -> None:
+    child = run(function).wait_for("idle").signal(number)
+
+    assert child.end() == 0
+    assert child.printed == ["idle", "stopped: True"]
+    assert child.messages == [Loaded()]
+    assert child.events == []
+
+
+def test_a_command_ends_as_by_ctrl_c(run: Run) -> None:
+    child = run(command="linger").wait_for("idle").signal()
+
+    assert child.end() == 0
+    assert child.printed == ["idle", "stopped: True"]
+    assert child.messages == [Loaded()]
+
+
+def test_the_rows_own_stop_signal_ends_it_gracefully(run: Run) -> None:
+    child = run("idle", stop_signal="QUIT").wait_for("idle").signal(signal.SIGQUIT)
+
+    assert child.end() == 0
+    assert child.printed == ["idle", "stopped: True"]
+
+
+def test_a_second_signal_changes_nothing(run: Run) -> None:
+    child = run("plain_slow_end").wait_for("idle").signal().wait_for("ending").signal()
+
+    assert child.end() == 0
+    assert child.printed == ["idle", "ending", "stopped: True"]
+
+
+def test_two_signals_at_once_are_one(run: Run) -> None:
+    child = run("signal_self", kwargs={"numbers": [signal.SIGTERM, signal.SIGTERM, signal.SIGINT]})
+
+    assert child.end() == 0
+    assert child.printed == ["stopped: True"]
+
+
+def test_a_sleeping_job_wakes_within_milliseconds(run: Run) -> None:
+    child = run("idle").wait_for("idle")
+    sent = time.monotonic()
+    child.signal().wait_for("stopped")
+
+    assert time.monotonic() - sent < 1.0  # milliseconds; the rest is for a machine under load
+    assert child.end() == 0
+
+
+def test_a_job_that_fails_while_it_stops_has_failed(run: Run) -> None:
+    child = run("fail_when_asked").wait_for("idle").signal()
+
+    assert child.end() == 1
+    assert child.failed.message == "while stopping"
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"function": "finish"}, 0),
+        ({"function": "leave"}, 0),
+        ({"function": "leave", "kwargs": {"code": 75}}, 75),
+        ({"function": "leave", "kwargs": {"code": "in words"}}, 1),
+        ({"function": "fail"}, 1),
+        ({"function": "async_fail"}, 1),
+        ({"command": "check"}, 0),
+        ({"command": "linger --leave 4"}, 4),
+        ({"command": "linger --fail 5"}, 5),
+    ],
+    ids=str,
+)
+def test_the_exit_code_says_how_it_ended(run: Run, fields: dict[str, Any], code: int) -> None:
+    assert run(**fields).end() == code
+
+
+def test_an_exception_is_told_and_is_one_event(run: Run) -> None:
+    child = run("fail", kwargs={"message": "wrong \0 \ud800"})
+
+    assert child.end() == 1
+    assert child.messages[0] == Loaded()
+    assert (child.failed.exception, child.failed.message) == ("ValueError", "wrong \0 \ud800")
+    assert child.failed.traceback.startswith("Traceback (most recent call last):\n  File")
+    assert f"{JOBS.replace('.', '/')}.py" in child.failed.traceback.splitlines()[1]
+    [event] = child.events
+    assert (event["event"], event["level"], event["exception_type"]) == ("job.failed", "error", "ValueError")
+    assert event["exception"].splitlines()[-1].startswith("ValueError: wrong")
+    assert child.printed == []
+
+
+def test_an_exception_of_any_size_and_kind_fits_a_message(run: Run) -> None:
+    long = run("fail", kwargs={"message": "\0", "times": 500_000})
+    assert long.end() == 1
+    assert len(long.failed.message) == 2000
+
+    broken = run("fail", kwargs={"kind": "BrokenTextError"})
+    assert broken.end() == 1
+    assert broken.failed.exception == f"{JOBS}.BrokenTextError"
+    assert broken.failed.message == "<RuntimeError in its __str__>"
+
+
+REFUSED = {
+    "os.system": ({"target": "os.system"}, "“os.system” is not a job that the project allows."),
+    "through an import": ({"function": "os.system"}, f"“{JOBS}.os.system” is really “posix.system”"),
+    "kwargs": ({"function": "fail", "kwargs": {"colour": 1}}, "takes no argument “colour”"),
+    "no such variable": (
+        {"function": "finish", "kwargs": {"key": {"$env": "NO_SUCH"}}},
+        "variable “NO_SUCH”, which is not set",
+    ),
+    "settings": ({"command": "check --settings=x"}, "“check” may not be given “--settings=x” in a row"),
+    "command": ({"command": "flush"}, "“flush” is not a management command that the project allows."),
+}
+
+
+@pytest.mark.parametrize(("fields", "sentence"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_may_not_run_is_refused_in_one_sentence(run: Run, fields: dict[str, Any], sentence: str) -> None:
+    child = run(**fields)
+
+    assert child.end() == 78
+    [message] = child.messages
+    assert isinstance(message, Refused)
+    assert sentence in message.reason
+    assert child.written == b""
+
+
+def test_a_secret_reaches_the_job_from_the_environment(run: Run) -> None:
+    child = run("finish", kwargs={"key": {"$env": "SHOP_KEY"}})
+
+    assert child.end() == 0
+    assert child.printed == ["{'key': 'k1'}"]
+
+
+def test_a_job_says_what_it_has_to_say(run: Run) -> None:
+    child = run("announce", processes=3, index=2)
+
+    assert child.end() == 0
+    assert child.messages == [Loaded(), BecameReady(), RecycleAsked()]
+    assert child.printed == ["3"]
+    assert child.note == "working on 4711"
+
+
+def test_the_signals_of_django_frame_the_run(run: Run) -> None:
+    child = run("leave", name="announced", kwargs={"code": 3})
+
+    assert child.end() == 3
+    assert child.printed == ["started run-1", "stopping 3"]
+    [event] = child.events
+    assert event["logger"] == "django.dispatch"
+    assert "RuntimeError: a receiver that fails" in event["exception"]
+
+
+def test_logs_arrive_structured_and_prints_as_they_are_in_order(run: Run) -> None:
+    child = run("speak", processes=2, index=1)
+
+    assert child.end() == 0
+    texts = ["printed", "to stderr", "half a line", "\x1e not a mark \\udcff"]
+    assert [line for line in child.printed if line in texts] == texts
+    assert "TypeError: %d format: a real number is required, not str" in child.printed  # as logging itself says it
+    spoke, warning, caught, after = child.events
+    identity = {"job": "a-job", "slot": "a-job:1", "run": "run-1", "generation": 3, "pid": child.pid}
+    assert spoke.items() >= {"level": "info", "event": "spoke", "logger": JOBS, "job_": "forged", **identity}.items()
+    assert (
+        warning.items() >= {"level": "warning", "event": "a warning", "logger": "shop", "order": 7, **identity}.items()
+    )
+    assert caught["event"] == "caught"
+    assert caught["exception"].endswith("ZeroDivisionError: division by zero")
+    assert after["event"] == "after half a line"
+    assert (after["surrogate"], after["nul"], after["odd"]) == ("?", "\0", "{(1, 2): <class 'object'>}")
+    assert list(spoke)[:4] == ["timestamp", "level", "event", "pid"]
+
+
+def test_a_line_is_cut_at_64_kib_and_stays_json(run: Run) -> None:
+    child = run("speak", kwargs={"length": 200_000})
+
+    assert child.end() == 0
+    assert max(map(len, child.written.split(b"\n"))) < LINE_BYTES
+    spoke = child.events[0]
+    assert spoke["text"].endswith("… [cut]")
+    assert spoke["cut_from_bytes"] > 200_000
+    assert spoke["event"] == "spoke"
+
+
+def test_a_thread_that_fails_is_one_event(run: Run) -> None:
+    child = run("fail_in_a_thread")
+
+    assert child.end() == 0
+    [event] = child.events
+    assert event["event"] == "thread buyer failed"
+    assert event["exception"].endswith("ValueError: in a thread")
+    assert child.printed == []
+
+
+@pytest.mark.parametrize("heartbeat", ["any", "explicit"])
+def test_queries_beat_unless_only_explicit_beats_count(run: Run, heartbeat: str) -> None:
+    child = run("query", heartbeat=heartbeat).wait_for("idle")
+    before = child.page.last_beat
+    deadline = time.monotonic() + (WITHIN_S if heartbeat == "any" else 0.3)
+    while child.page.last_beat == before and time.monotonic() < deadline:
+        time.sleep(0.001)
+    has_beaten = child.page.last_beat > before
+    child.signal()
+
+    assert child.end() == 0
+    assert has_beaten is (heartbeat == "any")
+
+
+def test_what_a_job_forks_is_an_ordinary_process(run: Run) -> None:
+    child = run("pool")
+
+    assert child.end() == 0
+    assert child.printed == ["[1, 2]", "ended"]
+
+
+def test_what_a_job_forks_does_not_speak_in_its_name(run: Run) -> None:
+    child = run("fork_and_fail")
+
+    assert child.end() == 0
+    assert child.printed == ["fork: 1"]
+    assert child.messages == [Loaded()]
+
+
+def test_a_licence_that_makes_no_sense_is_a_fault_of_our_own(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JobSpec, "to_dict", lambda _self: {"colour": "red"})
+    child = Child(stage, JobSpec("a-job"), 0)
+
+    assert child.end() == 70
+    assert child.failed.exception == "TypeError"

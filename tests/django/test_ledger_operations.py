@@ -1,0 +1,53 @@
+"""Orders from the database: taken once, and told again where a ledger may have been killed before it told."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from workerd.ledger.node import NodeRow
+from workerd.ledger.operations import Operations
+from workerd.models import Node, Operation
+from workerd.wire.messages import OperationTaken
+
+pytestmark = pytest.mark.django_db
+
+
+def ledger(name: str = "shop") -> Operations:
+    """The operations of a ledger that has just begun."""
+    return Operations("default", NodeRow("default", name, "web1"))
+
+
+def order(**values: Any) -> Operation:
+    return Operation.objects.create(**{"verb": "restart", "job_name": "mail", "requested_by": "ann", **values})
+
+
+def test_an_order_is_taken_once_and_says_by_whom() -> None:
+    one = order()
+    first, other = ledger(), ledger("another")
+
+    assert first.take() == [OperationTaken(str(one.pk), "restart", "mail", "ann")]
+    assert first.take() == other.take() == []
+    one.refresh_from_db()
+    assert one.taken is not None
+    assert one.node == Node.objects.get(name="shop")
+
+
+def test_what_was_taken_and_not_answered_is_told_again_by_the_next_ledger_of_the_node() -> None:
+    one = order()
+    ledger().take()
+
+    assert ledger("another").take() == []
+    after = ledger()
+    assert after.take() == [OperationTaken(str(one.pk), "restart", "mail", "ann")]
+    assert after.take() == []
+
+
+def test_what_was_answered_or_has_expired_is_not_told_again() -> None:
+    answered, expired = order(), order()
+    ledger().take()
+    Operation.objects.filter(pk=answered.pk).update(result="mail: RUNNING")
+    Operation.objects.filter(pk=expired.pk).update(expires=timezone.now() - timedelta(minutes=1))
+
+    assert ledger().take() == []

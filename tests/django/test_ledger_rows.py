@@ -1,0 +1,281 @@
+"""Job rows as specs: what plain SQL may have written is refused with a sentence, and stops no other row."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from workerd.ledger.connection import refresh
+from workerd.ledger.jobs import JobRows
+from workerd.ledger.rows import COLUMNS, judge_row
+from workerd.models import Job
+from workerd.targets import TargetError
+from workerd.wire.messages import JobChanged, JobRefused, JobRemoved, JobsListed, Message
+from workerd.wire.spec import JobSpec
+
+
+def allow_shop(target: str, command: str) -> None:
+    if not (command or target.startswith("shop.")):
+        raise TargetError("target", f"“{target}” is not allowed", "Allow it.")
+
+
+def judge(**values: Any) -> tuple[JobSpec, str]:
+    plain = {**JobSpec(name="mail", id=7, target="shop.jobs.mail").to_dict(), "kwargs": "{}", **values}
+    verdict = judge_row(tuple(plain[name] for name in COLUMNS), allow_shop)
+    return verdict.spec, verdict.problem
+
+
+def test_a_right_row_is_its_spec() -> None:
+    spec, problem = judge(kwargs='{"warehouse": "main"}', processes=3, max_age=60.5)
+
+    assert problem == ""
+    assert spec == JobSpec(
+        name="mail", id=7, target="shop.jobs.mail", kwargs={"warehouse": "main"}, processes=3, max_age=60.5
+    )
+
+
+FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"processes": -1}, "processes is -1: set it to a whole number from 0 to 1000."),
+    ({"processes": "abc"}, "processes is 'abc': set it to a whole number from 0 to 1000."),
+    ({"processes": 1.5}, "processes is 1.5: set it to a whole number from 0 to 1000."),
+    ({"processes": None}, "processes is None: set it to a whole number from 0 to 1000."),
+    ({"stop_timeout": float("nan")}, "stop_timeout is nan: set it to a number from 0.001 to 3.1536e+08."),
+    ({"max_age": float("inf")}, "max_age is inf: set it to a number from 0.001 to 3.1536e+08."),
+    ({"nice": 20}, "nice is 20: set it to a whole number from -20 to 19."),
+    ({"enabled": 5}, "enabled is 5: set it to true or false."),
+    ({"restart": "sometimes"}, "restart is 'sometimes': choose one of always, on_failure, never."),
+    ({"stop_signal": "KILL"}, "stop_signal is 'KILL': choose one of TERM, INT, QUIT, HUP, USR1, USR2."),
+    ({"heartbeat": ""}, "heartbeat is '': choose one of any, explicit."),
+    ({"kwargs": "[1]"}, "kwargs is [1]: write a JSON object such as {}."),
+    ({"kwargs": "{"}, "kwargs is no JSON (Expecting property name enclosed in double quotes: "),
+    ({"kwargs": "[" * 100_000}, "kwargs is no JSON (maximum recursion depth exceeded"),
+    ({"kwargs": None}, "kwargs is None: write a JSON object."),
+    (
+        {"kwargs": f'{{"a": "{"x" * 70_000}"}}'},
+        "kwargs take 70009 bytes, more than 65536: keep large values elsewhere.",
+    ),
+    ({"target": ""}, "Set a target or a command."),
+    ({"command": "migrate"}, "It has both a target and a command: clear one."),
+    ({"target": "os.system"}, "“os.system” is not allowed. Allow it."),
+    ({"target": "shop." + "x" * 600}, "target has 605 characters, more than 500: shorten it."),
+    ({"target": "shop.\0"}, "target holds a null character or half a surrogate pair: remove it."),
+    ({"name": "two words"}, "name is 'two words': use letters, digits, - and _ only."),
+    ({"name": "line\n"}, "name is 'line\\n': use letters, digits, - and _ only."),
+    ({"name": "x" * 200}, "name has 200 characters, more than 100: shorten it."),
+    ({"name": b"\xff"}, "name is b'\\xff': set it to a text."),
+    ({"backoff_max": 0.1}, "backoff_max is less than backoff_initial: raise it."),
+    (
+        {"start_grace": 30.0},
+        "start_timeout is not longer than start_grace, so it would never count as running: raise it.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "sentence"), FAULTS, ids=[sentence[:40] for _, sentence in FAULTS])
+def test_each_fault_has_its_sentence_and_still_gives_a_spec(values: dict[str, Any], sentence: str) -> None:
+    spec, problem = judge(**values)
+
+    assert problem.startswith(sentence)
+    assert JobSpec.from_dict(spec.to_dict()) == spec
+
+
+def test_every_fault_of_a_row_is_said_at_once() -> None:
+    _, problem = judge(processes=-1, restart="sometimes", nice=99)
+
+    assert all(name in problem for name in ("processes", "restart", "nice"))
+
+
+@pytest.mark.parametrize(
+    ("name", "known_as"), [("two words", "two-words-id-7"), ("x" * 200, "x" * 60 + "-id-7"), ("", "-id-7")]
+)
+def test_a_row_without_a_usable_name_is_refused_by_one_that_leads_to_it(name: str, known_as: str) -> None:
+    spec, problem = judge(name=name)
+
+    assert problem
+    assert spec.name == known_as
+
+
+def test_a_check_that_breaks_refuses_the_row_and_raises_nothing() -> None:
+    def broken(target: str, command: str) -> None:
+        raise RuntimeError("out of order")
+
+    row = tuple({**JobSpec(name="mail", target="a.b").to_dict(), "kwargs": "{}"}[name] for name in COLUMNS)
+
+    assert judge_row(row, broken).problem == "out of order"
+
+
+# the poll
+
+
+@pytest.fixture
+def rows() -> JobRows:
+    return JobRows("default", allow_shop)
+
+
+@pytest.fixture
+def mail(db: None) -> Job:
+    return Job.objects.create(name="mail", target="shop.jobs.mail", kwargs={"to": "Ö'\"☃", "deep": [1, {"a": None}]})
+
+
+def said(messages: list[Message]) -> list[tuple[str, str | int]]:
+    told: list[tuple[str, str | int]] = []
+    for message in messages:
+        match message:
+            case JobChanged() | JobRefused():
+                told.append((type(message).__name__, message.spec["name"]))
+            case JobRemoved():
+                told.append(("JobRemoved", message.name))
+            case JobsListed():
+                told.append(("JobsListed", message.count))
+    return told
+
+
+def poll(rows: JobRows) -> list[tuple[str, str | int]]:
+    messages = rows.poll()
+    rows.write_problems()
+    return said(messages)
+
+
+def problem_of(job: Job) -> str:
+    job.refresh_from_db()
+    return job.problem
+
+
+@pytest.mark.django_db
+def test_the_first_poll_of_an_empty_table_says_so(rows: JobRows) -> None:
+    assert poll(rows) == [("JobsListed", 0)]
+    assert poll(rows) == []
+
+
+def test_the_first_poll_tells_every_row_and_later_ones_nothing(rows: JobRows, mail: Job) -> None:
+    Job.objects.create(name="feed", command="expire_carts --all")
+
+    assert sorted(poll(rows)) == [("JobChanged", "feed"), ("JobChanged", "mail"), ("JobsListed", 2)]
+    assert poll(rows) == []
+
+
+def test_the_spec_told_is_the_models_own(rows: JobRows, mail: Job) -> None:
+    changed = rows.poll()[0]
+
+    assert isinstance(changed, JobChanged)
+    assert JobSpec.from_dict(changed.spec) == Job.objects.get().to_spec()
+
+
+def test_a_quiet_poll_is_one_query(rows: JobRows, mail: Job) -> None:
+    poll(rows)
+    with CaptureQueriesContext(connection) as queries:
+        poll(rows)
+
+    assert len(queries) == 1
+
+
+def test_a_row_changed_by_an_update_is_told(rows: JobRows, mail: Job) -> None:
+    poll(rows)
+    Job.objects.update(processes=4)
+
+    assert poll(rows) == [("JobChanged", "mail"), ("JobsListed", 1)]
+
+
+def test_notes_are_nobodys_business(rows: JobRows, mail: Job) -> None:
+    poll(rows)
+    Job.objects.update(notes="ask Ann")
+
+    assert poll(rows) == []
+
+
+def test_a_deleted_row_is_told(rows: JobRows, mail: Job) -> None:
+    poll(rows)
+    mail.delete()
+
+    assert poll(rows) == [("JobRemoved", "mail"), ("JobsListed", 0)]
+
+
+def test_a_renamed_row_is_one_job_less_and_one_more(rows: JobRows, mail: Job) -> None:
+    poll(rows)
+    Job.objects.update(name="post")
+
+    assert poll(rows) == [("JobRemoved", "mail"), ("JobChanged", "post"), ("JobsListed", 1)]
+
+
+def test_a_row_deleted_and_made_again_is_changed_not_removed(rows: JobRows, mail: Job) -> None:
+    poll(rows)
+    mail.delete()
+    Job.objects.create(name="mail", target="shop.jobs.mail")
+
+    assert poll(rows) == [("JobChanged", "mail"), ("JobsListed", 1)]
+
+
+def test_a_refused_row_stops_no_other_and_says_why_on_the_row(rows: JobRows, mail: Job) -> None:
+    bad = Job.objects.create(name="bad", target="os.system")
+
+    assert sorted(poll(rows)) == [("JobChanged", "mail"), ("JobRefused", "bad"), ("JobsListed", 2)]
+    assert problem_of(bad) == "“os.system” is not allowed. Allow it."
+    assert problem_of(mail) == ""
+
+
+def test_a_row_put_right_is_told_and_its_problem_cleared(rows: JobRows, mail: Job) -> None:
+    Job.objects.update(target="os.system")
+    poll(rows)
+    Job.objects.update(target="shop.jobs.mail")
+
+    assert poll(rows) == [("JobChanged", "mail"), ("JobsListed", 1)]
+    assert problem_of(mail) == ""
+
+
+def test_kwargs_that_are_no_object_are_refused(rows: JobRows, mail: Job) -> None:
+    Job.objects.update(kwargs=[1, 2])
+
+    assert poll(rows) == [("JobRefused", "mail"), ("JobsListed", 1)]
+
+
+def test_a_problem_is_written_only_when_it_changed(rows: JobRows, mail: Job) -> None:
+    Job.objects.update(target="os.system")
+    poll(rows)
+    with CaptureQueriesContext(connection) as queries:
+        poll(rows)
+
+    assert len(queries) == 1
+
+
+def test_a_problem_left_by_an_earlier_ledger_is_cleared_when_the_row_is_right(rows: JobRows, mail: Job) -> None:
+    Job.objects.update(problem="was wrong once")
+
+    assert poll(rows)[0] == ("JobChanged", "mail")
+    assert problem_of(mail) == ""
+
+
+def test_what_the_daemon_found_stays_until_the_row_is_edited(rows: JobRows, mail: Job) -> None:
+    poll(rows)
+    Job.objects.update(problem="does not import")
+    rows.note_problem("mail", "does not import")
+    poll(rows)
+    kept = problem_of(mail)
+    Job.objects.update(processes=2)
+    poll(rows)
+
+    assert kept == "does not import"
+    assert problem_of(mail) == ""
+
+
+def test_a_problem_of_any_length_fits_a_message(mail: Job) -> None:
+    def complain(target: str, command: str) -> None:
+        raise TargetError("target", "x" * 200_000, "Calm down.")
+
+    messages = JobRows("default", complain).poll()
+
+    assert isinstance(messages[0], JobRefused)
+    assert len(messages[0].problem) == 4000
+
+
+@pytest.mark.backends("sqlite")
+@pytest.mark.django_db(transaction=True)
+def test_bytes_in_place_of_text_hide_no_other_row(rows: JobRows) -> None:
+    Job.objects.create(name="mail", target="shop.jobs.mail")
+    Job.objects.create(name="odd", target="shop.jobs.odd")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE workerd_job SET target = CAST(x'73ff' AS TEXT) WHERE name = 'odd'")
+    refresh(connection)
+
+    assert sorted(poll(rows)) == [("JobChanged", "mail"), ("JobRefused", "odd"), ("JobsListed", 2)]
+    connection.close()  # it would go on reading leniently

@@ -1,0 +1,284 @@
+"""The rows: what the database itself refuses, and what outlives what."""
+
+import uuid
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import serializers
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.db import DatabaseError, IntegrityError, transaction
+from django.utils import timezone
+
+from workerd.models import Job, Node, Operation, Run, Slot
+from workerd.models.job import DURATION_FIELDS, HEARTBEAT_CHOICES, RESTART_CHOICES
+from workerd.models.kwargs import check_kwargs
+from workerd.models.ranges import RANGES
+from workerd.models.run import OUTCOME_CHOICES
+from workerd.models.slot import STATE_CHOICES
+from workerd.wire.spec import MAX_KWARGS_BYTES, JobSpec
+from workerd.wire.words import Heartbeat, Outcome, Restart, State
+
+pytestmark = pytest.mark.django_db
+
+BAD_ROWS: list[dict[str, Any]] = [
+    {"target": "", "command": ""},
+    {"target": "shop.jobs.x", "command": "db_worker"},
+    {"processes": -1},
+    {"processes": 1001},
+    {"restart": "sometimes"},
+    {"heartbeat": "none"},
+    {"stop_signal": "KILL"},
+    {"backoff_initial": -0.1},
+    {"backoff_initial": 61.0},
+    {"backoff_max": 0.4},
+    {"max_restarts": -1},
+    {"restart_window": 0.0},
+    {"start_grace": -1.0},
+    {"start_timeout": 0.0},
+    {"start_timeout": 1.0, "start_grace": 1.0},
+    {"heartbeat_timeout": 0.0},
+    {"stop_timeout": 0.0},
+    {"max_memory": 0.0},
+    {"max_age": -1.0},
+    {"nice": -21},
+    {"nice": 20},
+]
+GOOD_ROWS: list[dict[str, Any]] = [
+    {"target": "", "command": "db_worker --queue-name mail"},
+    {"processes": 0},
+    {"processes": 1000},
+    {"backoff_initial": 0.0},
+    {"backoff_initial": 0.0, "backoff_max": 0.0},
+    {"max_restarts": 0},
+    {"start_grace": 0.0},
+    {"start_timeout": 1.0, "start_grace": 1.0, "signals_ready": True},
+    {"nice": -20},
+    {"nice": 19},
+    {"kwargs": {"a": [1, 2.5, None, {"ü": "ß💥"}]}},
+    {"notes": "ü" * 70_000},
+]
+
+
+def names_of(values: dict[str, Any]) -> str:
+    return "-".join(values)
+
+
+def make_job(**values: Any) -> Job:
+    return Job.objects.create(**{"name": "mail-outbox", "target": "shop.jobs.ship_orders", **values})
+
+
+@pytest.mark.parametrize("values", BAD_ROWS, ids=names_of)
+def test_the_database_itself_refuses_what_cannot_run(values: dict[str, Any]) -> None:
+    make_job()
+
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Job.objects.update(**values)
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan")])
+def test_a_duration_that_is_no_number_never_gets_into_a_row(seconds: float) -> None:
+    make_job()
+
+    # The constraint says so, or SQLite, to which NaN is null, or MySQL's driver (PyMySQL by an error not Django's).
+    said = "workerd_job_stop_timeout_range|NOT NULL constraint failed|can not be used with MySQL"
+    with pytest.raises(Exception, match=said), transaction.atomic():
+        Job.objects.update(stop_timeout=seconds)
+
+
+@pytest.mark.parametrize("values", BAD_ROWS, ids=names_of)
+def test_a_form_refuses_what_the_database_would(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Job(**{"name": "mail-outbox", "target": "shop.jobs.ship_orders", **values}).full_clean()
+
+
+@pytest.mark.parametrize("values", GOOD_ROWS, ids=names_of)
+def test_what_can_run_is_kept_as_it_is(values: dict[str, Any]) -> None:
+    job = make_job(**values)
+    job.full_clean()
+
+    again = Job.objects.get()
+
+    assert {name: getattr(again, name) for name in values} == values
+
+
+def test_every_number_has_a_range() -> None:
+    numbers = {
+        field.name for field in Job._meta.fields if field.get_internal_type().endswith(("FloatField", "IntegerField"))
+    }
+
+    assert numbers == set(RANGES)
+    assert set(DURATION_FIELDS) < numbers
+
+
+def test_a_name_is_unique() -> None:
+    make_job()
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_job()
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a:1", "a/b", "ä", "x" * 101, "a\0b"])
+def test_a_name_is_a_slug_of_at_most_100_characters(name: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Job(name=name, target="shop.jobs.ship_orders").full_clean()
+
+    assert list(caught.value.message_dict) == ["name"]
+
+
+@pytest.mark.parametrize("target", ["shop", "shop.", ".shop.jobs", "shop jobs.x", "shop.jobs.x()", "shop..x", "a.1b"])
+def test_a_target_is_a_dotted_path(target: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Job(name="a", target=target).full_clean()
+
+    assert caught.value.message_dict == {
+        "target": ["Write the dotted path of a function, such as “shop.jobs.ship_orders”."]
+    }
+
+
+@pytest.mark.parametrize(
+    ("target", "command", "sentence"),
+    [
+        ("", "", "Set a target or a command."),
+        (" ", " ", "Set a target or a command."),
+        ("shop.jobs.x", "db_worker", "Set either a target or a command, not both."),
+    ],
+)
+def test_one_of_target_and_command_is_asked_for_beside_both(target: str, command: str, sentence: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Job(name="a", target=target, command=command).full_clean()
+
+    assert caught.value.message_dict == {"target": [sentence], "command": [sentence]}
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        [],
+        "text",
+        None,
+        {"a": float("nan")},
+        {"a": [float("inf")]},
+        {"a": {"b": "nul\0"}},
+        {"nul\0": 1},
+        {"a": "\ud800"},
+        {"a": "x" * MAX_KWARGS_BYTES},
+        {"a": object()},
+    ],
+    ids=["list", "text", "null", "nan", "infinity", "nul", "nul-in-key", "surrogate", "large", "object"],
+)
+def test_kwargs_that_a_database_or_the_wire_refuses_are_refused_before(kwargs: Any) -> None:
+    with pytest.raises(ValidationError):
+        check_kwargs(kwargs)
+    with pytest.raises(ValidationError) as caught:
+        Job(name="a", target="shop.jobs.x", kwargs=kwargs).full_clean()
+
+    assert list(caught.value.message_dict) == ["kwargs"]
+
+
+def test_a_job_with_defaults_is_a_spec_with_defaults() -> None:
+    job = make_job()
+
+    assert Job.objects.get().to_spec() == JobSpec(name="mail-outbox", id=job.pk, target="shop.jobs.ship_orders")
+
+
+def test_every_field_of_a_spec_is_a_field_of_the_row() -> None:
+    names = {field.name for field in Job._meta.fields}
+
+    assert {field.name for field in fields(JobSpec)} == names - {"notes", "problem"}
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [(RESTART_CHOICES, Restart), (HEARTBEAT_CHOICES, Heartbeat), (OUTCOME_CHOICES, Outcome), (STATE_CHOICES, State)],
+)
+def test_choices_are_the_words_of_the_wire(choices: list[tuple[str, Any]], words: Any) -> None:
+    assert [value for value, _label in choices] == [word.value for word in words]
+
+
+def test_a_fixture_names_jobs_and_nodes_by_their_natural_keys() -> None:
+    make_job(kwargs={"warehouse": "main"}, max_age=3600.0)
+    Node.objects.create(name="shop", host="web1")
+
+    text = serializers.serialize(
+        "json", [*Job.objects.all(), *Node.objects.all()], use_natural_primary_keys=True, use_natural_foreign_keys=True
+    )
+    Job.objects.update(kwargs={}, max_age=None)
+    for row in serializers.deserialize("json", text):
+        row.save()
+
+    assert '"pk"' not in text
+    assert [(job.name, job.kwargs, job.max_age) for job in Job.objects.all()] == [
+        ("mail-outbox", {"warehouse": "main"}, 3600.0)
+    ]
+    assert [str(node) for node in Node.objects.all()] == ["shop@web1"]
+
+
+def test_history_outlives_its_job() -> None:
+    job = make_job()
+    run = Run.objects.create(job=job, job_name=job.name, slot="mail-outbox", born=timezone.now())
+    slot = Slot.objects.create(job=job, job_name=job.name, name=job.name, node=Node.objects.create(name="a", host="b"))
+    order = Operation.objects.create(verb="restart", job=job, job_name=job.name)
+    gone = job.pk
+
+    job.delete()
+
+    for row in (run, slot, order):
+        row.refresh_from_db()
+        assert (row.job_id, row.job_name) == (gone, "mail-outbox")
+
+
+def test_a_run_may_be_recorded_for_a_job_and_a_node_that_are_gone() -> None:
+    Run.objects.create(job_id=987654, job_name="gone", node_id=987654, node_name="gone@gone", slot="gone:3", index=3)
+
+    assert str(Run.objects.get()).startswith("gone:3 ")
+
+
+def test_slots_of_a_node_that_is_not_there_are_listed_all_the_same() -> None:
+    Slot.objects.create(job_name="a", name="a", node_id=987654)
+
+    assert [slot.name for slot in Slot.objects.all()] == ["a"]
+
+
+def test_a_place_has_one_slot() -> None:
+    node = Node.objects.create(name="a", host="b")
+    Slot.objects.create(node=node, job_name="a", index=0, name="a:0")
+    Slot.objects.create(node=node, job_name="a", index=1, name="a:1")
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Slot.objects.create(node=node, job_name="a", index=1, name="a:1")
+
+
+def test_a_daemon_has_one_node_a_host() -> None:
+    Node.objects.create(name="a", host="b")
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Node.objects.create(name="a", host="b")
+
+
+def test_an_order_expires_after_a_minute() -> None:
+    order = Operation.objects.create(verb="restart", job_name="mail-outbox", slot="mail-outbox:1")
+
+    assert timedelta(seconds=59) < order.expires - order.requested < timedelta(seconds=61)
+    assert str(order) == "restart mail-outbox:1"
+    assert str(Operation(verb="stop")) == "stop --all"
+
+
+def test_an_order_is_one_of_the_verbs() -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Operation.objects.create(verb="explode")
+
+
+def test_a_run_keeps_long_texts_and_its_own_id() -> None:
+    key = uuid.uuid4()
+    Run.objects.create(id=key, job_name="a", slot="a", traceback="é💥" * 50_000, version=2**62)
+
+    run = Run.objects.get()
+
+    assert (run.id, len(run.traceback), run.version) == (key, 100_000, 2**62)
+
+
+def test_the_migrations_are_complete() -> None:
+    call_command("makemigrations", "workerd", check=True, dry_run=True, verbosity=0)

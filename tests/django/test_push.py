@@ -1,0 +1,75 @@
+"""What wakes the ledger: a saved row, on PostgreSQL, on either driver."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection, transaction
+
+from workerd.ledger.push import Push
+from workerd.models import Job, Operation
+from workerd.wire.messages import Message, PushFound
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def said() -> list[Message]:
+    return []
+
+
+@pytest.fixture
+def push(said: list[Message]) -> Iterator[Push]:
+    one = Push(connection, said.append)
+    one.listen()
+    yield one
+    connection.close()
+
+
+@pytest.mark.backends("postgres")
+def test_a_notify_to_itself_shows_that_push_works(push: Push, said: list[Message]) -> None:
+    assert said == [PushFound(works=True)]
+    assert push.descriptor is not None
+    assert not push.heard()
+
+
+@pytest.mark.backends("postgres")
+def test_a_saved_a_deleted_and_an_ordered_row_wake(push: Push) -> None:
+    job = Job.objects.create(name="mail", target="shop.jobs.price_feed")
+    assert push.heard()
+    assert not push.heard()
+
+    job.delete()
+    assert push.heard()
+
+    Operation.objects.create(verb="restart", job_name="mail")
+    assert push.heard()
+
+
+@pytest.mark.backends("postgres")
+def test_a_row_wakes_when_it_is_committed_and_not_before(push: Push) -> None:
+    with transaction.atomic():
+        Job.objects.create(name="mail", target="shop.jobs.price_feed")
+        assert not push.heard()
+
+    assert push.heard()
+
+
+@pytest.mark.backends("postgres")
+def test_a_new_connection_is_listened_at_too(push: Push, said: list[Message]) -> None:
+    connection.close()
+    assert push.descriptor is None
+
+    push.listen()
+    Job.objects.create(name="mail", target="shop.jobs.price_feed")
+
+    assert push.heard()
+    assert said == [PushFound(works=True)]
+
+
+@pytest.mark.backends("sqlite", "mysql")
+def test_other_databases_say_that_they_do_not_push(push: Push, said: list[Message]) -> None:
+    Job.objects.create(name="mail", target="shop.jobs.price_feed")
+
+    assert said == [PushFound(works=False)]
+    assert push.descriptor is None
+    assert not push.heard()

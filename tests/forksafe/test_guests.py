@@ -1,0 +1,188 @@
+"""Programs of others that fork, with install() in the project: Django's parallel test runner, a preloading gunicorn."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.backends.server import free_port
+
+from .conftest import ROOT, perform
+
+NETWORKED = pytest.mark.backends("postgres", "mysql")
+FIRST_ANSWER_WITHIN_S = 20
+
+SETTINGS = """
+from pathlib import Path
+from django_site.databases import database_from_url, use_drivers
+URL = {url!r}
+use_drivers([URL])
+DATABASES = {{"default": database_from_url(URL, Path("/"))}}
+INSTALLED_APPS = ["guest"]
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SECRET_KEY = "guest"
+ROOT_URLCONF = "guest.urls"
+ALLOWED_HOSTS = ["*"]
+if {install!r}:
+    from workerd import forksafe
+    forksafe.install("guest")
+"""
+MODELS = """
+from django.db import models
+class Kept(models.Model):
+    n = models.IntegerField()
+"""
+TESTS = """
+from django.test import TestCase, TransactionTestCase
+from guest.models import Kept
+class Story:
+    def test_rows(self):
+        for n in range(50):
+            Kept.objects.create(n=n)
+            self.assertEqual(Kept.objects.get(n=n).n, n)
+        self.assertEqual(Kept.objects.count(), 50)
+class A(Story, TestCase): pass
+class B(Story, TestCase): pass
+class C(Story, TransactionTestCase): pass
+class D(Story, TransactionTestCase): pass
+"""
+URLS = """
+import os
+from django.db import connection
+from django.http import HttpResponse
+from django.urls import path
+def session(request):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()" if connection.vendor == "postgresql" else "SELECT CONNECTION_ID()")
+        return HttpResponse(f"{os.getpid()} {cursor.fetchone()[0]}")
+urlpatterns = [path("", session)]
+"""
+WSGI = """
+import os
+from django.core.wsgi import get_wsgi_application
+application = get_wsgi_application()
+from guest.urls import session
+print("master", session(None).content.decode(), flush=True)
+"""
+
+
+@pytest.fixture
+def guest(tmp_path: Path, url: Callable[[str], str]) -> Callable[..., dict[str, str]]:
+    """Return a function that writes a project and returns the environment to run it in."""
+
+    def write(database: str | None = None, *, install: bool = True) -> dict[str, str]:
+        package = tmp_path / "guest"
+        package.mkdir()
+        files = {
+            "settings.py": SETTINGS.format(url=database or url("plain"), install=install),
+            "models.py": MODELS,
+            "tests.py": TESTS,
+            "urls.py": URLS,
+            "wsgi.py": WSGI,
+            "__init__.py": "",
+        }
+        for name, text in files.items():
+            (package / name).write_text(textwrap.dedent(text))
+        return {
+            **os.environ,
+            "PYTHONPATH": f"{tmp_path}:{ROOT}:{ROOT / 'django_site'}",
+            "DJANGO_SETTINGS_MODULE": "guest.settings",
+        }
+
+    return write
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_parallel_tests_are_unharmed(
+    guest: Callable[..., dict[str, str]], backend: object, in_memory: bool, tmp_path: Path
+) -> None:
+    is_sqlite = getattr(backend, "vendor", "") == "sqlite"
+    if in_memory and not is_sqlite:
+        return  # only SQLite has that
+    environment = guest("sqlite:///:memory:" if in_memory else None)
+    output = perform(
+        [sys.executable, "-m", "django", "test", "guest", "--parallel=2", "--noinput"],
+        env={**environment, "PYTHONWARNINGS": "ignore"},
+    )
+
+    assert re.search(r"Ran 4 tests in .*\n\nOK", output), output
+    assert "Cloning test database" in output
+
+
+@contextlib.contextmanager
+def gunicorn(environment: dict[str, str], folder: Path) -> Iterator[tuple[int, int, int]]:
+    """Run a preloading gunicorn with two workers; yield its port, its pid and its own session."""
+    pytest.importorskip("gunicorn")
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "--preload", "-w", "2", "-b", f"127.0.0.1:{port}", "guest.wsgi"]
+    with (folder / "gunicorn.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+        )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline().split()
+        assert line, (folder / "gunicorn.log").read_text()
+        yield port, process.pid, int(line[2])
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
+def answers(port: int, count: int) -> list[tuple[int, int]]:
+    """Ask until ``count`` answers came: the worker's pid, and the session that it used."""
+    deadline = time.monotonic() + FIRST_ANSWER_WITHIN_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            break
+        except OSError:
+            assert time.monotonic() < deadline
+    texts = [urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20).read().split() for _ in range(count)]
+    return [(int(pid), int(number)) for pid, number in texts]
+
+
+def wait_for_workers(master: int, count: int) -> None:
+    """Return when the master has forked its workers."""
+    children = Path(f"/proc/{master}/task/{master}/children")
+    deadline = time.monotonic() + FIRST_ANSWER_WITHIN_S
+    while len(children.read_text().split()) < count:
+        assert time.monotonic() < deadline
+
+
+@NETWORKED
+def test_a_preloading_gunicorn_is_safe_with_install(guest: Callable[..., dict[str, str]], tmp_path: Path) -> None:
+    with gunicorn(guest(), tmp_path) as (port, master, session):
+        seen = answers(port, 20)
+
+        assert session not in {number for _, number in seen}
+        assert master not in {pid for pid, _ in seen}
+
+
+@NETWORKED
+def test_the_audit_finds_the_session_of_a_preloading_gunicorn(
+    guest: Callable[..., dict[str, str]], database_server: object, tmp_path: Path
+) -> None:
+    with gunicorn(guest(install=False), tmp_path) as (_, master, _):
+        wait_for_workers(master, 2)
+        server = getattr(database_server, "address").port  # noqa: B009 - of either kind of server
+        found = perform(
+            [sys.executable, "-m", "workerd.forksafe", "audit", str(master), "--port", str(server)], expected=1
+        )
+
+    assert f"The session with 127.0.0.1:{server}" in found
+    assert "is held by 3 processes:" in found
+    assert found.count("gunicorn") >= 3

@@ -1,0 +1,165 @@
+"""The events of every connection, the names of sessions, and connections that heal."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.backends.backend import Backend, Databases
+from tests.backends.server import Server
+
+from .conftest import ROOT, Play, named, transport
+
+NETWORKED = pytest.mark.backends("postgres", "mysql")
+
+
+def test_every_close_names_its_reason(play: Play, backend: Backend) -> None:
+    result, events = play("life:opened_and_closed")
+
+    assert result["reasons"] == ["explicit", "max_age", "autocommit_changed", "exit"]
+    assert result["vendor"] == backend.vendor
+    assert result["ms"] > 0
+    assert result["session"] or backend.vendor == "sqlite"
+    assert {event["level"] for event in events} == {"info"}
+
+
+@NETWORKED
+def test_a_session_that_ends_with_its_thread_is_told_of(play: Play) -> None:
+    assert play("life:collected")[0] == ["collected"]
+
+
+@NETWORKED
+def test_broken_sessions_are_told_apart_by_how_they_were_found(play: Play) -> None:
+    assert play("life:broken")[0] == ["unusable", "health_check_failed", "True"]
+
+
+@NETWORKED
+def test_a_failed_connect_is_an_event_and_names_the_database_as_unreachable(play: Play) -> None:
+    result, _ = play("life:failed")
+    [event] = result["events"]
+
+    assert (event["alias"], event["error"], event["level"]) == ("default", "OperationalError", "error")
+    assert "\n" not in event["message"]
+    assert result["alias"] == "default"
+
+
+def test_a_session_whose_set_up_fails_is_opened_failed_and_closed(play: Play) -> None:
+    result, _ = play("life:set_up_fails")
+
+    assert result["events"] == ["connection.opened", "connection.failed", "connection.closed"]
+
+
+@pytest.mark.backends("postgres")
+def test_sessions_carry_their_label_on_postgresql(play: Play) -> None:
+    first, second, own = play("life:relabelled", name="mail-outbox")[0]
+
+    assert first == "mail-outbox"
+    assert second.startswith("price-feed:1 ")
+    assert own == "the project's own"
+
+
+@pytest.mark.backends("postgres-psycopg")
+def test_a_pools_sessions_carry_their_label(play: Play) -> None:
+    assert play("life:label_on_server", "pool", name="mail-outbox")[0] == "mail-outbox"
+
+
+@pytest.mark.backends("mysql-pymysql")
+def test_sessions_carry_their_label_where_the_mysql_driver_can(play: Play) -> None:
+    assert play("life:label_in_driver", name="mail-outbox")[0] == ["mail-outbox", "own"]
+
+
+@pytest.mark.backends("sqlite")
+def test_a_backend_that_does_not_call_super_is_watched_and_closed(play: Play) -> None:
+    assert play("life:strange_backend")[0] == {"reasons": ["before_fork"], "opened": 3, "child": 2}
+
+
+@NETWORKED
+def test_a_loop_that_swallows_errors_heals_after_one_query(play: Play) -> None:
+    assert play("life:swallowed_errors")[0] == [5, 5, "error", 5, 5, "error", 5, 5]
+
+
+@NETWORKED
+def test_a_session_ended_while_idle_costs_no_turn(play: Play) -> None:
+    result, _ = play("life:turns")
+
+    assert result == {"answers": [5] * 6, "sessions": 2, "reasons": ["health_check_failed"]}
+
+
+def test_a_connection_persists_until_workerds_own_age_limit(play: Play) -> None:
+    assert play("life:old_age")[0] == ["max_age"]
+
+
+@pytest.mark.backends("postgres-psycopg")
+def test_a_pool_whose_sessions_all_ended_costs_one_query(play: Play) -> None:
+    answers = play("life:pool_heals", "pool")[0]
+
+    assert answers.count("error") <= 1
+    assert answers[-7:] == [5] * 7
+
+
+@NETWORKED
+def test_connections_opened_before_install_are_watched_too(play: Play) -> None:
+    result, _ = play("life:installed_late", install=False)
+
+    assert result == {"apart": True, "same": True, "discarded": True, "prepared": 1}
+
+
+@NETWORKED
+def test_events_tell_of_exactly_the_sessions_that_the_server_saw(play: Play, backend: Backend) -> None:
+    result, _ = play("life:storm")
+    parent, opened = result["parent"], result["opened"]
+
+    assert len(opened) == len(set(opened))
+    if backend.vendor == "mysql":
+        assert opened == list(range(result["before"] + 1, result["after"]))
+    else:  # the first onlooker's session is in the second one's count
+        assert len(opened) == result["after"] - result["before"] - 1
+    assert (result["closed_twice"], result["unknown"]) == (0, [])
+    still_open = result["open_by_pid"]
+    assert len(still_open) == result["killed"]
+    assert all(pid != parent for _, _, pid in still_open)
+
+
+@NETWORKED
+def test_an_absent_server_is_told_from_an_error_of_the_jobs_own(
+    new_server: Callable[[], Server], backend: Backend, databases: Databases, tmp_path: Path
+) -> None:
+    server = new_server()
+    name = {"postgresql": "postgres", "mysql": "mysql"}[backend.vendor]
+    program = {
+        "urls": {"default": databases.url(name, server, **transport(backend, server, "plain"))},
+        "events": str(tmp_path / "events"),
+        "result": str(tmp_path / "result"),
+    }
+    result = _play_along(program, {"stop": server.stop, "start": server.start})
+
+    assert result == {
+        "own": "",
+        "killed": "",
+        "mid_session": "default",
+        "connecting": "default",
+        "wrapped": "",
+        "back": "5",
+    }
+    events = [json.loads(line) for line in Path(program["events"]).read_text().splitlines()]
+    assert len(named(events, "connection.failed")) == 1
+
+
+def _play_along(program: dict[str, Any], cues: dict[str, Callable[[], None]]) -> Any:
+    command = [sys.executable, "-m", "tests.forksafe.stage", "life:unreachable", json.dumps(program)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'django_site'}"},
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for cue in process.stdout:
+            cues[cue.strip()]()
+            process.stdin.write("go\n")
+            process.stdin.flush()
+    assert process.returncode == 0
+    return json.loads(Path(program["result"]).read_text())

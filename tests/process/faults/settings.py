@@ -1,0 +1,17 @@
+"""The tests' settings without the shop, with the faults: jobs, a command, and modules that no import survives."""
+
+from tests.process.settings import *  # noqa: F403
+from tests.process.settings import WORKERD
+
+INSTALLED_APPS = [
+    "workerd",
+    "tests.process.victims",
+    "tests.process.faults",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+]
+WORKERD = {
+    **WORKERD,
+    "COMMANDS": ["poll_then_stall"],
+    "TARGETS": ["tests.process.faults.hanging_module.*", "tests.process.faults.crashing_module.*"],
+}

@@ -1,0 +1,1 @@
+"""A Django app that leaves sessions open wherever a fork could inherit one, and jobs that notice a mangled answer."""

@@ -1,0 +1,115 @@
+"""Births have owners, whenever their forkserver dies and however soon the child does."""
+
+import copy
+import itertools
+import os
+import random
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .births import assert_births_have_owners, read_testimonies
+from .harness import Daemon, Project, eventually
+from .weather import wait_for_calm
+
+pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
+JOBS = "tests.process.witnesses.jobs"
+FORKSERVERS_KILLED, DAEMONS, WITHIN_S = 200, 4, 0.020
+SHORT_LIVES, SLOTS = 500, 4
+
+
+@pytest.fixture
+def new_daemon(project: Project, tmp_path: Path) -> Iterator[Callable[[], Daemon]]:
+    """Return a function that starts one more daemon on the project's rows, under a name of its own."""
+    project.extra_env = {"DJANGO_SETTINGS_MODULE": "tests.process.witnesses.settings"}
+    daemons: list[Daemon] = []
+    numbers = itertools.count(1)
+
+    def start() -> Daemon:
+        own = copy.copy(project)
+        own.name = f"tests-{next(numbers)}"
+        own.mark = f"WORKERD_TEST_PROJECT={uuid.uuid4().hex}"
+        own.folder = tmp_path / own.name
+        own.state_dir = own.folder / "state"
+        own.folder.mkdir()
+        daemons.append(Daemon(own))
+        daemons[-1].start()
+        return daemons[-1]
+
+    yield start
+    for daemon in daemons:
+        daemon.clean_up()
+        (daemon.project.folder / "log").write_text(daemon.report())
+
+
+def test_a_forkserver_killed_right_after_a_request_leaves_no_child_that_nobody_knows(
+    project: Project, new_daemon: Callable[[], Daemon], tmp_path: Path
+) -> None:
+    """The forkserver is killed within 20 ms of a birth request, 200 times, over four daemons side by side."""
+    kwargs = {"folder": str(tmp_path)}
+    project.add_job("stay", target=f"{JOBS}.stay_alone", kwargs=kwargs, processes=SLOTS, backoff_initial=0)
+    daemons = [new_daemon() for _ in range(DAEMONS)]
+
+    with ThreadPoolExecutor(DAEMONS) as pool:
+        killed = list(pool.map(_kill_forkservers, daemons, [FORKSERVERS_KILLED // DAEMONS] * DAEMONS))
+
+    for daemon, victims in zip(daemons, killed, strict=True):
+        wait_for_calm(daemon, SLOTS)
+        assert len(daemon.events("forkserver.exited", signal="SIGKILL")) == FORKSERVERS_KILLED // DAEMONS
+        assert_births_have_owners(daemon, daemon.project.folder)
+        ends = daemon.events("child.exited")
+        assert [end for end in ends if (end["signal"], end["pid"] in victims) != ("SIGKILL", True)] == []
+        daemon.stop()
+
+
+def test_five_hundred_children_that_end_at_once_end_as_they_did(
+    project: Project, new_daemon: Callable[[], Daemon], tmp_path: Path
+) -> None:
+    """Each of 500 exit codes and signals is the child's own, although it was gone before anybody looked."""
+    kwargs = {"folder": str(tmp_path)}
+    project.add_job("end", target=f"{JOBS}.end_at_once", kwargs=kwargs, processes=SLOTS, backoff_initial=0)
+    daemon = new_daemon()
+
+    daemon.wait_events("child.exited", SHORT_LIVES, within=60)
+    project.edit_job("end", enabled=False)
+    for index in range(SLOTS):
+        daemon.wait_state(f"end:{index}", "STOPPED")
+
+    assert_births_have_owners(daemon, daemon.project.folder)
+    said = {one.run: one.end for one in read_testimonies(daemon.project.folder)}
+    ends = [end for end in daemon.events("child.exited") if end["run"] in said]
+    assert [(_told(end), said[end["run"]]) for end in ends if _told(end) != said[end["run"]]] == []
+    assert len(ends) >= SHORT_LIVES
+    eventually(lambda: project.runs.exclude(ended=None).count() == len(daemon.events("child.exited")), within=20)
+    daemon.stop()
+
+
+def _kill_forkservers(daemon: Daemon, times: int) -> set[int]:
+    """Have a child born, kill the forkserver at a random moment of that, and wait until all is well; again."""
+    dice = random.Random()
+    victims: set[int] = set()
+    for _ in range(times):
+        picture = wait_for_calm(daemon, SLOTS)
+        children = [slot["pid"] for slot in picture["slots"] if not slot["builtin"]]
+        chosen = dice.sample(children, 3)  # two spares are there: the third one needs a birth
+        victims.update(chosen)
+        for pid in chosen:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(dice.uniform(0, WITHIN_S))  # the moment is what is tried
+        os.kill(picture["daemon"]["forkserver_pid"], signal.SIGKILL)
+        daemon.wait_event("forkserver.exited", within=30, forkserver_pid=picture["daemon"]["forkserver_pid"])
+        for pid in chosen:
+            daemon.wait_event("child.exited", within=30, pid=pid)
+    return victims
+
+
+def _told(end: dict[str, Any]) -> str:
+    if end.get("signal"):
+        return f"signal {int(signal.Signals[end['signal']])}"
+    return f"code {end['exit_code']}"

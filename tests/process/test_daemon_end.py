@@ -1,0 +1,114 @@
+"""The daemon's end: nothing of it is left after a kill, and every child is asked before a stop."""
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from .harness import Daemon, Project, eventually
+from .modules import write_module
+from .weather import wait_for_calm
+
+pytestmark = [pytest.mark.slow, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]
+WITNESSES = "tests.process.witnesses.jobs"
+STUBBORN = ("idle", "hang", "spin", "freeze", "ignore-stop", "have-thread", "idle-async")
+GONE_WITHIN_S = 1.0
+DEEP = "a-folder-in-a-folder"
+
+
+def test_nothing_of_the_tree_outlives_a_killed_daemon_by_a_second(project: Project, daemon: Daemon) -> None:
+    """Children that sleep, spin, are stopped or ignore every signal go with the daemon, as do forkserver and ledger."""
+    for name in STUBBORN:
+        project.add_job(name, start_grace=0)
+    daemon.start()
+    wait_for_calm(daemon, len(STUBBORN))
+    daemon.tree.look(daemon.pid)
+
+    daemon.kill()
+
+    daemon.tree.assert_gone(GONE_WITHIN_S)
+    daemon.assert_clean_exit()
+
+
+@pytest.mark.backends("any")
+def test_nothing_is_left_of_a_daemon_killed_while_it_has_children_born(project: Project, daemon: Daemon) -> None:
+    """Whatever a birth is in the middle of, it comes to nothing without the daemon."""
+    project.add_job("idle", processes=10)
+    for _ in range(10):
+        daemon.start(ready=False)
+        daemon.wait_event("child.born", within=20, job="idle")
+
+        daemon.kill()
+
+        daemon.tree.assert_gone(GONE_WITHIN_S)
+
+
+@pytest.mark.backends("any")
+def test_a_forkserver_that_hangs_in_an_import_goes_with_the_daemon(project: Project, daemon: Daemon) -> None:
+    """It reads no end-of-file there, so the kernel has to end it."""
+    write_module(project, "never_imported", "import time\ntime.sleep(3600)\n")
+    project.settings["PRELOAD"] = ["never_imported"]
+    daemon.start(ready=False)
+    daemon.wait_event("forkserver.started")
+
+    daemon.kill()
+
+    daemon.tree.assert_gone(GONE_WITHIN_S)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_daemon_has_asked_every_child(project: Project, daemon: Daemon, number: int, tmp_path: Path) -> None:
+    """Functions, coroutines and commands end in their own way, all recorded, and the daemon's exit code is 0."""
+    goodbyes = tmp_path / "goodbyes"
+    project.extra_env["DJANGO_SETTINGS_MODULE"] = "tests.process.witnesses.project_settings"
+    project.settings["COMMANDS"] = ["wait_for_interrupt"]
+    kwargs = {"path": str(goodbyes)}
+    project.add_job("function", target=f"{WITNESSES}.say_goodbye", kwargs=kwargs, processes=3)
+    project.add_job("coroutine", target=f"{WITNESSES}.say_goodbye_async", kwargs=kwargs, stop_signal="INT")
+    project.add_job("command", command=f"wait_for_interrupt {goodbyes}")
+    daemon.start()
+    wait_for_calm(daemon, 5)
+
+    daemon.stop(number=number)
+
+    assert sorted(goodbyes.read_text().split()) == ["command", "coroutine", "function", "function", "function"]
+    ends = daemon.events("child.exited")
+    assert {(end["outcome"], end["exit_code"]) for end in ends if "job" in end} == {("stopped", 0)}
+    assert {(run.outcome, run.exit_code) for run in project.runs} == {("stopped", 0)}
+    assert project.runs.count() == 5
+    assert daemon.events("child.killed") == []
+    assert daemon.events()[-1]["event"] == "daemon.stopped"
+
+
+def test_a_second_signal_stops_at_once(project: Project, daemon: Daemon) -> None:
+    """A child that has a minute to stop has it until the second SIGTERM."""
+    project.add_job("ignore-stop", stop_timeout=60)
+    daemon.start()
+    wait_for_calm(daemon, 1)
+    daemon.signal(signal.SIGTERM)
+    daemon.wait_event("child.stopping", job="ignore-stop")
+
+    asked = time.monotonic()
+    daemon.stop()
+
+    assert time.monotonic() - asked < 10
+    assert daemon.wait_event("child.exited", job="ignore-stop")["signal"] == "SIGKILL"
+    eventually(lambda: project.runs.get().outcome, what="the run's end in the database")
+
+
+@pytest.mark.backends("any")
+def test_a_state_dir_may_be_deeper_than_a_socket_s_path(project: Project, daemon: Daemon) -> None:
+    """AF_UNIX paths end at 107 bytes, those of folders do not."""
+    project.state_dir = project.folder.joinpath(*[DEEP] * 10, "state")
+    assert len(str(project.state_dir)) > 2 * 107
+    project.add_job("idle")
+    daemon.start()
+    daemon.wait_state("idle", "RUNNING")
+
+    done = project.manage("workerd", "status", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert [slot["state"] for slot in json.loads(done.stdout)["slots"]] == ["RUNNING", "RUNNING"]
+    daemon.stop()

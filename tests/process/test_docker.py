@@ -1,0 +1,163 @@
+"""The container's files as far as they can be tried without an engine: the daemon as PID 1, commands, health check."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.backends.server import free_port
+
+from .harness import Daemon, Log, Project, eventually
+from .harness.control import ask
+from .harness.processes import Process
+from .harness.project import MANAGE, ROOT
+
+DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"
+
+pytestmark = [pytest.mark.backends("sqlite"), pytest.mark.slow]
+
+
+def instructions(name: str) -> list[str]:
+    """Return the arguments of every such instruction in the Dockerfile's last stage."""
+    text = re.sub(r"\\\n\s*", " ", DOCKERFILE.read_text())
+    stage = text[text.rindex("\nFROM ") + 1 :]
+    return [line.partition(" ")[2] for line in stage.splitlines() if line.partition(" ")[0] == name]
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    text = (ROOT / "docker-compose.yml").read_text()
+    return dict(yaml.safe_load(text.replace("$$", "$"))["services"])
+
+
+# as PID 1
+
+
+class Container:
+    """The daemon as PID 1 of a pid namespace, started by the image's own command."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.log = Log()
+        program, script, *words = json.loads(instructions("CMD")[0])
+        assert (program, script) == ("python", "manage.py")
+        command = [
+            "unshare",
+            "--pid",
+            "--fork",
+            "--kill-child=KILL",
+            "--mount-proc",
+            sys.executable,
+            str(MANAGE),
+            *words,
+        ]
+        self._process = subprocess.Popen(
+            command, env=project.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=project.folder
+        )
+        assert self._process.stdout is not None
+        self.log.read(self._process.stdout)
+
+    @property
+    def pid(self) -> int:
+        """PID 1, as it is called out here."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        return int(children[0])
+
+    def execute(self, script: str) -> None:
+        """What ``docker exec`` does: a process that is no child of PID 1's, until it is orphaned."""
+        command = ["nsenter", "--target", str(self.pid), "--pid", "--mount", "sh", "-c", script]
+        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=10, check=True)
+
+    def children(self) -> list[Process]:
+        pids = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [one for pid in pids if (one := Process.look(int(pid)))]
+
+    def stop(self) -> int:
+        """What ``docker stop`` does; return the exit code."""
+        os.kill(self.pid, signal.SIGTERM)
+        return self._process.wait(20)
+
+    def kill(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self.log.wait_for_end()
+
+
+@pytest.fixture
+def container(project: Project) -> Iterator[Container]:
+    project.add_job("idle", processes=2)
+    container = Container(project)
+    try:
+        container.log.wait_event("daemon.ready", within=20)
+        yield container
+    finally:
+        container.kill()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="it needs root and unshare")
+def test_as_pid_1_it_reaps_strangers_lets_them_be_while_they_live_and_stops_in_order(container: Container) -> None:
+    picture = ask(container.project.state_dir, container.project.name, {"verb": "status"})
+    assert picture["daemon"]["pid"] == 1
+
+    container.execute("sleep 3600 & sleep 0.1 & sleep 0.1 &")
+
+    def only_one_is_left() -> None:
+        strangers = [one for one in container.children() if one.name in ("sh", "sleep")]
+        assert [(one.name, one.state) for one in strangers] == [("sleep", "S")]
+
+    eventually(only_one_is_left, what="the others to be reaped")
+    assert container.stop() == 0
+    assert {event["outcome"] for event in container.log.events("child.exited", job="idle")} == {"stopped"}
+
+
+# the files
+
+
+def test_the_image_runs_as_nobody_in_particular_and_starts_the_daemon_itself() -> None:
+    assert instructions("USER") == ["shop"]
+    assert json.loads(instructions("CMD")[0]) == ["python", "manage.py", "workerd", "run"]
+    assert instructions("ENTRYPOINT") == []
+    for source in (word for line in instructions("COPY") for word in line.split()[:-1]):
+        assert (ROOT / source).exists(), source
+
+
+def test_the_daemon_has_time_to_stop_and_is_pid_1(services: dict[str, Any]) -> None:
+    daemon = services["daemon"]
+
+    assert daemon["stop_grace_period"] == "90s"
+    assert "init" not in daemon
+    assert "command" not in daemon
+
+
+def test_the_health_check_follows_readyz(services: dict[str, Any], project: Project, daemon: Daemon) -> None:
+    port = free_port()
+    settings = json.loads(services["daemon"]["environment"]["WORKERD_SETTINGS"])
+    kind, program, *words = services["daemon"]["healthcheck"]["test"]
+    assert (kind, program) == ("CMD", "python")
+    assert settings["HTTP_BIND"].endswith(":9187")
+    command = [sys.executable, *(word.replace("9187", str(port)) for word in words)]
+    project.settings["HTTP_BIND"] = f"127.0.0.1:{port}"
+    daemon.start()
+    daemon.wait_state("workerd.observer", "RUNNING")
+
+    assert subprocess.run(command, check=False).returncode == 0
+    daemon.stop()
+    assert subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode != 0
+
+
+@pytest.mark.parametrize("service", ["demo", "site"])
+def test_a_service_s_command_is_one_of_the_project_s(services: dict[str, Any], project: Project, service: str) -> None:
+    program, script, *words = services[service]["command"]
+
+    assert (program, script) == ("python", "manage.py")
+    assert project.manage(words[0], "--help").returncode == 0

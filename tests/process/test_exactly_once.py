@@ -1,0 +1,187 @@
+"""Every run is in the table once, with its end, whatever happens between children and database."""
+
+import itertools
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.backends.backend import Databases
+
+from .harness import Daemon, Project, eventually
+from .outages import Link
+
+pytestmark = [pytest.mark.slow, pytest.mark.backends("postgres-psycopg2", "mysql-mysqlclient")]
+RUNS = 300
+SLOTS = 4
+
+
+@pytest.fixture
+def link(project: Project, databases: Databases) -> Iterator[Link]:
+    project.extra_env["DJANGO_SETTINGS_MODULE"] = "tests.process.faults.settings"
+    in_clear = {"sslmode": "disable"} if databases.backend.vendor == "postgresql" else {}
+    link = Link.open(project, databases, **in_clear)  # so that the proxy recognises a COMMIT
+    yield link
+    link.close()
+
+
+@dataclass
+class Trouble:
+    """What happens to the ledger meanwhile, at random moments, in a thread of its own."""
+
+    daemon: Daemon
+    link: Link
+    dice: random.Random
+    done: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("cut", "refuse", "silence", "kill"), 0))
+
+    def __post_init__(self) -> None:
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._make, name="trouble", daemon=True)
+
+    def begin(self) -> None:
+        self.link.proxy.commit_loss = 0.3
+        self._thread.start()
+
+    def end(self) -> None:
+        self._over.set()
+        self._thread.join()
+        self.link.proxy.heal()
+
+    def _make(self) -> None:
+        for kind in itertools.cycle(("cut", "kill", "silence", "cut", "refuse", "cut")):
+            if self._over.wait(self.dice.uniform(0.05, 0.4)) and min(self.done.values()) > 0:
+                return
+            getattr(self, f"_{kind}")()
+            self.done[kind] += 1
+
+    def _cut(self) -> None:
+        self.link.proxy.cut()
+
+    def _refuse(self) -> None:
+        self.link.proxy.refuse()
+        time.sleep(self.dice.uniform(0.2, 0.8))  # how long it lasts is what is tried
+        self.link.proxy.accept()
+
+    def _silence(self) -> None:
+        self.link.proxy.silence()
+        time.sleep(self.dice.uniform(0.2, 0.8))  # how long it lasts is what is tried
+        self.link.proxy.flow()
+
+    def _kill(self) -> None:
+        if pid := self.daemon.slot("workerd.ledger")["pid"]:
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_each_run_is_one_row_with_one_end(project: Project, daemon: Daemon, link: Link, tmp_path: Path) -> None:
+    """Cuts at random, commits whose answer is lost, a ledger killed again and again, a daemon stopped in an outage."""
+    seed = random.randrange(10_000)
+    dice = random.Random(seed)
+    target = "tests.process.faults.jobs.testify"
+    project.add_job("testify", target=target, kwargs={"folder": str(tmp_path)}, processes=SLOTS, backoff_initial=0)
+    daemon.start()
+    trouble = Trouble(daemon, link, random.Random(seed))
+    trouble.begin()
+
+    _kill_until(tmp_path, RUNS // 2, dice)
+    _wait_until_all_testified(daemon, tmp_path)
+    trouble.end()
+    link.proxy.refuse()
+    eventually(lambda: daemon.picture()["daemon"]["database"]["reachable"] is False, 30, "the outage")
+    _kill_until(tmp_path, RUNS // 2 + 20, dice)
+    _wait_until_all_testified(daemon, tmp_path)
+    daemon.stop()
+    link.proxy.heal()
+    daemon.start()
+    trouble = Trouble(daemon, link, random.Random(seed + 1))
+    trouble.begin()
+    _kill_until(tmp_path, RUNS, dice)
+    _wait_until_all_testified(daemon, tmp_path)
+    trouble.end()
+
+    testified = [line.run for line in read_sayings(tmp_path)]
+    assert len(testified) == len(set(testified)) >= RUNS, f"seed {seed}"
+
+    def all_are_written() -> bool:
+        rows = {str(pk) for pk in project.runs.values_list("pk", flat=True)}
+        assert rows == set(testified), f"seed {seed}"
+        return True
+
+    eventually(all_are_written, 30, "each run in the table, and no other")
+    daemon.stop()
+    assert {str(pk) for pk in project.runs.values_list("pk", flat=True)} == set(testified), f"seed {seed}"
+    assert set(project.runs.values_list("outcome", flat=True)) == {"crashed", "stopped"}, f"seed {seed}"
+    assert not project.runs.filter(ended=None).exists()
+    assert link.proxy.commits_lost > 0
+
+
+def test_a_record_that_the_database_refuses_is_set_aside_and_blocks_none(
+    project: Project, daemon: Daemon, link: Link
+) -> None:
+    """Text that no server takes is cleaned, a deleted job leaves its runs, what is refused all the same goes."""
+    link.execute("ALTER TABLE workerd_run ADD CONSTRAINT no_poison CHECK (note NOT LIKE 'poison%')")
+    daemon.start()
+    position = daemon.log.position
+    jobs = "tests.process.faults.jobs"
+    project.add_job("poison", target=f"{jobs}.end_with_note", kwargs={"note": "poison"}, restart="never")
+    aside = daemon.wait_event("ledger.set_aside", since=position)
+    project.add_job("odd", target=f"{jobs}.raise_odd_text", restart="never")
+    project.add_job("deleted", target="tests.process.victims.jobs.idle")
+    deleted = daemon.wait_state("deleted", "RUNNING")["run"]
+    project.jobs.filter(name="deleted").delete()
+
+    odd = daemon.wait_event("child.exited", since=position, job="odd")
+    rows = project.runs.filter(pk__in=[odd["run"], deleted]).exclude(ended=None)
+    eventually(lambda: rows.count() == 2, 10, "the ends of the others")
+
+    assert (aside["kind"], aside["level"]) == ("run", "error")
+    assert aside["key"] == daemon.wait_event("child.born", since=position, job="poison")["run"]
+    assert "IntegrityError" in aside["reason"]
+    row = project.runs.get(pk=odd["run"])
+    assert row.exception == "ValueError: NUL \N{REPLACEMENT CHARACTER} and half a pair \N{REPLACEMENT CHARACTER}"
+    assert project.runs.get(pk=deleted).outcome == "stopped"
+    assert daemon.events("ledger.lost", since=position) == []
+
+
+@dataclass(frozen=True)
+class Said:
+    """A child's own line: which run it is."""
+
+    run: str
+    pid: int
+
+
+def read_sayings(folder: Path) -> list[Said]:
+    """Return what children have written of themselves so far."""
+    lines = [line for path in folder.glob("testify.*") for line in path.read_text().splitlines()]
+    return [Said(run, int(pid)) for run, pid in map(str.split, lines)]
+
+
+def _kill_until(folder: Path, count: int, dice: random.Random) -> None:
+    """Kill children that have testified until there are ``count`` testimonies."""
+    killed: set[str] = set()
+    deadline = time.monotonic() + 120
+    while len(said := read_sayings(folder)) < count:
+        assert time.monotonic() < deadline, f"{len(said)} runs of {count}"
+        living = [line for line in said if line.run not in killed and Path(f"/proc/{line.pid}").exists()]
+        if living:
+            victim = dice.choice(living)
+            killed.add(victim.run)
+            os.kill(victim.pid, signal.SIGKILL)
+        time.sleep(0.01)  # a pace, not a wait
+
+
+def _wait_until_all_testified(daemon: Daemon, folder: Path) -> None:
+    """Each slot's child has said who it is: a stop that came first would keep it from doing so."""
+
+    def all_have() -> bool:
+        said = {line.run for line in read_sayings(folder)}
+        slots = [slot for slot in daemon.picture()["slots"] if slot["job_name"] == "testify"]
+        return len(slots) == SLOTS and all(slot["run"] in said for slot in slots)
+
+    eventually(all_have, 20, "a testimony of every child")

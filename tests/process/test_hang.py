@@ -1,0 +1,177 @@
+"""Whoever gives no sign of life is found in time, shown with the line where it stands, and replaced; nobody else is."""
+
+import os
+import re
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from .faults.shared import Case, case, daemon, moment, project
+from .harness import Project, eventually
+
+__all__ = ["case", "daemon", "project"]
+pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
+LIMIT_S = 0.8
+SEEN_WITHIN_S = 0.1
+STALL_S = 30
+
+
+@pytest.mark.parametrize(
+    ("job", "stands"),
+    [
+        ("sleep_for_ever", [("sleep_for_ever", r"time\.sleep\(3600\)")]),
+        ("spin", [("spin", "pass|while True:")]),
+        ("match_for_ever", [("match_for_ever", "re.match")]),
+        ("hold_the_gil", [("hold_the_gil", r"pause\(\)|while True:")]),
+        ("deadlock", [("deadlock", "with second:"), ("take_second_then_first", "with first:")]),
+        ("read_for_ever", [("read_for_ever", r"ours\.recv\(1\)")]),
+        ("stop_itself", [("stop_itself", "SIGSTOP")]),
+    ],
+)
+def test_a_hang_is_shown_with_function_and_line_ended_and_recorded(
+    case: Case, job: str, stands: list[tuple[str, str]]
+) -> None:
+    case.start(job, kwargs={"path": str(case.path)}, heartbeat_timeout=LIMIT_S, restart="always", backoff_initial=0)
+
+    hung, stack, end = case.event("child.hung"), case.event("child.stack"), case.event("child.exited")
+
+    silent_s = moment(hung) - case.last_beat()
+    assert silent_s >= LIMIT_S - 0.01
+    assert hung["note"] == f"last beat of {case.name}"
+    for function, line in stands:
+        assert _stands_in(stack["stack"], function, line), stack["stack"]
+    assert (end["outcome"], end["reason"]) == ("hung", f"no sign of life for {LIMIT_S:g} s")
+    assert moment(end) - moment(hung) < 0.5 + 1.0 + 1.0, "stop_timeout, the dump, and some"
+    run = case.row(end["run"])
+    assert (run.outcome, run.note) == ("hung", f"last beat of {case.name}")
+    assert run.stack == stack["stack"]
+    case.daemon.wait_event("child.born", job=case.name, run=lambda other: other != end["run"])
+
+
+def test_a_hang_is_seen_within_a_tenth_of_a_second_of_its_deadline(case: Case) -> None:
+    """Counted from the last beat by the child's own clock; the median of five, for machines that do other things."""
+    case.start("read_for_ever", kwargs={"path": str(case.path)}, processes=5, heartbeat_timeout=1.3)
+
+    late = []
+    for index in range(5):
+        hung = case.event("child.hung", slot=f"{case.name}:{index}")
+        late.append(moment(hung) - case.last_beat(index) - 1.3)
+
+    assert min(late) >= -0.01
+    assert sorted(late)[2] <= SEEN_WITHIN_S, late
+
+
+def test_one_that_the_kernel_holds_has_no_stack_but_the_reason(case: Case) -> None:
+    case.start("wait_uninterruptibly", kwargs={"path": str(case.path)}, heartbeat_timeout=LIMIT_S)
+
+    stack, end = case.event("child.stack"), case.event("child.exited")
+
+    assert stack["reason"] == "no stack, because it is in an uninterruptible wait of the kernel (state D)"
+    assert end["outcome"] == "hung"
+    assert case.row(end["run"]).stack == stack["reason"]
+
+
+def test_one_that_became_another_program_is_not_sent_the_signal_that_would_end_it(case: Case) -> None:
+    case.start("become_another_program", kwargs={"path": str(case.path)}, heartbeat_timeout=LIMIT_S)
+
+    stack, end = case.event("child.stack"), case.event("child.exited")
+
+    assert stack["reason"].startswith("no stack, because it does not catch the dump signal")
+    assert (end["outcome"], end["signal"]) == ("hung", "SIGTERM")
+    assert case.row(end["run"]).stack == stack["reason"]
+
+
+def test_an_unmodified_command_that_stops_asking_is_found(case: Case) -> None:
+    """Its queries are its signs of life: for two seconds they keep it, and then there are none."""
+    case.start(command=f"poll_then_stall --polls 40 --path {case.path}", heartbeat_timeout=LIMIT_S)
+
+    hung = case.event("child.hung", within=20)
+
+    asked = float(case.path.read_text())
+    assert LIMIT_S - 0.01 <= moment(hung) - asked < LIMIT_S + 1.0
+    assert _stands_in(case.event("child.stack")["stack"], "wait_for_ever", r"time\.sleep")
+    end = case.event("child.exited")
+    assert end["outcome"] == "hung"
+    assert end["seconds"] > 2.0
+
+
+@pytest.mark.parametrize("job", ["be_busy", "print_often", "query_often"])
+def test_any_sign_of_life_keeps_a_child(case: Case, job: str) -> None:
+    case.start(job, heartbeat_timeout=0.5)
+    case.event("child.ready")
+
+    time.sleep(2.0)  # nothing must happen: there is nothing to wait for
+
+    assert case.events("child.hung") == []
+    assert case.daemon.slot(case.name)["state"] == "RUNNING"
+
+
+def test_lines_and_queries_keep_nobody_whose_row_says_explicit(case: Case) -> None:
+    case.start("query_often", heartbeat_timeout=LIMIT_S, heartbeat="explicit")
+
+    assert case.event("child.hung")["timeout_s"] == LIMIT_S
+
+
+def test_a_time_out_edited_while_it_hangs_acts_at_once(case: Case) -> None:
+    case.start("sleep_for_ever", kwargs={"path": str(case.path)}, heartbeat_timeout=3600)
+    case.event("child.ready")
+    case.last_beat()
+
+    edited = time.time()
+    case.project.edit_job(case.name, heartbeat_timeout=0.3)
+
+    hung = case.event("child.hung")
+    assert moment(hung) - edited < 1.5
+    assert len(case.events("child.born")) == 1, "it was not restarted for that"
+
+
+def test_a_daemon_stopped_for_half_a_minute_ends_nobody_who_is_well(case: Case, project: Project) -> None:
+    """One beats, one prints into a pipe that nobody reads, one queries; and one hangs indeed."""
+    limits: dict[str, Any] = {"heartbeat_timeout": 2.0, "start_timeout": 5.0, "stop_timeout": 0.5}
+    for job in ("be_busy", "print_often", "query_often"):
+        project.add_job(f"{case.name}-{job}", target=f"tests.process.faults.jobs.{job}", **limits)
+    case.start("sleep_for_ever", kwargs={"path": str(case.path)}, **(limits | {"heartbeat_timeout": 10.0}))
+    names = [f"{case.name}-{job}" for job in ("be_busy", "print_often", "query_often")]
+    before = {name: case.daemon.wait_state(name, "RUNNING")["pid"] for name in names}
+    case.last_beat()
+
+    os.kill(case.daemon.pid, signal.SIGSTOP)
+    try:
+        time.sleep(STALL_S)  # the length of the stop is what is tried
+    finally:
+        os.kill(case.daemon.pid, signal.SIGCONT)
+
+    assert case.event("child.hung", within=20)["slot"] == case.name
+    eventually(lambda: case.daemon.slot(case.name)["state"] == "DONE", what="the end of the one that hung")
+    assert {name: case.daemon.slot(name)["pid"] for name in names} == before
+    assert [event for event in case.daemon.events("child.hung") if event["job"] in names] == []
+    for name in names:
+        project.jobs.filter(name=name).delete()
+
+
+def test_a_daemon_frozen_together_with_its_children_gives_them_their_time_again(case: Case) -> None:
+    """As a container that is paused: nobody could beat."""
+    case.start("be_busy", heartbeat_timeout=1.5)
+    pid = case.event("child.ready")["pid"]
+    for target in (case.daemon.pid, pid):
+        os.kill(target, signal.SIGSTOP)
+    time.sleep(4)  # the length of the stop is what is tried
+    os.kill(case.daemon.pid, signal.SIGCONT)
+    time.sleep(0.5)
+    os.kill(pid, signal.SIGCONT)
+
+    time.sleep(2)  # nothing must happen: there is nothing to wait for
+
+    assert case.events("child.hung") == []
+    assert case.daemon.slot(case.name)["pid"] == pid
+
+
+def _stands_in(stack: str, function: str, line: str) -> bool:
+    """Whether a thread of the stack stands in ``function``, at a line of its source that looks like ``line``."""
+    for path, number in re.findall(rf'File "([^"]+)", line (\d+) in {function}\b', stack):
+        with open(path) as source:  # noqa: PTH123 - the path is faulthandler's
+            if re.search(line, source.read().splitlines()[int(number) - 1]):
+                return True
+    return False

@@ -1,0 +1,300 @@
+"""Whatever happens to the database, supervision, control socket and log go on, and what was held up is caught up."""
+
+import json
+import os
+import re
+import signal
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.backends.backend import Databases
+
+from .faults.shared import daemon, moment, project
+from .harness import Daemon, Project, eventually
+from .outages import Link
+
+__all__ = ["daemon", "project"]
+pytestmark = [pytest.mark.slow, pytest.mark.backends("postgres-psycopg2", "mysql-mysqlclient")]
+OUTAGE_S = float(os.environ.get("WORKERD_TEST_OUTAGE_SECONDS", "5"))
+KILLS = 50
+COMMANDS_WITHIN_S = 15.0
+"""Three commands, of which each loads Django: a second or two of processor time."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def link(project: Project, databases: Databases) -> Iterator[Link]:
+    """Between the daemon's processes and the database; put in place before the daemon starts."""
+    options = {} if databases.backend.vendor == "postgresql" else {"read_timeout": "4"}
+    link = Link.open(project, databases, **options)
+    project.add_job("victim", "idle", backoff_initial=0)
+    yield link
+    link.close()
+
+
+@pytest.fixture
+def position(daemon: Daemon, link: Link) -> int:
+    """Where the daemon's log stands, with the database reached and the victim running."""
+    eventually(lambda: daemon.picture()["daemon"]["database"]["reachable"], 60, "the database")
+    daemon.wait_state("victim", "RUNNING")
+    return daemon.log.position
+
+
+def test_restarts_are_as_quick_in_an_outage_and_every_run_is_in_the_table_after_it(
+    project: Project, daemon: Daemon, link: Link, position: int
+) -> None:
+    """50 kills of a job with ``backoff_initial`` 0, all at the same pace as with the database there."""
+    usual = [_kill_and_time(daemon) for _ in range(15)]
+    link.proxy.refuse()
+    daemon.wait_event("ledger.lost", since=position, within=30)
+    began = time.monotonic()
+
+    took = []
+    for number in range(KILLS):
+        took.append(_kill_and_time(daemon))
+        due = began + OUTAGE_S * (number + 1) / KILLS
+        eventually(lambda due=due: time.monotonic() >= due, OUTAGE_S, "the next kill")
+    assert daemon.picture()["daemon"]["database"]["reachable"] is False
+    eventually(lambda: daemon.picture()["daemon"]["waiting"] >= KILLS, 5, "a count of what waits for the database")
+    link.proxy.heal()
+
+    recovered = daemon.wait_event("ledger.recovered", since=position, within=30)
+    assert recovered["outage_s"] >= OUTAGE_S
+    assert recovered["caught_up"] >= KILLS
+    runs = {event["run"] for event in daemon.events("child.exited", since=position, job="victim", signal="SIGKILL")}
+    assert len(runs) == 15 + KILLS
+    ended = project.runs.filter(pk__in=runs, outcome="crashed", signal="SIGKILL").exclude(ended=None)
+    eventually(lambda: ended.count() == len(runs), 20, "every run in the table")
+    eventually(lambda: daemon.picture()["daemon"]["waiting"] == 0, 5, "nothing that waits any more")
+    lived = {event["run"] for event in daemon.events("child.born", job="victim")}
+    assert {str(pk) for pk in project.runs.filter(pk__in=lived).values_list("pk", flat=True)} == lived
+    assert len(daemon.events("ledger.lost", since=position)) == 1
+    assert len(daemon.events("ledger.recovered", since=position)) == 1
+    assert statistics.median(took) < 2 * statistics.median(usual) + 0.02, (took, usual)
+
+
+@pytest.mark.parametrize("outage", ["refused", "too many connections", "read-only"])
+def test_an_outage_is_said_once_and_delays_nothing(
+    project: Project, daemon: Daemon, link: Link, position: int, outage: str
+) -> None:
+    said, begin, end = _outages(link)[outage]
+    begin()
+    try:
+        lost = daemon.wait_event("ledger.lost", since=position, within=30)
+        assert said in lost["reason"]
+        assert lost["reason"].endswith("running jobs go on, and it is tried again by itself")
+        run = _assert_supervision_goes_on(daemon)
+    finally:
+        end()
+
+    daemon.wait_event("ledger.recovered", since=position, within=30)
+    eventually(lambda: project.runs.filter(pk=run).exclude(ended=None).exists(), 20, "the run's end in the table")
+    assert len(daemon.events("ledger.lost", since=position)) == 1
+    assert len(daemon.events("ledger.recovered", since=position)) == 1
+    assert [event["reason"] for event in daemon.events("daemon.degraded", since=position)] == []
+
+
+def test_a_server_that_falls_silent_holds_up_the_ledger_alone(
+    project: Project, daemon: Daemon, link: Link, position: int
+) -> None:
+    """Established connections say nothing, new ones are taken and say nothing: the ledger gives up, or is given up."""
+    link.proxy.silence()
+    try:
+        eventually(lambda: time.time() - daemon.slot("workerd.ledger")["last_beat"] > 1, what="a ledger that waits")
+        run = _assert_supervision_goes_on(daemon)
+        eventually(lambda: not daemon.picture()["daemon"]["unjournaled"], 2, "all of it in the journal nevertheless")
+        _assert_the_command_answers(project, daemon)
+        daemon.wait_event("ledger.lost", since=position, within=50)
+        shown = _assert_the_command_answers(project, daemon)
+        assert re.search(r"database: OUT: .* \([1-9][0-9]* records wait for it in the journal\)", shown)
+        second = _assert_supervision_goes_on(daemon)
+    finally:
+        link.proxy.heal()
+
+    daemon.wait_event("ledger.recovered", since=position, within=60)
+    for one in (run, second):
+        eventually(lambda one=one: project.runs.filter(pk=one).exclude(ended=None).exists(), 20, "the run's end")
+    assert len(daemon.events("ledger.lost", since=position)) == 1
+    assert len(daemon.events("ledger.recovered", since=position)) == 1
+
+
+def test_a_lock_in_the_way_delays_the_table_and_nothing_else(
+    project: Project, daemon: Daemon, link: Link, position: int
+) -> None:
+    with _locked(link, "workerd_run"):
+        run = _assert_supervision_goes_on(daemon)
+        second = _assert_supervision_goes_on(daemon)
+
+    for one in (run, second):
+        eventually(lambda one=one: project.runs.filter(pk=one).exclude(ended=None).exists(), 30, "the run's end")
+    assert daemon.events("ledger.lost", since=position) == []
+
+
+@pytest.mark.parametrize("table", ["workerd_run", "workerd_job"])
+def test_a_lock_that_never_comes_is_an_outage_of_the_ledger_alone(
+    project: Project, daemon: Daemon, link: Link, position: int, table: str
+) -> None:
+    """It gives up by itself, or is given up as one that hangs; either way that is said, once."""
+    with _locked(link, table):
+        run = _assert_supervision_goes_on(daemon)
+        daemon.wait_event("ledger.lost", since=position, within=50)
+        second = _assert_supervision_goes_on(daemon)
+        eventually(lambda: not daemon.picture()["daemon"]["unjournaled"], 10, "all of it in the journal")
+
+    daemon.wait_event("ledger.recovered", since=position, within=60)
+    for one in (run, second):
+        eventually(lambda one=one: project.runs.filter(pk=one).exclude(ended=None).exists(), 20, "the run's end")
+    assert len(daemon.events("ledger.lost", since=position)) == 1
+    assert len(daemon.events("ledger.recovered", since=position)) == 1
+
+
+def test_a_ledger_killed_in_an_outage_leaves_the_recovery_to_the_next(
+    project: Project, daemon: Daemon, link: Link, position: int
+) -> None:
+    link.proxy.refuse()
+    daemon.wait_event("ledger.lost", since=position, within=30)
+    run = _assert_supervision_goes_on(daemon)
+    first = daemon.slot("workerd.ledger")["pid"]
+    link.proxy.heal()
+    os.kill(first, signal.SIGKILL)
+
+    daemon.wait_event("ledger.recovered", since=position, within=30)
+    eventually(lambda: project.runs.filter(pk=run).exclude(ended=None).exists(), 20, "the run's end in the table")
+    assert len(daemon.events("ledger.lost", since=position)) == 1
+    assert len(daemon.events("ledger.recovered", since=position)) == 1
+
+
+def test_children_that_miss_the_database_wait_uncounted_and_come_back_with_it(
+    project: Project, daemon: Daemon, link: Link, position: int
+) -> None:
+    """With ``max_restarts`` 0 the first counted failure would park."""
+    limits = {"max_restarts": 0, "backoff_initial": 20, "backoff_max": 60}
+    project.add_job("asker", target="tests.process.faults.jobs.ask_for_ever", **limits)
+    daemon.wait_state("asker", "RUNNING")
+    link.proxy.refuse()
+    daemon.wait_event("ledger.lost", since=position, within=30)
+
+    waiting = daemon.wait_state("asker", "WAITING", within=30)
+    assert waiting["reason"] == "the database is unreachable"
+    link.proxy.heal()
+    recovered = daemon.wait_event("ledger.recovered", since=position, within=30)
+
+    born = daemon.wait_event("child.born", since=position, job="asker", within=10)
+    assert moment(born) - moment(recovered) < 1.0 + 0.5
+    assert daemon.events("child.parked", since=position) == []
+    project.jobs.filter(name="asker").delete()
+
+
+@pytest.mark.backends("postgres-psycopg2")
+def test_a_disk_without_room_for_the_journal_is_said_and_supervision_goes_on(
+    project: Project, daemon: Daemon, link: Link, position: int
+) -> None:
+    """The database is out as well: nothing but memory is left, and nothing is lost of it."""
+    import resource
+
+    link.proxy.refuse()
+    daemon.wait_event("ledger.lost", since=position, within=30)
+    pid = daemon.slot("workerd.ledger")["pid"]
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1024, before[1]))
+    runs = [_assert_supervision_goes_on(daemon) for _ in range(3)]
+    degraded = daemon.wait_event("daemon.degraded", since=position)
+    assert "cannot be written" in degraded["reason"]
+    assert daemon.slot("workerd.ledger")["pid"] == pid
+    link.proxy.heal()
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+    daemon.wait_event("ledger.recovered", since=position, within=30)
+    ended = project.runs.filter(pk__in=runs).exclude(ended=None)
+    eventually(lambda: ended.count() == len(runs), 20, "the ends of the runs")
+    mended = daemon.wait_event("daemon.degraded", since=position, level="info", within=30)
+    assert "can be written again" in mended["reason"]
+
+
+@pytest.mark.backends("postgres-psycopg2")
+def test_a_daemon_stopped_while_a_silent_server_holds_its_ledger_loses_no_end(
+    project: Project, daemon: Daemon, link: Link, position: int
+) -> None:
+    """Nobody waits for it: what it could not write is in its journal, and the next daemon's writes that."""
+    link.proxy.silence()
+    eventually(lambda: time.time() - daemon.slot("workerd.ledger")["last_beat"] > 1, what="a ledger that waits")
+    first = _assert_supervision_goes_on(daemon)
+    second = str(daemon.wait_state("victim", "RUNNING")["run"])
+
+    daemon.stop(within=15)
+    link.proxy.heal()
+    daemon.start()
+
+    ended = project.runs.filter(pk__in=[first, second]).exclude(ended=None)
+    eventually(lambda: ended.count() == 2, 20, "the ends of both runs")
+    assert project.runs.get(pk=first).outcome == "crashed"
+    assert project.runs.get(pk=second).outcome == "stopped"
+
+
+def _assert_the_command_answers(project: Project, daemon: Daemon) -> str:
+    """``status`` and an order for everyone; whoever asked the database now would wait for as long as it is silent."""
+    before = daemon.wait_state("victim", "RUNNING")["pid"]
+    began = time.monotonic()
+    people, programs = (project.manage("workerd", "status", *words) for words in ((), ("--json",)))
+    ordered = project.manage("workerd", "restart", "--all")
+    took = time.monotonic() - began
+
+    assert [done.returncode for done in (people, programs, ordered)] == [0, 0, 0], ordered.stderr
+    assert {slot["name"] for slot in json.loads(programs.stdout)["slots"]} >= {"victim", "workerd.ledger"}
+    after = daemon.slot("victim")["pid"]
+    assert after != before
+    assert f"victim: RUNNING, pid {after}" in ordered.stdout
+    assert took < COMMANDS_WITHIN_S
+    return people.stdout
+
+
+def _outages(link: Link) -> dict[str, tuple[str, Callable[[], object], Callable[[], object]]]:
+    """Return for each kind what is said of it, how it begins and how it ends."""
+
+    def forbid() -> None:
+        link.forbid_writing(True)
+        link.end_sessions()
+
+    def allow() -> None:
+        link.forbid_writing(False)
+        link.end_sessions()
+
+    return {
+        "refused": ("does not answer", link.proxy.refuse, link.proxy.heal),
+        "too many connections": ("does not answer", link.crowd, link.make_room),
+        "read-only": ("does not let its user read and write", forbid, allow),
+    }
+
+
+def _assert_supervision_goes_on(daemon: Daemon) -> str:
+    """A killed child is replaced soon, and the daemon answers; return the run that ended."""
+    run = str(daemon.wait_state("victim", "RUNNING")["run"])
+    assert _kill_and_time(daemon) < 2.0
+    asked = time.monotonic()
+    assert daemon.picture()["daemon"]["ready"]
+    assert time.monotonic() - asked < 1.0
+    return run
+
+
+def _kill_and_time(daemon: Daemon) -> float:
+    """Kill the victim, and return how long it took until its successor had its licence."""
+    pid = daemon.wait_state("victim", "RUNNING")["pid"]
+    since, killed = daemon.log.position, time.time()
+    os.kill(pid, signal.SIGKILL)
+    return moment(daemon.wait_event("child.born", since=since, job="victim")) - killed
+
+
+@contextmanager
+def _locked(link: Link, table: str) -> Iterator[None]:
+    """Keep every other session from a table."""
+    with link.databases.session(link.database) as cursor:
+        if link.is_postgresql:
+            cursor.execute("BEGIN")
+            cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        else:
+            cursor.execute(f"LOCK TABLES {table} WRITE")
+        yield
+        cursor.execute("ROLLBACK" if link.is_postgresql else "UNLOCK TABLES")

@@ -1,0 +1,149 @@
+"""The daemon's own end, by kill -9: its children go with it, what they left goes before the next daemon bears any."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connections
+
+from .harness import Daemon, Project, eventually
+from .harness.daemon import read_pid
+from .harness.processes import Process
+from .harness.project import ALIAS
+
+pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
+JOBS = "tests.process.faults.jobs"
+SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.process.faults.settings"}
+
+
+def test_grandchildren_of_a_killed_daemon_are_ended_before_the_next_one_bears_a_child(
+    project: Project, daemon: Daemon
+) -> None:
+    """One of them is deaf to TERM."""
+    project.extra_env |= SETTINGS
+    tame, deaf = project.folder / "tame", project.folder / "deaf"
+    project.add_job("tame", target=f"{JOBS}.keep_a_child", kwargs={"path": str(tame)})
+    project.add_job("deaf", target=f"{JOBS}.keep_a_deaf_child", kwargs={"path": str(deaf)})
+    daemon.start()
+    left = [read_pid(tame), read_pid(deaf)]
+    children = [one.pid for one in daemon.children()]
+    daemon.kill()
+    eventually(lambda: not any(_lives(pid) for pid in children), within=2, what="the end of the children")
+    assert all(_lives(pid) for pid in left), "outside of a cgroup nobody could end these"
+
+    project.jobs.all().delete()
+    project.add_job("after", target="tests.process.victims.jobs.idle")
+    daemon.start()
+
+    first = daemon.events("child.born")[0]
+    assert not any(_lives(pid) for pid in left)
+    said = daemon.events("daemon.degraded")[0]
+    assert daemon.events().index(said) < daemon.events().index(first)
+    assert all(str(pid) in said["reason"] for pid in left)
+
+
+def test_runs_that_never_got_an_end_are_lost_at_the_last_pulse(project: Project, daemon: Daemon) -> None:
+    project.add_job("idle", processes=3)
+    project.add_job("done", "finish", restart="never")
+    daemon.start()
+    done = daemon.wait_event("child.exited", job="done")["run"]
+    runs = {event["run"] for event in daemon.wait_events("child.ready", 3, job="idle")}
+    eventually(lambda: project.runs.exclude(ready=None).count() >= 3, what="the runs in the table")
+    eventually(lambda: project.runs.filter(pk=done).exclude(ended=None).exists(), what="the end of the other")
+    daemon.kill()
+    pulse = project.nodes.get().pulse
+    project.jobs.all().delete()
+
+    daemon.start()
+
+    lost = project.runs.filter(outcome="lost")
+    eventually(lambda: {str(pk) for pk in lost.values_list("pk", flat=True)} == runs, 10, "the lost runs")
+    assert {run.ended for run in lost} == {pulse}
+    assert project.runs.get(pk=done).outcome == "finished"
+
+
+def test_a_journal_left_by_a_killed_daemon_is_drained_and_its_runs_are_not_lost(
+    project: Project, daemon: Daemon
+) -> None:
+    """Their ends were told while the table was away: they are in the journal, and are what counts."""
+    project.add_job("victim", "idle", backoff_initial=0)
+    daemon.start()
+    first = daemon.wait_state("victim", "RUNNING")
+    eventually(lambda: project.runs.filter(pk=first["run"]).exclude(ready=None).exists(), what="the run in the table")
+    with hidden(project):
+        os.kill(first["pid"], signal.SIGKILL)
+        daemon.wait_event("child.exited", pid=first["pid"])
+        daemon.wait_event("ledger.lost")
+        eventually(lambda: daemon.picture()["daemon"]["unjournaled"] == 0, what="everything in the journal")
+        daemon.kill()
+    project.jobs.all().delete()
+
+    daemon.start()
+
+    ended = project.runs.exclude(ended=None).values_list("pk", "outcome")
+    eventually(lambda: len(ended.all()) == 2, 10, "the ends of both")
+    outcomes = {str(pk): outcome for pk, outcome in ended.all()}
+    assert outcomes.pop(first["run"]) == "crashed"
+    assert list(outcomes.values()) == ["lost"]
+
+
+def test_a_forkserver_that_hangs_in_an_import_stops_no_job_and_no_restart(project: Project, daemon: Daemon) -> None:
+    project.extra_env |= SETTINGS
+    hint = project.folder / "hang"
+    project.extra_env["WORKERD_TEST_IMPORT_HANGS"] = str(hint)
+    project.settings["PRELOAD"] = ["tests.process.faults.moody_module"]
+    project.add_job("idle", target="tests.process.victims.jobs.idle", backoff_initial=0)
+    daemon.start()
+    first = daemon.wait_state("idle", "RUNNING")
+    hint.touch()
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_event("forkserver.started", generation=2)
+
+    os.kill(first["pid"], signal.SIGKILL)
+
+    born = daemon.wait_event("child.born", job="idle", pid=lambda pid: pid != first["pid"])
+    assert born["generation"] == 1
+    time.sleep(0.5)  # nothing must happen: there is nothing to wait for
+    assert daemon.events("forkserver.exited") == []
+
+
+def test_a_forkserver_that_crashes_leaves_children_alone_and_restarts_wait_for_the_next(
+    project: Project, daemon: Daemon
+) -> None:
+    project.extra_env |= SETTINGS
+    hint = project.folder / "crash"
+    project.extra_env["WORKERD_TEST_IMPORT_CRASHES"] = str(hint)
+    project.settings["PRELOAD"] = ["tests.process.faults.moody_module"]
+    project.add_job("idle", target="tests.process.victims.jobs.idle", processes=2, backoff_initial=0)
+    daemon.start()
+    first, second = (daemon.wait_state(f"idle:{index}", "RUNNING") for index in range(2))
+    hint.touch()
+    os.kill(daemon.picture()["daemon"]["forkserver_pid"], signal.SIGKILL)
+    rejected = daemon.wait_events("forkserver.rejected", 2)
+    assert "SIGSEGV" in rejected[0]["reason"]
+
+    os.kill(first["pid"], signal.SIGKILL)
+    delays = [event["retry_s"] for event in daemon.wait_events("forkserver.exited", 3)]
+    assert delays == sorted(delays)
+    assert _lives(second["pid"])
+    hint.unlink()
+
+    eventually(lambda: daemon.slot("idle:0")["pid"] not in (first["pid"], None), 20, "a successor")
+    assert daemon.slot("idle:1")["pid"] == second["pid"]
+
+
+@contextmanager
+def hidden(project: Project) -> Iterator[None]:
+    """Take the table of runs away."""
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute("ALTER TABLE workerd_run RENAME TO hidden_run")
+        yield
+        cursor.execute("ALTER TABLE hidden_run RENAME TO workerd_run")
+
+
+def _lives(pid: int) -> bool:
+    process = Process.look(pid)
+    return process is not None and not process.is_zombie

@@ -1,0 +1,68 @@
+"""The thinnest path through the real processes: a row, a child, its end and its successor, the daemon's end."""
+
+import os
+import signal
+
+from .harness import Daemon, Project, eventually
+from .harness.processes import Process
+
+TRY_LATER = 75
+
+
+def test_a_row_becomes_a_child_and_ends_with_the_daemon(project: Project, daemon: Daemon) -> None:
+    project.add_job("count")
+
+    daemon.start()
+    pid = daemon.child_pid("count")
+
+    eventually(lambda: project.marks.filter(victim="count", pid=pid).exists(), what="a mark of the child")
+    daemon.stop()
+    assert [run.outcome for run in project.runs.filter(job_name="count")] == ["stopped"]
+    assert daemon.log.strays == []
+
+
+def test_a_killed_child_has_a_successor_at_once(project: Project, daemon: Daemon) -> None:
+    project.add_job("idle")
+    daemon.start()
+    first = daemon.wait_state("idle", "RUNNING")
+
+    os.kill(first["pid"], signal.SIGKILL)
+    daemon.wait_event("child.exited", slot="idle", pid=first["pid"], outcome="crashed", signal="SIGKILL")
+
+    second = daemon.wait_state("idle", "RUNNING")
+    assert second["pid"] != first["pid"]
+
+
+def test_a_row_made_while_the_daemon_runs_is_started_and_a_disabled_one_stopped(
+    project: Project, daemon: Daemon
+) -> None:
+    daemon.start()
+    project.add_job("idle")
+    pid = daemon.child_pid("idle")
+
+    project.edit_job("idle", enabled=False)
+
+    daemon.wait_event("child.exited", slot="idle", pid=pid, outcome="stopped")
+    daemon.wait_state("idle", "STOPPED")
+
+
+def test_nothing_of_a_killed_daemon_is_left_after_a_second(project: Project, daemon: Daemon) -> None:
+    project.add_job("idle", processes=3)
+    project.add_job("ignore-stop")
+    daemon.start()
+    assert len(daemon.children()) >= len(("forkserver", "ledger", 0, 1, 2, "ignore-stop"))
+
+    daemon.kill()
+
+    daemon.assert_clean_exit(within=1.0)
+
+
+def test_a_second_daemon_of_the_name_is_told_who_is_there(project: Project, daemon: Daemon) -> None:
+    daemon.start()
+
+    done = project.manage("workerd", "run")
+
+    assert done.returncode == TRY_LATER
+    assert "another daemon named 'tests' already runs" in done.stdout + done.stderr
+    assert f"pid {daemon.pid}" in done.stdout + done.stderr
+    assert Process.look(daemon.pid) is not None

@@ -1,0 +1,165 @@
+"""HTTP health and metrics, from a child that may hang or die without harm."""
+
+import os
+import signal
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from tests.backends.server import free_port
+
+from .harness import Daemon, Project, eventually
+from .modules import write_module
+
+OBSERVER = "workerd.observer"
+RESTARTED_WITHIN_S = 10.0
+
+pytestmark = [pytest.mark.backends("any"), pytest.mark.slow]
+
+
+class Observed:
+    """A daemon with HTTP_BIND, and what it answers there."""
+
+    def __init__(self, daemon: Daemon, port: int) -> None:
+        self.daemon = daemon
+        self.port = port
+
+    def get(self, path: str, within: float = 10.0) -> tuple[int, str]:
+        """Return status and body."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=within) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def start(self) -> None:
+        self.daemon.start()
+        self.daemon.wait_state(OBSERVER, "RUNNING")
+
+    @property
+    def pid(self) -> int:
+        return int(self.daemon.wait_state(OBSERVER, "RUNNING")["pid"])
+
+
+@pytest.fixture
+def observed(project: Project, daemon: Daemon) -> Iterator[Observed]:
+    port = free_port()
+    project.settings["HTTP_BIND"] = f"127.0.0.1:{port}"
+    project.add_job("idle", backoff_initial=0)
+    return Observed(daemon, port)
+
+
+def sample(text: str, name: str) -> float:
+    """Return the value of one series of a scrape."""
+    return float(next(line for line in text.splitlines() if line.startswith(f"{name} ")).rpartition(" ")[2])
+
+
+def test_it_is_live_ready_and_tells_its_figures(observed: Observed, project: Project) -> None:
+    project.add_job("crash", backoff_initial=60, start_grace=20)
+    observed.start()
+    observed.daemon.wait_state("crash", "BACKOFF")
+
+    assert observed.get("/livez") == (200, "ok\n")
+    assert observed.get("/readyz") == (200, "ok\n")
+    status, text = observed.get("/metrics")
+    assert status == 200
+    assert sample(text, "workerd_ready") == 1
+    assert sample(text, "workerd_ledger_lag_records") >= 0
+    assert sample(text, 'workerd_slots{job="idle",state="RUNNING"}') == 1
+    assert sample(text, 'workerd_slots{job="crash",state="BACKOFF"}') == 1
+    assert sample(text, 'workerd_exits_total{outcome="error"}') == 1
+    assert sample(text, "workerd_run_seconds_count") == 1
+    assert sample(text, 'workerd_connections_opened_total{alias="default"}') >= 2
+    assert sample(text, 'workerd_connections_closed_total{alias="default",reason="before_fork"}') == 1
+    assert sample(text, "workerd_fork_preparation_seconds_count") >= 3
+    assert sample(text, "workerd_log_lines_total") >= len(observed.daemon.events()) - 2
+    assert observed.get("/elsewhere") == (404, "there are /livez, /readyz, /metrics\n")
+
+
+def test_without_prometheus_client_only_the_metrics_are_missing(observed: Observed, project: Project) -> None:
+    write_module(project, "prometheus_client", "raise ImportError('not installed')")
+    observed.start()
+
+    status, text = observed.get("/metrics")
+    assert (status, text) == (501, "prometheus-client is not installed: pip install 'django-workerd[metrics]'\n")
+    assert observed.get("/livez")[0] == 200
+
+
+def test_a_significant_job_that_is_parked_is_not_ready(observed: Observed, project: Project) -> None:
+    project.add_job("leave", kwargs={"code": 78}, significant=True)
+    observed.start()
+    observed.daemon.wait_state("leave", "PARKED")
+
+    assert observed.get("/readyz") == (503, "leave is parked, and is significant\n")
+    assert observed.get("/livez") == (200, "ok\n")
+
+
+def test_a_daemon_that_does_not_turn_is_not_live(observed: Observed) -> None:
+    observed.start()
+    os.kill(observed.daemon.pid, signal.SIGSTOP)
+    try:
+        for path in ("/livez", "/readyz", "/metrics"):
+            assert observed.get(path) == (503, "the daemon does not answer: timed out\n")
+    finally:
+        os.kill(observed.daemon.pid, signal.SIGCONT)
+
+    assert observed.get("/livez") == (200, "ok\n")
+
+
+def test_its_death_and_its_hanging_harm_nobody_else(observed: Observed) -> None:
+    observed.start()
+    idle = observed.daemon.wait_state("idle", "RUNNING")["pid"]
+    first = observed.pid
+
+    os.kill(first, signal.SIGKILL)
+
+    observed.daemon.wait_event("child.exited", slot=OBSERVER, pid=first)
+    eventually(lambda: is_live(observed), RESTARTED_WITHIN_S, "another observer")
+    os.kill(observed.pid, signal.SIGSTOP)
+    assert observed.daemon.ask({"verb": "restart", "names": ["idle"]})["ok"] is True
+    assert observed.daemon.slot("idle")["pid"] != idle
+    observed.daemon.stop()
+
+
+def is_live(observed: Observed) -> bool:
+    try:
+        return observed.get("/livez") == (200, "ok\n")
+    except OSError:
+        return False
+
+
+def test_clients_that_say_nothing_do_not_keep_others_out(observed: Observed) -> None:
+    observed.start()
+    silent = [socket.create_connection(("127.0.0.1", observed.port)) for _ in range(31)]
+    try:
+        assert observed.get("/livez") == (200, "ok\n")
+        assert observed.pid
+    finally:
+        for client in silent:
+            client.close()
+
+
+def test_an_address_that_is_taken_is_said_and_tried_again(observed: Observed) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", observed.port))
+        taken.listen()
+        observed.daemon.start()
+        end = observed.daemon.wait_event("child.exited", slot=OBSERVER)
+        assert f'WORKERD["HTTP_BIND"] 127.0.0.1:{observed.port}: Address already in use' in end["reason"]
+
+    observed.daemon.wait_state(OBSERVER, "RUNNING")
+
+
+def test_a_reload_moves_it_too(observed: Observed) -> None:
+    observed.start()
+    first = observed.pid
+
+    assert observed.daemon.ask({"verb": "reload"}, within=60)["ok"] is True
+
+    assert observed.pid != first
+    assert observed.get("/livez") == (200, "ok\n")

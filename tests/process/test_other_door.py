@@ -1,0 +1,82 @@
+"""``python -m workerd`` asks the daemon where ``manage.py`` cannot: it loads the settings, nothing of the project."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.backends.backend import Databases
+
+from .harness import Daemon, Project
+from .harness.project import MANAGE
+from .modules import write_module
+from .outages import Link
+
+DONE, FAILED, USAGE, NO_DAEMON = 0, 1, 2, 3
+WITHIN_S = 15.0
+
+pytestmark = pytest.mark.slow
+
+
+def ask(project: Project, *words: str, within: float = WITHIN_S) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "workerd", *words],
+        env={**project.env, "PYTHONPATH": f"{project.env['PYTHONPATH']}:{MANAGE.parent}"},
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        timeout=within,
+        check=False,
+    )
+
+
+@pytest.mark.backends("postgres-psycopg2")
+def test_it_answers_where_the_project_waits_for_a_silent_database_as_it_loads(
+    project: Project, daemon: Daemon, databases: Databases
+) -> None:
+    """The shop reads a row in ``AppConfig.ready``."""
+    link = Link.open(project, databases)
+    try:
+        project.add_job("idle")
+        daemon.start()
+        before = daemon.wait_state("idle", "RUNNING")["pid"]
+        link.proxy.silence()
+
+        status, restarted = ask(project, "status"), ask(project, "restart", "--all")
+
+        assert (status.returncode, restarted.returncode) == (DONE, DONE), restarted.stderr
+        assert f"ready, pid {daemon.pid}, up " in status.stdout
+        after = daemon.slot("idle")["pid"]
+        assert restarted.stdout == f"idle: RUNNING, pid {after}\n"
+        assert after != before
+        link.proxy.heal()
+        daemon.stop()
+    finally:
+        link.close()
+
+
+@pytest.mark.backends("any")
+def test_it_answers_while_the_release_in_place_does_not_load(project: Project, daemon: Daemon) -> None:
+    write_module(project, "released", "")
+    project.settings["PRELOAD"] = ["released"]
+    project.add_job("idle")
+    daemon.start()
+    daemon.wait_state("idle", "RUNNING")
+    write_module(project, "released", "raise RuntimeError('not today')")
+
+    status, reload = ask(project, "status"), ask(project, "reload")
+
+    assert (status.returncode, status.stderr) == (DONE, "")
+    assert "idle" in status.stdout
+    assert reload.returncode == FAILED
+    assert "not today" in reload.stderr
+    (tail,) = ask(project, "tail", "--no-follow", "--event", "forkserver.rejected").stdout.splitlines()
+    assert "not today" in tail
+
+
+@pytest.mark.backends("any")
+def test_it_knows_the_verbs_that_ask_and_says_when_nobody_answers(project: Project) -> None:
+    assert ask(project, "status").returncode == NO_DAEMON
+    assert ask(project, "--settings", "nowhere", "status").returncode == FAILED
+    for words in (("run",), ("once", "idle"), ("check",), ()):
+        assert ask(project, *words).returncode == USAGE, words

@@ -1,0 +1,26 @@
+"""Arguments reach the child and nobody else: no line of the log, no answer, no record has their values."""
+
+from .harness import Daemon, Project, eventually
+
+SECRET = "hunter2-and-more"
+
+
+def test_no_argument_is_in_the_log_or_in_what_is_recorded(project: Project, daemon: Daemon) -> None:
+    project.add_job("waits", "ready_when_told", kwargs={"path": f"/{SECRET}"}, signals_ready=True)
+    project.add_job("misfit", "idle", kwargs={"api_token": SECRET})
+    daemon.start(ready=False)
+    daemon.wait_event("child.parked", job="misfit")
+    first = daemon.wait_event("child.born", job="waits")
+    project.edit_job("waits", kwargs={"path": f"/another/{SECRET}"})
+    daemon.wait_event("child.born", job="waits", pid=lambda pid: pid != first["pid"])
+    said = [project.manage("workerd", *words) for words in (["status", "--json"], ["dump", "waits"])]
+    problem = project.jobs.filter(name="misfit").values_list("problem", flat=True)
+    eventually(lambda: "api_token" in problem.get(), what="the problem on the job's row")
+    daemon.stop()
+
+    assert [done.returncode for done in said] == [1, 0]  # of the status: one is parked
+    answers = [done.stdout + done.stderr for done in said]
+    recorded = [str(row) for row in project.runs.values()]
+    assert recorded
+    for text in (*daemon.log.lines, daemon.stderr_path.read_text(), problem.get(), *answers, *recorded):
+        assert SECRET not in text

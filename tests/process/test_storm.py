@@ -1,0 +1,115 @@
+"""No database session crosses a fork, on the first start and on every restart; without the guard it does, and shows."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from tests.backends.backend import Databases
+
+from .harness import Daemon, Project, eventually
+from .weather import (
+    ALIASES,
+    JOBS,
+    SETTINGS,
+    SPARES,
+    UNGUARDED,
+    Storm,
+    count_closes,
+    descriptors,
+    open_shop,
+    strangers,
+    verify_books,
+    wait_for_calm,
+)
+
+KILLS = 100
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def second(databases: Databases, template: str) -> Iterator[str]:
+    """The URL of a second database; asked for before the daemon, so that it is dropped after its end."""
+    name = f"{template}_second"
+    databases.copy(template, name)
+    yield databases.url(name)
+    databases.drop(name)
+
+
+def test_a_storm_of_kills_mangles_nothing_and_leaves_nothing(second: str, project: Project, daemon: Daemon) -> None:
+    """Of 100 children killed each is replaced, every answer is its asker's, and no descriptor or process is left."""
+    open_shop(project, second, SETTINGS)
+    daemon.start()
+    picture = wait_for_calm(daemon)
+    ours = (daemon.pid, picture["daemon"]["forkserver_pid"])
+    before = [descriptors(pid) for pid in ours]
+
+    storm = Storm(daemon, random.randrange(10_000))
+    storm.blow(KILLS)
+
+    after = wait_for_calm(daemon)
+    assert (daemon.pid, after["daemon"]["forkserver_pid"]) == ours, "a forkserver was lost"
+    assert [descriptors(pid) for pid in ours] == before
+    eventually(lambda: not strangers(daemon), what="the end of whoever is in the middle of a birth")
+    _assert_every_death_was_ours(daemon, storm)
+    _assert_nothing_was_inherited(daemon, storm)
+    _assert_runs_are_recorded(project, daemon)
+    daemon.stop()
+    assert daemon.log.strays == []
+    assert verify_books(project) == []
+
+
+@pytest.mark.backends("postgres", "mysql")
+def test_the_same_program_without_the_guard_fails(second: str, project: Project, daemon: Daemon) -> None:
+    """With nothing closed before a fork and nothing discarded after it, children break each other's sessions."""
+    open_shop(project, second, UNGUARDED)
+    daemon.start(ready=False)
+    daemon.wait_event("fork.prepared", within=20)
+    storm = Storm(daemon, random.randrange(10_000))
+
+    def is_harmed() -> bool:
+        storm.blow(1)
+        return len(daemon.events("job.failed")) >= 3
+
+    eventually(is_harmed, within=30, what="harm")
+    assert "ForkedConnectionError" not in daemon.log.text(), "the tripwire was not meant to help"
+    daemon.clean_up()
+
+
+def _assert_every_death_was_ours(daemon: Daemon, storm: Storm) -> None:
+    """Nobody died of anything but our kills, nobody failed, and each killed child's slot has a newer one."""
+    ends = daemon.events("child.exited")
+
+    assert [(end["slot"], end["signal"], end["reason"]) for end in ends if end["pid"] not in storm.killed] == []
+    assert {end["signal"] for end in ends} == {"SIGKILL"}
+    assert daemon.events("job.failed") == []
+    assert daemon.events("daemon.degraded") == []
+    births = {event["pid"] for event in daemon.events("child.born")}
+    assert {end["pid"] for end in ends} == births & set(storm.killed)
+    restarts = sum(slot["restarts"] for slot in daemon.picture()["slots"])
+    assert restarts == len(ends)
+
+
+def _assert_nothing_was_inherited(daemon: Daemon, storm: Storm) -> None:
+    """Before each fork one session an alias was closed, no more and no fewer, so nothing was there to discard."""
+    closes = count_closes(daemon)
+    born = {event["pid"] for event in daemon.events("child.born")}
+    killed_as_spares = set(storm.killed) - born
+
+    assert set(closes) == {tuple(ALIASES)}
+    assert closes[tuple(ALIASES)] == 1 + len(born) + len(killed_as_spares) + SPARES, "one before ready, one a birth"
+    for name in ("connection.discarded", "fork.refused", "socket.inherited"):
+        assert daemon.events(name) == []
+
+
+def _assert_runs_are_recorded(project: Project, daemon: Daemon) -> None:
+    """Each life is a row, and each death is on it."""
+    lives = [event for event in daemon.events("child.born") if event["job"] in JOBS]
+    deaths = [event for event in daemon.events("child.exited") if event["job"] in JOBS]
+
+    eventually(lambda: project.runs.count() == len(lives), within=20, what="a row a life")
+    ended = project.runs.exclude(ended=None)
+    eventually(lambda: ended.count() == len(deaths), within=20, what="every death on its row")
+    assert {(str(run.pk), run.outcome, run.signal) for run in ended} == {
+        (event["run"], "crashed", "SIGKILL") for event in deaths
+    }

@@ -1,0 +1,47 @@
+"""Where a command line is run by a test; few are merely parsed, each with its reason. A new one may be in no list."""
+
+import enum
+import re
+
+from .pages import Line
+
+
+class Place(enum.Enum):
+    """What stands ready for a line: see the tests that ask for it."""
+
+    PROJECT = "beside a project whose daemon runs"
+    SYSTEMD = "in a machine under systemd"
+    SUPERVISOR = "beside a supervisord"
+    NOWHERE = "merely parsed"
+
+
+PLACES = {
+    Place.PROJECT: (
+        r"python3 -m venv \.venv",
+        r"(\.venv/bin/)?python (django_site/)?manage\.py( .*)?",
+        r"\.venv/bin/pytest",
+        r"python -m workerd status",
+        r"python -m workerd\.forksafe audit\necho \$\?",
+        r"python -m benchmarks\.fork_proof",
+    ),
+    Place.SYSTEMD: (
+        r"systemctl (daemon-reload|(enable --now|status|reload) workerd(@shop)?)",
+        r"systemd-analyze security workerd",
+        r"journalctl -u workerd -o cat \| python manage\.py workerd tail( --level error)? -",
+    ),
+    Place.SUPERVISOR: (r"supervisorctl (reread|update|status|tail -f workerd|stop mail)",),
+}
+PARSED = {
+    r"(\.venv/bin/)?pip install .*": "fetches packages; .ci/run does the README's",
+    r"docker .*": "needs an engine; tests/process/test_docker.py and tests/test_compose.py try what it would start",
+    r"python -m benchmarks\.soak .*": "two minutes of every fault, on a database server that it kills",
+}
+
+
+def find_place(line: Line) -> Place | None:
+    """Return where it is run, None where nobody has decided that."""
+    if any(re.fullmatch(pattern, line.text) for pattern in PARSED):
+        return Place.NOWHERE
+    return next(
+        (place for place, patterns in PLACES.items() if any(re.fullmatch(one, line.text) for one in patterns)), None
+    )

@@ -1,0 +1,96 @@
+"""Several backends from one command: what the further sessions report is what the command reports."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .backends.backend import BACKENDS
+from .backends.choice import Choice
+
+ROOT = Path(__file__).resolve().parents[1]
+SECOND = next((backend for backend in BACKENDS.values() if backend.vendor != "sqlite" and not backend.missing()), None)
+needs_second = pytest.mark.skipif(SECOND is None, reason="no other backend than SQLite can run on this machine")
+
+
+def run_specimens(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the specimens on SQLite and the second backend."""
+    assert SECOND is not None
+    dropped = ("DJANGO_", "DATABASE_URL", "WORKERD_STATE_DIR", "WORKERD_TEST_FOLDER", "PYTEST_")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    words = ["-p", "no:randomly", "-p", "no:cacheprovider", "--color=no", f"--backends=sqlite,{SECOND.name}", *options]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *words, "tests/backends/specimens.py"],
+        cwd=ROOT,
+        env={**env, **variables},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def counts(output: str) -> dict[str, int]:
+    """Return the numbers of the closing line."""
+    last = output.rstrip().splitlines()[-1]
+    return {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", last.rpartition(" in ")[0])}
+
+
+@needs_second
+@pytest.mark.slow
+def test_one_closing_line_counts_every_session() -> None:
+    assert SECOND is not None
+    done = run_specimens()
+
+    assert done.returncode == 1
+    assert counts(done.stdout) == {"failed": 1, "passed": 11, "skipped": 3, "xfailed": 2}, done.stdout
+    assert f"FAILED tests/backends/specimens.py::test_fails_on_the_second @{SECOND.name}" in done.stdout
+    assert "said before it failed" in done.stdout
+    assert "for oracle, which this run does not include" in done.stdout
+    assert re.search(rf"^{SECOND.name}: {SECOND.module} \S", done.stdout, re.MULTILINE)
+
+
+@needs_second
+@pytest.mark.slow
+def test_a_session_that_breaks_down_is_a_failure() -> None:
+    assert SECOND is not None
+    done = run_specimens("--deselect=tests/backends/specimens.py::test_fails_on_the_second", WORKERD_TEST_CRASH="1")
+
+    assert done.returncode == 1
+    assert f"FAILED session @{SECOND.name} - the session ended with 9" in done.stdout, done.stdout
+
+
+@needs_second
+@pytest.mark.slow
+def test_a_failure_ends_everything_where_the_first_one_is_to() -> None:
+    done = run_specimens("-x")
+
+    assert done.returncode == 1
+    assert counts(done.stdout)["failed"] == 1, done.stdout
+    assert "stopping after 1 failures" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"), [("oracle", "'oracle' is none of sqlite, "), ("sqlite,", "'' is none of sqlite, ")]
+)
+def test_an_unknown_backend_is_told_from_the_known_ones(option: str, sentence: str) -> None:
+    with pytest.raises(pytest.UsageError, match=sentence):
+        Choice.of(option)
+
+
+def test_a_backend_that_cannot_run_is_left_out_with_the_reason_unless_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tests.backends.backend.importlib.util.find_spec", lambda module: module == "sqlite3" or None)
+
+    choice = Choice.of("auto")
+
+    assert [backend.name for backend in choice.run] == ["sqlite"]
+    assert choice.left_out["mysql-pymysql"] == "its driver PyMySQL is not installed"
+    with pytest.raises(pytest.UsageError, match="mysql-pymysql cannot run here: its driver PyMySQL is not installed"):
+        Choice.of("mysql-pymysql")
+    with pytest.raises(pytest.UsageError, match=r"--backends=all: .* cannot run here"):
+        Choice.of("all")

@@ -1,0 +1,131 @@
+"""The borders between the processes' folders: who may import whom, and who never loads Django."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "workerd"
+APP = frozenset({"root", "models"})
+MAY_IMPORT = {
+    "wire": frozenset(),
+    "daemon": frozenset({"wire"}),
+    "forksafe": frozenset({"wire", "root"}),
+    "child": APP | {"wire", "forksafe"},
+    "ledger": APP | {"wire", "forksafe"},
+    "observer": APP | {"wire", "forksafe"},
+    "forkserver": APP | {"wire", "forksafe", "child", "ledger", "observer"},
+    "root": APP | {"wire", "forksafe", "child"},
+    "models": APP | {"wire"},
+    "migrations": APP | {"wire"},
+    "admin": APP | {"wire"},
+    "management": APP | {"wire", "forksafe", "child", "forkserver"},
+}
+"""By folder; ``root`` is the modules beside them. The package itself, for its version, is open to all."""
+
+AGAINST_THE_ARROWS = {
+    ("workerd.__main__", "workerd.management"),  # the command's other door
+    ("workerd.apps", "workerd.forkserver"),  # in a forkserver, fork safety must stand before another app connects
+}
+FORKSAFE_TAKES = {"conf"}
+"""Fork safety works in a project without the app, so of the root it reads the settings alone."""
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+for name in sys.argv[1:]:
+    package = importlib.import_module(name)
+    for module in pkgutil.walk_packages(package.__path__, name + "."):
+        importlib.import_module(module.name)
+print(*sorted(name for name in sys.modules if name.split(".")[0].startswith("django")))
+"""
+
+
+def run_fresh(script: str, *words: str) -> str:
+    """Run a script in an interpreter of its own, without this one's modules."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}  # it loads sqlite3
+    command = [sys.executable, "-c", script, *words]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("package", ["workerd.daemon", "workerd.wire"])
+def test_daemon_and_wire_never_load_django(package: str) -> None:
+    assert run_fresh(IMPORT_ALL, package) == ""
+
+
+def test_importing_workerd_loads_nothing_of_django() -> None:
+    script = "import sys, workerd; print(*[name for name in sys.modules if name.startswith('django')])"
+
+    assert run_fresh(script) == ""
+
+
+def test_the_daemon_loads_nothing_but_structlog_from_outside() -> None:
+    """What the daemon imports lives in memory for months and can stop every job: the standard library and structlog."""
+    script = IMPORT_ALL.replace('startswith("django")', "startswith(('django', 'psycopg', 'MySQLdb', 'sqlite3'))")
+
+    assert run_fresh(script, "workerd.daemon") == ""
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def room_of(module: str) -> str:
+    """Return the folder of a module of ours; what stands beside the folders is ``root``."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and (PACKAGE / parts[1]).is_dir() else "root"
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Yield the absolute names of what a file imports from us, wherever in the file."""
+    package = module_name(path) if path.name == "__init__.py" else module_name(path).rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def edges() -> Iterator[tuple[str, str, str]]:
+    """Yield (our module, its folder, what it imports from us) for every import in the package."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        importer = module_name(path)
+        for imported in imports_of(path):
+            if imported.startswith("workerd.") and imported not in ("workerd.__version__", "workerd.VERSION"):
+                yield importer, room_of(importer), imported
+
+
+def test_the_arrows_run_one_way() -> None:
+    wrong = [
+        f"{importer} imports {imported}"
+        for importer, room, imported in edges()
+        if room_of(imported) not in MAY_IMPORT[room] | {room}
+        and not any(importer == source and imported.startswith(target) for source, target in AGAINST_THE_ARROWS)
+    ]
+
+    assert wrong == []
+
+
+def test_nobody_imports_the_daemon() -> None:
+    assert [importer for importer, room, imported in edges() if room_of(imported) == "daemon" != room] == []
+
+
+def test_fork_safety_takes_nothing_of_the_app_but_its_settings() -> None:
+    taken = {imported.split(".")[1] for _, room, imported in edges() if room == "forksafe" != room_of(imported)}
+
+    assert taken - {"wire"} <= FORKSAFE_TAKES
+
+
+def test_every_folder_is_on_the_map() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+
+    assert folders <= set(MAY_IMPORT)

@@ -1,0 +1,262 @@
+"""The control socket: whatever comes in, an answer or a closed connection comes out, and the loop goes on."""
+
+import json
+import os
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.fakes import FakeClock, loop_of, turn
+from workerd.daemon.client import BACKLOG_BYTES, PATIENCE_S, REQUEST_BYTES, STREAM_BYTES, Client
+from workerd.daemon.control import MAX_CLIENTS, ControlSocket
+
+
+class Scene:
+    """A listening control socket that answers pings, keeps ``later`` for the test, and streams for ``tail``."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.clock = FakeClock()
+        self.loop = loop_of(self.clock)
+        self.state_dir = state_dir
+        self.asked: list[dict[str, Any]] = []
+        self.later: list[Client] = []
+        self.peers: list[socket.socket] = []
+        self.control = ControlSocket(self.loop, state_dir, "shop", self._take)
+        self.control.open()
+
+    def _take(self, client: Client, request: dict[str, Any]) -> None:
+        self.asked.append(request)
+        if request["verb"] == "ping":
+            client.reply({"ok": True, **{key: value for key, value in request.items() if key != "verb"}})
+        else:
+            self.later.append(client)
+
+    def connect(self) -> socket.socket:
+        peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        folder = os.open(self.state_dir, os.O_PATH)
+        peer.connect(f"/proc/self/fd/{folder}/shop.sock")
+        os.close(folder)
+        peer.setblocking(False)
+        self.peers.append(peer)
+        turn(self.loop)
+        return peer
+
+    def ask(self, peer: socket.socket, *pieces: bytes) -> list[dict[str, Any]]:
+        for piece in pieces:
+            with suppress(BrokenPipeError):
+                peer.sendall(piece)
+            turn(self.loop)
+        return self.answers(peer)
+
+    def answers(self, peer: socket.socket) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.read(peer).splitlines()]
+
+    def read(self, peer: socket.socket) -> bytes:
+        got, empty = b"", 0
+        while empty < 2:
+            turn(self.loop)
+            try:
+                chunk = peer.recv(1024 * 1024)
+            except BlockingIOError:
+                chunk = b""
+            empty = 0 if chunk else empty + 1
+            got += chunk
+        return got
+
+    def close(self) -> None:
+        for peer in self.peers:
+            peer.close()
+        self.control.close()
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    scene = Scene(tmp_path)
+    yield scene
+    scene.close()
+
+
+def is_hung_up(peer: socket.socket) -> bool:
+    try:
+        return peer.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
+
+
+PING = b'{"verb": "ping"}\n'
+NO_OBJECT = [{"ok": False, "error": "a request is one JSON object on one line"}]
+NO_VERB = [{"ok": False, "error": 'a request is a JSON object with a "verb"'}]
+
+
+def test_a_request_is_answered_by_a_line(scene: Scene) -> None:
+    assert scene.ask(scene.connect(), PING) == [{"ok": True}]
+
+
+def test_a_request_may_come_in_pieces(scene: Scene) -> None:
+    assert scene.ask(scene.connect(), b'{"ver', b'b": "pi', b'ng"}', b"\n") == [{"ok": True}]
+
+
+def test_half_a_line_is_not_answered(scene: Scene) -> None:
+    assert scene.ask(scene.connect(), PING.strip()) == []
+
+
+def test_requests_are_answered_in_order(scene: Scene) -> None:
+    pings = b"".join(b'{"verb": "ping", "n": %d}\n' % number for number in range(100))
+
+    assert [answer["n"] for answer in scene.ask(scene.connect(), pings)] == list(range(100))
+
+
+@pytest.mark.parametrize("line", [b"", b"nonsense", b"{", b"\xff\xfe", b"[" * 60_000, b'{"verb": "ping"', b"9" * 5000])
+def test_what_is_no_json_is_refused_and_the_next_request_answered(scene: Scene, line: bytes) -> None:
+    peer = scene.connect()
+
+    assert scene.ask(peer, line + b"\n") == NO_OBJECT
+    assert scene.ask(peer, PING) == [{"ok": True}]
+
+
+@pytest.mark.parametrize("line", [b"1", b"null", b'"ping"', b"[]", b"{}", b'{"verb": 1}', b'{"verb": null}', b"NaN"])
+def test_json_of_another_shape_is_refused(scene: Scene, line: bytes) -> None:
+    assert scene.ask(scene.connect(), line + b"\n") == NO_VERB
+
+
+def test_an_endless_line_is_refused_and_hung_up_on(scene: Scene) -> None:
+    peer = scene.connect()
+    for _ in range(3):
+        with suppress(BrokenPipeError):
+            peer.send(b"x" * REQUEST_BYTES)
+        turn(scene.loop)
+    (answer,) = json.loads(f"[{scene.read(peer).decode()}]")
+
+    assert answer == {"ok": False, "error": f"a request is one line of at most {REQUEST_BYTES} bytes"}
+    assert is_hung_up(peer)
+
+
+def test_a_client_that_hangs_up_is_forgotten(scene: Scene) -> None:
+    peer = scene.connect()
+    peer.close()
+    turn(scene.loop)
+
+    assert not scene.control._clients
+
+
+def test_one_that_hangs_up_before_its_answer_costs_nothing(scene: Scene) -> None:
+    peer = scene.connect()
+    scene.ask(peer, b'{"verb": "restart"}\n')
+    peer.close()
+    turn(scene.loop)
+    scene.later[0].reply({"ok": True})
+
+    assert not scene.control._clients
+
+
+def test_three_hundred_clients_are_served_up_to_the_limit_and_the_rest_hung_up_on(scene: Scene) -> None:
+    peers = [scene.connect() for _ in range(300)]
+    answered = [scene.ask(peer, PING) for peer in peers[:MAX_CLIENTS:50]]
+
+    assert answered == [[{"ok": True}]] * len(answered)
+    assert [is_hung_up(peer) for peer in peers] == [False] * MAX_CLIENTS + [True] * (300 - MAX_CLIENTS)
+
+
+def test_one_who_asks_and_does_not_read_is_not_read_from(scene: Scene) -> None:
+    """Its answers would pile up in the daemon without an end."""
+    peer, (client,) = scene.connect(), tuple(scene.control._clients)
+    with suppress(BlockingIOError):
+        while len(scene.asked) < 50_000:
+            peer.send(PING * 1000)
+            turn(scene.loop)
+
+    assert len(client._answers) <= BACKLOG_BYTES + 100
+    assert len(client._request) <= 2 * REQUEST_BYTES
+
+
+def test_who_reads_on_gets_every_answer(scene: Scene) -> None:
+    peer, sent, got = scene.connect(), 0, b""
+    while sent < 20_000:
+        with suppress(BlockingIOError):
+            sent += peer.send(PING * 1000) / len(PING)  # type: ignore[assignment]
+        turn(scene.loop)
+        with suppress(BlockingIOError):
+            got += peer.recv(8 * 1024)
+    got += scene.read(peer)
+
+    assert got.count(b"\n") == int(sent)
+
+
+def test_an_idle_client_is_hung_up_on(scene: Scene) -> None:
+    peer = scene.connect()
+    scene.clock.advance(PATIENCE_S + 1)
+    turn(scene.loop)
+
+    assert is_hung_up(peer)
+
+
+def test_one_whose_request_is_under_way_is_not(scene: Scene) -> None:
+    peer = scene.connect()
+    scene.ask(peer, b'{"verb": "restart"}\n')
+    for _ in range(4):
+        scene.clock.advance(PATIENCE_S + 1)
+        turn(scene.loop)
+    scene.later[0].reply({"ok": True})
+
+    assert scene.answers(peer) == [{"ok": True}]
+
+
+def test_a_slow_reader_of_a_stream_loses_lines_and_is_told_how_many(scene: Scene) -> None:
+    peer = scene.connect()
+    scene.ask(peer, b'{"verb": "tail"}\n')
+    line = b'{"event": "x", "fill": "%s"}' % (b"y" * 1000)
+    for _ in range(5_000):
+        scene.later[0].stream(line)
+    kept = len(scene.later[0]._answers)
+    got = scene.answers(peer)
+    scene.later[0].stream(line)
+    got += scene.answers(peer)
+    dropped = [answer["lines"] for answer in got if answer["event"] == "log.dropped"]
+
+    assert kept <= STREAM_BYTES + 2_000
+    assert len(dropped) == 1
+    assert len(got) - 1 + dropped[0] == 5_001
+    assert got[-1]["event"] == "x"
+
+
+def test_what_it_is_told_of_a_hang_up_happens_once(scene: Scene) -> None:
+    calls: list[int] = []
+    peer = scene.connect()
+    scene.ask(peer, b'{"verb": "tail"}\n')
+    scene.later[0].when_closed(lambda: calls.append(1))
+    peer.close()
+    turn(scene.loop)
+    scene.later[0].close()
+
+    assert calls == [1]
+
+
+def test_the_socket_is_private(scene: Scene) -> None:
+    assert stat.S_IMODE((scene.state_dir / "shop.sock").stat().st_mode) == 0o600
+
+
+def test_a_deep_state_dir_works(tmp_path: Path) -> None:
+    """AF_UNIX paths end at 107 bytes."""
+    deep = tmp_path.joinpath(*["a-rather-long-folder-name"] * 8)
+    deep.mkdir(parents=True)
+    scene = Scene(deep)
+
+    assert scene.ask(scene.connect(), PING) == [{"ok": True}]
+    scene.close()
+
+
+def test_the_socket_of_a_dead_daemon_is_replaced_and_ours_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "shop.sock").write_bytes(b"left behind")
+    scene = Scene(tmp_path)
+    answered: Callable[[], list[dict[str, Any]]] = lambda: scene.ask(scene.connect(), PING)  # noqa: E731
+    seen = answered()
+    scene.close()
+
+    assert (seen, (tmp_path / "shop.sock").exists()) == ([{"ok": True}], False)

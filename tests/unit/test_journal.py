@@ -1,0 +1,276 @@
+"""The journal and the spool round it: nothing put there is lost, nothing old overwrites what is newer."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from workerd.ledger.journal import Entry, Journal
+from workerd.ledger.spool import Spool
+from workerd.wire.messages import Record
+
+LIMIT = 64 * 2**20
+
+
+def record(key: str, version: int, row: dict[str, Any] | None = None, kind: str = "run") -> Record:
+    return Record(version, kind, key, version, {"n": version} if row is None else row)
+
+
+_opened: list[Journal | Spool] = []
+
+
+@pytest.fixture(autouse=True)
+def close_all() -> Iterator[None]:
+    yield
+    while _opened:
+        _opened.pop().close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "shop.journal"
+
+
+def open_journal(path: Path | None, limit: int = LIMIT) -> Journal:
+    _opened.append(journal := Journal(path, limit))
+    return journal
+
+
+def open_spool(path: Path) -> Spool:
+    _opened.append(spool := Spool(path, LIMIT))
+    return spool
+
+
+def held(journal: Journal | Spool) -> list[tuple[str, int]]:
+    return [(entry.key, entry.version) for entry in journal.take()]
+
+
+def test_a_newer_version_replaces_an_older_one_and_keeps_its_place(path: Path) -> None:
+    journal = open_journal(path)
+    journal.put([record("a", 1), record("b", 2), record("a", 3)])
+
+    assert held(journal) == [("a", 3), ("b", 2)]
+
+
+@pytest.mark.parametrize("version", [3, 2])
+def test_an_older_or_equal_version_changes_nothing(path: Path, version: int) -> None:
+    journal = open_journal(path)
+    journal.put([record("a", 3, {"first": True})])
+    journal.put([record("a", version, {"first": False})])
+
+    assert journal.take()[0].row == {"first": True}
+
+
+def test_the_same_key_of_another_kind_is_another_record(path: Path) -> None:
+    journal = open_journal(path)
+    journal.put([record("a", 1), record("a", 2, kind="slot")])
+
+    assert len(journal) == 2
+
+
+def test_records_stay_until_they_are_forgotten(path: Path) -> None:
+    journal = open_journal(path)
+    journal.put([record("a", 1), record("b", 2)])
+    first = journal.take()[:1]
+    journal.forget(first)
+
+    assert held(journal) == [("b", 2)]
+
+
+def test_forgetting_an_old_version_keeps_a_newer_one_that_came_meanwhile(path: Path) -> None:
+    journal = open_journal(path)
+    journal.put([record("a", 1)])
+    written = journal.take()
+    journal.put([record("a", 2)])
+    journal.forget(written)
+
+    assert held(journal) == [("a", 2)]
+
+
+def test_an_emptied_journal_is_false_and_gives_its_disk_back(path: Path) -> None:
+    journal = open_journal(path)
+    journal.put([record(str(n), n, {"text": "x" * 10_000}) for n in range(200)])
+    while batch := journal.take():
+        journal.forget(batch)
+    journal.close()
+
+    assert path.stat().st_size < 200_000
+
+
+def test_a_batch_ends_before_it_is_too_large_for_a_servers_packet(path: Path) -> None:
+    journal = open_journal(path)
+    journal.put([record(str(n), n, {"text": "x" * 150_000}) for n in range(20)])
+
+    assert 1 < len(journal.take()) < 8
+
+
+def test_text_that_databases_refuse_survives_the_journal(path: Path) -> None:
+    row = {"note": "nul \0 and half a pair \ud800 and \N{SNOWMAN}"}
+    journal = open_journal(path)
+    journal.put([record("a\ud800", 1, row)])
+
+    assert journal.take()[0].row == row
+
+
+def test_above_the_limit_the_oldest_runs_go_and_the_live_picture_stays(path: Path) -> None:
+    journal = open_journal(path, 2**20)
+    journal.put([record("slot", 1, kind="slot")])
+    dropped = sum(journal.put([record(str(n), n, {"text": "x" * 10_000})]) for n in range(2, 302))
+    kept = []
+    while batch := journal.take():
+        kept += [(entry.kind, entry.key) for entry in batch]
+        journal.forget(batch)
+
+    assert dropped > 150
+    assert kept == [("slot", "slot"), *(("run", str(n)) for n in range(2 + dropped, 302))]
+
+
+def test_a_record_set_aside_is_out_of_the_queue_and_kept_with_its_reason(path: Path) -> None:
+    journal = open_journal(path)
+    journal.put([record("a", 1), record("b", 2)])
+    journal.set_aside(journal.take()[0], "DataError: too long")
+
+    assert held(journal) == [("b", 2)]
+    assert journal.list_set_aside() == [("run", "a", "DataError: too long")]
+
+
+def test_a_kill_after_put_loses_nothing(path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from workerd.ledger.journal import Journal;"
+        "from workerd.wire.messages import Record;"
+        "journal = Journal(Path(sys.argv[1]), 2**20);"
+        "journal.put([Record(n, 'run', str(n), n, {}) for n in range(50)]); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+
+    assert done.returncode == -9
+    assert held(open_journal(path)) == [(str(n), n) for n in range(50)]
+
+
+class Table:
+    """A database that writes where newer, as the ledger's does."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, int] = {}
+
+    def write(self, batch: list[Entry]) -> None:
+        for entry in batch:
+            if entry.version > self.rows.get(entry.key, -1):
+                self.rows[entry.key] = entry.version
+
+
+@given(st.lists(st.one_of(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), st.sampled_from(["apply", "crash"]))))
+def test_whatever_is_repeated_or_cut_short_the_table_ends_with_the_newest_versions(steps: list[Any]) -> None:
+    """A crash comes between the database's commit and the journal's; the daemon sends again what it likes."""
+    journal, table, newest = open_journal(None), Table(), dict[str, int]()
+    for step in [*steps, "apply"]:
+        if isinstance(step, tuple):
+            journal.put([record(*step)])
+            newest[step[0]] = max(step[1], newest.get(step[0], -1))
+        else:
+            batch = journal.take()
+            table.write(batch)
+            if step == "apply":
+                journal.forget(batch)
+
+    assert table.rows == newest
+    assert not journal
+
+
+# the spool: what happens to the file is said and survived
+
+
+def test_a_file_that_is_no_journal_is_moved_aside_and_said(path: Path) -> None:
+    path.write_bytes(b"this is no SQLite file" * 500)
+    with capture_logs() as logs:
+        spool = open_spool(path)
+    spool.put([record("a", 1)])
+
+    assert spool.durable
+    assert held(spool) == [("a", 1)]
+    assert path.with_name("shop.journal.broken").exists()
+    assert [log["event"] for log in logs] == ["daemon.degraded"]
+
+
+def test_a_folder_that_is_not_there_means_memory_and_is_said_once(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        spool = open_spool(tmp_path / "nowhere" / "shop.journal")
+        spool.put([record("a", 1)])
+
+    assert not spool.durable
+    assert held(spool) == [("a", 1)]
+    assert len(logs) == 1
+    assert "memory serves until then" in logs[0]["reason"]
+
+
+def fill_disk(spool: Spool) -> None:
+    sqlite = spool._journal._sqlite
+    sqlite.execute(f"PRAGMA max_page_count = {sqlite.execute('PRAGMA page_count').fetchone()[0]}")
+
+
+def test_a_full_disk_changes_over_to_memory_with_what_the_file_held(path: Path) -> None:
+    spool = open_spool(path)
+    spool.put([record("a", 1)])
+    fill_disk(spool)
+    with capture_logs() as logs:
+        spool.put([record("b", 2, {"text": "x" * 100_000})])
+
+    assert not spool.durable
+    assert held(spool) == [("a", 1), ("b", 2)]
+    assert "database or disk is full" in logs[0]["reason"]
+
+
+def test_when_the_disk_has_room_again_the_records_go_back_to_the_file(path: Path) -> None:
+    spool = open_spool(path)
+    fill_disk(spool)
+    spool.put([record("b", 2, {"text": "x" * 100_000})])
+    spool.mend()
+    too_early = spool.durable
+    spool._mend_at = 0.0
+    spool.mend()
+
+    assert not too_early
+    assert spool.durable
+    assert held(open_journal(path)) == [("b", 2)]
+
+
+def test_a_file_torn_up_while_it_is_in_use_is_survived(path: Path) -> None:
+    spool = open_spool(path)
+    spool.put([record(str(n), n, {"text": "x" * 3000}) for n in range(50)])
+    spool._journal._sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (size - 4096))
+    spool._journal._sqlite.execute("PRAGMA shrink_memory")
+    with capture_logs() as logs:
+        spool.put([record("new", 100)])
+
+    assert ("new", 100) in held(spool)
+    assert logs
+
+
+def test_what_was_set_aside_is_an_event(path: Path) -> None:
+    spool = open_spool(path)
+    spool.put([record("a", 1)])
+    with capture_logs() as logs:
+        spool.set_aside(spool.take()[0], "refused")
+
+    assert logs == [{"event": "ledger.set_aside", "log_level": "error", "kind": "run", "key": "a", "reason": "refused"}]
+
+
+def test_the_file_is_plain_sqlite_that_an_operator_can_read(path: Path) -> None:
+    open_journal(path).put([record("a", 1)])
+    with closing(sqlite3.connect(path)) as reader:
+        kind, key, row = reader.execute("SELECT kind, key, row FROM record").fetchone()
+
+    assert (kind, key, json.loads(row)) == ("run", "a", {"n": 1})

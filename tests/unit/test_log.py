@@ -1,0 +1,101 @@
+"""How a line of the daemon's log looks: whoever reads it may rely on these keys and on one object a line."""
+
+import json
+import os
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.unit.fakes import Lines, recording_log
+from workerd.daemon.log import FIRST_KEYS, EventLog
+from workerd.wire.events import EVENTS
+
+IDENTITY = {"generation": 3, "run": "r-1", "slot": "feed:1", "job": "feed", "pid": 42}
+
+
+def test_keys_come_in_one_order_whatever_the_call() -> None:
+    log, lines = recording_log()
+    log.emit("child.ready", ms=1.5, **IDENTITY)
+
+    assert list(lines.events[0]) == [*FIRST_KEYS, "ms"]
+
+
+def test_every_event_has_time_level_name_and_pid() -> None:
+    log, lines = recording_log()
+    for name in EVENTS:
+        log.emit(name)
+
+    assert [list(event) for event in lines.events] == [["timestamp", "level", "event", "pid"]] * len(EVENTS)
+    assert {event["pid"] for event in lines.events} == {os.getpid()}
+
+
+def test_the_level_is_the_tables_unless_it_is_given() -> None:
+    log, lines = recording_log()
+    log.emit("child.exited")
+    log.emit("child.exited", level="error")
+
+    assert [event["level"] for event in lines.events] == ["info", "error"]
+
+
+def test_the_time_is_utc_and_says_so() -> None:
+    log, lines = recording_log()
+    log.emit("daemon.ready")
+    moment = datetime.fromisoformat(lines.events[0]["timestamp"])
+
+    assert moment.tzinfo == UTC
+    assert abs((datetime.now(UTC) - moment).total_seconds()) < 60
+    assert lines.events[0]["timestamp"].endswith("Z")
+
+
+def test_what_does_not_apply_is_left_out() -> None:
+    log, lines = recording_log()
+    log.emit("child.exited", exit_code=None, signal="SIGKILL", pid=7)
+
+    assert lines.of("child.exited") == [{"signal": "SIGKILL"}]
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "nul \x00", "lone \ud800", 'quote " and \\', "\u2028"])
+def test_any_text_is_one_line_of_json(text: str) -> None:
+    log, lines = recording_log()
+    log.emit("child.output", line=text)
+    (line,) = lines.raw
+
+    assert line.count(b"\n") == 1
+    assert json.loads(line)["line"] == text.encode("utf-8", "replace").decode()
+
+
+def test_a_value_that_json_does_not_know_is_shown() -> None:
+    log, lines = recording_log()
+    log.emit("fork.refused", reasons={1, 2})
+
+    assert lines.of("fork.refused") == [{"reasons": "{1, 2}"}]
+
+
+def test_an_unknown_event_is_a_fault() -> None:
+    with pytest.raises(KeyError):
+        recording_log()[0].emit("child.vanished")
+
+
+def test_what_a_child_has_rendered_is_passed_on_byte_by_byte() -> None:
+    log, lines = recording_log()
+    log.relay(b'{"event":  "odd spacing"}')
+
+    assert lines.raw == [b'{"event":  "odd spacing"}\n']
+
+
+def test_on_a_terminal_a_person_reads_time_name_and_fields() -> None:
+    lines = Lines()
+    EventLog(lines, console=True).emit("child.exited", outcome="crashed", **IDENTITY)
+    text = lines.raw[0].decode()
+
+    assert "child.exited" in text
+    assert "crashed" in text
+    assert "feed:1" in text
+    assert "r-1" not in text
+
+
+def test_on_a_terminal_what_is_no_json_is_shown_as_it_is() -> None:
+    lines = Lines()
+    EventLog(lines, console=True).relay(b"cut off {")
+
+    assert lines.raw == [b"cut off {\n"]

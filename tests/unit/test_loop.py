@@ -1,0 +1,233 @@
+"""The loop: what is ready, what is due, what comes at the end of a turn, and signals."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.fakes import FakeClock, loop_of, turn
+from workerd.daemon.loop import READ, WRITE, Loop
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def loop(clock: FakeClock) -> Loop:
+    return loop_of(clock)
+
+
+Pipe = tuple[int, int]
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+def test_timers_fire_when_they_are_due_and_in_order(loop: Loop, clock: FakeClock) -> None:
+    fired: list[str] = []
+    loop.call_in(3, lambda: fired.append("late"))
+    loop.call_in(1, lambda: fired.append("early"))
+    loop.call_in(1, lambda: fired.append("early too"))
+    clock.advance(2)
+    turn(loop)
+    before = list(fired)
+    clock.advance(2)
+    turn(loop)
+
+    assert (before, fired) == (["early", "early too"], ["early", "early too", "late"])
+
+
+def test_a_timer_fires_once(loop: Loop, clock: FakeClock) -> None:
+    fired: list[int] = []
+    loop.call_in(1, lambda: fired.append(1))
+    for _ in range(3):
+        clock.advance(1)
+        turn(loop)
+
+    assert fired == [1]
+
+
+def test_a_cancelled_timer_does_not_fire(loop: Loop, clock: FakeClock) -> None:
+    fired: list[int] = []
+    timer = loop.call_in(1, lambda: fired.append(1))
+    timer.cancel()
+    timer.cancel()
+    clock.advance(2)
+    turn(loop)
+
+    assert fired == []
+
+
+def test_a_timer_may_cancel_another_of_the_same_moment(loop: Loop, clock: FakeClock) -> None:
+    fired: list[int] = []
+    loop.call_in(1, lambda: second.cancel())  # noqa: PLW0108 - made below
+    second = loop.call_in(1, lambda: fired.append(2))
+    clock.advance(1)
+    turn(loop)
+
+    assert fired == []
+
+
+def test_cancelled_timers_do_not_wake_it(loop: Loop) -> None:
+    """A daemon with nothing to do sleeps without an end."""
+    for _ in range(5):
+        loop.call_in(1, lambda: None).cancel()
+
+    assert loop._patience() is None
+
+
+def test_what_is_ready_is_called(loop: Loop, pipe: Pipe) -> None:
+    seen: list[bytes] = []
+    loop.watch(pipe[0], READ, lambda _: seen.append(os.read(pipe[0], 9)))
+    os.write(pipe[1], b"hello")
+    turn(loop)
+
+    assert seen == [b"hello"]
+
+
+def test_watching_again_changes_events_and_call(loop: Loop, pipe: Pipe) -> None:
+    seen: list[str] = []
+    loop.watch(pipe[1], READ, lambda _: seen.append("first"))
+    loop.watch(pipe[1], WRITE, lambda _: seen.append("second"))
+    turn(loop)
+
+    assert seen == ["second"]
+
+
+def test_unwatching_what_is_not_watched_is_harmless(loop: Loop, pipe: Pipe) -> None:
+    loop.unwatch(pipe[0])
+    loop.unwatch(pipe[0])
+
+
+def test_who_is_unwatched_in_a_turn_is_not_called_in_it(loop: Loop, pipe: Pipe) -> None:
+    """Its descriptor may be closed by then, and its number someone else's."""
+    seen: list[int] = []
+    ours, theirs = socket.socketpair()
+
+    def first(end: int, other: int) -> None:
+        seen.append(end)
+        loop.unwatch(other)
+
+    one, two = ours.fileno(), theirs.fileno()
+    loop.watch(one, WRITE, lambda _: first(one, two))
+    loop.watch(two, WRITE, lambda _: first(two, one))
+    turn(loop)
+
+    assert len(seen) == 1
+    ours.close()
+    theirs.close()
+
+
+def test_a_reused_number_gets_no_event_of_its_predecessor(loop: Loop, pipe: Pipe) -> None:
+    seen: list[str] = []
+    ours, theirs = socket.socketpair()
+    one, two = ours.fileno(), theirs.fileno()
+
+    def replace(end: int, other: int) -> None:
+        seen.append("ready")
+        loop.unwatch(other)
+        os.dup2(pipe[0], other)
+        loop.watch(other, READ, lambda _: seen.append("successor, with nothing to read"))
+
+    loop.watch(one, WRITE, lambda _: replace(one, two))
+    loop.watch(two, WRITE, lambda _: replace(two, one))
+    turn(loop)
+
+    assert seen == ["ready"]
+    for sock in (ours, theirs):
+        loop.unwatch(sock.fileno())
+        sock.close()
+
+
+def test_a_watch_renewed_in_the_turn_is_still_called_in_it(loop: Loop) -> None:
+    """Renewing is how events change; it must not put what is ready off from turn to turn."""
+    ours, theirs = socket.socketpair()
+    seen: list[int] = []
+
+    class Reader:
+        def ready(self, _: int) -> None:
+            seen.append(1)
+
+    reader = Reader()
+    for sock in (ours, theirs):
+        loop.watch(sock.fileno(), WRITE, lambda _: loop.watch(pipe_end, WRITE, reader.ready))
+    reading, pipe_end = os.pipe()
+    loop.watch(pipe_end, WRITE, reader.ready)
+    turn(loop)
+
+    assert seen == [1]
+    for descriptor in (reading, pipe_end):
+        loop.unwatch(descriptor)
+        os.close(descriptor)
+    ours.close()
+    theirs.close()
+
+
+def test_soon_is_in_this_turn_and_turn_ends_come_last(loop: Loop, clock: FakeClock) -> None:
+    order: list[str] = []
+    loop.at_turn_end(lambda: order.append("end"))
+    loop.call_in(0, lambda: loop.call_soon(lambda: order.append("soon")))
+    turn(loop)
+
+    assert order == ["soon", "end"]
+
+
+def test_what_a_turn_end_wants_soon_is_done_before_it_sleeps(loop: Loop) -> None:
+    done: list[int] = []
+    loop.at_turn_end(lambda: done or loop.call_soon(lambda: done.append(1)))
+    turn(loop)
+
+    assert done == [1]
+
+
+def test_an_error_in_one_call_goes_to_the_guard_and_the_others_are_made() -> None:
+    errors: list[Exception] = []
+    done: list[str] = []
+    loop = Loop(FakeClock(), errors.append)
+    loop.call_soon(lambda: 1 / 0)  # type: ignore[arg-type,return-value]
+    loop.call_soon(lambda: done.append("soon"))
+    loop.at_turn_end(lambda: done.append("end"))
+    loop.turn()
+
+    assert [type(error) for error in errors] == [ZeroDivisionError]
+    assert done == ["soon", "end"]
+
+
+def test_a_signal_is_a_call_in_the_loop() -> None:
+    loop = loop_of()
+    seen: list[str] = []
+    before = signal.getsignal(signal.SIGUSR1)
+    loop.on_signal(signal.SIGUSR1, lambda: seen.append("usr1"))
+    loop.catch_signals()
+    os.kill(os.getpid(), signal.SIGUSR1)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    at_once = list(seen)
+    loop.turn()
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGUSR1, before)
+
+    assert (at_once, seen) == ([], ["usr1"])
+    _close_wakeup(loop)
+
+
+def _close_wakeup(loop: Loop) -> None:
+    loop._woken.close()
+    loop._waker.close()
+
+
+def test_it_runs_until_it_is_stopped(loop: Loop) -> None:
+    turns: list[int] = []
+    loop.at_turn_end(lambda: turns.append(1))
+    loop.call_soon(loop.stop)
+    loop.run()
+
+    assert turns == [1]

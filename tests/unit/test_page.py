@@ -1,0 +1,196 @@
+"""The heartbeat page: one writer, one reader, no lock between them; nothing that a child writes harms the daemon."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workerd.wire.page import MAX_NOTE_BYTES, PAGE_BYTES, HeartbeatPage
+
+LOOKS = 20_000
+
+
+@pytest.fixture
+def page() -> Iterator[HeartbeatPage]:
+    page = HeartbeatPage.create()
+    yield page
+    page.close()
+
+
+def in_a_child(work: Callable[[], object]) -> int:
+    """Fork a process that does ``work`` until it is killed, and return its pid once it has begun."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(10)
+        work()
+        os.write(writing, b"1")
+        while True:
+            work()
+    os.read(reading, 1)
+    os.close(reading)
+    os.close(writing)
+    return pid
+
+
+def end(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def test_a_fresh_page_says_nothing(page: HeartbeatPage) -> None:
+    assert (page.last_beat, page.within, page.read_note(), page.processes) == (0, None, "", 0)
+
+
+def test_a_beat_is_the_monotonic_time_of_it(page: HeartbeatPage) -> None:
+    before = time.monotonic_ns()
+    page.beat()
+
+    assert before <= page.last_beat <= time.monotonic_ns()
+
+
+def test_no_beat_lies_in_the_future(page: HeartbeatPage) -> None:
+    """A job that scribbles over its page could otherwise never be found to hang."""
+    page._words[0] = 2**64 - 1
+
+    assert page.last_beat <= time.monotonic_ns()
+
+
+def test_a_reader_sees_every_beat_whole_while_another_process_writes(page: HeartbeatPage) -> None:
+    page.beat()
+    first = page.last_beat
+    pid = in_a_child(page.beat)
+    seen = [page.last_beat for _ in range(LOOKS)]
+    end(pid)
+
+    assert min(seen) >= first
+    assert seen == sorted(seen)
+    assert seen[-1] > first
+
+
+def test_a_reader_sees_every_beat_whole_while_another_thread_writes(page: HeartbeatPage) -> None:
+    page.beat()
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            page.beat()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = [page.last_beat for _ in range(LOOKS)]
+    done.set()
+    writer.join()
+
+    assert 0 not in seen
+
+
+@pytest.mark.parametrize("size", [0, 1, PAGE_BYTES - 1, PAGE_BYTES + 1])
+def test_nobody_can_change_its_size(page: HeartbeatPage, size: int) -> None:
+    """A truncated page is a SIGBUS for whoever looks at it: a job could end the daemon."""
+    with pytest.raises(PermissionError):
+        os.ftruncate(page.descriptor, size)
+
+
+def test_its_descriptor_is_close_on_exec(page: HeartbeatPage) -> None:
+    assert not os.get_inheritable(page.descriptor)
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(90, 90.0), (0.25, 0.25), (None, None), (1e-12, 1e-9), (0, 1e-9)])
+def test_an_allowance_is_read_as_it_was_asked_for(
+    page: HeartbeatPage, seconds: float | None, expected: float | None
+) -> None:
+    page.allow(5)
+    page.allow(seconds)
+
+    assert page.within == expected
+
+
+@pytest.mark.parametrize("seconds", [-5.0, 1e300, float("inf"), float("nan")])
+def test_an_absurd_allowance_is_no_error(page: HeartbeatPage, seconds: float) -> None:
+    page.allow(seconds)
+
+    assert page.within is not None
+    assert page.within > 0
+
+
+def test_the_daemon_tells_how_many_processes_are_wanted(page: HeartbeatPage) -> None:
+    other = HeartbeatPage(os.dup(page.descriptor))
+    page.want_processes(7)
+
+    assert other.processes == 7
+    other.close()
+
+
+def test_another_process_reads_and_writes_the_same_page(page: HeartbeatPage) -> None:
+    pid = os.fork()
+    if pid == 0:
+        page.write_note("hello from the child")
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+    assert page.read_note() == "hello from the child"
+
+
+@settings(max_examples=50)
+@given(st.text(st.characters(), max_size=600))
+def test_any_text_can_be_a_note_and_is_cut(text: str) -> None:
+    page = HeartbeatPage.create()
+    page.write_note(text)
+    note = page.read_note()
+    page.close()
+    whole = text.encode("utf-8", "replace").decode()
+
+    assert note == whole or len(whole.encode()) > MAX_NOTE_BYTES
+    assert whole.startswith(note.rstrip("\ufffd"))
+    assert len(note) <= MAX_NOTE_BYTES
+
+
+def test_a_shorter_note_leaves_nothing_of_a_longer_one(page: HeartbeatPage) -> None:
+    page.write_note("a rather long note")
+    page.write_note("short")
+
+    assert page.read_note() == "short"
+
+
+def test_a_note_in_motion_is_never_an_error(page: HeartbeatPage) -> None:
+    texts = ["é" * 200, "shipped 7", ""]
+    pid = in_a_child(lambda: [page.write_note(text) for text in texts])
+    seen = {page.read_note() for _ in range(2_000)}
+    end(pid)
+
+    assert all(isinstance(note, str) for note in seen)
+    assert seen & set(texts)
+
+
+@settings(max_examples=25)
+@given(st.binary(min_size=1, max_size=200))
+def test_a_scribbled_page_reads_as_something(scribble: bytes) -> None:
+    page = HeartbeatPage.create()
+    page._bytes[:] = (scribble * PAGE_BYTES)[:PAGE_BYTES]
+    read = (page.last_beat, page.within, page.read_note(), page.processes)
+    page.close()
+
+    assert isinstance(read[2], str)
+
+
+def test_a_writer_that_died_in_the_middle_of_a_note_spoils_no_later_one(page: HeartbeatPage) -> None:
+    page.write_note("before")
+    page._words[3] |= 1  # the sequence of a note in motion
+    torn = page.read_note()
+    page.write_note("after")
+
+    assert (torn, page.read_note(), page._words[3] & 1) == ("before", "after", 0)
+
+
+def test_closing_twice_is_closing_once() -> None:
+    page = HeartbeatPage.create()
+    page.close()
+    page.close()
+
+    assert page.descriptor == -1

@@ -1,0 +1,78 @@
+"""What an edit of a row changes: no more than it names."""
+
+import dataclasses
+import itertools
+
+import pytest
+
+from workerd.daemon.plan import Plan, plan
+from workerd.wire.spec import RESTARTING_FIELDS, JobSpec
+
+JOB = JobSpec("feed", target="shop.jobs.feed", processes=3)
+CHANGES: dict[str, object] = {
+    "id": 7,
+    "target": "shop.jobs.other",
+    "command": "clearsessions",
+    "kwargs": {"depth": 2},
+    "enabled": False,
+    "restart": "never",
+    "backoff_initial": 1.0,
+    "backoff_max": 9.0,
+    "max_restarts": 5,
+    "restart_window": 5.0,
+    "start_grace": 5.0,
+    "start_timeout": 5.0,
+    "signals_ready": True,
+    "heartbeat_timeout": 5.0,
+    "heartbeat": "explicit",
+    "stop_signal": "INT",
+    "stop_timeout": 5.0,
+    "max_memory": 5.0,
+    "max_age": 5.0,
+    "significant": True,
+    "nice": 5,
+}
+
+
+def test_a_new_row_adds_its_slots() -> None:
+    assert plan(None, JOB) == Plan(added=(0, 1, 2))
+
+
+def test_a_deleted_row_dooms_its_slots() -> None:
+    assert plan(JOB, None) == Plan(doomed=(0, 1, 2))
+
+
+def test_no_change_changes_nothing() -> None:
+    assert plan(JOB, dataclasses.replace(JOB)) == Plan()
+
+
+def test_more_processes_add_only_the_new_slots() -> None:
+    assert plan(JOB, dataclasses.replace(JOB, processes=5)) == Plan(added=(3, 4), edited=(0, 1, 2))
+
+
+def test_fewer_processes_doom_only_the_last_slots() -> None:
+    assert plan(JOB, dataclasses.replace(JOB, processes=1)) == Plan(edited=(0,), doomed=(1, 2))
+
+
+def test_every_field_that_can_change_is_tried_here() -> None:
+    assert set(CHANGES) == {field.name for field in dataclasses.fields(JobSpec)} - {"name", "processes"}
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_only_what_is_a_new_program_restarts(field: str) -> None:
+    now = dataclasses.replace(JOB, **{field: CHANGES[field]})
+
+    assert plan(JOB, now) == Plan(edited=(0, 1, 2), restarting=field in RESTARTING_FIELDS)
+
+
+COUNTS = [None, 0, 1, 2, 5]
+
+
+@pytest.mark.parametrize(("was", "now"), list(itertools.product(COUNTS, COUNTS)))
+def test_what_was_and_what_is_differ_by_the_plan(was: int | None, now: int | None) -> None:
+    rows = [None if count is None else dataclasses.replace(JOB, processes=count) for count in (was, now)]
+    changes = plan(*rows)
+    before, after = set(range(was or 0)), set(range(now or 0))
+
+    assert (before | set(changes.added)) - set(changes.doomed) == after
+    assert set(changes.edited) <= before & after

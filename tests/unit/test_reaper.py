@@ -1,0 +1,149 @@
+"""Reaping, with real processes: every exit status right, nobody hidden, nobody left."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from workerd.daemon.reaper import reap
+from workerd.daemon.verdict import Exit
+
+
+class Household:
+    """Who is ours, and what was told of whom."""
+
+    def __init__(self) -> None:
+        self.ours: set[int] = set()
+        self.birth_is_open = False
+        self.told: dict[int, Exit] = {}
+        self.left: set[int] = set()
+
+    def owned_pids(self) -> set[int]:
+        return self.ours
+
+    def owns(self, pid: int) -> bool:
+        return pid in self.ours
+
+    def expects_births(self) -> bool:
+        return self.birth_is_open
+
+    def end_group(self, pid: int) -> None:
+        """Nothing is left in anybody's group here."""
+
+    def reap(self) -> bool:
+        return reap(self, self._tell)
+
+    def _tell(self, pid: int, end: Exit) -> None:
+        self.ours.discard(pid)
+        self.told[pid] = end
+
+    def born(self, code: int = 0, *, ours: bool = True, killed_by: int | None = None) -> int:
+        """Fork a process that has ended by the time this returns; it is a zombie then."""
+        pid = os.fork()
+        if pid == 0:
+            if killed_by is not None:
+                os.kill(os.getpid(), killed_by)
+            os._exit(code)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        self.left.add(pid)
+        if ours:
+            self.ours.add(pid)
+        return pid
+
+
+@pytest.fixture
+def household() -> Iterator[Household]:
+    household = Household()
+    yield household
+    for pid in household.left:
+        if is_zombie(pid):
+            os.waitpid(pid, 0)
+
+
+def is_zombie(pid: int) -> bool:
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False
+
+
+def test_with_no_children_there_is_nothing_to_do(household: Household) -> None:
+    assert household.reap() is False
+
+
+def test_every_status_is_told_to_its_owner(household: Household) -> None:
+    good, bad = household.born(0), household.born(78)
+    killed = household.born(killed_by=signal.SIGKILL)
+    household.reap()
+
+    assert household.told == {good: Exit(code=0), bad: Exit(code=78), killed: Exit(signal=9)}
+
+
+def test_a_hundred_at_once_are_all_told(household: Household) -> None:
+    pids = [household.born(number) for number in range(100)]
+    household.reap()
+
+    assert household.told == {pid: Exit(code=number) for number, pid in enumerate(pids)}
+
+
+def test_one_that_lives_is_not_waited_for(household: Household) -> None:
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(writing)
+        os.read(reading, 1)
+        os._exit(0)
+    household.ours.add(pid)
+    household.reap()
+    told = dict(household.told)
+    os.close(writing)
+    os.close(reading)
+    os.waitpid(pid, 0)
+
+    assert told == {}
+
+
+def test_a_stranger_is_reaped_and_told_to_nobody(household: Household) -> None:
+    stranger = household.born(3, ours=False)
+
+    assert household.reap() is False
+    assert (household.told, is_zombie(stranger)) == ({}, False)
+
+
+def test_while_a_birth_is_open_a_stranger_is_left_for_it_may_be_the_newborn(household: Household) -> None:
+    household.birth_is_open = True
+    stranger = household.born(3, ours=False)
+
+    assert household.reap() is True
+    assert is_zombie(stranger)
+
+
+def test_a_stranger_at_the_head_hides_nobody_behind_it(household: Household) -> None:
+    household.birth_is_open = True
+    household.born(3, ours=False)
+    ours = [household.born(number) for number in range(5)]
+
+    assert household.reap() is True
+    assert household.told == {pid: Exit(code=number) for number, pid in enumerate(ours)}
+
+
+def test_a_newborn_that_ended_before_its_pid_was_known_is_told_once_it_is(household: Household) -> None:
+    household.birth_is_open = True
+    newborn = household.born(7, ours=False)
+    household.reap()
+    household.birth_is_open = False
+    household.ours.add(newborn)
+    household.reap()
+
+    assert household.told == {newborn: Exit(code=7)}
+
+
+def test_a_stranger_left_behind_goes_when_the_birth_is_over(household: Household) -> None:
+    household.birth_is_open = True
+    stranger = household.born(3, ours=False)
+    household.reap()
+    household.birth_is_open = False
+    household.reap()
+
+    assert not is_zombie(stranger)

@@ -1,0 +1,25 @@
+"""workerd runs the long-lived background processes of a Django project. Its public names load when first used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .child.context import JobContext
+    from .registry import job
+
+__all__ = ["JobContext", "__version__", "job"]
+__version__ = "0.1.0"
+
+_HOMES = {"JobContext": ".child.context", "job": ".registry"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what a job's author uses only then (PEP 562): the daemon imports this package, and never Django."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_HOMES[name], __name__), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,54 @@
+"""A form field for durations: people type "90s" or "5 min", the form gives seconds, and shows them the same way."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from workerd.durations import MAX_SECONDS, DurationError, format_duration, parse_duration
+
+
+class DurationField(forms.Field):
+    """Text to seconds and back; empty is None."""
+
+    widget = forms.TextInput
+    default_error_messages = {
+        "invalid": _("“%(text)s” is not a duration: write it like 90s, 5 min, 1h 30m or 250ms."),
+        "range": _("Write a duration from %(least)s to %(most)s."),
+    }
+    range: tuple[float, float] = (0.0, MAX_SECONDS)
+    """The least and the most, told in words here before the model's validators would tell it in seconds."""
+
+    def to_python(self, value: Any) -> float | None:
+        """Return seconds, or None for nothing. Raises ValidationError."""
+        if value in self.empty_values:
+            return None
+        try:
+            return parse_duration(str(value))
+        except DurationError as error:
+            params = {"text": error.text}
+            raise ValidationError(self.error_messages["invalid"], code="invalid", params=params) from error
+
+    def validate(self, value: Any) -> None:
+        """Refuse what is out of range, and nothing where something is required."""
+        super().validate(value)
+        least, most = self.range
+        if value is not None and not least <= value <= most:
+            params = {"least": format_duration(least), "most": format_duration(most)}
+            raise ValidationError(self.error_messages["range"], code="range", params=params)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return seconds as people write them, and what was typed as it was typed."""
+        return format_duration(value) if isinstance(value, int | float) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare seconds, so that "90s" is no change of "1 min 30 s"."""
+        try:
+            return bool(self.to_python(data) != initial)
+        except ValidationError:
+            return True
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        """Keep the box as wide as a duration."""
+        return {**super().widget_attrs(widget), "size": 12, "autocomplete": "off"}

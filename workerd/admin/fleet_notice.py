@@ -1,0 +1,33 @@
+"""How fresh the picture is: one line that says which daemons report, or that none does."""
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from .ages import Ages
+from .picture import Fleet
+
+
+def fleet_notice(fleet: Fleet, ages: Ages) -> SafeString:
+    """Return the line above every live page."""
+    if not fleet.nodes:
+        words = _("No daemon has ever reported. Start one: {}")
+        return _notice("late", format_html(words, format_html("<code>{}</code>", "manage.py workerd run")))
+    if not fleet.live:
+        words = _("No daemon has reported for {}. What you see is the last it told; orders expire after a minute.")
+        return _notice("late", format_html(words, ages.since(fleet.last_pulse)))
+    live = fleet.live
+    lines = format_html_join(
+        " · ",
+        _("{} generation {}, reported {} ago"),
+        ((node, node.generation, ages.since(node.pulse)) for node in live),
+    )
+    silent = [node for node in fleet.nodes if node not in live]
+    if silent:
+        names = ", ".join(str(node) for node in silent)
+        lines = format_html("{} · {}", lines, _("silent: %(names)s") % {"names": names})
+    return _notice("fresh", lines)
+
+
+def _notice(tone: str, words: SafeString) -> SafeString:
+    return format_html('<p class="workerd-notice workerd-notice-{}">{}</p>', tone, words)

@@ -1,0 +1,42 @@
+"""What a page's script fetches to stay fresh: pieces of HTML by key, with an ETag that changes only as they do."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import get_conditional_response, patch_cache_control
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from .ages import unit_words
+from .cells import Text
+
+SLOW_MS, FAST_MS = 2000, 250
+"""How often a page looks: while nothing moves, and while an order or a birth is under way."""
+
+
+def answer(request: HttpRequest, pieces: Mapping[str, Text], *, is_moving: bool) -> HttpResponse:
+    """Return the pieces as JSON, or 304 to one who has them already."""
+    body = json.dumps({"pieces": pieces, "next_ms": FAST_MS if is_moving else SLOW_MS}, sort_keys=True)
+    etag = f'"{hashlib.blake2b(f"{get_language()}{body}".encode(), digest_size=16).hexdigest()}"'
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        response = HttpResponse(body, content_type="application/json", headers={"ETag": etag})
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+def script_settings(url: str, *, is_moving: bool) -> SafeString:
+    """Return the element that tells the page's script where to look, how often, and the words it spells with."""
+    settings = {
+        "url": url,
+        "nextMs": FAST_MS if is_moving else SLOW_MS,
+        "units": unit_words(),
+        "stale": _("The picture cannot be refreshed; it is as of %s."),
+        "changed": _("The list has changed."),
+        "reload": _("Reload"),
+    }
+    return format_html('<div id="workerd-live" data-settings="{}" hidden></div>', json.dumps(settings))

@@ -1,0 +1,109 @@
+"""Orders to the daemons: each is a row of ``Operation``, which a ledger takes and answers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
+
+from workerd.models import Job, Operation
+
+from . import rights
+from .ages import Ages
+from .badges import badge
+from .picture import Fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One thing an operator may ask for."""
+
+    name: str
+    label: object
+    of_selected: object
+    explains: object
+
+
+VERBS: Mapping[str, Verb] = {
+    verb.name: verb
+    for verb in (
+        Verb("start", _lazy("Start"), _lazy("Start selected jobs"), _lazy("Ends a stop and what is parked.")),
+        Verb("stop", _lazy("Stop"), _lazy("Stop selected jobs"), _lazy("Until started again, or the daemon ends.")),
+        Verb("restart", _lazy("Restart"), _lazy("Restart selected jobs"), _lazy("Stops gracefully, then starts.")),
+        Verb("resume", _lazy("Resume"), _lazy("Resume selected jobs"), _lazy("Tries parked and delayed ones now.")),
+        Verb("dump", _lazy("Dump stacks"), _lazy("Dump stacks of selected jobs"), _lazy("Into the daemon's log.")),
+    )
+}
+
+
+def give(request: HttpRequest, verb: str, jobs: Sequence[Job], alias: str, slot: str = "") -> None:
+    """Write the orders down, and tell the user so. The caller has checked the right to."""
+    rows = [
+        Operation(verb=verb, job=job, job_name=job.name, slot=slot, requested_by=request.user.get_username())
+        for job in jobs
+    ]
+    with transaction.atomic(using=alias):
+        for row in rows:
+            row.save(using=alias, force_insert=True)  # not in bulk: a save wakes the ledger
+    names = Truncator(", ".join(slot or job.name for job in jobs)).chars(200)
+    words = ngettext(
+        "%(verb)s was asked for: %(names)s.", "%(verb)s was asked for %(count)s jobs: %(names)s.", len(jobs)
+    )
+    said = words % {"verb": VERBS[verb].label, "count": len(jobs), "names": names}
+    messages.info(request, said)
+
+
+def orders_list(orders: Iterable[Operation], fleet: Fleet, ages: Ages, request: HttpRequest) -> SafeString:
+    """Return the latest orders and what became of each."""
+    items = (_order(order, fleet, ages, request) for order in orders)
+    lines = format_html_join("", "<li>{} <b>{}</b> {} · {}{}</li>", items)
+    return format_html('<ul class="workerd-orders">{}</ul>', lines) if lines else lines
+
+
+def result_of(order: Operation, request: HttpRequest) -> str:
+    """Return what came of the order; stacks only for one who may view output."""
+    if order.verb == "dump" and order.result and not rights.may_view_output(request):
+        return _("done; the stacks are for those who may view output")
+    return order.result
+
+
+def _order(order: Operation, fleet: Fleet, ages: Ages, request: HttpRequest) -> tuple[object, ...]:
+    asked = format_html(_("asked {} ago by {}"), ages.since(order.requested), order.requested_by or "-")
+    return order_badge(order, fleet), order.get_verb_display(), what_for(order), asked, _short(order, request)
+
+
+def what_for(order: Operation) -> str:
+    """Return the slot, the job, or every job."""
+    return order.slot or order.job_name or _("every job")
+
+
+def _short(order: Operation, request: HttpRequest) -> SafeString | str:
+    """Return the result's first line, and a way to the rest of it."""
+    result = result_of(order, request)
+    if not result:
+        return ""
+    first, newline, _rest = result.partition("\n")
+    if not newline or not rights.may_view_operations(request):
+        return format_html(": {}", Truncator(first).chars(200))
+    url = reverse("admin:workerd_operation_change", args=[order.pk], current_app=getattr(request, "current_app", None))
+    return format_html(': {} <a href="{}">{}</a>', Truncator(first).chars(200), url, _("all of it"))
+
+
+def order_badge(order: Operation, fleet: Fleet | None = None) -> SafeString:
+    """Return where the order stands."""
+    if order.taken is not None:
+        return badge("done", _("taken"))
+    if order.expires <= timezone.now():
+        return badge("bad", _("expired"))
+    if fleet is not None and not fleet.live:
+        return badge("wait", _("no daemon to take it"))
+    return badge("busy", _("waiting"))

@@ -1,0 +1,166 @@
+"""The live picture of jobs: their slots, what became of their runs of late, and how old all that is.
+
+A fixed number of queries, however many jobs there are.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from workerd.models import Job, Node, Operation, Run, Slot
+from workerd.models.run import FAILURES
+from workerd.wire.words import Outcome, State
+
+LATE = timedelta(seconds=15)
+"""Three pulses that did not come: from then on the picture is a memory."""
+RESTARTS_WITHIN = timedelta(hours=1)
+ORDERS_WITHIN = timedelta(minutes=2)
+
+SEVERITY = (
+    State.PARKED,
+    State.BACKOFF,
+    State.WAITING,
+    State.STOPPING,
+    State.STARTING,
+    State.RUNNING,
+    State.DONE,
+    State.STOPPED,
+)
+"""What an operator wants to hear of first."""
+WAITING_STATES = frozenset({State.PARKED, State.BACKOFF, State.WAITING})
+MOVING_STATES = frozenset({State.STARTING, State.STOPPING, State.WAITING})
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Every node and the database's time at which they were looked at."""
+
+    nodes: tuple[Node, ...]
+    now: datetime
+
+    @property
+    def live(self) -> tuple[Node, ...]:
+        """The nodes whose pulse is in time."""
+        return tuple(node for node in self.nodes if node.pulse is not None and self.now - node.pulse <= LATE)
+
+    @property
+    def last_pulse(self) -> datetime | None:
+        """When any daemon was last heard of."""
+        return max((node.pulse for node in self.nodes if node.pulse is not None), default=None)
+
+    def is_late(self, slot: Slot) -> bool:
+        """Return whether the slot's picture is a memory."""
+        return slot.node_id not in {node.pk for node in self.live}
+
+
+@dataclass(frozen=True, slots=True)
+class JobPicture:
+    """One job as it is now: the slots of live nodes, or the last known ones where no daemon reports."""
+
+    job: Job
+    slots: tuple[Slot, ...]
+    is_late: bool
+    restarts: int = 0
+    failures: int = 0
+    orders: tuple[Operation, ...] = ()
+
+    @property
+    def worst(self) -> Slot | None:
+        """The slot to hear of first."""
+        return min(self.slots, key=lambda slot: (SEVERITY.index(State(slot.state)), slot.index), default=None)
+
+    @property
+    def counts(self) -> dict[State, int]:
+        """How many slots are in which state, worst first; states without a slot are left out."""
+        states = [slot.state for slot in self.slots]
+        return {state: states.count(state) for state in SEVERITY if state in states}
+
+    @property
+    def wanted(self) -> int:
+        """How many processes there should be, or are."""
+        return max(self.job.processes, len(self.slots))
+
+    @property
+    def is_held(self) -> bool:
+        """An operator's stop stands against a job that is on."""
+        return self.job.enabled and bool(self.slots) and all(slot.state == State.STOPPED for slot in self.slots)
+
+    @property
+    def is_moving(self) -> bool:
+        """Something is about to happen: worth a closer look."""
+        return any(slot.state in MOVING_STATES for slot in self.slots) or any(is_open(order) for order in self.orders)
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The jobs of a page."""
+
+    fleet: Fleet
+    of_job: dict[int, JobPicture] = field(default_factory=dict)
+
+
+def is_open(order: Operation) -> bool:
+    """Return whether a daemon may still take, or has yet to answer, the order."""
+    return not order.result and order.expires > timezone.now()
+
+
+def read_fleet(alias: str) -> Fleet:
+    """Return the nodes and the database's time, in one query."""
+    nodes = tuple(Node.objects.using(alias).annotate(read_at=Now()).order_by("name", "host"))
+    return Fleet(nodes, nodes[0].read_at if nodes else timezone.now())
+
+
+def read_pictures(jobs: Sequence[Job], alias: str) -> Pictures:
+    """Return the picture of ``jobs``: four queries."""
+    fleet = read_fleet(alias)
+    slots = _by_job(_read_slots(jobs, alias))
+    ends = _count_ends(jobs, alias, fleet.now)
+    orders = _read_orders(alias)
+    of_job = {}
+    for job in jobs:
+        known = slots.get(job.pk, [])
+        fresh = [slot for slot in known if not fleet.is_late(slot)]
+        restarts, failures = ends.get(job.pk, (0, 0))
+        of_job[job.pk] = JobPicture(
+            job,
+            tuple(fresh if fleet.live else known),
+            is_late=not fleet.live,
+            restarts=restarts,
+            failures=failures,
+            orders=tuple(order for order in orders if order.job_name == job.name),
+        )
+    return Pictures(fleet, of_job)
+
+
+def _read_slots(jobs: Sequence[Job], alias: str) -> Iterable[Slot]:
+    rows = Slot.objects.using(alias).order_by("index", "node_id")
+    return rows.filter(job_id__in=[job.pk for job in jobs])
+
+
+def _count_ends(jobs: Sequence[Job], alias: str, now: datetime) -> dict[int | None, tuple[int, int]]:
+    """Return for each job how many runs ended of late that nobody had asked to stop, and how many of them failed.
+
+    For a single job its id narrows the look; for a page of them the time does, which one index answers by itself.
+    """
+    rows = Run.objects.using(alias).filter(ended__gte=now - RESTARTS_WITHIN)
+    if len(jobs) == 1:
+        rows = rows.filter(job_id=jobs[0].pk)
+    ends = Count("outcome", filter=~Q(outcome=Outcome.STOPPED.value))
+    failures = Count("outcome", filter=Q(outcome__in=FAILURES))
+    counted = rows.order_by().values_list("job_id").annotate(ends=ends, failures=failures)
+    return {job_id: (ends, failures) for job_id, ends, failures in counted}
+
+
+def _read_orders(alias: str) -> list[Operation]:
+    return list(Operation.objects.using(alias).filter(requested__gte=timezone.now() - ORDERS_WITHIN)[:200])
+
+
+def _by_job(rows: Iterable[Slot]) -> dict[int | None, list[Slot]]:
+    found: dict[int | None, list[Slot]] = {}
+    for row in rows:
+        found.setdefault(row.job_id, []).append(row)
+    return found

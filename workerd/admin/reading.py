@@ -1,0 +1,48 @@
+"""A job's fields for one who may look and not change: where no form formats a duration or masks a secret, these do."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Field
+from django.utils.translation import gettext_lazy as _
+
+from workerd.durations import format_duration
+from workerd.models import Job
+from workerd.models.job import DURATION_FIELDS
+
+from .masking import masked
+
+
+def for_reading(fieldsets: Any) -> Any:
+    """Return ``fieldsets`` with each duration's field replaced by its text."""
+    return [(title, {**options, "fields": _replace(options["fields"])}) for title, options in fieldsets]
+
+
+def _replace(fields: Any) -> Any:
+    return [_replace(field) if isinstance(field, list | tuple) else _SHOWN.get(field, field) for field in fields]
+
+
+def _text_of(name: str) -> Callable[[Job], str]:
+    field = Job._meta.get_field(name)
+    assert isinstance(field, Field)
+
+    @admin.display(description=field.verbose_name, empty_value="-")
+    def text(job: Job) -> str:
+        seconds = getattr(job, name)
+        return "" if seconds is None else format_duration(seconds)
+
+    text.__name__ = name
+    return text
+
+
+@admin.display(description=_("arguments"))
+def _kwargs(job: Job) -> str:
+    return json.dumps(masked(job.kwargs), ensure_ascii=False)
+
+
+_SHOWN: Mapping[str, Callable[[Job], str]] = {
+    **{name: _text_of(name) for name in DURATION_FIELDS},
+    "kwargs": _kwargs,
+}

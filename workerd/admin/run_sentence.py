@@ -1,0 +1,98 @@
+"""How a run ended, in a sentence."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from workerd.models import Run
+from workerd.wire.words import Outcome
+
+from .ages import spell_span
+
+
+def tell_end(run: Run, now: datetime, *, may_view_output: bool) -> str:
+    """Return one sentence, or two; without the right to output it leaves out what the job said itself."""
+    values = {
+        "span": spell_span(lived_s(run, now)),
+        "reason": run.reason,
+        "by": run.signal or _("exit code %s") % run.exit_code,
+        "said": (run.exception if may_view_output else run.exception.partition(":")[0]).partition("\n")[0][:500],
+        "memory": f"{run.peak_memory or 0:.0f}",
+    }
+    sentence = _SENTENCES.get(run.outcome, _running)(run, values)
+    if run.outcome in (Outcome.HUNG, Outcome.KILLED, Outcome.OVER_MEMORY, Outcome.LOST) and run.note:
+        sentence = f"{sentence} {_('The last it said was “%s”.') % run.note[:300]}"
+    return sentence
+
+
+def lived_s(run: Run, now: datetime) -> float:
+    """Return how long it lived, so far."""
+    return max(0.0, ((run.ended or now) - (run.born or now)).total_seconds())
+
+
+def _running(_run: Run, values: dict[str, str]) -> str:
+    return _("Running for %(span)s.") % values
+
+
+def _stopped(_run: Run, values: dict[str, str]) -> str:
+    return _("Stopped after %(span)s, as asked.") % values
+
+
+def _finished(_run: Run, values: dict[str, str]) -> str:
+    return _("Finished by itself after %(span)s, without an error.") % values
+
+
+def _failed(_run: Run, values: dict[str, str]) -> str:
+    if values["said"]:
+        return _("Failed after %(span)s: %(said)s") % values
+    return _("Failed after %(span)s, with %(by)s.") % values
+
+
+def _crashed(_run: Run, values: dict[str, str]) -> str:
+    return _("Crashed after %(span)s: ended by %(by)s, which workerd did not send.") % values
+
+
+def _hung(_run: Run, values: dict[str, str]) -> str:
+    if values["reason"]:
+        return _("Hung after %(span)s: %(reason)s. It was ended by %(by)s.") % values
+    return _("Hung: after %(span)s it gave no sign of life any more, and was ended by %(by)s.") % values
+
+
+def _over_memory(_run: Run, values: dict[str, str]) -> str:
+    if values["reason"]:
+        return _("Over its memory limit after %(span)s: %(reason)s.") % values
+    return _("Over its memory limit after %(span)s: it had grown by %(memory)s MiB at its peak.") % values
+
+
+def _recycled(_run: Run, values: dict[str, str]) -> str:
+    if values["reason"]:
+        return _("Replaced gracefully after %(span)s: %(reason)s.") % values
+    return _("Replaced gracefully after %(span)s.") % values
+
+
+def _refused(_run: Run, values: dict[str, str]) -> str:
+    why = values["reason"] or values["said"]
+    return _("Could not run as the job is written: %(why)s") % {"why": why or _("exit code 78.")}
+
+
+def _killed(_run: Run, values: dict[str, str]) -> str:
+    return _("Killed after %(span)s: it was asked to stop and did not in time.") % values
+
+
+def _lost(_run: Run, _values: dict[str, str]) -> str:
+    return _("Lost from sight: its daemon ended before it could tell how this run did.")
+
+
+_SENTENCES: Mapping[str, Callable[[Run, dict[str, str]], str]] = {
+    Outcome.STOPPED: _stopped,
+    Outcome.FINISHED: _finished,
+    Outcome.ERROR: _failed,
+    Outcome.CRASHED: _crashed,
+    Outcome.HUNG: _hung,
+    Outcome.OVER_MEMORY: _over_memory,
+    Outcome.RECYCLED: _recycled,
+    Outcome.REFUSED: _refused,
+    Outcome.KILLED: _killed,
+    Outcome.LOST: _lost,
+}

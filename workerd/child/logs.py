@@ -1,0 +1,171 @@
+"""Logging in a child: structlog and the standard library's arrive in the daemon as structured lines, one an event.
+
+Only handlers on stdout or stderr are replaced; the project's others (files, Sentry, mail) stay as they are.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Iterator, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import structlog
+
+from .output import Sink
+from .rendering import Renderer
+
+REPORTED = "workerd_reported"
+"""Set on a record whose event is in the pipe already, so that it only reaches the project's other handlers."""
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "_logger", "_name", REPORTED}
+_format_exception = structlog.processors.format_exc_info
+
+
+def install_logging(renderer: Renderer, sink: Sink) -> structlog.typing.FilteringBoundLogger:
+    """Configure both kinds of logging for this process; return the logger of workerd's own events."""
+    _install_structlog(renderer, sink)
+    _install_standard(renderer, sink)
+    threading.excepthook = _log_thread_failure
+    return _wrap(_LineLogger(sink, "workerd.child"), _own_processors(renderer))
+
+
+class PipeHandler(logging.Handler):
+    """Writes records as lines; one record is one line, however many loggers on its way have such a handler."""
+
+    def __init__(self, renderer: Renderer, sink: Sink, level: int = logging.NOTSET) -> None:
+        super().__init__(level)
+        self._renderer = renderer
+        self._sink = sink
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Render and write ``record``."""
+        if getattr(record, REPORTED, False):
+            return
+        try:
+            line = self._renderer.render(_to_event(record))
+        except Exception:  # noqa: BLE001 - as every handler of the standard library: a bad call of the job's must not end it
+            self.handleError(record)
+            return
+        setattr(record, REPORTED, True)
+        self._sink.write_line(line)
+
+
+def _to_event(record: logging.LogRecord) -> MutableMapping[str, Any]:
+    """Return the record as structlog would have it; ``wrap_for_formatter`` leaves structlog's own as its message."""
+    event: MutableMapping[str, Any] = {
+        "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+        "level": record.levelname.lower(),
+        "logger": record.name,
+    }
+    if isinstance(record.msg, MutableMapping):
+        event = {**event, **record.msg}
+    else:
+        event["event"] = record.getMessage()
+    event.update((name, value) for name, value in vars(record).items() if name not in _PLAIN)
+    if record.exc_info and "exception" not in event:
+        event["exc_info"] = record.exc_info
+    if record.stack_info:
+        event["stack"] = record.stack_info
+    return _format_exception(None, "", event)
+
+
+class _LineLogger:
+    """What structlog writes to: rendered lines."""
+
+    def __init__(self, sink: Sink, name: str = "") -> None:
+        self.name = name
+        self.msg = self.debug = self.info = self.warning = self.warn = sink.write_line
+        self.error = self.err = self.critical = self.fatal = self.exception = self.failure = self.log = sink.write_line
+
+
+def _install_structlog(renderer: Renderer, sink: Sink) -> None:
+    """Render structlog's events here, unless the project sends them to the standard library, which ends here too."""
+    config = structlog.get_config()
+    if isinstance(config["logger_factory"], structlog.stdlib.LoggerFactory):
+        return
+
+    def make_logger(*args: Any) -> _LineLogger:
+        return _LineLogger(sink, str(args[0]) if args and args[0] is not None else "")
+
+    if structlog.is_configured():  # the project's processors up to its renderer, and its way of filtering
+        processors = [*config["processors"][:-1], *_own_processors(renderer)]
+        structlog.configure(processors=processors, logger_factory=make_logger)
+    else:
+        structlog.configure(
+            processors=_own_processors(renderer),
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+            logger_factory=make_logger,
+        )
+
+
+def _own_processors(renderer: Renderer) -> list[Any]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.StackInfoRenderer(),
+        _format_exception,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_logger_name,
+        lambda _logger, _method, event: renderer.render(event),
+    ]
+
+
+def _add_logger_name(logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if logger.name:
+        event.setdefault("logger", logger.name)
+    return event
+
+
+def _wrap(logger: _LineLogger, processors: list[Any]) -> structlog.typing.FilteringBoundLogger:
+    bound: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        logger, processors=processors, wrapper_class=structlog.make_filtering_bound_logger(logging.INFO)
+    )
+    return bound
+
+
+def _install_standard(renderer: Renderer, sink: Sink) -> None:
+    """Replace the handlers on our streams; a project that configured none gets one for everything from INFO up."""
+    for logger in _loggers():
+        for handler in list(logger.handlers):
+            if _writes_to_streams(handler):
+                ours = PipeHandler(renderer, sink, handler.level)
+                ours.filters = handler.filters
+                logger.handlers[logger.handlers.index(handler)] = ours
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(PipeHandler(renderer, sink))
+        root.setLevel(min(root.level, logging.INFO) if root.level else logging.INFO)
+    ours_too = logging.getLogger("workerd")
+    if ours_too.level == logging.NOTSET:
+        ours_too.setLevel(logging.INFO)
+
+
+def _loggers() -> Iterator[logging.Logger]:
+    yield logging.getLogger()
+    yield from (one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger))
+
+
+def _writes_to_streams(handler: logging.Handler) -> bool:
+    if isinstance(handler, PipeHandler):
+        return True
+    if not isinstance(handler, logging.StreamHandler) or isinstance(handler, logging.FileHandler):
+        return False
+    return handler.stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__) or _descriptor(
+        handler.stream
+    ) in (1, 2)
+
+
+def _descriptor(stream: TextIO) -> int:
+    try:
+        return stream.fileno()
+    except (OSError, ValueError, AttributeError):  # a stream in memory, a closed one
+        return -1
+
+
+def _log_thread_failure(args: threading.ExceptHookArgs) -> None:
+    if issubclass(args.exc_type, SystemExit):
+        return
+    name = args.thread.name if args.thread else "?"
+    failure = (args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)
+    logging.getLogger("workerd.child").error("thread %s failed", name, exc_info=failure)

@@ -1,0 +1,65 @@
+"""How a job's failure is told: to the daemon for the run's row, to the pipe as one event, to the project's logging."""
+
+import logging
+import traceback
+from typing import Any
+
+from workerd.wire import exits
+from workerd.wire.events import emit
+from workerd.wire.messages import Failed
+
+from .logs import REPORTED
+
+MESSAGE_CHARACTERS = 2_000
+TRACEBACK_CHARACTERS = 16_000
+"""JSON may make six bytes of a character, and a packet has 160 KiB."""
+
+
+def drop_our_frames(error: BaseException) -> None:
+    """Let the traceback begin at the job's own code."""
+    frames = error.__traceback__
+    while frames and frames.tb_next and frames.tb_frame.f_globals.get("__package__") == __package__:
+        frames = frames.tb_next
+    error.__traceback__ = frames
+
+
+def describe_failure(error: BaseException) -> Failed:
+    """Return ``error`` as a message, cut to what fits a packet: of a traceback, its end says most."""
+    from workerd.forksafe import is_unreachable
+
+    text = "".join(traceback.format_exception(error))
+    return Failed(
+        exception=_dotted(type(error)),
+        message=_message(error)[:MESSAGE_CHARACTERS],
+        traceback=text if len(text) <= TRACEBACK_CHARACTERS else f"…{text[-TRACEBACK_CHARACTERS:]}",
+        unreachable=is_unreachable(error) if isinstance(error, Exception) else "",
+    )
+
+
+def log_failure(log: Any, slot: str, error: BaseException) -> None:
+    """Log ``error`` once in the pipe, and once to whatever else the project hung into stdlib logging (Sentry, mail)."""
+    emit(log, "job.failed", level="error", exception_type=_dotted(type(error)), exc_info=error)
+    extra = {REPORTED: True}
+    logging.getLogger("workerd.child").error("%s failed", slot, exc_info=error, extra=extra)
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Return the process's exit code for what ended the job, as the interpreter would and ``manage.py`` does."""
+    if isinstance(error, SystemExit):
+        if error.code is None:
+            return exits.DONE
+        return error.code & 0xFF if isinstance(error.code, int) else exits.FAILED
+    from django.core.management import CommandError
+
+    return error.returncode if isinstance(error, CommandError) else exits.FAILED
+
+
+def _dotted(cls: type[BaseException]) -> str:
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001 - the project's __str__; that it failed is worth less than what failed
+        return f"<{type(broken).__name__} in its __str__>"

@@ -1,0 +1,158 @@
+"""workerd's settings: the project's ``WORKERD`` as one checked, typed value. Read lazily, never cached or written."""
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from .setting_keys import KEYS
+
+_SHARED_DIRS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - named to be warned of
+_EXAMPLE = 'Write WORKERD = {"STATE_DIR": "/var/lib/shop/workerd"}.'
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with the settings, and what to do about it; a warning lets workerd run all the same."""
+
+    key: str
+    message: str
+    remedy: str
+    level: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; its text is a line a problem."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``WORKERD`` with its defaults filled in; one attribute a key."""
+
+    name: str
+    state_dir: Path | None
+    database: str
+    poll_seconds: float
+    preload: tuple[str, ...]
+    targets: tuple[str, ...]
+    commands: tuple[str, ...]
+    before_fork: tuple[str | Callable[[], object], ...]
+    strict_fork: bool
+    conn_max_age: float | None
+    log_format: str
+    http_bind: str | None
+    run_retention_s: float
+    spool_max_bytes: int
+    max_unavailable: int | None
+    secret_kwargs: tuple[str, ...]
+    exit_when_parked: bool
+
+    def load_before_fork(self) -> tuple[Callable[[], object], ...]:
+        """Return BEFORE_FORK as callables; a path that does not lead to one raises what its import raised."""
+        return tuple(_load_callable(entry) for entry in self.before_fork)
+
+
+def get_settings() -> Settings:
+    """Return the settings as they are now. Raises SettingsError with every value that cannot be read."""
+    values, problems = _read(_raw())
+    if problems:
+        raise SettingsError(tuple(problems))
+    return Settings(**values)
+
+
+def find_problems(*, for_run: bool = False) -> list[Problem]:
+    """Return everything wrong with the settings, warnings too; ``for_run`` adds what only the daemon needs."""
+    values, problems = _read(_raw())
+    problems += _before_fork_problems(values.get("before_fork", ()))
+    problems += _target_problems(values.get("targets", ()))
+    if "state_dir" in values:
+        problems += _state_dir_problems(values["state_dir"], for_run=for_run)
+    return problems
+
+
+def _raw() -> Any:
+    return getattr(settings, "WORKERD", {})
+
+
+def _read(raw: Any) -> tuple[dict[str, Any], list[Problem]]:
+    """Return the attributes that could be read, and a problem for each that could not and for each unknown key."""
+    if not isinstance(raw, Mapping):
+        return {}, [Problem("WORKERD", f"WORKERD is {raw!r}, not a dictionary.", _EXAMPLE)]
+    values: dict[str, Any] = {}
+    problems = [_unknown(name) for name in raw if name not in KEYS]
+    for name, key in KEYS.items():
+        value = raw.get(name, key.default)
+        try:
+            values[key.attribute] = key.read(value)
+        except (TypeError, ValueError):
+            problems.append(Problem(name, f'WORKERD["{name}"] is {value!r}, not {key.expected}.', key.remedy))
+    return values, problems
+
+
+def _unknown(name: object) -> Problem:
+    likely = difflib.get_close_matches(str(name).upper(), KEYS, n=1)
+    remedy = f'Did you mean "{likely[0]}"?' if likely else f"Its keys are {', '.join(KEYS)}."
+    return Problem("WORKERD", f"WORKERD has no key {name!r}.", remedy)
+
+
+def _load_callable(entry: str | Callable[[], object]) -> Callable[[], object]:
+    loaded: Any = import_string(entry) if isinstance(entry, str) else entry
+    if not callable(loaded):
+        raise TypeError(f"a {type(loaded).__name__} cannot be called")
+    function: Callable[[], object] = loaded
+    return function
+
+
+def _before_fork_problems(entries: tuple[str | Callable[[], object], ...]) -> Iterator[Problem]:
+    for entry in entries:
+        try:
+            _load_callable(entry)
+        except Exception as error:  # noqa: BLE001 - the project's module runs here, and may raise whatever it likes
+            message = f'WORKERD["BEFORE_FORK"] names {entry!r}, which does not load: {type(error).__name__}: {error}.'
+            yield Problem("BEFORE_FORK", message, "Name a callable without arguments by its full dotted path.")
+
+
+def _target_problems(patterns: tuple[str, ...]) -> Iterator[Problem]:
+    for pattern in patterns:
+        if not re.match(r"\w+\.", pattern):
+            message = f'WORKERD["TARGETS"] allows {pattern!r}, which matches more than one package, perhaps os.system.'
+            yield Problem("TARGETS", message, 'Begin it with a package of yours: "shop.tasks.*".', "warning")
+
+
+def _state_dir_problems(path: Path | None, *, for_run: bool) -> Iterator[Problem]:
+    if path is None:
+        if for_run:
+            yield Problem("STATE_DIR", 'WORKERD["STATE_DIR"] is not set.', KEYS["STATE_DIR"].remedy)
+        return
+    if any(path.is_relative_to(shared) for shared in _SHARED_DIRS):
+        message = f'WORKERD["STATE_DIR"] is “{path}”, where others may write and cleaners delete.'
+        yield Problem("STATE_DIR", message, KEYS["STATE_DIR"].remedy, "warning")
+    if for_run and (reason := _why_unusable(path)):
+        message = f'WORKERD["STATE_DIR"] is “{path}”, but {reason}.'
+        yield Problem("STATE_DIR", message, "Give the daemon's user a directory that it may write to.")
+
+
+def _why_unusable(path: Path) -> str:
+    """Return why the daemon could not keep its files in ``path``, or nothing."""
+    try:
+        existing = next(one for one in (path, *path.parents) if one.exists())
+    except OSError as error:
+        return f"it cannot be looked at ({error.strerror})"
+    if not existing.is_dir():
+        return f"“{existing}” is not a directory"
+    if not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
+        return f"“{existing}” is not writable"
+    return ""

@@ -1,0 +1,40 @@
+"""``python -m workerd.daemon FD``: what ``manage.py workerd run`` executes, with the config to be read from FD."""
+
+import faulthandler
+import os
+import signal
+import sys
+from pathlib import Path
+
+from workerd.wire import exits
+from workerd.wire.config import DaemonConfig
+
+from .daemon import Daemon
+from .lock import LockHeldError
+
+
+def main(argv: list[str]) -> int:
+    """Read the config, be the daemon, return its exit code."""
+    with os.fdopen(int(argv[1]), "rb") as file:
+        config = DaemonConfig.from_json(file.read().decode())
+    os.closerange(3, max(256, _highest_descriptor() + 1))  # what libraries left open over the exec
+    try:
+        daemon = Daemon(config)
+    except LockHeldError as error:
+        sys.stderr.write(f"workerd: {error}\n")
+        return exits.TRY_LATER
+    except OSError as error:
+        remedy = "Make it a local folder that this user may write to."
+        sys.stderr.write(f"workerd: STATE_DIR {config.state_dir} cannot be used: {error}. {remedy}\n")
+        return exits.REFUSED
+    return daemon.run()
+
+
+def _highest_descriptor() -> int:
+    return max(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
+
+
+if __name__ == "__main__":
+    faulthandler.enable()  # a service manager ends a daemon that hangs by SIGABRT: stderr then says where
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    sys.exit(main(sys.argv))

@@ -1,0 +1,160 @@
+"""One connection to the control socket: requests in, answers out, neither waited for."""
+
+import json
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from .loop import READ, WRITE, Loop
+
+REQUEST_BYTES = 64 * 1024
+PATIENCE_S = 30.0
+"""Without a whole request for this long, and with none under way, we hang up."""
+BACKLOG_BYTES = 64 * 1024
+"""Who has more answers to read than this is not read from."""
+STREAM_BYTES = 1024 * 1024
+"""A reader of ``tail`` that is further behind loses lines, and is told how many."""
+
+Answer = dict[str, Any]
+Request = Callable[["Client", dict[str, Any]], None]
+
+
+class Client:
+    """Takes a line as a request; ``reply`` may come at once or later, ``stream`` any number of times."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        connection: socket.socket,
+        user: str,
+        on_request: Request,
+        on_close: "Callable[[Client], None]",
+    ) -> None:
+        self._loop = loop
+        self._connection = connection
+        self.user = user
+        self._on_request = on_request
+        self._hang_ups: list[Callable[[], None]] = [lambda: on_close(self)]
+        self._request = b""
+        self._answers = bytearray()
+        self._dropped = 0
+        self._flush_is_due = self._stuck = False
+        self._under_way = 0
+        self._open = True
+        connection.setblocking(False)
+        loop.watch(connection.fileno(), READ, self._ready)
+        self._patience = loop.call_in(PATIENCE_S, self._lose_patience)
+
+    def reply(self, answer: Answer) -> None:
+        """Answer a request, if the client is still there."""
+        self._under_way -= 1
+        self._send(json.dumps(answer, default=str).encode())
+
+    def stream(self, line: bytes) -> None:
+        """Send one more line, unless it is too far behind: then none until it has caught up by half."""
+        if self._dropped or len(self._answers) > STREAM_BYTES:
+            self._dropped += 1
+        else:
+            self._send(line)
+
+    def when_closed(self, call: Callable[[], None]) -> None:
+        """Call once when it has hung up."""
+        self._hang_ups.append(call)
+
+    def close(self) -> None:
+        """Hang up, after a last try to send what is due."""
+        if self._open:
+            self._open = False
+            with suppress(OSError):
+                self._connection.send(self._answers, socket.MSG_NOSIGNAL)
+            self._patience.cancel()
+            self._loop.unwatch(self._connection.fileno())
+            self._connection.close()
+            for call in self._hang_ups:
+                call()
+
+    def _lose_patience(self) -> None:
+        if self._under_way > 0:
+            self._patience = self._loop.call_in(PATIENCE_S, self._lose_patience)
+        else:
+            self.close()
+
+    def _send(self, line: bytes) -> None:
+        if self._open:
+            self._answers += line
+            self._answers += b"\n"
+            if not (self._stuck or self._flush_is_due):
+                self._flush_is_due = True
+                self._loop.call_soon(self._flush)  # once, with all that this turn says
+
+    def _flush(self) -> None:
+        self._flush_is_due = False
+        if not self._open:
+            return
+        try:
+            sent = self._connection.send(self._answers, socket.MSG_NOSIGNAL) if self._answers else 0
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.close()
+            return
+        del self._answers[:sent]
+        self._tell_what_was_dropped()
+        self._stuck = bool(self._answers)
+        interest = (WRITE if self._stuck else 0) | (READ if self._has_room else 0)
+        self._loop.watch(self._connection.fileno(), interest, self._ready)
+        self._take_lines()
+
+    def _tell_what_was_dropped(self) -> None:
+        """Where the gap is: behind what it still has to read, and before what comes next."""
+        if self._dropped and len(self._answers) <= STREAM_BYTES // 2:
+            dropped = {"event": "log.dropped", "level": "warning", "lines": self._dropped}
+            self._answers += json.dumps(dropped).encode() + b"\n"
+            self._dropped = 0
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._answers) <= BACKLOG_BYTES
+
+    def _ready(self, events: int) -> None:
+        if events & WRITE:
+            self._flush()
+        if events & READ and self._open and self._has_room:
+            self._read()
+            self._take_lines()
+
+    def _read(self) -> None:
+        try:
+            chunk = self._connection.recv(REQUEST_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self.close()
+            return
+        self._request += chunk
+        if len(self._request) > REQUEST_BYTES and b"\n" not in self._request:
+            self._refuse(f"a request is one line of at most {REQUEST_BYTES} bytes")
+            self.close()
+
+    def _take_lines(self) -> None:
+        while self._open and self._has_room and b"\n" in self._request:
+            line, self._request = self._request.split(b"\n", 1)
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            request = json.loads(line)
+        except (ValueError, RecursionError):
+            self._refuse("a request is one JSON object on one line")
+            return
+        if not isinstance(request, dict) or not isinstance(request.get("verb"), str):
+            self._refuse('a request is a JSON object with a "verb"')
+            return
+        self._under_way += 1
+        self._on_request(self, request)
+
+    def _refuse(self, reason: str) -> None:
+        self._send(json.dumps({"ok": False, "error": reason}).encode())

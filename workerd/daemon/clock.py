@@ -1,0 +1,26 @@
+"""Time, injected so that policy and table are tested without any passing."""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Monotonic seconds for every duration; wall seconds (UTC) only for records."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never jump."""
+
+    def wall(self) -> float:
+        """Return seconds since 1970, for people and rows."""
+
+
+class SystemClock:
+    """CLOCK_MONOTONIC (the heartbeat page's clock) and CLOCK_REALTIME."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never jump."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Return seconds since 1970, for people and rows."""
+        return time.time()

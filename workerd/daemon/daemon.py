@@ -1,0 +1,266 @@
+"""The daemon put together: its parts, what starts it, and what its parts tell each other through it."""
+
+import os
+import resource
+import signal
+import traceback
+from pathlib import Path
+from typing import Any
+
+from workerd.wire import exits, prctl
+from workerd.wire.config import DaemonConfig
+from workerd.wire.messages import Message
+from workerd.wire.words import Outcome, State
+
+from .child import Child
+from .clock import SystemClock
+from .control import ControlSocket
+from .dump import dump
+from .effects import Effects
+from .ends import Ends
+from .fleet import Fleet
+from .generations import Generations
+from .hearing import Hearing
+from .ledger import LEDGER_SPEC, Ledger
+from .lives import Lives
+from .lock import DaemonLock
+from .log import EventLog
+from .loop import Loop
+from .notify import Notifier
+from .nursery import Nursery
+from .observer import OBSERVER_SPEC, Counters
+from .operations import Operations
+from .orders import Orders
+from .pacing import Pacing
+from .reaper import reap
+from .records import Records
+from .requests import Requests
+from .rollout import Rollout
+from .rows import run_row
+from .shutdown import Shutdown
+from .sink import Sink
+from .slot import Slot
+from .status_line import StatusLine
+from .strays import Strays
+from .verdict import Exit
+from .versions import Versions
+from .watch import Watch
+
+STDOUT = 1
+
+
+class Daemon:
+    """One node: built, run until it is told to stop, ended in order."""
+
+    def __init__(self, config: DaemonConfig) -> None:
+        state_dir = Path(config.state_dir)
+        self._lock = DaemonLock(state_dir, config.name)
+        self._lock.take()
+        self.config = config
+        self.clock = SystemClock()
+        self.started, self.started_wall = self.clock.monotonic(), self.clock.wall()
+        self.ready = False
+        self.counters: Counters | None = None
+        """What the observer is told of the past, where there is one."""
+        self._stranger_left = False
+        self.loop = Loop(self.clock, self._survive)
+        self.notifier = Notifier(self.loop)
+        self._status_line = StatusLine(self.loop, self)
+        self._sink = Sink(self.loop, STDOUT, lambda lines: self.log.emit("log.dropped", lines=lines))
+        self.log = EventLog(self._sink, config.log_format == "console")
+        self.records = Records(Versions(state_dir / f"{config.name}.epoch", self.clock))
+        self._build_supervision()
+        self._control = ControlSocket(self.loop, state_dir, config.name, Requests(self).take)
+
+    def _build_supervision(self) -> None:
+        loop, log, records = self.loop, self.log, self.records
+        self._pacing = Pacing(lambda slot: self.lives.turn_came(slot))  # noqa: PLW0108 - made below
+        self.fleet = Fleet(loop, records)
+        self.lives = Lives(loop, log, self._pacing, self._changed)
+        self.fleet.lives = self.lives
+        self.shutdown = Shutdown(loop, log, self)
+        self.orders = Orders(loop, log, self.fleet, self.lives)
+        self.operations = Operations(log, self.clock, records, self.orders, self.reload)
+        self.ledger = Ledger(log, self.clock, records, self.fleet, self.shutdown.drained, self.operations.take)
+        self.ledger.on_recovered = lambda: self._effects.database_recovered(self.fleet.job_slots())
+        hearing = Hearing(log, records, self.lives, self._pacing, self._ledger_heard)
+        limits = _raise_descriptor_limit()
+        self.generations = Generations(
+            loop,
+            log,
+            self.config,
+            limits,
+            lambda *failed: self.nursery.birth_failed(*failed),  # noqa: PLW0108
+        )
+        self.generations.on_ready = self._generation_ready
+        self.nursery = Nursery(loop, log, self.generations, self.lives, self._born, hearing.take)
+        self._effects = Effects(loop, log, self.lives, (self.config.name, self.config.host), self._record_run)
+        self.lives.effects = self._effects.by_name(self._pacing, self.nursery)
+        self._ends = Ends(loop, log, records, self.lives, self._is_database_out)
+        self._watch = Watch(loop, log, self.lives, self.fleet.slots, hearing.recycle)
+        self._rollout = Rollout(self.lives, self.config.max_unavailable)
+        self.strays = Strays(loop, log, self.config.tree, self.nursery)
+
+    def run(self) -> int:
+        """Supervise until stopped; return the exit code."""
+        prctl.become_subreaper()
+        self._catch_signals()
+        self._control.open()
+        config = self.config
+        said = {"name": config.name, "host": config.host, "state_dir": config.state_dir, "version": config.version}
+        self.log.emit("daemon.started", **said)
+        self.ledger_slot = self.fleet.add_builtin(LEDGER_SPEC)
+        if config.http_bind:
+            self.counters = Counters()
+            self.log.taps.add(self.counters.take)
+            self.fleet.add_builtin(OBSERVER_SPEC)
+        self.strays.end_leftovers(self._begin)
+        for call in (self._finish_turn, self.fleet.write_rows, self.ledger.flush, self._sink.flush):
+            self.loop.at_turn_end(call)
+        self.notifier.start()
+        self.loop.run()
+        code, seconds = self.shutdown.exit_code, round(self.clock.monotonic() - self.started, 3)
+        self.log.emit("daemon.stopped", exit_code=code, seconds=seconds)
+        self._control.close()
+        self._sink.close()
+        return code
+
+    def reload(self, reply: Any) -> None:
+        """Load the project's code anew, and have every job move over; reply when that is done, or why it is not."""
+        if self.shutdown.begun:
+            reply({"ok": False, "error": "the daemon is stopping"})
+            return
+        self.notifier.reloading()
+
+        def loaded(rejection: str) -> None:
+            if rejection:
+                self._reloaded(reply, {"ok": False, "error": f"the new generation was rejected: {rejection}"})
+            else:
+                number = self.generations.number
+                self._rollout.when_done(lambda: self._reloaded(reply, {"ok": True, "generation": number}))
+
+        self.generations.reload(loaded)
+
+    def _reloaded(self, reply: Any, answer: dict[str, Any]) -> None:
+        self.notifier.ready()
+        reply(answer)
+
+    def _begin(self) -> None:
+        if not self.shutdown.begun:
+            self.generations.start()
+            self._record_node()
+            self.fleet.note_progress()
+
+    def _catch_signals(self) -> None:
+        self.loop.on_signal(signal.SIGCHLD, self._reap)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.on_signal(number, lambda name=number.name: self.shutdown.begin(name))  # type: ignore[misc]
+        self.loop.on_signal(signal.SIGHUP, lambda: self.reload(lambda _answer: None))
+        self.loop.on_signal(signal.SIGUSR2, self._dump_all)
+        for number in (signal.SIGUSR1, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_IGN)
+        self.loop.catch_signals()
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+    def _dump_all(self) -> None:
+        for child in tuple(self.nursery.children.values()):
+            if child.slot is not None and not child.dumped:
+                dump(self.loop, self.log, child, lambda _stack: None)
+
+    # what the parts tell each other through us
+
+    def _born(self, slot: Slot, child: Child) -> None:
+        slot.child = child
+        self.lives.born(slot)
+        if slot is self.ledger_slot:
+            self.ledger.begun(child)
+            self._record_node()
+
+    def _changed(self, slot: Slot) -> None:
+        child = slot.child
+        if slot.state is State.RUNNING and child is not None and child.ready_at is None:
+            child.become_ready(self.clock.monotonic(), self.clock.wall(), self.log)
+            self._record_run(slot)
+        self._watch.wake(slot)  # an edit too may have set a limit
+        if child is not None and child.fallen is Outcome.HUNG and slot is self.ledger_slot:
+            self.ledger.hung()
+        if (
+            slot.state is State.PARKED
+            and slot.spec.significant
+            and self.config.exit_when_parked
+            and not self.shutdown.begun
+        ):
+            self.shutdown.begin(f"{slot.name} is parked, and is significant: {slot.reason}", exits.OWN_FAULT)
+        self.fleet.note_change(slot)
+        self._status_line.wake()
+
+    def _ledger_heard(self, child: Child, message: Message) -> None:
+        self.ledger.heard(child, message)
+        self._status_line.wake()
+
+    def _reap(self) -> None:
+        self._stranger_left = reap(self.nursery, self._reaped)
+
+    def _reaped(self, pid: int, end: Exit) -> None:
+        if (forkserver := self.generations.find(pid)) is not None:
+            self.generations.reaped(forkserver, end)
+            return
+        child = self.nursery.forget(pid)
+        self._ends.take(child, end)
+        self.strays.end_adopted()
+
+    def _is_database_out(self, alias: str) -> bool | None:
+        """Whether it is the ledger's database, and the ledger does not reach it either; None where it did before."""
+        if alias != self.config.database:
+            return False
+        return True if self.ledger.reachable is False else None
+
+    def _generation_ready(self, replaced: bool) -> None:
+        self._record_node()
+        self.nursery.generation_ready(replaced)
+        if replaced:
+            slots = [*(one for one in self.fleet.builtins() if one is not self.ledger_slot), *self.fleet.job_slots()]
+            self._rollout.begin(self.ledger_slot, slots, self.generations.number)
+
+    def _record_node(self) -> None:
+        config = self.config
+        row = {"daemon_pid": os.getpid(), "workerd_version": config.version, "generation": self.generations.number}
+        self.records.put("node", "node", {**row, "started": self.started_wall})
+        for slot in self.fleet.job_slots():
+            if slot.problem:
+                self.records.put("problem", slot.spec.name, {"problem": slot.problem})
+
+    def _record_run(self, slot: Slot) -> None:
+        if slot.child is not None and not slot.builtin:
+            self.records.put("run", slot.child.run, run_row(slot.child, slot))
+
+    def _finish_turn(self) -> None:
+        if self._stranger_left and not self.nursery.expects_births():
+            self._reap()
+        if self.shutdown.begun:
+            self.shutdown.go_on()
+        elif not self.ready:
+            self._look_whether_ready()
+        self._rollout.go_on()
+        self.orders.go_on()
+        if self._pacing.idle:
+            self.nursery.replenish()
+
+    def _look_whether_ready(self) -> None:
+        wanted = [slot for slot in self.fleet.job_slots() if slot.wanted]
+        if self.ledger.reachable is False or (self.ledger.listed and all(slot.started_once for slot in wanted)):
+            self.ready = True
+            seconds = round(self.clock.monotonic() - self.started, 3)
+            self.log.emit("daemon.ready", slots=len(wanted), seconds=seconds)
+            self.notifier.ready()
+
+    def _survive(self, error: Exception) -> None:
+        trace = "".join(traceback.format_exception(error))
+        self.log.emit("daemon.degraded", reason=f"a fault of workerd's own was survived: {error!r}", traceback=trace)
+
+
+def _raise_descriptor_limit() -> tuple[int, int]:
+    """Raise our soft limit to the hard one; return the limits that children get back."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    return limits

@@ -1,0 +1,65 @@
+"""What a slot is told (facts, past tense) and what the loop does for it (effects, imperative)."""
+
+from enum import Enum, auto
+
+
+class Fact(Enum):
+    """Something that happened to a slot."""
+
+    BORN = auto()
+    BIRTH_FAILED = auto()
+    LOADED = auto()
+    BECAME_READY = auto()
+    EXITED = auto()
+    DEADLINE_PASSED = auto()
+    TURN_CAME = auto()
+    SPEC_CHANGED = auto()
+    WANTED_UP = auto()
+    WANTED_DOWN = auto()
+    RESTART_ASKED = auto()
+    RESUMED = auto()
+
+
+class Effect(Enum):
+    """Something to do for a slot, in the order given."""
+
+    QUEUE = auto()
+    """Stand in line for a birth (pacing)."""
+    BEAR = auto()
+    """Ask for a child: a spare, or a birth."""
+    WITHDRAW = auto()
+    """Close the channel of a birth that is not licensed: no child comes of it."""
+    LICENSE = auto()
+    """Send the spec: the child runs from here on."""
+    TERMINATE = auto()
+    """Send the job's stop signal."""
+    KILL = auto()
+    """SIGKILL to the child's group."""
+    DUMP = auto()
+    """Have the child write every thread's stack; DEADLINE_PASSED when it has, or cannot."""
+    REPORT_UNKILLABLE = auto()
+    """Say that the child is still there after KILL."""
+    ARM_START = auto()
+    """DEADLINE_PASSED after ``start_timeout``."""
+    ARM_GRACE = auto()
+    """BECAME_READY after ``start_grace``."""
+    ARM_STOP = auto()
+    """DEADLINE_PASSED after ``stop_timeout``."""
+    ARM_KILL = auto()
+    """DEADLINE_PASSED when a killed child should long be gone."""
+    ARM_DELAY = auto()
+    """DEADLINE_PASSED after the delay that the restart policy chose."""
+    REPORT_IMPOSSIBLE = auto()
+    """Say that a fact came that cannot happen: a fault of the daemon's own."""
+    FORGIVE = auto()
+    """Forget past failures: an operator or an edit has intervened."""
+
+
+class Next(Enum):
+    """What the restart policy wants after an exit."""
+
+    AGAIN = auto()
+    LATER = auto()
+    WAIT = auto()
+    LEAVE = auto()
+    GIVE_UP = auto()

@@ -1,0 +1,57 @@
+"""One daemon of a NAME: a POSIX record lock, which the kernel drops with the process, whatever its children hold."""
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+
+class LockHeldError(Exception):
+    """Another daemon of this NAME runs here."""
+
+    def __init__(self, name: str, path: Path, pid: str) -> None:
+        by = f" (pid {pid})" if pid else ""
+        super().__init__(
+            f"another daemon named {name!r} already runs{by}: it holds {path}. "
+            "Stop it first, or give this one another WORKERD['NAME']."
+        )
+
+
+class DaemonLock:
+    """``fcntl.lockf`` on one descriptor for life: closing any other descriptor of the file would free it too.
+
+    Taken after the exec, which would drop it; the inode is re-checked: a file unlinked meanwhile locks nobody out.
+    """
+
+    def __init__(self, state_dir: Path, name: str) -> None:
+        self._name = name
+        self._path = state_dir / f"{name}.lock"
+        self._pid_path = state_dir / f"{name}.pid"
+
+    def take(self) -> None:
+        """Hold the lock until the process ends. Raises LockHeldError, or OSError where STATE_DIR cannot be used."""
+        while True:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                os.close(descriptor)
+                if error.errno in (errno.EACCES, errno.EAGAIN):
+                    raise LockHeldError(self._name, self._path, self._holder()) from error
+                raise
+            if self._still_there(descriptor):
+                break
+            os.close(descriptor)
+        self._pid_path.write_text(f"{os.getpid()}\n")
+
+    def _still_there(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    def _holder(self) -> str:
+        try:
+            return self._pid_path.read_text().strip()
+        except OSError:
+            return ""

@@ -1,0 +1,71 @@
+"""What systemd is told (sd_notify(3)): readiness, status, stopping, reloading, and that the loop turns."""
+
+import os
+import socket
+import time
+from contextlib import suppress
+
+from .loop import Loop
+
+
+class Notifier:
+    """Datagrams to NOTIFY_SOCKET, never waited for; silent where there is none.
+
+    Both variables are taken out of the environment, as nothing below us may speak for the service.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        address = os.environ.pop("NOTIFY_SOCKET", "")
+        period = os.environ.pop("WATCHDOG_USEC", "")
+        meant = os.environ.pop("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        self._period_s = int(period) / 1e6 / 2 if period.isdigit() and meant and self._address else 0.0
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if self._address else None
+        self._status = ""
+        self._is_due = False
+
+    @property
+    def listened_to(self) -> bool:
+        """Whether there is a service manager to tell."""
+        return self._socket is not None
+
+    def start(self) -> None:
+        """Begin to say that the loop turns, at twice the rate that is asked for; to be called last before the loop."""
+        if self._period_s:
+            self._loop.at_turn_end(self._feed)
+            self._loop.call_soon(self._become_due)
+
+    def _become_due(self) -> None:
+        self._is_due = True
+        self._loop.call_in(self._period_s, self._become_due)
+
+    def _feed(self) -> None:
+        """At the end of a turn, which was completed: that is the sign of life, not a timer's."""
+        if self._is_due:
+            self._is_due = False
+            self.say("WATCHDOG=1")
+
+    def ready(self) -> None:
+        """Say that the service is up, or up again."""
+        self.say("READY=1")
+
+    def reloading(self) -> None:
+        """Say that a reload has begun; READY ends it."""
+        self.say(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def stopping(self, patience_s: float) -> None:
+        """Say that the service stops, and how long that may take."""
+        self.say(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={int(patience_s * 1e6)}")
+
+    def status(self, text: str) -> None:
+        """Show a line in ``systemctl status``."""
+        if text != self._status:
+            self._status = text
+            self.say(f"STATUS={text}")
+
+    def say(self, message: str) -> None:
+        """Send; a manager that does not listen is not waited for."""
+        if self._socket is not None:
+            with suppress(OSError):  # full or gone: the next one says it again
+                self._socket.sendto(message.encode(), socket.MSG_DONTWAIT, self._address)

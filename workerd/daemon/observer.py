@@ -1,0 +1,99 @@
+"""The observer as the daemon knows it: a slot of our own where HTTP_BIND is set, and what it is told of the past."""
+
+import json
+from bisect import bisect_left
+from collections import Counter
+from typing import Any
+
+from workerd.wire.spec import JobSpec
+
+OBSERVER_SPEC = JobSpec(
+    name="workerd.observer",
+    target="workerd.observer",
+    backoff_max=5.0,
+    start_grace=0.1,
+    heartbeat_timeout=30.0,
+    stop_timeout=1.0,
+)
+
+RUN_BOUNDS_S = (0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0)
+BIRTH_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+MOST_SERIES = 500
+"""A job may log what it likes under the name of an event of ours: more label values than this become “other”."""
+_EVENT = b'"event":"'
+_NEAR_THE_START = 100
+_LABELS = {
+    "child.exited": ("outcome",),
+    "connection.opened": ("alias",),
+    "connection.closed": ("alias", "reason"),
+    "connection.failed": ("alias", "error"),
+    "connection.discarded": ("alias",),
+}
+_TIMES = {"child.exited": ("seconds", 1.0), "child.born": ("ms", 1e-3), "fork.prepared": ("ms", 1e-3)}
+
+
+class Times:
+    """How often something took how long."""
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def note(self, seconds: float) -> None:
+        """Count one."""
+        self._counts[bisect_left(self._bounds, seconds)] += 1
+        self._sum += seconds
+
+    def picture(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"bounds": self._bounds, "counts": self._counts, "sum": self._sum}
+
+
+class Counters:
+    """A tap on the log: every line comes by, few are looked into."""
+
+    def __init__(self) -> None:
+        self._lines = self._dropped = 0
+        self._events: Counter[tuple[str, ...]] = Counter()
+        self._times = {
+            "child.exited": Times(RUN_BOUNDS_S),
+            "child.born": Times(BIRTH_BOUNDS_S),
+            "fork.prepared": Times(BIRTH_BOUNDS_S),
+        }
+
+    def take(self, line: bytes) -> None:
+        """Count a line; it begins with timestamp, level and event where it is ours or a child's."""
+        self._lines += 1
+        at = line.find(_EVENT, 0, _NEAR_THE_START)
+        if at < 0:
+            return
+        name = line[at + len(_EVENT) : line.find(b'"', at + len(_EVENT))].decode("ascii", "replace")
+        if name in _LABELS or name in _TIMES or name == "log.dropped":
+            self._count(name, line)
+
+    def picture(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "lines": self._lines,
+            "dropped": self._dropped,
+            "events": [[*series, count] for series, count in self._events.items()],
+            "times": {name: times.picture() for name, times in self._times.items()},
+        }
+
+    def _count(self, name: str, line: bytes) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            return
+        if name in _LABELS:
+            series = (name, *(str(event.get(label))[:60] for label in _LABELS[name]))
+            known = series in self._events or len(self._events) < MOST_SERIES
+            self._events[series if known else (name, *("other" for _ in _LABELS[name]))] += 1
+        if name in _TIMES:
+            field, unit = _TIMES[name]
+            took = event.get(field)
+            if isinstance(took, int | float):
+                self._times[name].note(took * unit)
+        if name == "log.dropped" and isinstance(event.get("lines"), int):
+            self._dropped += event["lines"]

@@ -1,0 +1,36 @@
+"""Whether the kernel has killed for want of memory: the counter of our cgroup, where there is one."""
+
+from pathlib import Path
+
+ROOT = Path("/sys/fs/cgroup")
+
+
+class OomCounter:
+    """``oom_kill`` of the daemon's own cgroup, version 1 or 2; what a limit further out kills counts there, unseen."""
+
+    def __init__(self, membership: Path = Path("/proc/self/cgroup"), root: Path = ROOT) -> None:
+        self._file = _find(membership, root)
+        self._seen = self._read()
+
+    def has_risen(self) -> bool:
+        """Return whether a process of the cgroup was killed since the last question."""
+        before, self._seen = self._seen, self._read()
+        return self._seen > before
+
+    def _read(self) -> int:
+        try:
+            lines = self._file.read_text().splitlines() if self._file is not None else []
+        except OSError:
+            return 0
+        return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
+def _find(membership: Path, root: Path) -> Path | None:
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:
+        return None
+    paths = {controllers: path.lstrip("/") for _, controllers, path in (line.split(":", 2) for line in lines)}
+    if "memory" in paths:  # version 1 has the controller: what version 2 has beside it counts nothing
+        return root / "memory" / paths["memory"] / "memory.oom_control"
+    return root / paths[""] / "memory.events" if "" in paths else None

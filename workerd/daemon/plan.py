@@ -1,0 +1,33 @@
+"""What a changed row means for its slots: pure, from the spec that was and the spec that is."""
+
+from dataclasses import dataclass
+
+from workerd.wire.spec import RESTARTING_FIELDS, JobSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """For one job: slots to add, edit, doom; ``restarting`` where running children cannot take the change over."""
+
+    added: tuple[int, ...] = ()
+    edited: tuple[int, ...] = ()
+    doomed: tuple[int, ...] = ()
+    restarting: bool = False
+
+
+def plan(was: JobSpec | None, now: JobSpec | None) -> Plan:
+    """Return what changes; None is a row that is not there."""
+    before = range(was.processes) if was is not None else range(0)
+    after = range(now.processes) if now is not None else range(0)
+    changed = was is not None and now is not None and was != now
+    return Plan(
+        added=tuple(index for index in after if index not in before),
+        edited=tuple(index for index in after if index in before) if changed else (),
+        doomed=tuple(index for index in before if index not in after),
+        restarting=changed and is_restarting(was, now),
+    )
+
+
+def is_restarting(was: JobSpec | None, now: JobSpec | None) -> bool:
+    """Return whether a field differs that is a new program for the child."""
+    return any(getattr(was, name) != getattr(now, name) for name in RESTARTING_FIELDS)

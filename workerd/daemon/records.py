@@ -1,0 +1,61 @@
+"""What the ledger is to write: the newest whole row of every run, slot and node until the journal has it."""
+
+from typing import Any
+
+from workerd.wire.messages import Record
+
+from .link import Link
+from .versions import Versions
+
+OUTBOX_MESSAGES = 256
+"""No more than this many wait in the ledger's link; the rest is kept here, where newer replaces older."""
+
+
+class Records:
+    """Keyed by (kind, key): what is not acknowledged yet. Sent in the order in which it last changed."""
+
+    def __init__(self, versions: Versions) -> None:
+        self._versions = versions
+        self._kept: dict[tuple[str, str], Record] = {}
+        self._unsent: dict[tuple[str, str], None] = {}
+        self._sequence = 0
+
+    def put(self, kind: str, key: str, row: dict[str, Any] | None) -> None:
+        """Keep the row as it is now, to be sent with the next flush."""
+        self._sequence += 1
+        identity = (kind, key)
+        self._kept.pop(identity, None)  # kept in the order of sequences: a ledger acknowledges "up to"
+        self._kept[identity] = Record(self._sequence, kind, key, self._versions.next(), row)
+        self._unsent.pop(identity, None)
+        self._unsent[identity] = None
+
+    def send_again(self) -> None:
+        """A new ledger has begun: what the old one did not acknowledge goes to it, in order, as acknowledged it is."""
+        self._unsent = dict.fromkeys(sorted(self._kept, key=lambda identity: self._kept[identity].sequence))
+
+    def acknowledge(self, sequence: int) -> None:
+        """The journal has everything up to ``sequence``; what changed since stays."""
+        done = [
+            identity
+            for identity, record in self._kept.items()
+            if record.sequence <= sequence and identity not in self._unsent
+        ]
+        for identity in done:
+            del self._kept[identity]
+
+    def flush(self, link: Link | None) -> None:
+        """Send what the link takes."""
+        while self._unsent and link is not None and link.open and link.waiting < OUTBOX_MESSAGES:
+            identity = next(iter(self._unsent))
+            del self._unsent[identity]
+            link.send(self._kept[identity])
+
+    @property
+    def all_sent(self) -> bool:
+        """Whether nothing is left to send."""
+        return not self._unsent
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many rows are not in the journal yet."""
+        return len(self._kept)

@@ -1,0 +1,50 @@
+"""Keeps every database connection on its own side of a fork; usable by itself in any Django project.
+
+The names are loaded on first use, so that ``python -m workerd.forksafe audit`` needs no Django.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import ForkedConnectionError as ForkedConnectionError
+    from .errors import UnsafeForkError as UnsafeForkError
+    from .healing import heal_connections as heal_connections
+    from .installation import install as install
+    from .labels import label_sessions as label_sessions
+    from .preparation import Prepared as Prepared
+    from .preparation import prepare_to_fork as prepare_to_fork
+    from .refresh import close_connections as close_connections
+    from .refresh import refresh_connections as refresh_connections
+    from .unreachable import is_unreachable as is_unreachable
+
+_HOMES = {
+    "ForkedConnectionError": "errors",
+    "Prepared": "preparation",
+    "UnsafeForkError": "errors",
+    "close_connections": "refresh",
+    "heal_connections": "healing",
+    "install": "installation",
+    "is_unreachable": "unreachable",
+    "label_sessions": "labels",
+    "prepare_to_fork": "preparation",
+    "refresh_connections": "refresh",
+}
+__all__ = [
+    "ForkedConnectionError",
+    "Prepared",
+    "UnsafeForkError",
+    "close_connections",
+    "heal_connections",
+    "install",
+    "is_unreachable",
+    "label_sessions",
+    "prepare_to_fork",
+    "refresh_connections",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,0 +1,35 @@
+"""What forksafe raises: a fork that is not safe, and a connection on the wrong side of one."""
+
+from collections.abc import Sequence
+
+from django.db.utils import InterfaceError
+
+
+class UnsafeForkError(Exception):
+    """Nothing was forked, because children would inherit what they must not; one sentence a reason."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__("It is not safe to fork now: " + " ".join(self.reasons))
+
+    def __reduce__(self) -> tuple[type["UnsafeForkError"], tuple[tuple[str, ...]]]:
+        return type(self), (self.reasons,)
+
+
+class ForkedConnectionError(InterfaceError):
+    """A connection was used in a process that did not open it."""
+
+    def __init__(self, alias: str, session: int | None, opened_by: int, used_by: int) -> None:
+        self.alias = alias
+        self.session = session
+        self.opened_by = opened_by
+        self.used_by = used_by
+        which = "" if session is None else f" (server session {session})"
+        super().__init__(
+            f"Database connection {alias!r}{which} was opened in process {opened_by} and inherited by a fork into "
+            f"process {used_by}, so its answers would be mixed up. Close it in the parent before it forks: "
+            "workerd.forksafe.prepare_to_fork() does."
+        )
+
+    def __reduce__(self) -> tuple[type["ForkedConnectionError"], tuple[str, int | None, int, int]]:
+        return type(self), (self.alias, self.session, self.opened_by, self.used_by)

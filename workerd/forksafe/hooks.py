@@ -1,0 +1,107 @@
+"""The hooks in Django's base wrapper, which every backend that calls ``super()`` passes on its way.
+
+Each is put in place once, over whatever stands there, and calls it.
+"""
+
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+from . import registry
+from .healing import heal_before_use
+from .labels import labelled_parameters
+from .lifecycle import OBSOLETE, ClosingFor, reason_of, report_closed, report_collected, report_failed, report_opened
+from .poison import refuse_poisoned
+from .tripwire import tripwire
+
+_CONNECTING = "_workerd_connecting"
+
+
+def put_in_place() -> None:
+    """Hook the base class, and listen for what connects without passing through it."""
+    for name, hook in HOOKS.items():
+        original = getattr(BaseDatabaseWrapper, name)
+        setattr(BaseDatabaseWrapper, name, wraps(original)(hook(original)))
+    connection_created.connect(_note_stranger, weak=False, dispatch_uid="workerd.forksafe")
+    registry.on_collected.append(report_collected)
+
+
+Method = Callable[..., Any]
+
+
+def _connect(original: Method) -> Method:
+    def connect(self: BaseDatabaseWrapper) -> None:
+        # An old note would trip the queries that MySQL runs inside connect().
+        report_closed(self, "explicit")
+        refuse_poisoned(self)
+        registry.enter(self)
+        started = time.perf_counter()
+        self.__dict__[_CONNECTING] = True
+        try:
+            with labelled_parameters(self):
+                original(self)
+        except BaseException as error:
+            getattr(error, "__dict__", {}).setdefault("workerd_alias", self.alias)
+            report_failed(self, error, started)
+            raise
+        finally:
+            self.__dict__.pop(_CONNECTING, None)
+        if self.connection is not None:
+            report_opened(self, started)
+
+    return connect
+
+
+def _note_stranger(sender: object, connection: BaseDatabaseWrapper, **_: Any) -> None:  # noqa: ARG001 - signals name it
+    """Net for a backend whose ``connect`` does not call ``super()``."""
+    if _CONNECTING in connection.__dict__ or connection.connection is None:
+        return
+    noted = registry.session_noted(connection)
+    if noted is None or noted.connection_id != id(connection.connection):
+        report_closed(connection, "explicit")
+        report_opened(connection, time.perf_counter())
+
+
+def _close(original: Method) -> Method:
+    def close(self: BaseDatabaseWrapper) -> None:
+        had = self.connection is not None and not self.closed_in_transaction
+        reason = reason_of(self) if had else ""
+        try:
+            original(self)
+        finally:
+            if had and (self.connection is None or self.closed_in_transaction):
+                report_closed(self, reason)
+
+    return close
+
+
+def _close_if_unusable_or_obsolete(original: Method) -> Method:
+    def close_if_unusable_or_obsolete(self: BaseDatabaseWrapper) -> None:
+        with ClosingFor(self, OBSOLETE):
+            original(self)
+
+    return close_if_unusable_or_obsolete
+
+
+def _close_if_health_check_failed(original: Method) -> Method:
+    def close_if_health_check_failed(self: BaseDatabaseWrapper) -> None:
+        state = vars(self)
+        if state["health_check_enabled"] and not state["health_check_done"]:
+            with ClosingFor(self, "health_check_failed"):
+                original(self)
+
+    return close_if_health_check_failed
+
+
+HOOKS: dict[str, Callable[[Method], Method]] = {
+    "connect": _connect,
+    "close": _close,
+    "close_if_unusable_or_obsolete": _close_if_unusable_or_obsolete,
+    "close_if_health_check_failed": _close_if_health_check_failed,
+    "ensure_connection": heal_before_use,
+    "validate_thread_sharing": tripwire,
+}

@@ -1,0 +1,60 @@
+"""A forkserver's life: load the jobs, show that a fork is possible, say ready, then births until end-of-file."""
+
+import gc
+import os
+import time
+import traceback
+
+import workerd
+from workerd import forksafe, registry, targets
+from workerd.child.title import show_title
+from workerd.wire import WIRE_VERSION, exits
+from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Message
+
+from .birth import BirthError, bear
+from .prologue import Post
+
+
+def serve(post: Post) -> int:
+    """Serve the daemon until it closes the channel; return the exit code."""
+    started = time.monotonic()
+    rejection = _load()
+    if rejection is not None:
+        post.channel.send(rejection)
+        return exits.FAILED
+    gc.collect()
+    gc.freeze()
+    show_title(f"workerd: {post.load.log_name} forkserver {post.load.generation}")
+    load_ms = round((time.monotonic() - started) * 1000, 1)
+    jobs = sorted(registry.registered())[:500]
+    post.channel.send(ForkserverReady(WIRE_VERSION, post.load.generation, workerd.__version__, load_ms, jobs))
+    while (order := _next_order(post)) is not None:
+        message, descriptors = order
+        if isinstance(message, Bear):
+            try:
+                bear(post, descriptors)
+            except (forksafe.UnsafeForkError, BirthError) as error:
+                post.channel.send(BirthFailed(message.birth, str(error)))
+            finally:
+                for descriptor in descriptors:
+                    os.close(descriptor)
+    return exits.DONE
+
+
+def _load() -> ForkserverRejected | None:
+    """Import the project's jobs, and prepare once: a generation that could not fork is found now."""
+    try:
+        registry.autodiscover()
+        targets.warm_up()
+        forksafe.prepare_to_fork()
+    except Exception as error:  # noqa: BLE001 - the project's code runs here, and whatever it raises is the reason
+        return ForkserverRejected(f"{type(error).__name__}: {error}", traceback.format_exc()[-32_000:])
+    return None
+
+
+def _next_order(post: Post) -> tuple[Message, list[int]] | None:
+    try:
+        message, descriptors = post.channel.receive()
+    except ConnectionError:
+        return None
+    return None if message is None else (message, descriptors)

@@ -1,0 +1,58 @@
+"""What the daemon says to the ledger: read in batches, so that one commit of the journal serves many records."""
+
+import select
+
+import structlog
+
+from workerd.wire.channel import Channel
+from workerd.wire.events import emit
+from workerd.wire.messages import Drain, Record, WireError
+
+MOST_RECORDS = 500
+_log = structlog.get_logger("workerd.ledger")
+
+
+class Inbox:
+    """The reading side of the channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._poll = select.poll()
+        self._poll.register(channel.fileno(), select.POLLIN)
+        self.closed = False
+        """The daemon is gone."""
+        self.drain_asked = False
+        self._other: int | None = None
+
+    def also_wake_for(self, descriptor: int | None) -> None:
+        """From now on, end a wait too when ``descriptor`` is readable: the database's."""
+        if descriptor != self._other:
+            if self._other is not None:
+                self._poll.unregister(self._other)
+            if descriptor is not None:
+                self._poll.register(descriptor, select.POLLIN)
+            self._other = descriptor
+
+    def read(self, timeout_s: float) -> list[Record]:
+        """Wait for the daemon for at most ``timeout_s``, then return the records that are there."""
+        records: list[Record] = []
+        wait_ms = max(0, int(timeout_s * 1000) + (timeout_s > 0))
+        while len(records) < MOST_RECORDS and not self.closed and self._has_come(0 if records else wait_ms):
+            try:
+                message, _ = self._channel.receive()
+            except WireError as error:
+                emit(_log, "daemon.degraded", reason=f"the ledger was told something it does not understand: {error}")
+                break
+            except ConnectionError:
+                message = None
+            if isinstance(message, Record):
+                records.append(message)
+            elif isinstance(message, Drain):
+                self.drain_asked = True
+                break
+            elif message is None:
+                self.closed = True
+        return records
+
+    def _has_come(self, wait_ms: int) -> bool:
+        return any(descriptor == self._channel.fileno() for descriptor, _ in self._poll.poll(wait_ms))

@@ -1,0 +1,113 @@
+"""Which job rows changed since the daemon was last told: one query a poll, compared value by value."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Case, TextField, Value, When
+from django.db.models.functions import Cast
+
+from workerd.models import Job
+from workerd.wire.messages import (
+    MAX_MESSAGE_BYTES,
+    JobChanged,
+    JobRefused,
+    JobRemoved,
+    JobsListed,
+    Message,
+    WireError,
+    encode,
+)
+from workerd.wire.spec import JobSpec
+
+from .rows import COLUMNS, Row, Verdict, judge_row
+
+_ID_AT = COLUMNS.index("id")
+_SELECTED = tuple("kwargs_text" if name == "kwargs" else name for name in COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A row as it was last seen and judged."""
+
+    row: Row
+    verdict: Verdict
+
+    @property
+    def name(self) -> str:
+        return self.verdict.spec.name
+
+
+class JobRows:
+    """Polls ``Job`` and tells the daemon; keeps ``Job.problem`` in step with what it and the daemon found."""
+
+    def __init__(self, alias: str, check_shape: Callable[[str, str], None]) -> None:
+        self._alias = alias
+        self._check_shape = check_shape
+        self._known: dict[int, _Known] = {}
+        self._found_by_daemon: dict[str, str] = {}
+        self._outdated: dict[int, str] = {}
+        self._listed = False
+
+    def note_problem(self, name: str, problem: str) -> None:
+        """Remember what the daemon found out about a job, so that no poll clears it; an edit of the row does."""
+        self._found_by_daemon[name] = problem
+
+    def poll(self) -> list[Message]:
+        """Return what to tell the daemon: every row the first time, then differences. Raises the database's errors."""
+        rows: dict[int, Row] = {}
+        problems: dict[int, str] = {}
+        for *values, problem in self._fetch():
+            rows[values[_ID_AT]] = tuple(values)
+            problems[values[_ID_AT]] = problem
+        messages = list(self._compare(rows))
+        if messages or not self._listed:
+            self._listed = True
+            messages.append(JobsListed(len(rows)))
+        self._outdated = {pk: wanted for pk in rows if (wanted := self._problem_of(pk)) != problems[pk]}
+        return messages
+
+    def write_problems(self) -> None:
+        """Put right, in one statement, each ``Job.problem`` that the last poll saw differ. May raise as ``poll``."""
+        if self._outdated:
+            cases = [When(pk=pk, then=Value(problem)) for pk, problem in self._outdated.items()]
+            rows = Job.objects.using(self._alias).filter(pk__in=self._outdated)
+            rows.update(problem=Case(*cases, default=Value(""), output_field=TextField()))
+            self._outdated = {}
+
+    def _fetch(self) -> list[tuple[Any, ...]]:
+        """Read all rows; kwargs as text, so that one that is no JSON keeps no other from being read."""
+        query = Job.objects.using(self._alias).order_by().annotate(kwargs_text=Cast("kwargs", TextField()))
+        return list(query.values_list(*_SELECTED, "problem"))
+
+    def _compare(self, rows: Mapping[int, Row]) -> Iterator[Message]:
+        """Yield what changed against the rows known, removals first, and know the new ones."""
+        before = {known.name for known in self._known.values()}
+        changed: list[_Known] = []
+        for pk in self._known.keys() - rows.keys():
+            del self._known[pk]
+        for pk, row in rows.items():
+            if pk not in self._known or self._known[pk].row != row:
+                self._known[pk] = _Known(row, judge_row(row, self._check_shape))
+                changed.append(self._known[pk])
+        for name in sorted(before - {known.name for known in self._known.values()}):
+            self._found_by_daemon.pop(name, None)
+            yield JobRemoved(name)
+        for known in changed:
+            self._found_by_daemon.pop(known.name, None)
+            yield _told(known.verdict)
+
+    def _problem_of(self, pk: int) -> str:
+        known = self._known[pk]
+        return known.verdict.problem or self._found_by_daemon.get(known.name, "")
+
+
+def _told(verdict: Verdict) -> Message:
+    spec = verdict.spec.to_dict()
+    message = JobRefused(spec, verdict.problem) if verdict.problem else JobChanged(spec)
+    try:
+        encode(message)
+    except WireError:
+        spec = JobSpec(name=verdict.spec.name, id=verdict.spec.id, enabled=verdict.spec.enabled).to_dict()
+        return JobRefused(spec, f"The row takes more than {MAX_MESSAGE_BYTES} bytes: shorten its texts.")
+    return message

@@ -1,0 +1,175 @@
+"""The ledger's loop: journal what the daemon says, apply it to the database, poll the job rows, write the pulse."""
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from django.db import Error
+
+from workerd.conf import Settings, get_settings
+from workerd.targets import check_shape
+from workerd.wire import exits
+from workerd.wire.channel import Channel
+from workerd.wire.messages import Drained, License, Message
+from workerd.wire.page import HeartbeatPage
+
+from .connection import prepare_connection, refresh
+from .history import History
+from .inbox import Inbox
+from .jobs import JobRows
+from .keeper import DaemonGoneError, Keeper
+from .node import NodeRow
+from .operations import Operations
+from .push import Push
+from .reach import Reach
+from .records import Records
+from .spool import Spool
+
+PULSE_SECONDS = 5.0
+APPLY_SECONDS = 0.1
+"""What comes within this time is applied together: queries a second do not grow with the number of children."""
+DRAIN_SECONDS = 5.0
+LONGEST_WAIT_S = 5.0
+
+
+def run_ledger(channel: Channel, page: HeartbeatPage, license: License) -> int:  # noqa: A002 - the wire's word
+    """Run until the daemon has the journal drained, or is gone; return the exit code."""
+    ledger = Ledger(channel, page, license, get_settings())
+    with suppress(DaemonGoneError):
+        ledger.run()
+    ledger.close()
+    return exits.DONE
+
+
+class Ledger:
+    """One process, one connection; only its database may make it wait, and then its keeper goes on listening."""
+
+    def __init__(self, channel: Channel, page: HeartbeatPage, license: License, settings: Settings) -> None:  # noqa: A002
+        self._channel = channel
+        self._page = page
+        self._inbox = Inbox(channel)
+        self._spool = Spool(_journal_path(settings), settings.spool_max_bytes)
+        self._keeper = Keeper(self._inbox, self._spool, self._send)
+        self._connection = prepare_connection(settings.database, settings.conn_max_age)
+        self._reach = Reach(self._connection, self._send, settings.poll_seconds)
+        self._push = Push(self._connection, self._send)
+        self._jobs = JobRows(settings.database, check_shape)
+        self._node = NodeRow(settings.database, license.node, license.host)
+        self._operations = Operations(settings.database, self._node)
+        self._records = Records(
+            settings.database, self._node, self._spool.set_aside, self._jobs.note_problem, self._operations
+        )
+        self._history = History(settings.database, self._node, settings.run_retention_s)
+        self._poll_seconds = settings.poll_seconds
+        self._poll_at = self._pulse_at = self._apply_at = 0.0
+
+    def run(self) -> None:
+        """Take turns until the end."""
+        self._keeper.start()
+        while not self._inbox.closed and not self._inbox.drain_asked:
+            self._page.beat()
+            self._keeper.read(self._due_in(), self._push.descriptor)
+            if not self._inbox.closed:
+                with self._keeper.away():
+                    self._turn()
+        if self._inbox.drain_asked:
+            self._drain()
+
+    def close(self) -> None:
+        """Close the journal; the connection is closed by whoever ends the process."""
+        self._keeper.close()
+
+    def _send(self, message: Message) -> None:
+        try:
+            self._channel.send(message)
+        except OSError as error:
+            raise DaemonGoneError from error
+
+    def _due_in(self) -> float:
+        """Return the seconds until something is to be done."""
+        due = self._reach.retry_at
+        if self._reach.up:
+            due = max(due, min(self._poll_at, self._pulse_at, self._apply_at if self._spool else self._poll_at))
+        return min(max(due - time.monotonic(), 0.0), LONGEST_WAIT_S)
+
+    # the database's side
+
+    def _turn(self) -> None:
+        """Do what is due; an error of the database ends the turn and sets the next try."""
+        self._spool.mend()
+        if time.monotonic() < self._reach.retry_at:
+            return
+        try:
+            if self._reach.up:
+                self._do_what_is_due()
+            else:
+                self._try_to_reach()
+        except (Error, OSError) as error:
+            self._reach.failed(error)
+
+    def _do_what_is_due(self) -> None:
+        now = time.monotonic()
+        self._push.listen()
+        if now >= self._poll_at or self._push.heard():
+            self._poll(now)
+        if now >= self._pulse_at:
+            self._pulse(now)
+        if now >= self._apply_at and self._spool:
+            self._apply()
+        self._history.tend(drained=not self._spool)
+        self._reach.settle(empty=not self._spool)
+
+    def _try_to_reach(self) -> None:
+        """Read, write and apply: reached is a database that does it all. What could be read is told in any case."""
+        now = time.monotonic()
+        changes = self._look()
+        try:
+            self._pulse(now)
+            if self._spool:
+                self._apply()
+            self._reach.answered()
+        finally:
+            self._tell(changes)
+        self._poll_at = now + self._poll_seconds
+
+    def _poll(self, now: float) -> None:
+        self._tell(self._look())
+        self._poll_at = now + self._poll_seconds
+        self._jobs.write_problems()
+        self._tell(self._operations.take())
+
+    def _look(self) -> list[Message]:
+        refresh(self._connection)
+        return self._jobs.poll()
+
+    def _tell(self, messages: list[Message]) -> None:
+        for message in messages:
+            self._send(message)
+
+    def _pulse(self, now: float) -> None:
+        self._node.write_pulse()
+        self._pulse_at = now + PULSE_SECONDS
+
+    def _apply(self) -> None:
+        """Apply one batch; what is left of a backlog follows at once."""
+        written = self._records.apply(self._spool.take())
+        self._spool.forget(written)
+        self._reach.caught_up += len(written)
+        self._apply_at = time.monotonic() + (0.0 if self._spool else APPLY_SECONDS)
+        self._keeper.acknowledge()
+
+    def _drain(self) -> None:
+        """Apply what the journal holds while the database takes it, for at most five seconds; the rest stays."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self._spool and time.monotonic() < deadline and not self._reach.lost:
+            self._page.beat()
+            try:
+                self._apply()
+            except (Error, OSError) as error:
+                self._reach.failed(error)
+                time.sleep(min(0.05, max(0.0, deadline - time.monotonic())))
+        self._send(Drained(len(self._spool)))
+
+
+def _journal_path(settings: Settings) -> Path | None:
+    return settings.state_dir / f"{settings.name}.journal" if settings.state_dir else None

@@ -1,0 +1,139 @@
+"""Records into rows: whole rows, written where newer, in a fixed number of queries a batch."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db import models
+from django.db.models import Case, TextField, Value, When
+
+from workerd.models import Job, Run, Slot
+
+from .cleaning import clean_for, clean_text
+from .connection import write_transaction
+from .journal import Entry
+from .node import NodeRow
+from .operations import Operations
+from .trouble import Trouble, judge
+
+Write = Callable[[Sequence[Entry]], None]
+SetAside = Callable[[Entry, str], None]
+NoteProblem = Callable[[str, str], None]
+
+
+class RefusedRecordError(ValueError):
+    """A record that no database would take."""
+
+
+class Records:
+    """Applies journal entries to one alias; what the database refuses is narrowed down to the record and set aside."""
+
+    def __init__(
+        self, alias: str, node: NodeRow, set_aside: SetAside, note_problem: NoteProblem, operations: Operations
+    ) -> None:
+        self._alias = alias
+        self._node = node
+        self._set_aside = set_aside
+        self._note_problem = note_problem
+        self._writers: dict[str, Write] = {
+            "node": node.write,
+            "run": self._write_runs,
+            "slot": self._write_slots,
+            "problem": self._write_problems,
+            "operation": operations.write,
+        }
+
+    def apply(self, batch: Sequence[Entry]) -> list[Entry]:
+        """Write the batch and return what may be forgotten. Raises the database's errors, but never for one record."""
+        self._node.find()  # not within a write, whose rollback would take a new row away again
+        written: list[Entry] = []
+        for kind, write in self._writers.items():
+            written += self._write([entry for entry in batch if entry.kind == kind], write)
+        for entry in batch:
+            if entry.kind not in self._writers:
+                self._set_aside(entry, f'no kind of record is called "{entry.kind}"')
+        return written
+
+    def _write(self, entries: Sequence[Entry], write: Write) -> list[Entry]:
+        """Write all, or halves of them down to the one that is refused; that one is set aside."""
+        if not entries:
+            return []
+        try:
+            with write_transaction(self._node.connection):
+                write(entries)
+        except Exception as error:
+            if judge(error) is not Trouble.POISON:
+                raise
+            if len(entries) == 1:
+                self._set_aside(entries[0], f"{type(error).__name__}: {error}")
+                return []
+        else:
+            return list(entries)
+        middle = len(entries) // 2
+        return self._write(entries[:middle], write) + self._write(entries[middle:], write)
+
+    def _write_runs(self, entries: Sequence[Entry]) -> None:
+        by_key = {uuid.UUID(entry.key): entry for entry in entries}
+        known = dict(Run.objects.using(self._alias).filter(pk__in=by_key).values_list("pk", "version"))
+        newer = [(pk, entry) for pk, entry in by_key.items() if entry.version > known.get(pk, -1)]
+        node = {"node_id": self._node.pk, "node_name": self._node.label}
+        rows = [_build(Run, entry, {**node, "id": pk}) for pk, entry in newer]
+        self._upsert(Run, rows, ("id",))
+
+    def _write_slots(self, entries: Sequence[Entry]) -> None:
+        by_place = {_place(entry.key): entry for entry in entries}
+        mine = Slot.objects.using(self._alias).filter(node_id=self._node.pk)
+        known = {
+            (job_name, index): (pk, version)
+            for pk, job_name, index, version in mine.filter(
+                job_name__in={job_name for job_name, _ in by_place}
+            ).values_list("pk", "job_name", "index", "version")
+        }
+        rows, gone = [], []
+        for place, entry in by_place.items():
+            pk, version = known.get(place, (None, -1))
+            if entry.version <= version:
+                continue
+            if entry.row is not None:
+                job_name, index = place
+                rows.append(_build(Slot, entry, {"node_id": self._node.pk, "job_name": job_name, "index": index}))
+            elif pk is not None:
+                gone.append(pk)
+        if gone:
+            mine.filter(pk__in=gone).delete()
+        self._upsert(Slot, rows, ("node", "job_name", "index"))
+
+    def _write_problems(self, entries: Sequence[Entry]) -> None:
+        texts = {entry.key: clean_text(str((entry.row or {}).get("problem") or "")) for entry in entries}
+        cases = [When(name=name, then=Value(text)) for name, text in texts.items()]
+        rows = Job.objects.using(self._alias).filter(name__in=texts)
+        rows.update(problem=Case(*cases, default=Value(""), output_field=TextField()))
+        for name, text in texts.items():
+            self._note_problem(name, text)
+
+    def _upsert(self, model: type[models.Model], rows: Sequence[models.Model], unique: Sequence[str]) -> None:
+        """Insert or update in one statement (a few on SQLite, which counts parameters)."""
+        if not rows:
+            return
+        fields = model._meta.concrete_fields
+        columns = [field.name for field in fields if not field.primary_key and field.name not in unique]
+        objects = model._default_manager.using(self._alias)
+        target = unique if self._node.connection.features.supports_update_conflicts_with_target else None
+        objects.bulk_create(rows, update_conflicts=True, update_fields=columns, unique_fields=target)
+
+
+def _build(model: type[models.Model], entry: Entry, identity: dict[str, Any]) -> models.Model:
+    """Return the row that ``entry`` says: its values for columns that exist, the model's defaults for the others."""
+    if entry.row is None:
+        raise RefusedRecordError(f"a {entry.kind} is not deleted by a record")
+    values = {
+        field.attname: clean_for(field, entry.row[field.attname])
+        for field in model._meta.concrete_fields
+        if field.attname in entry.row
+    }
+    return model(**{**values, **identity, "version": entry.version})
+
+
+def _place(key: str) -> tuple[str, int]:
+    job_name, _, index = key.rpartition("\n")
+    return clean_text(job_name, 100), int(index)

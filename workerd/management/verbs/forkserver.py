@@ -1,0 +1,25 @@
+"""Internal: the process from which the daemon has children forked."""
+
+import os
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from workerd.forkserver import prologue
+from workerd.forkserver.main import serve
+from workerd.wire import exits
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Take the descriptor of the daemon's channel."""
+    parser.add_argument(prologue.CHANNEL_OPTION, type=int, required=True)
+
+
+def run(command: BaseCommand, _options: dict[str, Any]) -> int:
+    """Serve the daemon."""
+    if not prologue.is_forkserver(sys.argv):
+        command.stderr.write("forkserver is an internal verb: the daemon starts it. Use “manage.py workerd run”.")
+        return exits.USAGE
+    os._exit(serve(prologue.begin()))

@@ -1,0 +1,104 @@
+"""Start the daemon in the foreground: checks the settings, then becomes it (same pid, small memory)."""
+
+import os
+import signal
+import socket
+import sys
+import uuid
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any, NoReturn
+
+from django.core.management.base import BaseCommand
+from django.db import connections
+
+import workerd
+from workerd.checks import check_databases
+from workerd.conf import Settings, find_problems, get_settings
+from workerd.wire import exits
+from workerd.wire.config import DaemonConfig
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Take nothing: what there is to choose is in WORKERD."""
+
+
+def run(command: BaseCommand, options: dict[str, Any]) -> int:
+    """Check, close every connection, block signals and exec; returns only where that cannot be."""
+    problems = find_problems(for_run=True)
+    for problem in problems:
+        command.stderr.write(f"{problem.level}: {problem}")
+    unshared = [message for message in check_databases() if message.is_serious()]
+    for message in unshared:
+        command.stderr.write(f"error: {message.msg} {message.hint}")
+    if unshared or any(problem.level == "error" for problem in problems):
+        return exits.REFUSED
+    settings = get_settings()
+    assert settings.state_dir is not None
+    try:
+        _make_private(settings.state_dir)
+    except OSError as error:
+        command.stderr.write(f'error: WORKERD["STATE_DIR"] {settings.state_dir} cannot be used: {error}.')
+        return exits.REFUSED
+    config = describe(settings, options)
+    connections.close_all()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return _become_daemon(config)
+
+
+def describe(settings: Settings, options: dict[str, Any]) -> DaemonConfig:
+    """Return what the daemon needs to know."""
+    log_format = settings.log_format
+    if log_format == "auto":
+        log_format = "console" if sys.stdout.isatty() else "json"
+    return DaemonConfig(
+        name=settings.name,
+        state_dir=str(settings.state_dir),
+        host=socket.gethostname(),
+        version=workerd.__version__,
+        forkserver_argv=forkserver_argv(options),
+        cwd=_working_directory(),
+        log_format=log_format,
+        poll_seconds=settings.poll_seconds,
+        tree=_tree(settings),
+        database=settings.database,
+        max_unavailable=settings.max_unavailable,
+        exit_when_parked=settings.exit_when_parked,
+        http_bind=settings.http_bind,
+    )
+
+
+def _working_directory() -> str:
+    """Return where we are by the name that the shell has for it, perhaps a link, which each reload resolves anew."""
+    here, named = Path.cwd(), os.environ.get("PWD", "")
+    return named if Path(named).is_absolute() and Path(named).is_dir() and Path(named).samefile(here) else str(here)
+
+
+def forkserver_argv(options: dict[str, Any]) -> tuple[str, ...]:
+    """Return the command line of a forkserver: this one's, as far as its verb, and its settings' options."""
+    words = sys.orig_argv[1:]
+    before = words[: words.index("workerd")] if "workerd" in words else ["-m", "django"]
+    after = [f"--{name}={options[name]}" for name in ("settings", "pythonpath") if options.get(name)]
+    return (sys.executable, *before, "workerd", "forkserver", *after)
+
+
+def _tree(settings: Settings) -> str:
+    """Return the mark of this node's processes, the same in every life of the daemon: it knows its leftovers by it."""
+    where = Path(settings.state_dir or ".").resolve() / settings.name
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"workerd://{socket.gethostname()}{where}"))
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    probe = folder / ".writable"
+    probe.touch()
+    probe.unlink()
+
+
+def _become_daemon(config: DaemonConfig) -> NoReturn:
+    descriptor = os.memfd_create("workerd-config", 0)
+    os.write(descriptor, config.to_json().encode())
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "workerd.daemon", str(descriptor)])  # noqa: S606 - same pid, small memory

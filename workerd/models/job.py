@@ -1,0 +1,271 @@
+"""A job: what to run and how to look after it. The one row of workerd that people write."""
+
+import re
+from dataclasses import fields
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from workerd.wire.spec import JobSpec
+from workerd.wire.words import Heartbeat, Restart
+
+from .kwargs import check_kwargs
+from .ranges import range_constraints, range_validators
+
+RESTART_CHOICES = [
+    (Restart.ALWAYS.value, _("always, however it ended")),
+    (Restart.ON_FAILURE.value, _("on failure: an error, a crash, a kill")),
+    (Restart.NEVER.value, _("never")),
+]
+HEARTBEAT_CHOICES = [
+    (Heartbeat.ANY.value, _("any sign of life: a beat, a database query, a line of output")),
+    (Heartbeat.EXPLICIT.value, _("explicit beats only: context.beat, every, each, wait")),
+]
+STOP_SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2")
+STOP_SIGNAL_CHOICES = [(name, f"SIG{name}") for name in STOP_SIGNALS]
+
+DURATION_FIELDS = (
+    "backoff_initial",
+    "backoff_max",
+    "restart_window",
+    "start_grace",
+    "start_timeout",
+    "heartbeat_timeout",
+    "stop_timeout",
+    "max_age",
+)
+"""Seconds in the row; people type and read "90s" or "5 min"."""
+
+_SPEC_FIELDS = tuple(field.name for field in fields(JobSpec))
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+
+
+def _seconds(name: str, label: Any, help_text: Any, **options: Any) -> "models.FloatField[Any, Any]":
+    return models.FloatField(label, validators=range_validators(name), help_text=help_text, **options)
+
+
+class JobManager(models.Manager["Job"]):
+    """Jobs, found in fixtures by name."""
+
+    def get_by_natural_key(self, name: str) -> "Job":
+        """Return the job of this name."""
+        return self.get(name=name)
+
+
+class Job(models.Model):
+    """A definition: the daemon keeps as many processes of it alive as it says."""
+
+    name = models.SlugField(
+        _("name"),
+        max_length=100,
+        unique=True,
+        help_text=_("How the job is called in logs, in the command and here: letters, digits, - and _."),
+    )
+    target = models.CharField(
+        _("target"),
+        max_length=500,
+        blank=True,
+        help_text=_(
+            "Dotted path of a function marked @job, such as “shop.jobs.ship_orders”. Either this or a command."
+        ),
+    )
+    command = models.CharField(
+        _("command"),
+        max_length=1000,
+        blank=True,
+        help_text=_(
+            "A management command with its arguments, such as “db_worker --queue-name mail”. Either this or a target."
+        ),
+    )
+    kwargs = models.JSONField(
+        _("arguments"),
+        default=dict,
+        blank=True,
+        help_text=_(
+            'Keyword arguments as a JSON object, such as {"warehouse": "main"}. '
+            'Take secrets from the environment: {"password": {"$env": "MAIL_PASSWORD"}}.'
+        ),
+    )
+    enabled = models.BooleanField(
+        _("enabled"), default=True, help_text=_("Off stops its processes gracefully and keeps the definition.")
+    )
+    processes = models.PositiveSmallIntegerField(
+        _("processes"),
+        default=1,
+        validators=range_validators("processes"),
+        help_text=_("How many run at a time. A change starts or stops only the difference."),
+    )
+    restart = models.CharField(
+        _("restart"),
+        max_length=20,
+        choices=RESTART_CHOICES,
+        default=Restart.ALWAYS.value,
+        help_text=_("Whether a process that ended by itself is started again."),
+    )
+    backoff_initial = _seconds(
+        "backoff_initial",
+        _("first delay"),
+        _("The first restart is at once, the second after this, then twice as long each time. 0 is always at once."),
+        default=0.5,
+    )
+    backoff_max = _seconds(
+        "backoff_max",
+        _("longest delay"),
+        _("The delay grows no further. It is forgotten once the process has been running well for this long."),
+        default=60.0,
+    )
+    max_restarts = models.PositiveIntegerField(
+        _("give up after"),
+        null=True,
+        blank=True,
+        validators=range_validators("max_restarts"),
+        help_text=_("Park the process, until someone resumes it, after more failures than this. Empty never gives up."),
+    )
+    restart_window = _seconds(
+        "restart_window",
+        _("failures counted within"),
+        _("Only failures within this time count for giving up."),
+        default=600.0,
+    )
+    start_grace = _seconds(
+        "start_grace",
+        _("running after"),
+        _("A process that has stayed alive this long counts as running."),
+        default=1.0,
+    )
+    start_timeout = _seconds(
+        "start_timeout",
+        _("start timeout"),
+        _("A process that is not running by then is taken for hung and replaced."),
+        default=30.0,
+    )
+    signals_ready = models.BooleanField(
+        _("says when it is ready"),
+        default=False,
+        help_text=_("Counts as running only when it has called context.ready()."),
+    )
+    heartbeat_timeout = _seconds(
+        "heartbeat_timeout",
+        _("heartbeat timeout"),
+        _("A process without a sign of life for this long is taken for hung and replaced. Empty never looks."),
+        null=True,
+        blank=True,
+    )
+    heartbeat = models.CharField(
+        _("heartbeat"),
+        max_length=20,
+        choices=HEARTBEAT_CHOICES,
+        default=Heartbeat.ANY.value,
+        help_text=_("What counts as a sign of life."),
+    )
+    stop_signal = models.CharField(
+        _("stop signal"),
+        max_length=10,
+        choices=STOP_SIGNAL_CHOICES,
+        default="TERM",
+        help_text=_("How a process is asked to stop. Functions marked @job and commands know SIGTERM."),
+    )
+    stop_timeout = _seconds(
+        "stop_timeout",
+        _("stop timeout"),
+        _("A process that was asked to stop and has not ended by then is killed."),
+        default=10.0,
+    )
+    max_memory = models.FloatField(
+        _("memory limit (MiB)"),
+        null=True,
+        blank=True,
+        validators=range_validators("max_memory"),
+        help_text=_("A process whose own memory grew by more than this many MiB is replaced. Empty sets no limit."),
+    )
+    max_age = _seconds(
+        "max_age",
+        _("longest life"),
+        _("A process older than this is replaced gracefully, give or take a tenth. Empty lets it grow old."),
+        null=True,
+        blank=True,
+    )
+    significant = models.BooleanField(
+        _("significant"), default=False, help_text=_("When it is parked, the whole service is reported as not healthy.")
+    )
+    nice = models.SmallIntegerField(
+        _("niceness"),
+        default=0,
+        validators=range_validators("nice"),
+        help_text=_("Priority of its processes, from -20 (first; needs root) to 19 (last)."),
+    )
+    notes = models.TextField(_("notes"), blank=True, help_text=_("For people: what the job is for, whom to ask."))
+    problem = models.TextField(
+        _("problem"),
+        blank=True,
+        editable=False,
+        help_text=_("Why it cannot run as it is written; workerd writes this."),
+    )
+
+    objects = JobManager()
+
+    class Meta:
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
+        ordering = ("name",)
+        permissions = (("operate_job", _("Can start, stop, restart, resume and dump jobs")),)
+        constraints = (
+            models.CheckConstraint(
+                condition=(Q(target="") & ~Q(command="")) | (~Q(target="") & Q(command="")),
+                name="workerd_job_target_or_command",
+                violation_error_message=_("Set exactly one of target and command."),
+            ),
+            models.CheckConstraint(
+                condition=Q(backoff_max__gte=F("backoff_initial")),
+                name="workerd_job_backoff_order",
+                violation_error_message=_("The longest delay must not be shorter than the first."),
+            ),
+            models.CheckConstraint(
+                condition=Q(signals_ready=True) | Q(start_timeout__gt=F("start_grace")),
+                name="workerd_job_start_order",
+                violation_error_message=_(
+                    "The start timeout must be longer than “running after”, or it never counts as running."
+                ),
+            ),
+            models.CheckConstraint(
+                condition=Q(restart__in=[value for value, _label in RESTART_CHOICES]), name="workerd_job_restart_choice"
+            ),
+            models.CheckConstraint(
+                condition=Q(heartbeat__in=[value for value, _label in HEARTBEAT_CHOICES]),
+                name="workerd_job_heartbeat_choice",
+            ),
+            models.CheckConstraint(condition=Q(stop_signal__in=STOP_SIGNALS), name="workerd_job_stop_signal_choice"),
+            *range_constraints(),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def natural_key(self) -> tuple[str]:
+        """Return what a fixture writes instead of the primary key."""
+        return (self.name,)
+
+    def clean(self) -> None:
+        """Check what needs no import of the target: one of target and command, its shape, storable arguments."""
+        errors: dict[str, Any] = {}
+        self.target, self.command = self.target.strip(), self.command.strip()
+        if bool(self.target) == bool(self.command):
+            message = (
+                _("Set either a target or a command, not both.") if self.target else _("Set a target or a command.")
+            )
+            errors.update(target=message, command=message)
+        elif self.target and not _DOTTED.fullmatch(self.target):
+            errors["target"] = _("Write the dotted path of a function, such as “shop.jobs.ship_orders”.")
+        try:
+            check_kwargs(self.kwargs)
+        except ValidationError as error:
+            errors["kwargs"] = error
+        if errors:
+            raise ValidationError(errors)
+
+    def to_spec(self) -> JobSpec:
+        """Return the job as the daemon knows it."""
+        return JobSpec(**{name: getattr(self, name) for name in _SPEC_FIELDS})

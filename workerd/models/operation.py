@@ -1,0 +1,86 @@
+"""An operation: an operator's order to a daemon, and what came of it. Together they are the audit trail."""
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from .job import Job
+from .node import Node
+
+LIFETIME = timedelta(minutes=1)
+"""An order that no daemon took by then is dead: a restart typed last week must not run today."""
+
+VERB_CHOICES = [
+    ("start", _("start")),
+    ("stop", _("stop")),
+    ("restart", _("restart")),
+    ("resume", _("resume")),
+    ("dump", _("dump stacks")),
+    ("reload", _("reload the code")),
+    ("shutdown", _("shut the daemon down")),
+]
+
+
+def expiry() -> datetime:
+    """Return when an order given now expires."""
+    return timezone.now() + LIFETIME
+
+
+class Operation(models.Model):
+    """A verb, for a job or all of them, on one node; taken once by its ledger, answered in ``result``.
+
+    A shutdown is only written down: no row can ask for one, as what it ends nothing here could start again.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    verb = models.CharField(_("verb"), max_length=20, choices=VERB_CHOICES)
+    job = models.ForeignKey(
+        Job,
+        models.DO_NOTHING,
+        verbose_name=_("job"),
+        related_name="operations",
+        null=True,
+        blank=True,
+        db_constraint=False,
+    )
+    job_name = models.CharField(_("job's name"), max_length=100, blank=True, help_text=_("Empty means every job."))
+    slot = models.CharField(_("slot"), max_length=120, blank=True, help_text=_("Empty means every slot of the job."))
+    node = models.ForeignKey(
+        Node,
+        models.DO_NOTHING,
+        verbose_name=_("node"),
+        related_name="operations",
+        null=True,
+        blank=True,
+        db_constraint=False,
+        help_text=_("Empty means the node that takes it first."),
+    )
+    requested_by = models.CharField(_("requested by"), max_length=255, blank=True)
+    requested = models.DateTimeField(_("requested"), default=timezone.now)
+    expires = models.DateTimeField(
+        _("expires"), default=expiry, help_text=_("Not done if no daemon has taken it by then.")
+    )
+    taken = models.DateTimeField(_("taken"), null=True, blank=True)
+    result = models.TextField(_("result"), blank=True)
+
+    class Meta:
+        verbose_name = _("operation")
+        verbose_name_plural = _("operations")
+        ordering = ("-requested", "-id")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(verb__in=[value for value, _label in VERB_CHOICES]),
+                name="workerd_operation_verb_choice",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("-requested", "-id"), name="workerd_operation_requested"),
+            models.Index(fields=("taken", "expires"), name="workerd_operation_open"),
+            models.Index(fields=("job", "-requested"), name="workerd_operation_job"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.slot or self.job_name or '--all'}"

@@ -1,0 +1,105 @@
+"""A run: one life of a child, from birth to exit."""
+
+import uuid
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from workerd.wire.words import Outcome
+
+from .job import Job
+from .node import Node
+
+OUTCOME_CHOICES = [
+    (Outcome.STOPPED.value, _("stopped, as asked")),
+    (Outcome.FINISHED.value, _("finished")),
+    (Outcome.ERROR.value, _("error")),
+    (Outcome.CRASHED.value, _("crashed")),
+    (Outcome.HUNG.value, _("hung")),
+    (Outcome.OVER_MEMORY.value, _("over its memory limit")),
+    (Outcome.RECYCLED.value, _("recycled")),
+    (Outcome.REFUSED.value, _("refused")),
+    (Outcome.KILLED.value, _("killed")),
+    (Outcome.LOST.value, _("lost from sight")),
+]
+
+
+FAILURES = tuple(
+    one.value
+    for one in (Outcome.ERROR, Outcome.CRASHED, Outcome.HUNG, Outcome.OVER_MEMORY, Outcome.REFUSED, Outcome.KILLED)
+)
+"""Ends that somebody should look at."""
+
+
+class Run(models.Model):
+    """What became of one process; written by the ledger, outlives its job and its node."""
+
+    id = models.UUIDField(_("run"), primary_key=True, default=uuid.uuid4, editable=False)
+    job = models.ForeignKey(
+        Job,
+        models.DO_NOTHING,
+        verbose_name=_("job"),
+        related_name="runs",
+        null=True,
+        blank=True,
+        db_constraint=False,
+        db_index=False,
+    )
+    job_name = models.CharField(_("job's name"), max_length=100)
+    node = models.ForeignKey(
+        Node,
+        models.DO_NOTHING,
+        verbose_name=_("node"),
+        related_name="runs",
+        null=True,
+        blank=True,
+        db_constraint=False,
+        db_index=False,
+    )
+    node_name = models.CharField(_("node's name"), max_length=320, blank=True)
+    slot = models.CharField(_("slot"), max_length=120)
+    index = models.PositiveIntegerField(_("number of the slot"), default=0)
+    generation = models.PositiveIntegerField(_("generation"), default=0)
+    pid = models.PositiveIntegerField(_("pid"), null=True, blank=True)
+    born = models.DateTimeField(_("born"), null=True, blank=True)
+    ready = models.DateTimeField(_("ready"), null=True, blank=True)
+    ended = models.DateTimeField(_("ended"), null=True, blank=True)
+    outcome = models.CharField(
+        _("outcome"),
+        max_length=20,
+        blank=True,
+        choices=OUTCOME_CHOICES,
+        help_text=_("How it ended; empty while it runs."),
+    )
+    reason = models.TextField(_("reason"), blank=True, help_text=_("Why workerd ended it, or took it for ended."))
+    exit_code = models.IntegerField(_("exit code"), null=True, blank=True)
+    signal = models.CharField(_("signal"), max_length=20, blank=True, help_text=_("The signal that ended it."))
+    exception = models.TextField(_("exception"), blank=True)
+    traceback = models.TextField(_("traceback"), blank=True)
+    stack = models.TextField(_("stack"), blank=True, help_text=_("Where each of its threads stood when it hung."))
+    note = models.TextField(_("last note"), blank=True, help_text=_("What it last said it was doing."))
+    peak_memory = models.FloatField(_("peak memory (MiB)"), null=True, blank=True)
+    last_lines = models.TextField(_("last lines"), blank=True, help_text=_("What it wrote last."))
+    connections_opened = models.PositiveIntegerField(
+        _("connections opened"), null=True, blank=True, help_text=_("To databases, over its life; empty if never told.")
+    )
+    connections_closed = models.PositiveIntegerField(_("connections closed"), null=True, blank=True)
+    version = models.BigIntegerField(_("version of the record"), default=0, editable=False)
+
+    class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        ordering = ("-born", "id")
+        permissions = (("view_output", _("Can view what jobs wrote: last lines, tracebacks, stacks")),)
+        indexes = (
+            models.Index(fields=("-born", "id"), name="workerd_run_born"),
+            models.Index(fields=("job", "-born"), name="workerd_run_job"),
+            models.Index(fields=("job_name", "-born"), name="workerd_run_job_name"),
+            models.Index(fields=("job_name", "index", "-born"), name="workerd_run_slot"),
+            models.Index(fields=("outcome", "-born"), name="workerd_run_outcome"),
+            models.Index(fields=("node", "ended"), name="workerd_run_node_ended"),
+            models.Index(fields=("ended", "job", "outcome"), name="workerd_run_ended"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.slot} {self.id}"

@@ -1,0 +1,35 @@
+"""The observer's life: listen at HTTP_BIND, answer, until the daemon closes the channel."""
+
+import select
+import traceback
+
+from workerd.conf import get_settings
+from workerd.wire import exits
+from workerd.wire.channel import Channel
+from workerd.wire.messages import Failed, License
+from workerd.wire.page import HeartbeatPage
+
+from .server import Server
+
+TURN_S = 1.0
+
+
+def run_observer(channel: Channel, page: HeartbeatPage, license: License) -> int:  # noqa: A002, ARG001 - the wire's word
+    """Run until end-of-file; return the exit code."""
+    settings = get_settings()
+    assert settings.http_bind is not None
+    assert settings.state_dir is not None
+    try:
+        server = Server(settings.http_bind, settings.state_dir, settings.name)
+    except OSError as error:
+        message = f'WORKERD["HTTP_BIND"] {settings.http_bind}: {error.strerror}'
+        channel.send(Failed(type(error).__name__, message, traceback.format_exc()))
+        return exits.FAILED
+    with server:
+        while True:
+            page.beat()
+            ready, _, _ = select.select([channel.fileno(), server.fileno()], (), (), TURN_S)
+            if channel.fileno() in ready and channel.receive()[0] is None:
+                return exits.DONE
+            if server.fileno() in ready:
+                server.handle_request()

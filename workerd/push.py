@@ -1,0 +1,24 @@
+"""Wakes the ledger when a job or an operation is saved: on PostgreSQL, by a NOTIFY that is sent with the commit."""
+
+from typing import Any
+
+from django.db import connections
+from django.db.models.signals import post_delete, post_save
+
+CHANNEL = "workerd"
+
+
+def connect() -> None:
+    """Have every save and deletion of these rows wake the ledger."""
+    from .models import Job, Operation
+
+    for model in (Job, Operation):
+        for signal in (post_save, post_delete):
+            signal.connect(_wake, sender=model, dispatch_uid=f"workerd.push.{model.__name__}")
+
+
+def _wake(*, using: str, **_kwargs: Any) -> None:
+    connection = connections[using]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"NOTIFY {CHANNEL}")

@@ -1,0 +1,112 @@
+"""The functions that the project marked ``@job``, by dotted name. Marking needs no Django; discovering does."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, TypeVar, overload
+
+JobFunction = TypeVar("JobFunction", bound=Callable[..., Any])
+
+_POSITIONAL = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.VAR_POSITIONAL,
+)
+
+
+class RegistrationError(Exception):
+    """A function that cannot be a job, said where it is marked."""
+
+    def __init__(self, dotted: str, problem: str, remedy: str) -> None:
+        super().__init__(f"“{dotted}” cannot be a @job: {problem}. {remedy}")
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredJob:
+    """One function marked ``@job``; ``parameters`` is its signature without the context."""
+
+    dotted: str
+    function: Callable[..., Any]
+    is_async: bool
+    summary: str
+    parameters: inspect.Signature
+
+
+_registered: dict[str, RegisteredJob] = {}
+
+
+@overload
+def job(function: JobFunction) -> JobFunction: ...
+@overload
+def job() -> Callable[[JobFunction], JobFunction]: ...
+def job(function: JobFunction | None = None) -> JobFunction | Callable[[JobFunction], JobFunction]:
+    """Mark a module's function as a job that rows may name; it is called with a JobContext first."""
+    if function is None:
+        return job
+    _register(function)
+    return function
+
+
+def registered() -> Mapping[str, RegisteredJob]:
+    """Return every job marked so far, by dotted name."""
+    return MappingProxyType(_registered)
+
+
+def autodiscover() -> None:
+    """Import each installed app's ``jobs`` module and ``WORKERD["PRELOAD"]``; what they raise goes through."""
+    from django.utils.module_loading import autodiscover_modules
+
+    from .conf import get_settings
+
+    autodiscover_modules("jobs")
+    for module in get_settings().preload:
+        import_module(module)
+
+
+def _register(function: Callable[..., Any]) -> None:
+    dotted = f"{getattr(function, '__module__', None)}.{getattr(function, '__qualname__', None) or repr(function)}"
+    _check_kind(dotted, function)
+    known = _registered.get(dotted)
+    if known and _place(known.function) != _place(function):  # the same place is importlib.reload
+        raise RegistrationError(dotted, f"{_place(known.function)} marks another of that name", "Rename one of them.")
+    _registered[dotted] = RegisteredJob(
+        dotted=dotted,
+        function=function,
+        is_async=inspect.iscoroutinefunction(function),
+        summary=(inspect.getdoc(function) or "").partition("\n")[0].strip(),
+        parameters=_parameters(dotted, function),
+    )
+
+
+def _check_kind(dotted: str, function: Callable[..., Any]) -> None:
+    if not inspect.isfunction(function):
+        raise RegistrationError(
+            dotted, f"it is of type {type(function).__name__}, not a function", "Mark a plain function."
+        )
+    if function.__name__ == "<lambda>":
+        raise RegistrationError(dotted, "a lambda has no name that a row could hold", "Write a function with “def”.")
+    if "<locals>" in function.__qualname__:
+        remedy = "Define it at the top of its module; a decorator below @job must use functools.wraps."
+        raise RegistrationError(dotted, "it is made inside another function, where no row can find it", remedy)
+    if "." in function.__qualname__:
+        raise RegistrationError(dotted, "it belongs to a class", "Define it at the top of its module.")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise RegistrationError(dotted, "it has a “yield”, so a call would run nothing", "Loop inside it instead.")
+
+
+def _parameters(dotted: str, function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature without its first parameter, which must take the context."""
+    signature = inspect.signature(function)
+    parameters = list(signature.parameters.values())
+    if not parameters or parameters[0].kind not in _POSITIONAL:
+        raise RegistrationError(dotted, "it takes no context", "Give it a first parameter “context: JobContext”.")
+    if parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL:
+        del parameters[0]
+    return signature.replace(parameters=parameters)
+
+
+def _place(function: Callable[..., Any]) -> str:
+    code = inspect.unwrap(function).__code__
+    return f"{code.co_filename}:{code.co_firstlineno}"

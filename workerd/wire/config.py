@@ -1,0 +1,37 @@
+"""What the command hands to the daemon over the exec: everything it needs to know of the settings, as plain values."""
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonConfig:
+    """Checked settings, the command line that starts a forkserver, and what the daemon found before it changed it."""
+
+    name: str
+    state_dir: str
+    host: str
+    version: str
+    forkserver_argv: tuple[str, ...]
+    cwd: str
+    log_format: str
+    """``json`` or ``console``; the command has resolved ``auto``."""
+    poll_seconds: float
+    database: str = "default"
+    """The alias of the ledger's database."""
+    tree: str = ""
+    """Carried by every process of this node in its environment, as WORKERD_TREE."""
+    max_unavailable: int | None = None
+    exit_when_parked: bool = False
+    http_bind: str | None = None
+
+    def to_json(self) -> str:
+        """Return text that ``from_json`` reads back."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "DaemonConfig":
+        """Build the config that ``to_json`` wrote."""
+        values = json.loads(text)
+        values["forkserver_argv"] = tuple(values["forkserver_argv"])
+        return cls(**values)

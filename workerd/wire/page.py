@@ -1,0 +1,127 @@
+"""The heartbeat page: one sealed memfd a run, written by the child, looked at by the daemon.
+
+Words are stored by ``memoryview.cast("Q")[i] = …``, one machine store each: ``struct.pack_into`` zero-fills first, and
+a reader has seen that. A job may scribble over its page or try to truncate it (sealed): the reader trusts nothing.
+"""
+
+import fcntl
+import mmap
+import os
+import time
+
+PAGE_BYTES = 4096
+MAX_NOTE_BYTES = 480
+
+_BEAT, _WITHIN, _PROCESSES, _NOTE_SEQUENCE, _NOTE_LENGTH, _OPENED, _CLOSED = range(7)
+_MOST = 2**31 - 1
+"""Counts are told up to here: a row's column holds no more."""
+_NOTE_AT = 64
+_LARGEST = 2**63 - 1
+_monotonic_ns = time.monotonic_ns
+
+
+class HeartbeatPage:
+    """4 KiB of shared memory; times are nanoseconds of CLOCK_MONOTONIC, the same clock in every process."""
+
+    __slots__ = ("_bytes", "_map", "_words", "descriptor")
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._map = mmap.mmap(descriptor, PAGE_BYTES)
+        self._bytes = memoryview(self._map)
+        self._words = self._bytes[:_NOTE_AT].cast("Q")
+
+    @classmethod
+    def create(cls) -> "HeartbeatPage":
+        """Return a fresh page on its own memfd, sealed against truncation (a SIGBUS for its reader)."""
+        descriptor = os.memfd_create("workerd-page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            os.ftruncate(descriptor, PAGE_BYTES)
+            seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+            return cls(descriptor)
+        except OSError:  # mmap has one more descriptor of its own
+            os.close(descriptor)
+            raise
+
+    def close(self) -> None:
+        """Unmap and close; harmless a second time."""
+        if self.descriptor >= 0:
+            self._words.release()
+            self._bytes.release()
+            self._map.close()
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    # the child's side
+
+    def beat(self) -> None:
+        """Say "alive and getting on"."""
+        self._words[_BEAT] = _monotonic_ns()
+
+    def allow(self, seconds: float | None) -> None:
+        """From now on, ask for ``seconds`` between beats instead of the job's own time-out; None ends that."""
+        self._words[_WITHIN] = 0 if seconds is None else max(1, int(min(2.0**63, seconds * 1e9)))
+
+    def write_note(self, text: str) -> None:
+        """Store what the child is doing, cut to 480 bytes; the sequence is odd while the text is in motion."""
+        try:
+            note = text.encode()
+        except UnicodeEncodeError:  # a lone surrogate; asked for beforehand, the replacement costs every note
+            note = text.encode("utf-8", "replace")
+        if (size := len(note)) > MAX_NOTE_BYTES:
+            note, size = note[:MAX_NOTE_BYTES], MAX_NOTE_BYTES
+        words = self._words
+        words[_NOTE_SEQUENCE] = sequence = words[_NOTE_SEQUENCE] | 1
+        self._bytes[_NOTE_AT : _NOTE_AT + size] = note
+        words[_NOTE_LENGTH] = size
+        words[_NOTE_SEQUENCE] = (sequence + 1) & _LARGEST
+
+    def count_opened(self) -> None:
+        """Count a database connection that this run has opened."""
+        self._words[_OPENED] += 1
+
+    def count_closed(self) -> None:
+        """Count one that it has closed."""
+        self._words[_CLOSED] += 1
+
+    @property
+    def processes(self) -> int:
+        """How many processes of the job are wanted now."""
+        return self._words[_PROCESSES]
+
+    # the daemon's side
+
+    def want_processes(self, count: int) -> None:
+        """Tell the child how many processes of its job are wanted."""
+        self._words[_PROCESSES] = count
+
+    @property
+    def last_beat(self) -> int:
+        """Monotonic nanoseconds of the last beat, 0 before the first; never later than now."""
+        return min(self._words[_BEAT], _monotonic_ns())
+
+    @property
+    def within(self) -> float | None:
+        """The child's own allowance between beats in seconds, or None."""
+        return self._words[_WITHIN] / 1e9 or None
+
+    @property
+    def connections_opened(self) -> int:
+        """How many database connections this run has opened."""
+        return min(self._words[_OPENED], _MOST)
+
+    @property
+    def connections_closed(self) -> int:
+        """How many of them it has closed."""
+        return min(self._words[_CLOSED], _MOST)
+
+    def read_note(self) -> str:
+        """Return the last note; what a child tears or scrambles comes out as replacement characters, never an error."""
+        for _ in range(3):
+            before = self._words[_NOTE_SEQUENCE]
+            length = min(self._words[_NOTE_LENGTH], MAX_NOTE_BYTES)
+            note = bytes(self._bytes[_NOTE_AT : _NOTE_AT + length])
+            if before == self._words[_NOTE_SEQUENCE] and not before & 1:
+                break
+        return note.decode("utf-8", "replace")

@@ -1,0 +1,53 @@
+"""A job as the daemon knows it: frozen, plain values, nothing of Django."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .words import Heartbeat, Restart
+
+MAX_KWARGS_BYTES = 64 * 1024
+"""The JSON of a job's kwargs travels in one message to its child; a row with more is refused with this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """One row of ``Job``; durations are seconds, memory is MiB, None means "no limit"."""
+
+    name: str
+    id: int | None = None
+    target: str = ""
+    command: str = ""
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    enabled: bool = True
+    processes: int = 1
+    restart: str = Restart.ALWAYS
+    backoff_initial: float = 0.5
+    backoff_max: float = 60.0
+    max_restarts: int | None = None
+    restart_window: float = 600.0
+    start_grace: float = 1.0
+    start_timeout: float = 30.0
+    signals_ready: bool = False
+    heartbeat_timeout: float | None = None
+    heartbeat: str = Heartbeat.ANY
+    stop_signal: str = "TERM"
+    stop_timeout: float = 10.0
+    max_memory: float | None = None
+    max_age: float | None = None
+    significant: bool = False
+    nice: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for a message; ``from_dict`` is its inverse."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "JobSpec":
+        """Build a spec from ``to_dict``'s values; an unknown or missing name is a TypeError."""
+        return cls(**values)
+
+
+RESTARTING_FIELDS = ("id", "target", "command", "kwargs", "nice", "heartbeat", "signals_ready", "stop_signal")
+"""A change of one of these is a new program for the child; every other field acts on the running one."""

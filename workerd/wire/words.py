@@ -1,0 +1,55 @@
+"""The words of the design that more than one process or a row speaks: states, outcomes, policies."""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """What a slot is in; what is wanted of it stands beside it."""
+
+    STOPPED = "STOPPED"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    BACKOFF = "BACKOFF"
+    WAITING = "WAITING"
+    DONE = "DONE"
+    PARKED = "PARKED"
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    STOPPED = "stopped"
+    FINISHED = "finished"
+    ERROR = "error"
+    CRASHED = "crashed"
+    HUNG = "hung"
+    OVER_MEMORY = "over_memory"
+    RECYCLED = "recycled"
+    REFUSED = "refused"
+    KILLED = "killed"
+    LOST = "lost"
+
+
+class Restart(StrEnum):
+    """When a child that ended by itself is started again."""
+
+    ALWAYS = "always"
+    ON_FAILURE = "on_failure"
+    NEVER = "never"
+
+
+class Heartbeat(StrEnum):
+    """What counts as a sign of life."""
+
+    ANY = "any"
+    EXPLICIT = "explicit"
+
+
+THE_LAST = "; the last: "
+"""What joins a reason that counts failures to the latest one's own."""
+
+
+def slot_name(job: str, index: int, processes: int) -> str:
+    """Return ``job:index``, or the job's bare name where it has a single process."""
+    return job if processes == 1 and index == 0 else f"{job}:{index}"
