@@ -140,6 +140,7 @@ def test_an_absent_server_is_told_from_an_error_of_the_jobs_own(
     assert result == {
         "own": "",
         "killed": "",
+        "at_once": "default",
         "mid_session": "default",
         "connecting": "default",
         "wrapped": "",

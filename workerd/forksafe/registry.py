@@ -112,6 +112,8 @@ def note(wrapper: BaseDatabaseWrapper) -> Session:
     if session.peer:
         wrapper.__dict__[PEER] = session.peer
         database_peers.add(session.peer)
+    elif session.descriptor is not None:
+        wrapper.__dict__.setdefault(PEER, "")
     return session
 
 

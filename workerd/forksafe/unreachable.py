@@ -4,7 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 
-from django.db.utils import InterfaceError, OperationalError
+from django.db.utils import DatabaseError, InterfaceError, OperationalError
 
 from . import registry
 
@@ -17,17 +17,18 @@ PROBES = 4
 def is_unreachable(error: BaseException) -> str:
     """Return the alias of the database whose absence caused ``error``, or an empty string.
 
-    Either a connect failed, or a session broke and its server takes no connections now (tried, for a second at most).
+    Either a connect failed, or a session broke and its server takes no connections now (tried, for a second at most),
+    or it broke so early that nobody saw who its server was.
     """
     chain = list(_causes(error))
-    if not any(isinstance(one, OperationalError | InterfaceError) for one in chain):
+    if not any(_may_be_absence(one) for one in chain):
         return ""
     for one in chain:
         if alias := getattr(one, "workerd_alias", ""):
             return str(alias)
     for wrapper in registry.wrappers():
-        peer = wrapper.__dict__.get(registry.PEER, "")
-        if wrapper.errors_occurred and peer and not _answers_still(peer):
+        peer = wrapper.__dict__.get(registry.PEER)
+        if wrapper.errors_occurred and peer is not None and not (peer and _answers_still(peer)):
             return wrapper.alias
     return ""
 
@@ -39,6 +40,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(one))
         yield one
         one = one.__cause__ or one.__context__
+
+
+def _may_be_absence(error: BaseException) -> bool:
+    """Return whether it is of a kind that a lost server raises; psycopg2 says no more than ``DatabaseError`` of some."""
+    return isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
 
 
 def _answers_still(peer: str) -> bool:

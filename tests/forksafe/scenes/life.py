@@ -1,16 +1,21 @@
 """A connection's life as its events tell it, and how a process keeps its connections usable."""
 
+import ctypes
 import gc
 import socket
+import struct
 import threading
 import time
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper
 
 from tests.forksafe.stage import attempt, in_child, kill_session, one, said, session
 from workerd import forksafe
+from workerd.forksafe.drivers import descriptor_of
 
 
 def _reasons() -> list[str]:
@@ -220,6 +225,10 @@ def pool_heals() -> list[Any]:
 
 def unreachable() -> dict[str, str]:
     """Tell an absent server, which the test stops meanwhile, from errors of the job's own."""
+    connection_created.connect(_reset)
+    at_once = forksafe.is_unreachable(_error("SELECT 1"))
+    connection_created.disconnect(_reset)
+    connection.close()
     session()
     wrong = _error("SELECT nothing FROM nowhere")
     own = forksafe.is_unreachable(wrong)
@@ -239,11 +248,19 @@ def unreachable() -> dict[str, str]:
     return {
         "own": own,
         "killed": broken_but_up,
+        "at_once": at_once,
         "mid_session": mid_session,
         "connecting": connecting,
         "wrapped": forksafe.is_unreachable(_wrapped(wrong)),
         "back": str(answers),
     }
+
+
+def _reset(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Leave of a session what its end by a reset leaves: a socket that is connected to nobody."""
+    descriptor = descriptor_of(connection.connection)
+    nobody = struct.pack("H14x", socket.AF_UNSPEC)
+    assert ctypes.CDLL(None).connect(descriptor, nobody, len(nobody)) == 0
 
 
 def _error(sql: str) -> BaseException:
