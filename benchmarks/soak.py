@@ -1,7 +1,8 @@
 """The shop under every fault there is, at random and for as long as asked, and whether anything was lost or left.
 
 ``python -m benchmarks.soak --minutes 2 --database postgres+psycopg2:`` starts a server of its own; the same ``--seed``
-makes the same faults in the same order. Ends with 1 where an invariant did not hold or a kind of fault was too rare.
+makes the same faults in the same order. Where a kind of fault has had too few turns it goes on, for twice as long at
+most. Ends with 1 where an invariant did not hold or a kind of fault was too rare.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.backends.server import make_folder
 
 CALM_WITHIN_S = 90.0
 LEFT_WITHIN_S = 5.0
+LONGER = 2
 GROWTH = {"descriptors": 2, "mib": 25.0}
 """What daemon, forkserver and ledger may have more at the end than at the beginning, both at rest."""
 
@@ -69,15 +71,19 @@ class Lane:
         """Go on until ``end``, in a thread."""
         self._thread.start()
 
+    def has_done(self, at_least: int) -> bool:
+        """Return whether each kind had so many turns."""
+        return min(self.done.values()) >= at_least
+
     def end(self) -> None:
         """Let what is being done be the last."""
         self._over.set()
         self._thread.join()
 
-    def run(self, until: float = float("inf")) -> None:
+    def run(self, is_over: Callable[[], bool] = lambda: False) -> None:
         """Do one fault after another."""
         for name in self._plan():
-            if self._over.wait(self._dice.uniform(*self._pause_s)) or time.monotonic() > until:
+            if self._over.wait(self._dice.uniform(*self._pause_s)) or is_over():
                 return
             began = time.monotonic()
             try:
@@ -102,20 +108,27 @@ def _soak(stage: Any, options: argparse.Namespace, seed: int) -> dict[str, Any]:
 
     inspector = Inspector(stage)
     stage.daemon.start(within=60)
-    complaints = _calm(inspector, "at the beginning")
+    complaints = _calm(inspector.disorder, "at the beginning")
     before = inspector.size()
     inspector.begin()
     outside = Lane(stage, database_faults(stage), random.Random(f"{seed} database"), (3.0, 7.0))
     inside = Lane(stage, process_faults(), random.Random(f"{seed} processes"), (0.5, 2.0))
+    began = time.monotonic()
+
+    def is_over() -> bool:
+        minutes = (time.monotonic() - began) / 60
+        enough = outside.has_done(options.at_least) and inside.has_done(options.at_least)
+        return minutes > (1 if enough else LONGER) * options.minutes
+
     inside.begin()
-    outside.run(time.monotonic() + options.minutes * 60)  # here: a server ends with the thread that has started it
+    outside.run(is_over)  # here: a server ends with the thread that has started it
     inside.end()
     stage.proxy.heal()
     stage.put_rows_back()
-    complaints += _calm(inspector, "at the end")
+    complaints += _calm(lambda: inspector.disorder() or _growth(before, inspector.size()), "at the end")
     inspector.end()
     after = inspector.size()
-    complaints += inspector.complaints + _growth(before, after)
+    complaints += inspector.complaints
     complaints += _stop(stage)
     stage.project.disconnect()
     complaints += inspector.histories()[:20] + inspector.books()[:20]
@@ -137,10 +150,10 @@ def _soak(stage: Any, options: argparse.Namespace, seed: int) -> dict[str, Any]:
     }
 
 
-def _calm(inspector: Any, when: str) -> list[str]:
+def _calm(look: Callable[[], list[str]], when: str) -> list[str]:
     """Wait until all is as it should be at rest; return what is not."""
     deadline = time.monotonic() + CALM_WITHIN_S
-    while disorder := inspector.disorder():
+    while disorder := look():
         if time.monotonic() > deadline:
             return [f"{when}: {one}" for one in disorder]
         time.sleep(0.5)

@@ -36,11 +36,12 @@ def link(project: Project, databases: Databases) -> Iterator[Link]:
 
 
 @pytest.fixture
-def position(daemon: Daemon, link: Link) -> int:
-    """Where the daemon's log stands, with the database reached and the victim running."""
+def position(daemon: Daemon, link: Link) -> Iterator[int]:
+    """Where the daemon's log stands, with the database reached and the victim running; ends the outage of a test."""
     eventually(lambda: daemon.picture()["daemon"]["database"]["reachable"], 60, "the database")
     daemon.wait_state("victim", "RUNNING")
-    return daemon.log.position
+    yield daemon.log.position
+    link.proxy.heal()
 
 
 def test_restarts_are_as_quick_in_an_outage_and_every_run_is_in_the_table_after_it(

@@ -43,7 +43,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _may_be_absence(error: BaseException) -> bool:
-    """Return whether it is of a kind that a lost server raises; psycopg2 says no more than ``DatabaseError`` of some."""
+    """Return whether it is of a kind that a lost server raises; of some, psycopg2 says only ``DatabaseError``."""
     return isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
 
 
