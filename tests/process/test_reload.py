@@ -12,7 +12,8 @@ from .harness import Daemon, Project, eventually
 from .modules import write_module
 from .weather import descriptors, strangers, wait_for_calm
 
-RELOADS = int(os.environ.get("WORKERD_RELOADS", "20"))
+RELOADS = int(os.environ.get("WORKERD_TEST_RELOADS", "20"))
+LOADED_WITHIN_S = 60.0
 DONE, FAILED = 0, 1
 SLOTS = 5
 BETWEEN_S = 1.0
@@ -48,12 +49,12 @@ def loaded(project: Project, daemon: Daemon) -> Daemon:
 def test_many_reloads_under_load_leave_no_gap_and_nothing_behind(loaded: Daemon, project: Project) -> None:
     """Each slot is without a child for no longer than that child takes to stop and its successor to start."""
     daemon, pid = loaded, loaded.pid
-    assert daemon.ask({"verb": "reload"}, within=60) == {"ok": True, "generation": 2}
+    assert daemon.ask({"verb": "reload"}, within=LOADED_WITHIN_S) == {"ok": True, "generation": 2}
     wait_for_calm(daemon, SLOTS)
     before, memory, position = descriptors(pid), private_mib(pid), daemon.log.position
 
     for number in range(RELOADS):
-        assert daemon.ask({"verb": "reload"}, within=60) == {"ok": True, "generation": 3 + number}
+        assert daemon.ask({"verb": "reload"}, within=LOADED_WITHIN_S) == {"ok": True, "generation": 3 + number}
 
     wait_for_calm(daemon, SLOTS)
     assert {slot["generation"] for slot in daemon.picture()["slots"]} == {2 + RELOADS}
@@ -95,7 +96,7 @@ def test_code_that_does_not_load_or_cannot_fork_is_rejected_and_nothing_else_hap
     for number, (code, reason) in enumerate(BROKEN.items(), start=1):
         write_module(project, "released", code)
 
-        answer = daemon.ask({"verb": "reload"}, within=60)
+        answer = daemon.ask({"verb": "reload"}, within=LOADED_WITHIN_S)
 
         assert answer["ok"] is False, code
         assert reason in answer["error"], code
@@ -120,7 +121,7 @@ def test_the_command_says_what_came_of_it(loaded: Daemon, project: Project) -> N
     assert "the new generation was rejected: RuntimeError: not today" in bad.stderr
     assert 'released.py", line 2, in fail' in bad.stderr
     assert early.returncode == DONE
-    loaded.wait_event("forkserver.ready", generation=4)
+    loaded.wait_event("forkserver.ready", generation=4, within=LOADED_WITHIN_S)
 
 
 @pytest.mark.backends("any")
@@ -129,7 +130,7 @@ def test_a_hang_up_reloads_and_takes_the_new_code(loaded: Daemon, project: Proje
 
     os.kill(loaded.pid, signal.SIGHUP)
 
-    loaded.wait_event("release.two", generation=2)
+    loaded.wait_event("release.two", generation=2, within=LOADED_WITHIN_S)
     eventually(lambda: {slot["generation"] for slot in loaded.picture()["slots"]} == {2}, 20, "the second generation")
 
 
@@ -155,7 +156,7 @@ def test_a_release_is_looked_up_by_its_link_at_each_reload(project: Project, dae
     moved = project.folder / "moved"
     moved.symlink_to(releases[1])
     moved.replace(link)
-    assert daemon.ask({"verb": "reload"}, within=60)["ok"] is True
+    assert daemon.ask({"verb": "reload"}, within=LOADED_WITHIN_S)["ok"] is True
 
     second = daemon.wait_event("release.loaded", generation=2)
     assert [(event["name"], event["cwd"]) for event in (first, second)] == [

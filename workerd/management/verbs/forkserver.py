@@ -8,7 +8,6 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from workerd.forkserver import prologue
-from workerd.forkserver.main import serve
 from workerd.wire import exits
 
 
@@ -22,4 +21,6 @@ def run(command: BaseCommand, _options: dict[str, Any]) -> int:
     if not prologue.is_forkserver(sys.argv):
         command.stderr.write("forkserver is an internal verb: the daemon starts it. Use “manage.py workerd run”.")
         return exits.USAGE
+    from workerd.forkserver.main import serve  # what a child needs; no other verb should pay for it
+
     os._exit(serve(prologue.begin()))

@@ -6,7 +6,6 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from workerd import forksafe
-from workerd.child.once import run_once
 from workerd.conf import get_settings
 from workerd.models import Job
 from workerd.wire import exits
@@ -19,6 +18,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
     """Run it as its child would, and return that exit code."""
+    from workerd.child.once import run_once  # what a child needs; no other verb should pay for it
+
     database = get_settings().database
     job = Job.objects.using(database).filter(name=options["job"]).first()
     if job is None:
