@@ -16,7 +16,7 @@ from workerd.models import Job, Node, Operation, Run, Slot
 
 from .admin_form import JOB_FORM
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]
 
 ADD = "admin:workerd_job_add"
 LIST = "admin:workerd_job_changelist"

@@ -17,7 +17,7 @@ from workerd.wire.words import THE_LAST, State
 
 from .admin_roles import client_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]
 
 LIST = "admin:workerd_job_changelist"
 LIVE = "admin:workerd_job_live"

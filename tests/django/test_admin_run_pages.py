@@ -16,7 +16,7 @@ from workerd.wire.words import Outcome
 
 from .admin_roles import client_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]
 
 
 @pytest.fixture

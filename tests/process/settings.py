@@ -6,6 +6,7 @@ from django_site.settings import *  # noqa: F403
 from django_site.settings import DATABASES, INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.process.victims"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # others take long, on purpose
 
 for _alias, _database in DATABASES.items():
     if _database["ENGINE"].endswith("sqlite3"):

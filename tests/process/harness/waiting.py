@@ -6,7 +6,8 @@ from typing import TypeVar
 
 Value = TypeVar("Value")
 
-LOOK_EVERY_S = 0.01
+LOOK_EVERY_S, SELDOM_S, LATER = 0.01, 0.1, 0.05
+"""A long wait looks less often, so that waiting takes no processor from what is waited for: 5 % late at most."""
 
 
 class TooLateError(AssertionError):
@@ -22,15 +23,15 @@ def eventually(condition: Callable[[], Value], within: float = 5.0, what: str = 
     An AssertionError in the condition means "not yet", so that it may be a function of asserts; such a one returns
     None, which counts as true then. Raises TooLateError, with the last value, after ``within`` seconds.
     """
-    deadline = time.monotonic() + within
+    began = time.monotonic()
     while True:
-        late = time.monotonic() > deadline
+        waited = time.monotonic() - began
         value, holds = _look(condition)
         if holds:
             return value
-        if late:
+        if waited > within:
             raise TooLateError(what or getattr(condition, "__name__", "it"), within, value)
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(min(max(LOOK_EVERY_S, LATER * waited), SELDOM_S))
 
 
 def _look(condition: Callable[[], Value]) -> tuple[Value, bool]:
