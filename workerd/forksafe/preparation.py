@@ -39,8 +39,9 @@ def prepare_to_fork() -> Prepared:
     install()
     settings = get_settings()
     _run_before_fork(settings)
-    _refuse_if([_transaction_reason(one) for one in _own_wrappers() if _is_in_transaction(one)])
-    tasks = living_tasks() | _tasks_of_wrappers()
+    own = _own_wrappers()
+    _refuse_if([_transaction_reason(one) for one in own if _is_in_transaction(one)])
+    tasks = living_tasks() | _tasks_of(own)
     closed, reasons = _close_connections()
     pools, pool_reasons = close_pools()
     reasons += pool_reasons + _close_caches() + wait_for_ended(tasks)
@@ -74,9 +75,9 @@ def _own_wrappers() -> list[BaseDatabaseWrapper]:
     return [one for one in registry.open_wrappers() if not belongs_to_other(one) and not registry.is_in_memory(one)]
 
 
-def _tasks_of_wrappers() -> set[int]:
-    """Return the kernel's numbers of the ended threads that left a connection."""
-    notes = [registry.session_noted(one) for one in _own_wrappers()]
+def _tasks_of(wrappers: list[BaseDatabaseWrapper]) -> set[int]:
+    """Return the kernel's numbers of the ended threads that left one of these."""
+    notes = [registry.session_noted(one) for one in wrappers]
     return {one.task for one in notes if one is not None and one.task is not None and not one.is_this_threads}
 
 
