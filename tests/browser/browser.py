@@ -81,6 +81,11 @@ class Browser:
         """Where it is now."""
         return urlsplit(self.driver.current_url).path
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it has arrived there: until then, what it is told to open next may be passed over."""
+        return bool(self.script("return document.readyState === 'complete'"))
+
     # what it finds
 
     def find(self, css: str) -> WebElement:

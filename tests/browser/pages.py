@@ -40,7 +40,10 @@ class Admin:
         """Fill in what is given and save."""
         self.fill(**fields)
         self.browser.click("[name=_save]")
-        self.browser.wait(lambda: re.fullmatch(rf"{LIST}\d+/page/", self.browser.path), what=f"saved: {self.errors()}")
+        self.browser.wait(
+            lambda: re.fullmatch(rf"{LIST}\d+/page/", self.browser.path) and self.browser.is_loaded,
+            what=f"saved: {self.errors()}",
+        )
 
     def fill(self, **fields: str | bool) -> None:
         """Fill in what is given."""
@@ -91,4 +94,9 @@ class Admin:
 
     def wait_row(self, name: str, words: str, within: float = 10.0) -> None:
         """Wait until the list says so of a job, without being loaded again."""
-        self.browser.wait(lambda: words in self.row(name), within, f"“{words}” of {name}: {self.row(name)!r}")
+
+        def says_so() -> None:
+            row = self.row(name)
+            assert words in row, f"{self.browser.path} says {row!r}"
+
+        self.browser.wait(says_so, within, f"“{words}” of {name}")
