@@ -34,7 +34,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "refused": {"target": "os.system"},
     "failing": {"target": "tests.process.victims.jobs.crash", "backoff_initial": 300, "backoff_max": 300},
     "finished": {"target": "tests.process.victims.jobs.finish", "restart": "never"},
-    "slow-to-stop": {"target": "tests.process.victims.jobs.stop_slowly", "kwargs": {"takes": 1.0}},
+    "slow-to-stop": {"target": "tests.process.victims.jobs.stop_slowly", "kwargs": {"takes": 5.0}},
 }
 
 pytestmark = [pytest.mark.backends("any"), pytest.mark.slow]
@@ -158,7 +158,7 @@ def test_an_order_waits_for_its_result_unless_told_not_to(daemon: Daemon) -> Non
     done = workerd(daemon, "restart", "--no-wait", "slow-to-stop")
 
     assert (done.returncode, done.stdout) == (DONE, "slow-to-stop: asked\n")
-    assert daemon.slot("slow-to-stop")["pid"] == pid, "it takes a second to stop"
+    assert daemon.slot("slow-to-stop")["pid"] == pid, "it takes five seconds to stop"
 
 
 def test_dump_shows_every_thread_s_stack(daemon: Daemon) -> None:
