@@ -52,6 +52,11 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"kwargs": "[" * 100_000}, "kwargs is no JSON (maximum recursion depth exceeded"),
     ({"kwargs": None}, "kwargs is None: write a JSON object."),
     (
+        {"kwargs": '{"a": ' + "[" * 30 + "]" * 30 + "}"},
+        "kwargs nest deeper than 30 lists and objects: make them flatter.",
+    ),
+    ({"kwargs": "[" * 600 + "]" * 600}, "kwargs nest deeper than 30 lists and objects: make them flatter."),
+    (
         {"kwargs": f'{{"a": "{"x" * 70_000}"}}'},
         "kwargs take 70009 bytes, more than 65536: keep large values elsewhere.",
     ),

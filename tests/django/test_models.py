@@ -1,5 +1,6 @@
 """The rows: what the database itself refuses, and what outlives what."""
 
+import json
 import uuid
 from dataclasses import fields
 from datetime import timedelta
@@ -18,10 +19,16 @@ from workerd.models.kwargs import check_kwargs
 from workerd.models.ranges import RANGES
 from workerd.models.run import OUTCOME_CHOICES
 from workerd.models.slot import STATE_CHOICES
-from workerd.wire.spec import MAX_KWARGS_BYTES, JobSpec
+from workerd.wire.spec import MAX_KWARGS_BYTES, MAX_KWARGS_DEPTH, JobSpec
 from workerd.wire.words import Heartbeat, Outcome, Restart, State
 
 pytestmark = pytest.mark.django_db
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """Return arguments that are as deep."""
+    return {"a": json.loads("[" * (depth - 1) + "]" * (depth - 1))}
+
 
 BAD_ROWS: list[dict[str, Any]] = [
     {"target": "", "command": ""},
@@ -58,6 +65,7 @@ GOOD_ROWS: list[dict[str, Any]] = [
     {"nice": -20},
     {"nice": 19},
     {"kwargs": {"a": [1, 2.5, None, {"ü": "ß💥"}]}},
+    {"kwargs": nested(MAX_KWARGS_DEPTH)},
     {"notes": "ü" * 70_000},
 ]
 
@@ -165,9 +173,24 @@ def test_one_of_target_and_command_is_asked_for_beside_both(target: str, command
         {"nul\0": 1},
         {"a": "\ud800"},
         {"a": "x" * MAX_KWARGS_BYTES},
+        nested(MAX_KWARGS_DEPTH + 1),
+        nested(600),
         {"a": object()},
     ],
-    ids=["list", "text", "null", "nan", "infinity", "nul", "nul-in-key", "surrogate", "large", "object"],
+    ids=[
+        "list",
+        "text",
+        "null",
+        "nan",
+        "infinity",
+        "nul",
+        "nul-in-key",
+        "surrogate",
+        "large",
+        "deep",
+        "deeper",
+        "object",
+    ],
 )
 def test_kwargs_that_a_database_or_the_wire_refuses_are_refused_before(kwargs: Any) -> None:
     with pytest.raises(ValidationError):

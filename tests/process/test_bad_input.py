@@ -67,6 +67,11 @@ ROWS = [
         {"target": f"{VICTIMS}.write_pid"},
     ),
     Row(
+    Row(
+        "kwargs-too-deep",
+        "kwargs nest deeper than 30 lists and objects: make them flatter.",
+        {"target": f"{VICTIMS}.say", "kwargs": {"text": json.loads("[" * 30 + "]" * 30)}},
+    ),
         "kwargs-of-no-variable",
         "kwargs.text takes the environment variable “NOT_SET_ANYWHERE”, which is not set. "
         "Set it where the daemon is started, and restart the daemon.",
@@ -108,6 +113,8 @@ ROWS = [
     ),
 ]
 
+REFUSED_BY_THE_DATABASE = ["neither"]
+"""By a constraint, on each backend; whatever else one refuses has no sentence for the person any more."""
 
 def test_each_row_that_cannot_run_says_why_and_keeps_no_other_from_running(project: Project, daemon: Daemon) -> None:
     """All of them at once, between two that are sound: these run, those are parked with a sentence, also on the row."""
@@ -115,6 +122,7 @@ def test_each_row_that_cannot_run_says_why_and_keeps_no_other_from_running(proje
     project.add_job("a-sound-one", "idle")
     kept = [row for row in ROWS if _insert(project, row)]
     project.add_job("sound-too", "idle")
+    assert [row.name for row in ROWS if row not in kept] == REFUSED_BY_THE_DATABASE
 
     daemon.start()
 

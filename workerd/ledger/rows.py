@@ -9,7 +9,7 @@ from typing import Any
 from workerd.models import Job
 from workerd.models.job import STOP_SIGNALS
 from workerd.models.ranges import RANGES
-from workerd.wire.spec import MAX_KWARGS_BYTES, JobSpec
+from workerd.wire.spec import MAX_KWARGS_BYTES, MAX_KWARGS_DEPTH, JobSpec, depth_of
 from workerd.wire.words import Heartbeat, Restart
 
 from .cleaning import clean_text
@@ -111,6 +111,8 @@ def _read_kwargs(text: Any) -> tuple[dict[str, Any], str]:
         size = len(json.dumps(kwargs).encode())
     except (ValueError, RecursionError) as error:
         return {}, f"kwargs is no JSON ({error}): write a JSON object."
+    if depth_of(kwargs) > MAX_KWARGS_DEPTH:
+        return {}, f"kwargs nest deeper than {MAX_KWARGS_DEPTH} lists and objects: make them flatter."
     if not isinstance(kwargs, dict):
         return {}, f"kwargs is {_shown(kwargs)}: write a JSON object such as {{}}."
     if size > MAX_KWARGS_BYTES:

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from workerd.wire.spec import MAX_KWARGS_BYTES
+from workerd.wire.spec import MAX_KWARGS_BYTES, MAX_KWARGS_DEPTH, depth_of
 
 
 def check_kwargs(kwargs: Any) -> None:
@@ -26,6 +26,9 @@ def check_kwargs(kwargs: Any) -> None:
             "The arguments take %(size)s bytes, more than %(most)s: keep large values elsewhere and pass a reference."
         )
         raise ValidationError(message, code="size", params={"size": size, "most": MAX_KWARGS_BYTES})
+    if depth_of(kwargs) > MAX_KWARGS_DEPTH:
+        message = _("The arguments nest deeper than %(most)s lists and objects: make them flatter.")
+        raise ValidationError(message, code="depth", params={"most": MAX_KWARGS_DEPTH})
     for leaf in _leaves(kwargs):
         if isinstance(leaf, float) and not math.isfinite(leaf):
             raise ValidationError(

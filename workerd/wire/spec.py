@@ -9,6 +9,8 @@ from .words import Heartbeat, Restart
 
 MAX_KWARGS_BYTES = 64 * 1024
 """The JSON of a job's kwargs travels in one message to its child; a row with more is refused with this number."""
+MAX_KWARGS_DEPTH = 30
+"""Lists and objects inside each other; MariaDB takes 31, and what copies and encodes them goes deeper with each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,15 @@ class JobSpec:
     def from_dict(cls, values: Mapping[str, Any]) -> "JobSpec":
         """Build a spec from ``to_dict``'s values; an unknown or missing name is a TypeError."""
         return cls(**values)
+
+
+def depth_of(value: Any) -> int:
+    """Return how many lists and objects are inside each other, counting ``value``; 0 for a plain one."""
+    depth, level = 0, [value]
+    while level := [one for one in level if isinstance(one, dict | list)]:
+        depth += 1
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return depth
 
 
 RESTARTING_FIELDS = ("id", "target", "command", "kwargs", "nice", "heartbeat", "signals_ready", "stop_signal")
