@@ -1,5 +1,6 @@
 """What people get wrong: for each cause the exact sentence, and how it goes on. Nothing of it is a traceback."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from .harness.project import VICTIMS
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]
 WITHIN_S = 30.0
-REFUSED, TRY_LATER = 78, 75
+OWN_FAULT, TRY_LATER, REFUSED = 70, 75, 78
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,11 @@ ROWS = [
         {"target": f"{VICTIMS}.write_pid"},
     ),
     Row(
-    Row(
         "kwargs-too-deep",
         "kwargs nest deeper than 30 lists and objects: make them flatter.",
         {"target": f"{VICTIMS}.say", "kwargs": {"text": json.loads("[" * 30 + "]" * 30)}},
     ),
+    Row(
         "kwargs-of-no-variable",
         "kwargs.text takes the environment variable “NOT_SET_ANYWHERE”, which is not set. "
         "Set it where the daemon is started, and restart the daemon.",
@@ -112,17 +113,17 @@ ROWS = [
         {"target": "", "command": ""},
     ),
 ]
-
 REFUSED_BY_THE_DATABASE = ["neither"]
 """By a constraint, on each backend; whatever else one refuses has no sentence for the person any more."""
+
 
 def test_each_row_that_cannot_run_says_why_and_keeps_no_other_from_running(project: Project, daemon: Daemon) -> None:
     """All of them at once, between two that are sound: these run, those are parked with a sentence, also on the row."""
     project.settings["TARGETS"] = ["tests.process.victims.*", "shop.jobs.*"]
     project.add_job("a-sound-one", "idle")
     kept = [row for row in ROWS if _insert(project, row)]
-    project.add_job("sound-too", "idle")
     assert [row.name for row in ROWS if row not in kept] == REFUSED_BY_THE_DATABASE
+    project.add_job("sound-too", "idle")
 
     daemon.start()
 
@@ -268,6 +269,21 @@ def test_sqlite_in_memory_is_refused(project: Project, verb: str) -> None:
         'Give DATABASES["default"]["NAME"] a file.'
     )
     assert sentence in (done.stderr + done.stdout).splitlines()
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.backends("any")
+def test_a_disk_that_is_full_at_the_start_is_worth_another_try(project: Project) -> None:
+    """Unlike a STATE_DIR that is wrong, it passes: a service manager starts again what ends with 70."""
+    project.state_dir.mkdir(mode=0o700)
+    (project.state_dir / "tests.epoch.new").symlink_to("/dev/full")
+
+    done = project.manage("workerd", "run")
+
+    assert done.returncode == OWN_FAULT
+    assert done.stderr.splitlines()[-1] == (
+        f"workerd: STATE_DIR {project.state_dir} cannot be used now: [Errno 28] No space left on device. Free its disk."
+    )
     assert "Traceback" not in done.stderr
 
 

@@ -1,6 +1,7 @@
 """The daemon's own end, by kill -9: its children go with it, what they left goes before the next daemon bears any."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from .harness.processes import Process
 from .harness.project import ALIAS
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
+TRY_LATER = 75
 JOBS = "tests.process.faults.jobs"
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.process.faults.settings"}
 
@@ -43,6 +45,22 @@ def test_grandchildren_of_a_killed_daemon_are_ended_before_the_next_one_bears_a_
     said = daemon.events("daemon.degraded")[0]
     assert daemon.events().index(said) < daemon.events().index(first)
     assert all(str(pid) in said["reason"] for pid in left)
+
+
+def test_a_daemon_whose_state_dir_was_taken_away_is_not_taken_for_gone(project: Project, daemon: Daemon) -> None:
+    """Else the next one would end its children, and both would run every job."""
+    project.add_job("idle")
+    daemon.start()
+    pid = daemon.wait_state("idle", "RUNNING")["pid"]
+    shutil.rmtree(project.state_dir)
+    assert "restart it" in daemon.wait_event("daemon.degraded", within=15)["reason"]
+
+    done = project.manage("workerd", "run")
+
+    assert done.returncode == TRY_LATER
+    assert f"another daemon named 'tests' already runs (pid {daemon.pid}), though its files are gone" in done.stderr
+    assert _lives(pid)
+    daemon.stop()
 
 
 def test_runs_that_never_got_an_end_are_lost_at_the_last_pulse(project: Project, daemon: Daemon) -> None:

@@ -1,5 +1,6 @@
 """``python -m workerd.daemon FD``: what ``manage.py workerd run`` executes, with the config to be read from FD."""
 
+import errno
 import faulthandler
 import os
 import signal
@@ -10,7 +11,10 @@ from workerd.wire import exits
 from workerd.wire.config import DaemonConfig
 
 from .daemon import Daemon
-from .lock import LockHeldError
+from .lock import DaemonRunsError
+
+PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+"""What passes without a change of settings: a start after that may do."""
 
 
 def main(argv: list[str]) -> int:
@@ -20,10 +24,13 @@ def main(argv: list[str]) -> int:
     os.closerange(3, max(256, _highest_descriptor() + 1))  # what libraries left open over the exec
     try:
         daemon = Daemon(config)
-    except LockHeldError as error:
+    except DaemonRunsError as error:
         sys.stderr.write(f"workerd: {error}\n")
         return exits.TRY_LATER
     except OSError as error:
+        if error.errno in PASSING:
+            sys.stderr.write(f"workerd: STATE_DIR {config.state_dir} cannot be used now: {error}. Free its disk.\n")
+            return exits.OWN_FAULT
         remedy = "Make it a local folder that this user may write to."
         sys.stderr.write(f"workerd: STATE_DIR {config.state_dir} cannot be used: {error}. {remedy}\n")
         return exits.REFUSED

@@ -23,7 +23,7 @@ from .generations import Generations
 from .hearing import Hearing
 from .ledger import LEDGER_SPEC, Ledger
 from .lives import Lives
-from .lock import DaemonLock
+from .lock import DaemonLock, LockLostError
 from .log import EventLog
 from .loop import Loop
 from .notify import Notifier
@@ -41,12 +41,13 @@ from .shutdown import Shutdown
 from .sink import Sink
 from .slot import Slot
 from .status_line import StatusLine
-from .strays import Strays
+from .strays import Strays, all_pids, find_marked, find_master
 from .verdict import Exit
 from .versions import Versions
 from .watch import Watch
 
 STDOUT = 1
+LOCK_LOOKS_S = 5.0
 
 
 class Daemon:
@@ -56,6 +57,8 @@ class Daemon:
         state_dir = Path(config.state_dir)
         self._lock = DaemonLock(state_dir, config.name)
         self._lock.take()
+        if (master := find_master(find_marked(config.tree, all_pids()))) is not None:
+            raise LockLostError(config.name, state_dir, master)
         self.config = config
         self.clock = SystemClock()
         self.started, self.started_wall = self.clock.monotonic(), self.clock.wall()
@@ -118,6 +121,7 @@ class Daemon:
         for call in (self._finish_turn, self.fleet.write_rows, self.ledger.flush, self._sink.flush):
             self.loop.at_turn_end(call)
         self.notifier.start()
+        self._look_at_lock()
         self.loop.run()
         code, seconds = self.shutdown.exit_code, round(self.clock.monotonic() - self.started, 3)
         self.log.emit("daemon.stopped", exit_code=code, seconds=seconds)
@@ -144,6 +148,14 @@ class Daemon:
     def _reloaded(self, reply: Any, answer: dict[str, Any]) -> None:
         self.notifier.ready()
         reply(answer)
+
+    def _look_at_lock(self) -> None:
+        """Say it once when STATE_DIR was taken away: no command reaches us any more, and no lock keeps another out."""
+        if self._lock.is_in_place():
+            self.loop.call_in(LOCK_LOOKS_S, self._look_at_lock)
+        else:
+            reason = f"STATE_DIR {self.config.state_dir} was emptied: no command reaches this daemon; restart it"
+            self.log.emit("daemon.degraded", reason=reason)
 
     def _begin(self) -> None:
         if not self.shutdown.begun:

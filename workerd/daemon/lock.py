@@ -6,8 +6,22 @@ import os
 from pathlib import Path
 
 
-class LockHeldError(Exception):
+class DaemonRunsError(Exception):
     """Another daemon of this NAME runs here."""
+
+
+class LockLostError(DaemonRunsError):
+    """It does, and what shows it is gone from STATE_DIR."""
+
+    def __init__(self, name: str, state_dir: Path, pid: int) -> None:
+        super().__init__(
+            f"another daemon named {name!r} already runs (pid {pid}), though its files are gone from {state_dir}: "
+            f"nobody can ask it anything. Stop it first: kill {pid}."
+        )
+
+
+class LockHeldError(DaemonRunsError):
+    """It holds the lock."""
 
     def __init__(self, name: str, path: Path, pid: str) -> None:
         by = f" (pid {pid})" if pid else ""
@@ -42,7 +56,12 @@ class DaemonLock:
             if self._still_there(descriptor):
                 break
             os.close(descriptor)
+        self._descriptor = descriptor
         self._pid_path.write_text(f"{os.getpid()}\n")
+
+    def is_in_place(self) -> bool:
+        """Return whether who looks into STATE_DIR sees that we run."""
+        return self._still_there(self._descriptor)
 
     def _still_there(self, descriptor: int) -> bool:
         try:

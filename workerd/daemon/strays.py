@@ -32,6 +32,16 @@ def find_marked(tree: str, pids: Iterable[int]) -> list[int]:
     return found
 
 
+def find_master(pids: Iterable[int]) -> int | None:
+    """Return the daemon that still has one of ``pids`` as its child: then they are no leftovers."""
+    for pid in pids:
+        with suppress(OSError, ValueError):
+            parent = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+            if b"workerd.daemon" in (PROC / str(parent) / "cmdline").read_bytes().split(b"\0"):
+                return parent
+    return None
+
+
 def all_pids() -> Iterator[int]:
     """Every process that /proc shows, but this one."""
     return (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit() and int(entry.name) != os.getpid())
