@@ -1,13 +1,18 @@
 """The daemon's end: nothing of it is left after a kill, and every child is asked before a stop."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from django.db.models import F
 
 from .harness import Daemon, Project, eventually
+from .harness.project import MANAGE
 from .modules import write_module
 from .weather import wait_for_calm
 
@@ -96,6 +101,63 @@ def test_a_second_signal_stops_at_once(project: Project, daemon: Daemon) -> None
     assert time.monotonic() - asked < 10
     assert daemon.wait_event("child.exited", job="ignore-stop")["signal"] == "SIGKILL"
     eventually(lambda: project.runs.get().outcome, what="the run's end in the database")
+
+
+@pytest.mark.backends("any")
+def test_a_spare_that_is_stopped_does_not_keep_the_daemon_from_its_end(project: Project, daemon: Daemon) -> None:
+    """It cannot read that it is wanted no more."""
+    project.add_job("idle")
+    daemon.start()
+    wait_for_calm(daemon, 1)
+    named = {slot["pid"] for slot in daemon.picture()["slots"]} | {daemon.picture()["daemon"]["forkserver_pid"]}
+    spares = eventually(lambda: [one.pid for one in daemon.children() if one.pid not in named], 10, "a spare")
+    for pid in spares:
+        os.kill(pid, signal.SIGSTOP)
+
+    daemon.stop(within=10)
+
+    assert [run.outcome for run in project.runs.all()] == ["stopped"]
+
+
+@pytest.mark.backends("any")
+def test_records_that_no_ledger_can_take_are_counted_when_they_are_lost(project: Project, daemon: Daemon) -> None:
+    """The code does not load any more when forkserver and ledger die: nobody can be born to write anything down."""
+    write_module(project, "released", "")
+    project.settings["PRELOAD"] = ["released"]
+    project.add_job("idle", processes=2)
+    daemon.start()
+    wait_for_calm(daemon, 2)
+    eventually(lambda: project.runs.exclude(ready=None).count() == 2, what="the runs in the table")
+    write_module(project, "released", "def broken(:")
+    named = {slot["pid"] for slot in daemon.picture()["slots"] if slot["job_name"] == "idle"}
+    for one in daemon.children():
+        if one.pid not in named:
+            os.kill(one.pid, signal.SIGKILL)
+    daemon.wait_event("forkserver.rejected")
+
+    daemon.stop(within=30)
+
+    lost = daemon.wait_event("daemon.degraded", reason=lambda reason: "are lost" in reason)
+    assert "no ledger was there to write them down" in lost["reason"]
+    write_module(project, "released", "")
+    daemon.start()
+    eventually(lambda: project.runs.filter(outcome="lost").count() == 2, 20, "the lost runs")
+    assert not project.runs.filter(ended__lt=F("born")).exists()
+
+
+@pytest.mark.backends("any")
+def test_a_standard_stream_that_is_closed_is_the_null_device(project: Project) -> None:
+    """Else the next file that is opened gets its number, and the log."""
+    project.add_job("idle")
+    command = ["bash", "-c", 'exec "$@" >&- 2>&-', "-", sys.executable, str(MANAGE), "workerd", "run"]
+    with subprocess.Popen(command, env=project.env, cwd=project.folder) as process:
+        try:
+            eventually(lambda: project.runs.exclude(ready=None).exists(), 20, "a run")
+            where = [str(Path(f"/proc/{process.pid}/fd/{number}").readlink()) for number in (1, 2)]
+        finally:
+            process.terminate()
+
+    assert (process.returncode, where) == (0, [os.devnull] * 2)
 
 
 @pytest.mark.backends("any")

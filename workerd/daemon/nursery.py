@@ -14,6 +14,7 @@ from .slot import Slot
 
 SPARES = 2
 BIRTH_TIMEOUT_S = 30.0
+DISMISSAL_PATIENCE_S = 2.0
 RETRY_INITIAL_S = 0.2
 RETRY_MAX_S = 10.0
 
@@ -102,7 +103,7 @@ class Nursery:
     def drop_spares(self) -> None:
         """Let the spares go; they are reaped like any child."""
         for child in self._spares:
-            child.link.close()
+            self._dismiss(child)
         self._spares.clear()
 
     # what the forkserver says
@@ -170,7 +171,7 @@ class Nursery:
         if slot is not None and not self.closed:
             self._on_born(slot, child)
         elif self.closed or len(self._spares) >= SPARES:
-            child.link.close()
+            self._dismiss(child)
         else:
             child.was_spare = True
             self._spares.append(child)
@@ -181,6 +182,16 @@ class Nursery:
             self._give_up(child)
         elif child in self._spares:
             self._spares.remove(child)
+
+    def _dismiss(self, child: Child) -> None:
+        """Have a child without a licence read end-of-file, and end; one that does not (it is stopped) is killed."""
+
+        def kill() -> None:
+            if child in self.children.values():
+                child.kill_group()
+
+        child.link.close()
+        self._loop.call_in(DISMISSAL_PATIENCE_S, kill)
 
     def _give_up(self, child: Child) -> None:
         self._retry(self._drop(child))

@@ -118,8 +118,15 @@ class Shutdown:
             self._kill(slot, "it hangs, and has not journalled all")
             self._loop.call_in(DRAIN_PATIENCE_S, self._drain_is_overdue)
         else:
+            self._say_what_is_lost()
             self._dismiss_builtins()
             self._kill(slot, "it had its time; what is left is in its journal")
+
+    def _say_what_is_lost(self) -> None:
+        """No ledger has taken these, neither this one nor one in its place: perhaps none could be born."""
+        if count := self._daemon.records.unacknowledged:
+            reason = f"{count} records of runs and slots are lost: no ledger was there to write them down"
+            self._log.emit("daemon.degraded", reason=reason)
 
     def _dismiss_builtins(self) -> None:
         for slot in self._daemon.fleet.builtins():

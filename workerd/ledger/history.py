@@ -3,6 +3,7 @@
 import time
 from datetime import timedelta
 
+from django.db.models import Case, F, Value, When
 from django.db.models.functions import Now
 
 from workerd.models import Node, Run
@@ -36,7 +37,7 @@ class History:
             self._prune_at = time.monotonic() + (BACKLOG_SECONDS if pruned == PRUNE_ROWS else PRUNE_SECONDS)
 
     def _mark_lost(self) -> None:
-        """End, at the last pulse of that life, the runs that a daemon which is gone never got an end for.
+        """End, at the last pulse of that life (or their birth after it), what a daemon that is gone gave no end to.
 
         Their version stays: an end that turns up in a journal after all is newer, and says better what became of them.
         """
@@ -45,10 +46,9 @@ class History:
         if not version:
             return  # this life has not said anything yet
         runs = Run.objects.using(self._alias).filter(node_id=self._node.pk, ended=None)
-        ended = self._node.last_pulse
-        runs.filter(version__lt=first_of_life(version)).update(
-            outcome=Outcome.LOST.value, ended=ended if ended is not None else Now()
-        )
+        pulse = self._node.last_pulse
+        ended = Case(When(born__lt=pulse, then=Value(pulse)), default=F("born")) if pulse is not None else Now()
+        runs.filter(version__lt=first_of_life(version)).update(outcome=Outcome.LOST.value, ended=ended)
         self._lost_are_marked = True
 
     def _prune(self) -> int:

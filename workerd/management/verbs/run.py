@@ -1,5 +1,6 @@
 """Start the daemon in the foreground: checks the settings, then becomes it (same pid, small memory)."""
 
+import io
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any, NoReturn
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, OutputWrapper
 from django.db import connections
 
 import workerd
@@ -25,6 +26,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
     """Check, close every connection, block signals and exec; returns only where that cannot be."""
+    if sys.stderr is None:  # it is closed
+        command.stderr = OutputWrapper(io.StringIO())
     problems = find_problems(for_run=True)
     for problem in problems:
         command.stderr.write(f"{problem.level}: {problem}")
@@ -42,8 +45,10 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
         return exits.REFUSED
     config = describe(settings, options)
     connections.close_all()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    _fill_standard_descriptors()
     return _become_daemon(config)
 
 
@@ -51,7 +56,7 @@ def describe(settings: Settings, options: dict[str, Any]) -> DaemonConfig:
     """Return what the daemon needs to know."""
     log_format = settings.log_format
     if log_format == "auto":
-        log_format = "console" if sys.stdout.isatty() else "json"
+        log_format = "console" if sys.stdout is not None and sys.stdout.isatty() else "json"
     return DaemonConfig(
         name=settings.name,
         state_dir=str(settings.state_dir),
@@ -94,6 +99,19 @@ def _make_private(folder: Path) -> None:
     probe = folder / ".writable"
     probe.touch()
     probe.unlink()
+
+
+def _fill_standard_descriptors() -> None:
+    """Have the null device in the place of a standard stream that was closed: else the next file opened is its."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        try:
+            is_stream = os.get_inheritable(descriptor)  # what others have opened meanwhile is not
+        except OSError:
+            is_stream = False
+        if not is_stream:
+            os.dup2(null, descriptor)
+            os.set_inheritable(descriptor, True)
 
 
 def _become_daemon(config: DaemonConfig) -> NoReturn:
