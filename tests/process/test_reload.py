@@ -25,6 +25,8 @@ BROKEN = {
     "def broken(:": "SyntaxError",
     "import nowhere_to_be_found": "No module named 'nowhere_to_be_found'",
     "import os; os._exit(3)": "it ended before it was ready (exit code 3)",
+    "import os; os._exit(0)": "it ended before it was ready (exit code 0)",
+    "import sys; sys.exit(0)": "SystemExit: 0",
     "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)": "it ended before it was ready (SIGSEGV)",
     "import workerd.forkserver.main; workerd.forkserver.main.WIRE_VERSION = 99": "restart the service",
     "from django.db import transaction; transaction.atomic().__enter__()": "transaction",

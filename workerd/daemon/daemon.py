@@ -101,7 +101,7 @@ class Daemon:
         self.lives.effects = self._effects.by_name(self._pacing, self.nursery)
         self._ends = Ends(loop, log, records, self.lives, self._is_database_out)
         self._watch = Watch(loop, log, self.lives, self.fleet.slots, hearing.recycle)
-        self._rollout = Rollout(self.lives, self.config.max_unavailable)
+        self._rollout = Rollout(self.lives, self.config.max_unavailable, lambda: self.generations.current is not None)
         self.strays = Strays(loop, log, self.config.tree, self.nursery)
 
     def run(self) -> int:

@@ -55,6 +55,7 @@ class Forkserver:
         self._listener = listener
         self.generation = generation
         self.ready = self._was_ready = False
+        self._dismissed = False
         self.rejection = ""
         self._start()
         self._overdue = loop.call_in(LOAD_PATIENCE_S, self._load_is_overdue)
@@ -79,7 +80,7 @@ class Forkserver:
 
     def stop(self) -> None:
         """Let it end: it does at end-of-file."""
-        self.ready = False
+        self.ready, self._dismissed = False, True
         self._link.close()
 
     def kill(self) -> None:
@@ -94,7 +95,7 @@ class Forkserver:
         self._link.close()
         self._output.drain()
         self._output.close()
-        if not (self._was_ready or self.rejection) and end.code != 0:
+        if not (self._was_ready or self.rejection or self._dismissed):
             how = end.signal_name or f"exit code {end.code}"
             lines = b"\n".join(self._output.last_lines).decode("utf-8", "replace")
             self._reject(f"it ended before it was ready ({how})", lines)

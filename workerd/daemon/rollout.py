@@ -11,10 +11,14 @@ from .slot import Slot
 
 
 class Rollout:
-    """Restarts every slot whose child is of an older generation, at most ``max_unavailable`` at once."""
+    """Restarts every slot whose child is of an older generation, at most ``max_unavailable`` at once.
 
-    def __init__(self, lives: Lives, max_unavailable: int | None) -> None:
+    While nobody gives birth, nobody is stopped for it.
+    """
+
+    def __init__(self, lives: Lives, max_unavailable: int | None, can_bear: Callable[[], bool]) -> None:
         self._lives = lives
+        self._can_bear = can_bear
         self._max_unavailable = max_unavailable
         self._line: deque[Slot] = deque()
         self._moving: set[Slot] = set()
@@ -43,7 +47,7 @@ class Rollout:
     def go_on(self) -> None:
         """At the end of a turn: see who has arrived, and send the next."""
         self._moving = {slot for slot in self._moving if not self._has_arrived(slot)}
-        while self._line and len(self._moving) < self._limit and not self._ledger_is_moving():
+        while self._line and len(self._moving) < self._limit and not self._ledger_is_moving() and self._can_bear():
             self._move(self._line.popleft())
         if not self.under_way:
             calls, self._on_done = self._on_done, []

@@ -47,7 +47,7 @@ def _load() -> ForkserverRejected | None:
         registry.autodiscover()
         targets.warm_up()
         forksafe.prepare_to_fork()
-    except Exception as error:  # noqa: BLE001 - the project's code runs here, and whatever it raises is the reason
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the project's code: whatever it raises is the reason
         return ForkserverRejected(f"{type(error).__name__}: {error}", traceback.format_exc()[-32_000:])
     return None
 

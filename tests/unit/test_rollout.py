@@ -1,0 +1,51 @@
+"""A new generation reaches the jobs: who is asked to go, and when nobody is."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from workerd.daemon.facts import Fact
+from workerd.daemon.rollout import Rollout
+from workerd.daemon.slot import Slot
+from workerd.wire.spec import JobSpec
+from workerd.wire.words import State
+
+
+class Scene:
+    """A rollout, and what it told whom; ``bears`` says whether a forkserver is there."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Fact]] = []
+        self.bears = True
+        lives: Any = SimpleNamespace(tell=lambda slot, fact: self.told.append((slot.name, fact)))
+        self.rollout = Rollout(lives, None, lambda: self.bears)
+
+
+def running(name: str, generation: int, *, builtin: bool = False) -> Slot:
+    child: Any = SimpleNamespace(generation=generation, slot=None)
+    return Slot(JobSpec(name), 0, builtin=builtin, state=State.RUNNING, child=child)
+
+
+def test_who_runs_old_code_is_asked_to_go_one_after_the_other() -> None:
+    scene, ledger, slots = Scene(), running("ledger", 2, builtin=True), [running("feed", 1), running("mail", 1)]
+    scene.rollout.begin(ledger, slots, 2)
+
+    scene.rollout.go_on()
+    assert scene.told == [("feed", Fact.RESTART_ASKED)]
+    slots[0].child = running("feed", 2).child
+    scene.rollout.go_on()
+
+    assert scene.told == [("feed", Fact.RESTART_ASKED), ("mail", Fact.RESTART_ASKED)]
+
+
+def test_nobody_is_asked_to_go_while_nobody_bears_a_successor() -> None:
+    scene = Scene()
+    scene.rollout.begin(running("ledger", 2, builtin=True), [running("feed", 1)], 2)
+    scene.bears = False
+
+    scene.rollout.go_on()
+    assert scene.told == []
+    assert scene.rollout.under_way
+    scene.bears = True
+    scene.rollout.go_on()
+
+    assert scene.told == [("feed", Fact.RESTART_ASKED)]
