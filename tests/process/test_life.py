@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 from .harness import Daemon, Project, eventually
 from .harness.processes import Process
 
@@ -19,6 +21,24 @@ def test_a_row_becomes_a_child_and_ends_with_the_daemon(project: Project, daemon
     daemon.stop()
     assert [run.outcome for run in project.runs.filter(job_name="count")] == ["stopped"]
     assert daemon.log.strays == []
+
+
+@pytest.mark.parametrize("victim", ["count", "count-async", "count-in-a-thread"])
+def test_every_session_that_a_child_opened_is_closed_at_its_end_and_the_log_says_so(
+    project: Project, daemon: Daemon, victim: str
+) -> None:
+    """Also those of the thread in which Django queries for asynchronous code, and of threads of the job's own."""
+    project.add_job(victim)
+    daemon.start()
+    pid = daemon.child_pid(victim)
+    eventually(lambda: project.marks.filter(victim=victim, pid=pid).exists(), what="a mark of the child")
+
+    daemon.stop()
+
+    opened, closed = (daemon.events(f"connection.{what}", pid=pid) for what in ("opened", "closed"))
+    assert [event["reason"] for event in closed] == ["exit"] * len(opened)
+    assert [event["session"] for event in closed] == [event["session"] for event in opened]
+    assert opened
 
 
 def test_a_killed_child_has_a_successor_at_once(project: Project, daemon: Daemon) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from workerd.targets import Target
 
-from .connections import heal
+from .connections import aclose, heal
 from .context import JobContext
 from .stopping import StopRequest
 
@@ -17,7 +17,8 @@ def call(target: Target, kwargs: dict[str, Any], context: JobContext, stop: Stop
     arguments = (context,) if target.takes_context else target.args
     if target.is_async:
         coroutine = target.function(*arguments, **kwargs)
-        asyncio.run(_heed(coroutine, stop) if target.takes_context else _cancel_when_asked(coroutine, stop))
+        heeding = _heed if target.takes_context else _cancel_when_asked
+        asyncio.run(_close_after(heeding(coroutine, stop)))
     elif target.takes_context:
         target.function(*arguments, **kwargs)
     else:
@@ -34,6 +35,13 @@ def _call_interruptibly(target: Target, kwargs: dict[str, Any], stop: StopReques
             raise
     finally:
         stop.interrupts = False
+
+
+async def _close_after(coroutine: Coroutine[Any, Any, object]) -> None:
+    try:
+        await coroutine
+    finally:
+        await aclose()
 
 
 async def _heed(coroutine: Coroutine[Any, Any, object], stop: StopRequest) -> None:

@@ -1,4 +1,10 @@
-"""A child's database connections between two turns: dropped when unusable or too old, their query logs emptied."""
+"""A child's database connections: between two turns dropped when unusable or too old, at an async job's end closed."""
+
+import asyncio
+from contextlib import suppress
+
+CLOSING_WITHIN_S = 1.0
+"""The thread may still be in a query that nobody waits for any more."""
 
 
 def refresh() -> None:
@@ -23,3 +29,13 @@ async def arefresh() -> None:
     from asgiref.sync import sync_to_async
 
     await sync_to_async(refresh, thread_sensitive=True)()
+
+
+async def aclose() -> None:
+    """Close the connections of that thread: it lives as long as the process, and nobody else may close them."""
+    from asgiref.sync import sync_to_async
+
+    from workerd.forksafe import close_own_connections
+
+    with suppress(TimeoutError):
+        await asyncio.wait_for(sync_to_async(close_own_connections, thread_sensitive=True)(), CLOSING_WITHIN_S)

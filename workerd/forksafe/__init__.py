@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .preparation import Prepared as Prepared
     from .preparation import prepare_to_fork as prepare_to_fork
     from .refresh import close_connections as close_connections
+    from .refresh import close_own_connections as close_own_connections
     from .refresh import refresh_connections as refresh_connections
     from .unreachable import is_unreachable as is_unreachable
 
@@ -23,6 +24,7 @@ _HOMES = {
     "Prepared": "preparation",
     "UnsafeForkError": "errors",
     "close_connections": "refresh",
+    "close_own_connections": "refresh",
     "heal_connections": "healing",
     "install": "installation",
     "is_unreachable": "unreachable",
@@ -35,6 +37,7 @@ __all__ = [
     "Prepared",
     "UnsafeForkError",
     "close_connections",
+    "close_own_connections",
     "heal_connections",
     "install",
     "is_unreachable",

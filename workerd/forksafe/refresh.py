@@ -10,8 +10,9 @@ from workerd.conf import get_settings
 from . import registry
 from .closing import close_wrapper
 from .healing import drop_if_unusable, heal_connections, is_in_transaction
-from .lifecycle import ClosingFor
+from .lifecycle import ClosingFor, report_closed
 from .pools import close_pools
+from .threads import belongs_to_other
 
 IDLE_S = 1.0
 """A connection not looked at for this long is tried before it is used again."""
@@ -31,11 +32,22 @@ def refresh_connections() -> None:
 
 
 def close_connections() -> None:
-    """Close this thread's connections and every pool, at the end of a process."""
+    """Close this thread's connections and every pool, at the end of a process; those of other threads end with it.
+
+    What another thread may be using must not be closed under it, so of that the end is only said.
+    """
+    close_own_connections()
+    close_pools()
+    for wrapper in registry.wrappers():
+        if wrapper.connection is not None and belongs_to_other(wrapper):
+            report_closed(wrapper, "exit")
+
+
+def close_own_connections() -> None:
+    """Close this thread's connections, before the thread or the process ends."""
     for wrapper in connections.all(initialized_only=True):
         if wrapper.connection is not None and not registry.is_in_memory(wrapper):
             close_wrapper(wrapper, "exit")
-    close_pools()
 
 
 def _refresh(wrapper: BaseDatabaseWrapper, max_age: float | None) -> None:

@@ -1,5 +1,6 @@
 """Jobs that do one thing each, mostly a bad one. Targets of the process tests."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -232,3 +233,17 @@ def _write(path: str, number: int) -> None:
     temporary = Path(f"{path}.new")
     temporary.write_text(str(number))
     temporary.rename(path)
+@job
+def count_in_a_thread(context: JobContext, every: float = 0.05) -> None:
+    """Leaves a mark in the database each turn, from a thread that is still there when the job ends."""
+    from .models import Mark
+
+    def work() -> None:
+        for turn in itertools.count():
+            Mark.objects.create(victim=context.job_name, pid=os.getpid(), text=str(turn))
+            time.sleep(every)
+
+    threading.Thread(target=work, daemon=True).start()
+    context.wait()
+
+
