@@ -80,6 +80,7 @@ def test_what_is_no_request_is_answered_with_what_one_is(busy: Daemon) -> None:
         b'{"verb": "restart"}\n': 'name the jobs or slots in "names", or say "all": true',
         b'{"verb": "restart", "names": "idle"}\n': '"names" is a list of names of jobs or slots',
         b'{"verb": "restart", "names": [["idle"]]}\n': '"names" is a list of names of jobs or slots',
+        json.dumps({"verb": "stop", "names": ["idle"] * 1001}).encode() + b"\n": "1001 names are more than 1000 in one",
         b"x" * (REQUEST_BYTES + 1): f"a request is one line of at most {REQUEST_BYTES} bytes",
     }
     for said, answer in answers.items():

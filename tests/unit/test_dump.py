@@ -148,13 +148,15 @@ def test_one_that_says_nothing_is_given_up_after_a_second(scenes: Scenes) -> Non
     assert scene.done == ["no stack, because it wrote none within 1 s"]
 
 
-def test_one_that_does_not_catch_the_signal_is_not_sent_it(scenes: Scenes) -> None:
+@pytest.mark.parametrize(("loaded", "reason"), [(True, "does not catch the dump signal"), (False, "has not begun")])
+def test_one_that_does_not_catch_the_signal_is_not_sent_it(scenes: Scenes, loaded: bool, reason: str) -> None:
     scene = scenes(_is_deaf)
+    scene.child.loaded = loaded
     scene.dump()
     scene.pass_time(0)
     assert scene.child.pid is not None
 
-    assert "does not catch the dump signal" in scene.lines.of("child.stack")[0]["reason"]
+    assert reason in scene.lines.of("child.stack")[0]["reason"]
     assert scene.done == [scene.lines.of("child.stack")[0]["reason"]]
     assert os.waitid(os.P_PID, scene.child.pid, os.WEXITED | os.WNOHANG) is None
 

@@ -1,5 +1,6 @@
 """Our output: whole lines, never waited for; stuck, it drops the oldest and says exactly how many."""
 
+import errno
 import fcntl
 import os
 import socket
@@ -100,6 +101,24 @@ def test_a_slow_reader_gets_everything_in_order(make: Make, kind: str) -> None:
 
     assert stream.read().split(b"\n")[:-1] == lines
     assert stream.dropped == []
+
+
+def test_what_a_full_disk_loses_is_told_once_when_there_is_room(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told before, that line would be lost and counted in its turn."""
+    stream = make("pipe")
+    with monkeypatch.context() as full:
+        full.setattr("workerd.daemon.sink.os.write", _find_no_room)
+        for line in numbered(10):
+            stream.put(line)
+        assert stream.dropped == []
+
+    stream.put(b"more")
+
+    assert (stream.dropped, stream.read()) == ([10], b"more\n")
+
+
+def _find_no_room(_descriptor: int, _data: bytes) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.mark.parametrize("kind", KINDS)

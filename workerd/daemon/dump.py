@@ -92,6 +92,8 @@ class Dump:
             return "it is in an uninterruptible wait of the kernel (state D)"
         if condition.letter == "Z":
             return "it has just ended"
+        if not condition.caught and not self._child.loaded:
+            return "it has not begun its job" + (": it is stopped (state T)" if condition.letter in "Tt" else "")
         if not condition.caught:
             return "it does not catch the dump signal: it has executed another program, or reset its signals"
         self._child.signal(DUMP_SIGNAL)

@@ -38,6 +38,7 @@ class Hearing:
             return
         match message:
             case Loaded():
+                child.loaded = True
                 self._loaded(slot)
             case BecameReady():
                 self._lives.tell(slot, Fact.BECAME_READY)

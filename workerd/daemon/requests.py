@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .daemon import Daemon
 
 TAIL_LINES = 1000
+MAX_NAMES = 1000
 
 
 class Requests:
@@ -41,6 +42,8 @@ class Requests:
         names = request.get("names", [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             client.reply({"ok": False, "error": '"names" is a list of names of jobs or slots'})
+        elif len(names) > MAX_NAMES:
+            client.reply({"ok": False, "error": f"{len(names)} names are more than {MAX_NAMES} in one request"})
         elif not names and request.get("all") is not True:
             client.reply({"ok": False, "error": 'name the jobs or slots in "names", or say "all": true'})
         elif self._daemon.shutdown.begun:

@@ -30,7 +30,7 @@ class Sink:
         self._bytes = 0
         self._torn = b""
         self._dropped = 0
-        self._stuck = False
+        self._stuck = self._refused = False
         self._write, self._descriptor, self._batch = _open(descriptor)
         loop.at_turn_end(self.flush)
 
@@ -52,11 +52,14 @@ class Sink:
                 written = 0
             except OSError as error:  # nobody reads us any more, or the disk is full: supervision goes on without a log
                 written = len(chunk)
-                self._dropped += chunk.count(b"\n") if error.errno == errno.ENOSPC else 0
+                self._refused = error.errno == errno.ENOSPC
+                self._dropped += chunk.count(b"\n") if self._refused else 0
+            else:
+                self._refused = False
             self._torn = chunk[written:]
             if self._torn:
                 self._wait()
-        if self._dropped and not self._stuck:
+        if self._dropped and not self._stuck and not self._refused:
             count, self._dropped = self._dropped, 0
             self._on_dropped(count)
 
