@@ -1,6 +1,7 @@
 """docker-compose.yml says what is true: no container engine runs here, so its commands run on the host.
 
-Each health check and the service ``tests`` meet throw-away servers of the same kind, in place of the images' own.
+The servers' health checks and the service ``tests`` meet throw-away servers of the same kind, in place of the images'
+own; the shop's services are in tests/process/test_docker.py.
 """
 
 import os

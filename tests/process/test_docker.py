@@ -10,16 +10,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
-from tests.backends.server import free_port
+from tests.backends.server import Address, free_port
 
 from .harness import Daemon, Log, Project, eventually
 from .harness.control import ask
 from .harness.processes import Process
 from .harness.project import MANAGE, ROOT
+from .web import read_page
 
 DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"
 
@@ -155,9 +157,38 @@ def test_the_health_check_follows_readyz(services: dict[str, Any], project: Proj
     assert subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode != 0
 
 
-@pytest.mark.parametrize("service", ["demo", "site"])
-def test_a_service_s_command_is_one_of_the_project_s(services: dict[str, Any], project: Project, service: str) -> None:
-    program, script, *words = services[service]["command"]
+def shop(service: dict[str, Any], project: Project, port: str) -> tuple[list[str], dict[str, str]]:
+    """Return a service's command and environment as they stand, but for the port and the server of the database."""
+    program, *words = service["command"]
+    assert program == "python"
+    published = service.get("ports", [port])[0].rpartition(":")[2]
+    env = {**project.env, **service["environment"], "DJANGO_SETTINGS_MODULE": "django_site.settings"}
+    assert urlsplit(env["DATABASE_URL"]).scheme == urlsplit(project.url).scheme
+    return [sys.executable, *(word.replace(published, port) for word in words)], {**env, "DATABASE_URL": project.url}
 
-    assert (program, script) == ("python", "manage.py")
-    assert project.manage(words[0], "--help").returncode == 0
+
+@pytest.mark.backends("postgres-psycopg2")
+def test_the_demo_readies_an_empty_database_and_the_site_serves_its_admin(
+    services: dict[str, Any], empty_project: Project
+) -> None:
+    port = str(free_port())
+    command, env = shop(services["demo"], empty_project, port)
+
+    subprocess.run(command, env=env, cwd=MANAGE.parent, timeout=60, check=True)
+
+    assert empty_project.jobs.filter(name="admin-site").exists()
+    command, env = shop(services["site"], empty_project, port)
+    with subprocess.Popen(command, env=env, cwd=MANAGE.parent) as site:
+        try:
+            assert "csrfmiddlewaretoken" in read_page(f"http://127.0.0.1:{port}/admin/login/")
+            assert "body" in read_page(f"http://127.0.0.1:{port}/static/admin/css/base.css")
+        finally:
+            site.terminate()
+
+
+def test_the_shop_s_database_is_the_server_that_the_file_starts(services: dict[str, Any]) -> None:
+    password = services["postgres"]["environment"]["POSTGRES_PASSWORD"]
+
+    for name in ("demo", "site", "daemon"):
+        url = services[name]["environment"]["DATABASE_URL"]
+        assert Address.from_url(url, 0) == Address("postgres", 5432, "postgres", password)
