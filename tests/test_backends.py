@@ -1,5 +1,6 @@
 """Several backends from one command: what the further sessions report is what the command reports."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from .backends.backend import BACKENDS
+from .backends.backend import BACKENDS, Databases
 from .backends.choice import Choice
+from .backends.identity import WrongBackendError, describe
 
 ROOT = Path(__file__).resolve().parents[1]
 SECOND = next((backend for backend in BACKENDS.values() if backend.vendor != "sqlite" and not backend.missing()), None)
@@ -94,3 +96,16 @@ def test_a_backend_that_cannot_run_is_left_out_with_the_reason_unless_it_was_ask
         Choice.of("mysql-pymysql")
     with pytest.raises(pytest.UsageError, match=r"--backends=all: .* cannot run here"):
         Choice.of("all")
+
+
+@pytest.mark.backends("sqlite")
+@pytest.mark.parametrize(
+    ("claim", "sentence"),
+    [
+        ({"vendor": "oracle"}, "sqlite: Django uses sqlite$"),
+        ({"module": "other"}, "sqlite: Django uses the driver sqlite3 of "),
+    ],
+)
+def test_a_backend_that_is_not_what_runs_is_told(claim: dict[str, str], sentence: str, databases: Databases) -> None:
+    with pytest.raises(WrongBackendError, match=sentence):
+        describe(dataclasses.replace(BACKENDS["sqlite"], **claim), databases)
