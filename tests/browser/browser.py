@@ -65,8 +65,16 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not on})
 
     def open(self, path: str) -> None:
-        """Go to a path of the site."""
-        self.driver.get(self.url + path)
+        """Go to a path of the site, and arrive.
+
+        Right after another page the driver may return from ``get`` without the server having been asked for anything.
+        """
+
+        def arrive() -> bool:
+            self.driver.get(self.url + path)
+            return self.path == urlsplit(path).path
+
+        self.wait(arrive, what=f"the page {path}")
 
     def log_in(self, user: str, password: str) -> None:
         """Log in by the form, and arrive."""
@@ -80,11 +88,6 @@ class Browser:
     def path(self) -> str:
         """Where it is now."""
         return urlsplit(self.driver.current_url).path
-
-    @property
-    def is_loaded(self) -> bool:
-        """Whether it has arrived there: until then, what it is told to open next may be passed over."""
-        return bool(self.script("return document.readyState === 'complete'"))
 
     # what it finds
 
@@ -116,16 +119,16 @@ class Browser:
 
     # what it does
 
-    def click(self, css: str) -> None:
+    def click(self, locator: str, by: str = By.CSS_SELECTOR) -> None:
         """Click on an element, or on the one that has just taken its place."""
 
         def click() -> bool:
-            element = self.find(css)
+            element = self.driver.find_element(by, locator)
             self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
             element.click()
             return True
 
-        self.wait(click, what=f"a click on {css}")
+        self.wait(click, what=f"a click on {locator}")
 
     def type(self, name: str, text: str) -> None:
         """Write into a field, in place of what stands there."""
@@ -143,7 +146,7 @@ class Browser:
 
     def follow(self, words: str) -> None:
         """Click on the link of these words."""
-        self.driver.find_element(By.LINK_TEXT, words).click()
+        self.click(words, By.LINK_TEXT)
 
     def wait(self, condition: Callable[[], Any], within: float = 10.0, what: str = "") -> Any:
         """Return the condition's value as soon as it is true; what is being replaced is looked at again."""

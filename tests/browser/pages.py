@@ -40,10 +40,7 @@ class Admin:
         """Fill in what is given and save."""
         self.fill(**fields)
         self.browser.click("[name=_save]")
-        self.browser.wait(
-            lambda: re.fullmatch(rf"{LIST}\d+/page/", self.browser.path) and self.browser.is_loaded,
-            what=f"saved: {self.errors()}",
-        )
+        self.browser.wait(lambda: re.fullmatch(rf"{LIST}\d+/page/", self.browser.path), what=f"saved: {self.errors()}")
 
     def fill(self, **fields: str | bool) -> None:
         """Fill in what is given."""
@@ -62,7 +59,7 @@ class Admin:
 
     def order(self, words: str) -> None:
         """Give the order of these words for the whole job."""
-        self.browser.driver.find_element("xpath", f"//div[@class='workerd-verbs']/button[text()='{words}']").click()
+        self.browser.click(f"//div[@class='workerd-verbs']/button[text()='{words}']", "xpath")
 
     @property
     def state(self) -> str:

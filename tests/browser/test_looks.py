@@ -13,6 +13,7 @@ from .scenery import add_day
 if TYPE_CHECKING:
     from .browser import Browser
 
+pytestmark = pytest.mark.slow
 MISHAPS = "shop.mishaps"
 JAM: dict[str, Any] = {"jams_after": 1, "pause": 0.2}
 FAIL: dict[str, Any] = {"fails_after": 1, "pause": 0.2}

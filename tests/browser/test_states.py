@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from workerd.wire.words import State
 
 from .pages import Admin
 
+pytestmark = pytest.mark.slow
 WORDS = {
     State.STOPPED: "stopped",
     State.STARTING: "starting",

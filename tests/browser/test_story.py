@@ -3,8 +3,11 @@
 import json
 import time
 
+import pytest
+
 from .pages import VICTIMS, Admin
 
+pytestmark = pytest.mark.slow
 RESTART_WITHIN_S = 2.0
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from tests.process.harness import eventually
 from workerd.models import Job, Node, Run, Slot
 from workerd.wire.channel import Channel
 from workerd.wire.messages import (
@@ -33,6 +34,7 @@ from workerd.wire.messages import (
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 BORN = 1_760_000_000.25
+WITHIN_S = 10.0
 PROGRAM = """
 import json, os, sys
 from django.conf import settings
@@ -130,14 +132,6 @@ def start(state_dir: Path) -> Iterator[Start]:
     print((state_dir / "log").read_text())
 
 
-def eventually(condition: Callable[[], Any], within: float = 10.0) -> Any:
-    deadline = time.monotonic() + within
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)
-    return value
-
-
 class Hidden:
     """While inside, workerd's tables have other names: an unmigrated database, made and mended at once."""
 
@@ -179,8 +173,11 @@ def test_records_are_acknowledged_and_then_in_the_tables(start: Start) -> None:
     ledger.put("slot", "mail\n0", {"job_name": "mail", "index": 0, "name": "mail", "state": "RUNNING"})
     ledger.hear_acknowledged(ledger.put_run(key, outcome="finished"))
 
-    assert eventually(lambda: Run.objects.filter(pk=key).first()).outcome == "finished"
-    assert eventually(Slot.objects.first).node_id == eventually(Node.objects.filter(daemon_pid=5).first).pk
+    (run,) = eventually(lambda: list(Run.objects.filter(pk=key)), WITHIN_S, "the run")
+    assert run.outcome == "finished"
+    (slot,) = eventually(lambda: list(Slot.objects.all()), WITHIN_S, "the slot")
+    (node,) = eventually(lambda: list(Node.objects.filter(daemon_pid=5)), WITHIN_S, "the node")
+    assert slot.node_id == node.pk
 
 
 def test_it_ends_when_the_daemon_is_gone(start: Start) -> None:
@@ -327,10 +324,10 @@ def test_a_locked_file_is_not_an_outage(start: Start) -> None:
     with connection.cursor() as cursor:
         cursor.execute("BEGIN IMMEDIATE")
         ledger.hear_acknowledged(ledger.put_run(key))
-        time.sleep(0.5)
+        time.sleep(0.5)  # how long it is locked is what is tried
         cursor.execute("COMMIT")
 
-    assert eventually(lambda: Run.objects.filter(pk=key).exists())
+    assert eventually(lambda: Run.objects.filter(pk=key).exists(), WITHIN_S, "the run")
 
     ledger.channel.send(Drain())
     heard: list[Message] = []

@@ -88,20 +88,20 @@ def test_each_run_is_one_row_with_one_end(project: Project, daemon: Daemon, link
     trouble = Trouble(daemon, link, random.Random(seed))
     trouble.begin()
 
-    _kill_until(tmp_path, RUNS // 2, dice)
-    _wait_until_all_testified(daemon, tmp_path)
+    killed = _kill_until(tmp_path, RUNS // 2, dice)
+    _wait_until_all_testified(daemon, tmp_path, killed)
     trouble.end()
     link.proxy.refuse()
     eventually(lambda: daemon.picture()["daemon"]["database"]["reachable"] is False, 30, "the outage")
-    _kill_until(tmp_path, RUNS // 2 + 20, dice)
-    _wait_until_all_testified(daemon, tmp_path)
+    killed = _kill_until(tmp_path, RUNS // 2 + 20, dice)
+    _wait_until_all_testified(daemon, tmp_path, killed)
     daemon.stop()
     link.proxy.heal()
     daemon.start()
     trouble = Trouble(daemon, link, random.Random(seed + 1))
     trouble.begin()
-    _kill_until(tmp_path, RUNS, dice)
-    _wait_until_all_testified(daemon, tmp_path)
+    killed = _kill_until(tmp_path, RUNS, dice)
+    _wait_until_all_testified(daemon, tmp_path, killed)
     trouble.end()
 
     testified = [line.run for line in read_sayings(tmp_path)]
@@ -162,8 +162,8 @@ def read_sayings(folder: Path) -> list[Said]:
     return [Said(run, int(pid)) for run, pid in map(str.split, lines)]
 
 
-def _kill_until(folder: Path, count: int, dice: random.Random) -> None:
-    """Kill children that have testified until there are ``count`` testimonies."""
+def _kill_until(folder: Path, count: int, dice: random.Random) -> set[str]:
+    """Kill children that have testified until there are ``count`` testimonies; return the runs that were killed."""
     killed: set[str] = set()
     deadline = time.monotonic() + 120
     while len(said := read_sayings(folder)) < count:
@@ -174,13 +174,17 @@ def _kill_until(folder: Path, count: int, dice: random.Random) -> None:
             killed.add(victim.run)
             os.kill(victim.pid, signal.SIGKILL)
         time.sleep(0.01)  # a pace, not a wait
+    return killed
 
 
-def _wait_until_all_testified(daemon: Daemon, folder: Path) -> None:
-    """Each slot's child has said who it is: a stop that came first would keep it from doing so."""
+def _wait_until_all_testified(daemon: Daemon, folder: Path, killed: set[str]) -> None:
+    """Each slot's child has said who it is, and is none whose end the daemon has yet to see.
+
+    A stop that came first would keep it from saying so.
+    """
 
     def all_have() -> bool:
-        said = {line.run for line in read_sayings(folder)}
+        said = {line.run for line in read_sayings(folder)} - killed
         slots = [slot for slot in daemon.picture()["slots"] if slot["job_name"] == "testify"]
         return len(slots) == SLOTS and all(slot["run"] in said for slot in slots)
 

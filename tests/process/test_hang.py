@@ -159,7 +159,7 @@ def test_a_daemon_frozen_together_with_its_children_gives_them_their_time_again(
         os.kill(target, signal.SIGSTOP)
     time.sleep(4)  # the length of the stop is what is tried
     os.kill(case.daemon.pid, signal.SIGCONT)
-    time.sleep(0.5)
+    time.sleep(0.5)  # by how much the daemon wakes first is what is tried
     os.kill(pid, signal.SIGCONT)
 
     time.sleep(2)  # nothing must happen: there is nothing to wait for

@@ -13,11 +13,11 @@ import pytest
 
 from tests.backends.backend import Databases
 
-from .faults.shared import daemon, moment, project
+from .faults.shared import Case, case, daemon, moment, project
 from .harness import Daemon, Project, eventually
 from .outages import Link
 
-__all__ = ["daemon", "project"]
+__all__ = ["case", "daemon", "project"]
 pytestmark = [pytest.mark.slow, pytest.mark.backends("postgres-psycopg2", "mysql-mysqlclient")]
 OUTAGE_S = float(os.environ.get("WORKERD_TEST_OUTAGE_SECONDS", "5"))
 KILLS = 50
@@ -169,24 +169,22 @@ def test_a_ledger_killed_in_an_outage_leaves_the_recovery_to_the_next(
 
 
 def test_children_that_miss_the_database_wait_uncounted_and_come_back_with_it(
-    project: Project, daemon: Daemon, link: Link, position: int
+    daemon: Daemon, link: Link, case: Case, position: int
 ) -> None:
     """With ``max_restarts`` 0 the first counted failure would park."""
-    limits = {"max_restarts": 0, "backoff_initial": 20, "backoff_max": 60}
-    project.add_job("asker", target="tests.process.faults.jobs.ask_for_ever", **limits)
-    daemon.wait_state("asker", "RUNNING")
+    case.start("ask_for_ever", restart="always", max_restarts=0, backoff_initial=20, backoff_max=60)
+    daemon.wait_state(case.name, "RUNNING")
     link.proxy.refuse()
     daemon.wait_event("ledger.lost", since=position, within=30)
 
-    waiting = daemon.wait_state("asker", "WAITING", within=30)
+    waiting = daemon.wait_state(case.name, "WAITING", within=30)
     assert waiting["reason"] == "the database is unreachable"
     link.proxy.heal()
     recovered = daemon.wait_event("ledger.recovered", since=position, within=30)
 
-    born = daemon.wait_event("child.born", since=position, job="asker", within=10)
+    born = daemon.wait_event("child.born", since=position, job=case.name, within=10)
     assert moment(born) - moment(recovered) < 1.0 + 0.5
     assert daemon.events("child.parked", since=position) == []
-    project.jobs.filter(name="asker").delete()
 
 
 @pytest.mark.backends("postgres-psycopg2")

@@ -191,7 +191,8 @@ def test_the_command_lines_of_the_pages_do_what_they_are_there_for(supervisor: S
     shell = Shell(project.folder / "shell", project.env, {"supervisorctl": program})
     for line in (one for one in collect() if find_place(one) is Place.SUPERVISOR):
         if " -f " in line.text:
-            shell.run_until(line.text, '"event":')
+            # not Ctrl-C: supervisorctl's loop swallows one that comes while it prints
+            shell.run_until(line.text, '"event":', signal.SIGTERM)
             continue
         done = shell.run(line.text)
 

@@ -34,7 +34,10 @@ JOBS: dict[str, dict[str, Any]] = {
     "refused": {"target": "os.system"},
     "failing": {"target": "tests.process.victims.jobs.crash", "backoff_initial": 300, "backoff_max": 300},
     "finished": {"target": "tests.process.victims.jobs.finish", "restart": "never"},
-    "slow-to-stop": {"target": "tests.process.victims.jobs.stop_slowly", "kwargs": {"takes": 5.0}},
+    "slow-to-stop": {
+        "target": "tests.process.victims.jobs.stop_when_let",
+        "kwargs": {"path": "let-go"},
+    },
 }
 
 pytestmark = [pytest.mark.backends("any"), pytest.mark.slow]
@@ -66,9 +69,15 @@ def daemon(project: Project) -> Iterator[Daemon]:
         for name, state in (("refused", "PARKED"), ("failing", "BACKOFF"), ("finished", "DONE"), ("noted", "RUNNING")):
             daemon.wait_state(name, state)
         yield daemon
+        let_go(daemon)
         daemon.stop()
     finally:
         daemon.clean_up()
+
+
+def let_go(daemon: Daemon) -> None:
+    """From now on, whoever is slow to stop stops."""
+    (daemon.project.folder / "let-go").touch()
 
 
 def workerd(daemon: Daemon, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -158,7 +167,9 @@ def test_an_order_waits_for_its_result_unless_told_not_to(daemon: Daemon) -> Non
     done = workerd(daemon, "restart", "--no-wait", "slow-to-stop")
 
     assert (done.returncode, done.stdout) == (DONE, "slow-to-stop: asked\n")
-    assert daemon.slot("slow-to-stop")["pid"] == pid, "it takes five seconds to stop"
+    assert daemon.slot("slow-to-stop")["pid"] == pid, "nobody has let it go"
+    let_go(daemon)
+    daemon.wait_event("child.exited", pid=pid, outcome="stopped")
 
 
 def test_dump_shows_every_thread_s_stack(daemon: Daemon) -> None:

@@ -70,9 +70,11 @@ class Log:
     ) -> list[Event]:
         """Return such events as soon as there are ``count`` of them."""
         deadline = time.monotonic() + within
+        found: list[Event] = []
         with self._changed:
             while True:
-                found = [event for event in self._events[since:] if _matches(event, name, match)]
+                found += [event for event in self._events[since:] if _matches(event, name, match)]
+                since = max(since, len(self._events))
                 if len(found) >= count:
                     return found
                 left = deadline - time.monotonic()

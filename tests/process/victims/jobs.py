@@ -132,6 +132,14 @@ def stop_slowly(context: JobContext, takes: float = 0.5) -> None:
 
 
 @job
+def stop_when_let(context: JobContext, path: str) -> None:
+    """Stops when it is asked to and ``path`` is there."""
+    context.wait()
+    while not Path(path).exists():
+        time.sleep(0.01)
+
+
+@job
 def say(context: JobContext, text: str = "hello", times: int = 1, end: str = "\n", where: str = "stdout") -> None:
     """Prints, and waits."""
     stream = getattr(sys, where)
@@ -228,11 +236,6 @@ async def count_async(context: JobContext, every: float = 0.05) -> None:
         await Mark.objects.acreate(victim=context.job_name, pid=os.getpid(), text=str(turn))
 
 
-def _write(path: str, number: int) -> None:
-    """Write whole or not at all: the test reads as soon as the file is there."""
-    temporary = Path(f"{path}.new")
-    temporary.write_text(str(number))
-    temporary.rename(path)
 @job
 def count_in_a_thread(context: JobContext, every: float = 0.05) -> None:
     """Leaves a mark in the database each turn, from a thread that is still there when the job ends."""
@@ -247,3 +250,8 @@ def count_in_a_thread(context: JobContext, every: float = 0.05) -> None:
     context.wait()
 
 
+def _write(path: str, number: int) -> None:
+    """Write whole or not at all: the test reads as soon as the file is there."""
+    temporary = Path(f"{path}.new")
+    temporary.write_text(str(number))
+    temporary.rename(path)
