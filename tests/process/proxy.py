@@ -85,10 +85,18 @@ class Proxy:
                 client, _ = listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(client,), name="proxy session", daemon=True).start()
+            session = _Session(client)
+            with self._lock:
+                is_refused = self._listener is not listener
+                if not is_refused:
+                    self._sessions.add(session)  # here, not in its thread: it must not escape a cut meanwhile
+            if is_refused:
+                session.close()
+            else:
+                threading.Thread(target=self._serve, args=(session,), name="proxy session", daemon=True).start()
 
-    def _serve(self, client: socket.socket) -> None:
-        with self._registered(client) as session:
+    def _serve(self, session: "_Session") -> None:
+        with self._until_closed(session):
             session.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._flowing.wait()
             try:
@@ -117,12 +125,9 @@ class Proxy:
         return bool(self.commit_loss) and b"commit" in data.lower() and self._random.random() < self.commit_loss
 
     @contextlib.contextmanager
-    def _registered(self, client: socket.socket) -> Iterator["_Session"]:
-        session = _Session(client)
-        with self._lock:
-            self._sessions.add(session)
+    def _until_closed(self, session: "_Session") -> Iterator[None]:
         try:
-            yield session
+            yield
         finally:
             session.close()
             with self._lock:
