@@ -164,3 +164,37 @@ def test_a_release_is_looked_up_by_its_link_at_each_reload(project: Project, dae
     assert [(event["name"], event["cwd"]) for event in (first, second)] == [
         (release.name, str(release)) for release in releases
     ]
+
+
+@pytest.mark.backends("any")
+def test_while_nobody_can_be_born_a_restart_stops_nobody_and_status_says_why(loaded: Daemon, project: Project) -> None:
+    daemon = loaded
+    pid = daemon.slot("idle")["pid"]
+    forkserver = daemon.picture()["daemon"]["forkserver_pid"]
+    (ledger,) = (slot["pid"] for slot in daemon.picture()["slots"] if slot["builtin"])
+    write_module(project, "released", "raise RuntimeError('not today')")
+    for one in (forkserver, ledger, *spares(daemon)):
+        os.kill(one, signal.SIGKILL)
+    daemon.wait_event("forkserver.rejected")
+
+    for names in (["idle"], ["--all"]):
+        refused = project.manage("workerd", "restart", *names)
+        assert refused.returncode == FAILED
+        assert "nobody is stopped, as no successor could be born: RuntimeError: not today" in refused.stderr
+    shown = project.manage("workerd", "status").stdout
+    assert "forkserver: not ready: RuntimeError: not today\n" in shown
+    assert "database: not known, as no ledger has told of it yet\n" in shown
+    assert daemon.slot("idle")["pid"] == pid
+
+    write_module(project, "released", "")
+    assert daemon.ask({"verb": "reload"}, within=LOADED_WITHIN_S)["ok"]
+    restarted = project.manage("workerd", "restart", "idle")
+    assert restarted.returncode == DONE, restarted.stderr
+    eventually(lambda: "database: reachable" in project.manage("workerd", "status").stdout, 20, "the ledger's word")
+
+
+def spares(daemon: Daemon) -> list[int]:
+    """Return the pids of the children that no slot has."""
+    picture = daemon.picture()
+    known = {slot["pid"] for slot in picture["slots"]} | {picture["daemon"]["forkserver_pid"]}
+    return [child.pid for child in daemon.children() if child.pid not in known]

@@ -82,7 +82,7 @@ class Daemon:
         self.lives = Lives(loop, log, self._pacing, self._changed)
         self.fleet.lives = self.lives
         self.shutdown = Shutdown(loop, log, self)
-        self.orders = Orders(loop, log, self.fleet, self.lives)
+        self.orders = Orders(loop, log, self.fleet, self.lives, lambda: self.generations.trouble)
         self.operations = Operations(log, self.clock, records, self.orders, self.reload)
         self.ledger = Ledger(log, self.clock, records, self.fleet, self.shutdown.drained, self.operations.take)
         self.ledger.on_recovered = lambda: self._effects.database_recovered(self.fleet.job_slots())
@@ -194,8 +194,8 @@ class Daemon:
             child.become_ready(self.clock.monotonic(), self.clock.wall(), self.log)
             self._record_run(slot)
         self._watch.wake(slot)  # an edit too may have set a limit
-        if child is not None and child.fallen is Outcome.HUNG and slot is self.ledger_slot:
-            self.ledger.hung()
+        if slot.spec is LEDGER_SPEC:
+            self._ledger_changed(slot)
         if (
             slot.state is State.PARKED
             and slot.spec.significant
@@ -205,6 +205,12 @@ class Daemon:
             self.shutdown.begin(f"{slot.name} is parked, and is significant: {slot.reason}", exits.OWN_FAULT)
         self.fleet.note_change(slot)
         self._status_line.wake()
+
+    def _ledger_changed(self, slot: Slot) -> None:
+        if slot.child is not None and slot.child.fallen is Outcome.HUNG:
+            self.ledger.hung()
+        elif slot.state is State.BACKOFF:
+            self.ledger.crashed()
 
     def _ledger_heard(self, child: Child, message: Message) -> None:
         self.ledger.heard(child, message)

@@ -42,6 +42,8 @@ class Generations:
         self.on_ready: Callable[[bool], None] = lambda _replaced: None
         """Called when a generation gives birth; with True where it has replaced another."""
         self.number = 0
+        self.trouble = ""
+        """Why nobody gives birth: what became of the last attempt; nothing where it has not failed."""
 
     @property
     def current(self) -> Forkserver | None:
@@ -64,7 +66,8 @@ class Generations:
         try:
             self._current = self._load()
         except OSError as error:
-            self._log.emit("daemon.degraded", reason=f"no forkserver could be started: {error}")
+            self.trouble = f"no forkserver could be started: {error}"
+            self._log.emit("daemon.degraded", reason=self.trouble)
             self._try_again()
 
     def reload(self, on_result: Result) -> None:
@@ -135,6 +138,7 @@ class Generations:
 
     def _is_ready(self, one: Forkserver) -> None:
         self._retry_s = 0.0  # the first failure after a healthy life: at once
+        self.trouble = ""
         replaced = one is self._next
         if replaced:
             if self._current is not None:
@@ -148,6 +152,8 @@ class Generations:
         if one is self._next:
             self._next = None
             self._ending.add(one)
+        else:
+            self.trouble = one.rejection.partition("\n")[0]
         self._tell(reason)
 
     def _tell(self, reason: str) -> None:

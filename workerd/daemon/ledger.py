@@ -37,7 +37,7 @@ LEDGER_SPEC = JobSpec(
 
 
 class Ledger:
-    """What it has said: the jobs, and how its database is; ``reachable`` is None until it has said anything."""
+    """What it has said: the jobs, and how its database is; ``reachable`` is None while nothing is known of that."""
 
     def __init__(  # noqa: PLR0917 - the parts that it ties together
         self,
@@ -83,6 +83,11 @@ class Ledger:
         """It has not given a sign of life in time: what holds it is its database, or its disk."""
         limit = LEDGER_SPEC.heartbeat_timeout
         self._lose(f"the ledger waits for more than {limit:g} s, most likely for its database, and is replaced")
+
+    def crashed(self) -> None:
+        """It has to wait for its next life: that the database is there may not be true any more."""
+        if self.reachable:
+            self.reachable = None
 
     def flush(self) -> None:
         """Send it what it takes of the records; behind the last one, once asked to, that it is to drain."""

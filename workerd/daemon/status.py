@@ -25,6 +25,7 @@ def picture(daemon: "Daemon") -> dict[str, Any]:
             "generation": forkserver.generation if forkserver is not None else None,
             "forkserver_pid": forkserver.pid if forkserver is not None else None,
             "forkserver_ready": forkserver is not None,
+            "forkserver_trouble": "" if forkserver is not None else daemon.generations.trouble,
             "database": {
                 "reachable": daemon.ledger.reachable,
                 "vendor": daemon.ledger.vendor,

@@ -45,5 +45,5 @@ class StatusLine:
     def _database(self) -> str:
         ledger = self._daemon.ledger
         if ledger.reachable is None:
-            return "database not heard of yet"
+            return "database not known"
         return f"database reachable ({ledger.vendor})" if ledger.reachable else f"database OUT: {ledger.trouble}"

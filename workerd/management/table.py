@@ -27,15 +27,17 @@ def _head(daemon: dict[str, Any], now: float) -> list[str]:
     reach = {
         True: f"reachable ({database['vendor']}), push: {push}",
         False: f"OUT: {database['trouble']} ({daemon['waiting']} records wait for it in the journal)",
-        None: "not heard of yet",
+        None: "not known, as no ledger has told of it yet",
     }
     mood = "stopping" if daemon["stopping"] else "ready" if daemon["ready"] else "starting"
     forkserver = f"generation {daemon['generation']}, pid {daemon['forkserver_pid']}"
+    if not daemon["forkserver_ready"]:
+        forkserver = f"not ready: {daemon['forkserver_trouble']}" if daemon["forkserver_trouble"] else "not ready"
     since = _ago(daemon["started"], now)
     who = f"workerd {daemon['name']} on {daemon['host']}"
     return [
         f"{who}: {mood}, pid {daemon['pid']}, up {since}, version {daemon['version']}",
-        f"forkserver: {forkserver if daemon['forkserver_ready'] else 'not ready'}",
+        f"forkserver: {forkserver}",
         f"database: {reach[database['reachable']]}",
     ]
 
