@@ -52,15 +52,33 @@ def test_a_daemon_whose_state_dir_was_taken_away_is_not_taken_for_gone(project: 
     project.add_job("idle")
     daemon.start()
     pid = daemon.wait_state("idle", "RUNNING")["pid"]
+    os.kill(daemon.pid, signal.SIGSTOP)  # it shall not come back before the other one looks
     shutil.rmtree(project.state_dir)
-    assert "restart it" in daemon.wait_event("daemon.degraded", within=15)["reason"]
 
     done = project.manage("workerd", "run")
 
+    os.kill(daemon.pid, signal.SIGCONT)
     assert done.returncode == TRY_LATER
     assert f"another daemon named 'tests' already runs (pid {daemon.pid}), though its files are gone" in done.stderr
     assert _lives(pid)
     daemon.stop()
+
+
+def test_a_daemon_whose_state_dir_was_taken_away_makes_it_anew(project: Project, daemon: Daemon) -> None:
+    """As what cleans temporary folders does: whoever looks for the daemon finds it again, nothing is restarted."""
+    project.add_job("idle")
+    daemon.start()
+    pid = daemon.wait_state("idle", "RUNNING")["pid"]
+    shutil.rmtree(project.state_dir)
+
+    said = daemon.wait_event("daemon.degraded", reason=lambda reason: "was emptied" in reason, within=15)
+
+    assert said["reason"] == f"STATE_DIR {project.state_dir} was emptied: the lock and the socket were made anew"
+    assert daemon.slot("idle")["pid"] == pid
+    assert f"already runs (pid {daemon.pid}): it holds" in project.manage("workerd", "run").stderr
+    eventually((project.state_dir / "tests.journal").exists, 30, "the journal")
+    daemon.stop()
+    assert project.runs.get().outcome == "stopped"
 
 
 def test_runs_that_never_got_an_end_are_lost_at_the_last_pulse(project: Project, daemon: Daemon) -> None:

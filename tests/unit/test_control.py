@@ -260,3 +260,27 @@ def test_the_socket_of_a_dead_daemon_is_replaced_and_ours_taken_away(tmp_path: P
     scene.close()
 
     assert (seen, (tmp_path / "shop.sock").exists()) == ([{"ok": True}], False)
+
+
+def test_a_socket_that_was_taken_away_is_made_anew_and_who_is_connected_stays_so(scene: Scene) -> None:
+    peer = scene.connect()
+    (scene.state_dir / "shop.sock").unlink()
+    gone = not scene.control.is_in_place()
+    scene.control.reopen()
+
+    assert gone
+    assert scene.control.is_in_place()
+    assert scene.ask(scene.connect(), PING) == [{"ok": True}]
+    assert scene.ask(peer, PING) == [{"ok": True}]
+
+
+def test_what_cannot_be_made_anew_leaves_the_old_one_listening(scene: Scene) -> None:
+    (scene.state_dir / "shop.sock").rename(scene.state_dir / "moved.sock")
+    (scene.state_dir / "shop.sock").mkdir()
+
+    with pytest.raises(IsADirectoryError):
+        scene.control.reopen()
+
+    (scene.state_dir / "shop.sock").rmdir()
+    (scene.state_dir / "moved.sock").rename(scene.state_dir / "shop.sock")
+    assert scene.ask(scene.connect(), PING) == [{"ok": True}]

@@ -1,6 +1,7 @@
 """The journal and the spool round it: nothing put there is lost, nothing old overwrites what is newer."""
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -241,6 +242,35 @@ def test_when_the_disk_has_room_again_the_records_go_back_to_the_file(path: Path
     assert not too_early
     assert spool.durable
     assert held(open_journal(path)) == [("b", 2)]
+
+
+def test_a_file_that_was_taken_away_is_begun_anew_with_what_it_held(path: Path) -> None:
+    spool = open_spool(path)
+    spool.put([record("a", 1)])
+    for one in path.parent.iterdir():
+        one.unlink()
+    with capture_logs() as logs:
+        spool.mend()
+    spool.put([record("b", 2)])
+
+    assert [log["reason"] for log in logs] == [f"the journal {path} was taken away, a new one begun"]
+    assert held(open_journal(path)) == [("a", 1), ("b", 2)]
+
+
+def test_a_folder_that_was_taken_away_means_memory_until_it_is_back(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    spool = open_spool(folder / "shop.journal")
+    spool.put([record("a", 1)])
+    shutil.rmtree(folder)
+    spool.mend()
+    away = spool.durable
+    folder.mkdir()
+    spool._mend_at = 0.0
+    spool.mend()
+
+    assert (away, spool.durable) == (False, True)
+    assert held(open_journal(folder / "shop.journal")) == [("a", 1)]
 
 
 def test_a_file_torn_up_while_it_is_in_use_is_survived(path: Path) -> None:

@@ -149,6 +149,19 @@ def test_a_file_unlinked_between_open_and_lock_is_not_trusted(tmp_path: Path, mo
     assert looked == [False, True]
 
 
+def test_it_is_taken_again_where_its_file_is_gone(tmp_path: Path) -> None:
+    lock = DaemonLock(tmp_path, "shop")
+    lock.take()
+    (tmp_path / "shop.lock").unlink()
+    gone = not lock.is_in_place()
+    lock.take()
+
+    assert gone
+    assert lock.is_in_place()
+    assert not taken_here(tmp_path)
+    assert _open_times("shop.lock", tmp_path) == 1
+
+
 def test_its_file_is_private_and_close_on_exec(tmp_path: Path) -> None:
     DaemonLock(tmp_path, "private").take()
     descriptor = next(
@@ -157,6 +170,11 @@ def test_its_file_is_private_and_close_on_exec(tmp_path: Path) -> None:
 
     assert (tmp_path / "private.lock").stat().st_mode & 0o777 == 0o600
     assert not os.get_inheritable(int(descriptor.name))
+
+
+def _open_times(name: str, folder: Path) -> int:
+    """Return how many descriptors are open on a file of this name, also where it is unlinked."""
+    return sum(_target(entry).startswith(str(folder / name)) for entry in Path("/proc/self/fd").iterdir())
 
 
 def _target(entry: Path) -> str:

@@ -4,6 +4,7 @@ import os
 import pwd
 import socket
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 from .client import Client, Request
@@ -22,20 +23,46 @@ class ControlSocket:
         self._clients: set[Client] = set()
         self._users = {uid: _user_name(uid) for uid in (0, os.geteuid())}
         self._path = state_dir / f"{name}.sock"
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.setblocking(False)
+        self._inode = 0
 
     def open(self) -> None:
-        """Take the place of a socket that a dead daemon left (we hold the lock), and listen."""
-        self._path.unlink(missing_ok=True)
-        folder = os.open(self._path.parent, os.O_PATH | os.O_CLOEXEC)
+        """Listen."""
+        self._socket = self._bind()
+        self._listen()
+
+    def _bind(self) -> socket.socket:
+        """Take the place of what is at the path: a dead daemon left it, as we hold the lock."""
+        fresh = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         mask = os.umask(0o177)
         try:
-            self._socket.bind(f"/proc/self/fd/{folder}/{self._path.name}")
+            self._path.unlink(missing_ok=True)
+            folder = os.open(self._path.parent, os.O_PATH | os.O_CLOEXEC)
+            try:
+                fresh.bind(f"/proc/self/fd/{folder}/{self._path.name}")
+            finally:
+                os.close(folder)
+            self._inode = self._path.stat().st_ino
+        except OSError:
+            fresh.close()
+            raise
         finally:
             os.umask(mask)
-            os.close(folder)
-        self._socket.listen(256)
+        fresh.setblocking(False)
+        fresh.listen(256)
+        return fresh
+
+    def is_in_place(self) -> bool:
+        """Return whether who connects at that path reaches us."""
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
+
+    def reopen(self) -> None:
+        """Listen at the path again; who is connected stays so."""
+        fresh = self._bind()
+        self._stop_listening()
+        self._socket = fresh
         self._listen()
 
     def _listen(self) -> None:
@@ -44,11 +71,16 @@ class ControlSocket:
 
     def close(self) -> None:
         """Stop listening and take the socket away."""
-        self._loop.unwatch(self._socket.fileno())
-        self._socket.close()
-        self._path.unlink(missing_ok=True)
+        self._stop_listening()
+        if self.is_in_place():
+            with suppress(OSError):  # the folder may not let us any more
+                self._path.unlink()
         for client in tuple(self._clients):
             client.close()
+
+    def _stop_listening(self) -> None:
+        self._loop.unwatch(self._socket.fileno())
+        self._socket.close()
 
     def _accept(self, _: int) -> None:
         try:

@@ -1,11 +1,9 @@
 """The daemon put together: its parts, what starts it, and what its parts tell each other through it."""
 
-import os
 import resource
 import signal
 import traceback
 from pathlib import Path
-from typing import Any
 
 from workerd.wire import exits, prctl
 from workerd.wire.config import DaemonConfig
@@ -13,6 +11,7 @@ from workerd.wire.messages import Message
 from workerd.wire.words import Outcome, State
 
 from .child import Child
+from .chronicle import Chronicle
 from .clock import SystemClock
 from .control import ControlSocket
 from .dump import dump
@@ -23,7 +22,6 @@ from .generations import Generations
 from .hearing import Hearing
 from .ledger import LEDGER_SPEC, Ledger
 from .lives import Lives
-from .lock import DaemonLock, LockLostError
 from .log import EventLog
 from .loop import Loop
 from .notify import Notifier
@@ -32,37 +30,33 @@ from .observer import OBSERVER_SPEC, Counters
 from .operations import Operations
 from .orders import Orders
 from .pacing import Pacing
+from .presence import Presence
+from .readiness import Readiness
 from .reaper import reap
 from .records import Records
+from .reloading import Reloading
 from .requests import Requests
 from .rollout import Rollout
-from .rows import run_row
 from .shutdown import Shutdown
 from .sink import Sink
 from .slot import Slot
 from .status_line import StatusLine
-from .strays import Strays, all_pids, find_marked, find_master
+from .strays import Strays
 from .verdict import Exit
 from .versions import Versions
 from .watch import Watch
 
 STDOUT = 1
-LOCK_LOOKS_S = 5.0
 
 
 class Daemon:
     """One node: built, run until it is told to stop, ended in order."""
 
     def __init__(self, config: DaemonConfig) -> None:
-        state_dir = Path(config.state_dir)
-        self._lock = DaemonLock(state_dir, config.name)
-        self._lock.take()
-        if (master := find_master(find_marked(config.tree, all_pids()))) is not None:
-            raise LockLostError(config.name, state_dir, master)
+        self._presence = Presence(config)
         self.config = config
         self.clock = SystemClock()
-        self.started, self.started_wall = self.clock.monotonic(), self.clock.wall()
-        self.ready = False
+        self._started, self.started_wall = self.clock.monotonic(), self.clock.wall()
         self.counters: Counters | None = None
         """What the observer is told of the past, where there is one."""
         self._stranger_left = False
@@ -71,45 +65,53 @@ class Daemon:
         self._status_line = StatusLine(self.loop, self)
         self._sink = Sink(self.loop, STDOUT, lambda lines: self.log.emit("log.dropped", lines=lines))
         self.log = EventLog(self._sink, config.log_format == "console")
-        self.records = Records(Versions(state_dir / f"{config.name}.epoch", self.clock))
+        self.records = Records(Versions(Path(config.state_dir) / f"{config.name}.epoch", self.clock))
+        self._build_births()
         self._build_supervision()
-        self._control = ControlSocket(self.loop, state_dir, config.name, Requests(self).take)
 
-    def _build_supervision(self) -> None:
+    def _build_births(self) -> None:
+        """What gives birth, and what the lives of slots ask of it."""
         loop, log, records = self.loop, self.log, self.records
         self._pacing = Pacing(lambda slot: self.lives.turn_came(slot))  # noqa: PLW0108 - made below
         self.fleet = Fleet(loop, records)
-        self.lives = Lives(loop, log, self._pacing, self._changed)
-        self.fleet.lives = self.lives
-        self.shutdown = Shutdown(loop, log, self)
-        self.orders = Orders(loop, log, self.fleet, self.lives, lambda: self.generations.trouble)
-        self.operations = Operations(log, self.clock, records, self.orders, self.reload)
-        self.ledger = Ledger(log, self.clock, records, self.fleet, self.shutdown.drained, self.operations.take)
-        self.ledger.on_recovered = lambda: self._effects.database_recovered(self.fleet.job_slots())
-        hearing = Hearing(log, records, self.lives, self._pacing, self._ledger_heard)
-        limits = _raise_descriptor_limit()
+        self.lives = self.fleet.lives = Lives(loop, log, self._pacing, self._changed)
         self.generations = Generations(
             loop,
             log,
             self.config,
-            limits,
+            _raise_descriptor_limit(),
             lambda *failed: self.nursery.birth_failed(*failed),  # noqa: PLW0108
         )
         self.generations.on_ready = self._generation_ready
-        self.nursery = Nursery(loop, log, self.generations, self.lives, self._born, hearing.take)
-        self._effects = Effects(loop, log, self.lives, (self.config.name, self.config.host), self._record_run)
+        self._hearing = Hearing(log, records, self.lives, self._pacing, self._ledger_heard)
+        self.nursery = Nursery(loop, log, self.generations, self.lives, self._born, self._hearing.take)
+        self._chronicle = Chronicle(self.config, self.started_wall, records, self.fleet, self.generations)
+        identity = (self.config.name, self.config.host)
+        self._effects = Effects(loop, log, self.lives, identity, self._chronicle.note_run)
         self.lives.effects = self._effects.by_name(self._pacing, self.nursery)
-        self._ends = Ends(loop, log, records, self.lives, self._is_database_out)
-        self._watch = Watch(loop, log, self.lives, self.fleet.slots, hearing.recycle)
+
+    def _build_supervision(self) -> None:
+        """What watches and steers them."""
+        loop, log, records = self.loop, self.log, self.records
+        self.shutdown = Shutdown(loop, log, self)
+        self.orders = Orders(loop, log, self.fleet, self.lives, lambda: self.generations.trouble)
         self._rollout = Rollout(self.lives, self.config.max_unavailable, lambda: self.generations.current is not None)
+        self.reloading = Reloading(self.generations, self._rollout, self.notifier, lambda: bool(self.shutdown.begun))
+        self.operations = Operations(log, self.clock, records, self.orders, self.reloading.ask)
+        self.ledger = Ledger(log, self.clock, records, self.fleet, self.shutdown.drained, self.operations.take)
+        self.ledger.on_recovered = lambda: self._effects.database_recovered(self.fleet.job_slots())
+        self._ends = Ends(loop, log, records, self.lives, self._is_database_out)
+        self._watch = Watch(loop, log, self.lives, self.fleet.slots, self._hearing.recycle)
         self.strays = Strays(loop, log, self.config.tree, self.nursery)
+        self.readiness = Readiness(log, self.clock, self.notifier, self.fleet, self.ledger)
 
     def run(self) -> int:
         """Supervise until stopped; return the exit code."""
         prctl.become_subreaper()
         self._catch_signals()
-        self._control.open()
         config = self.config
+        control = ControlSocket(self.loop, Path(config.state_dir), config.name, Requests(self).take)
+        self._presence.begin(self.loop, self.log, control)
         said = {"name": config.name, "host": config.host, "state_dir": config.state_dir, "version": config.version}
         self.log.emit("daemon.started", **said)
         self.ledger_slot = self.fleet.add_builtin(LEDGER_SPEC)
@@ -121,53 +123,24 @@ class Daemon:
         for call in (self._finish_turn, self.fleet.write_rows, self.ledger.flush, self._sink.flush):
             self.loop.at_turn_end(call)
         self.notifier.start()
-        self._look_at_lock()
         self.loop.run()
-        code, seconds = self.shutdown.exit_code, round(self.clock.monotonic() - self.started, 3)
+        code, seconds = self.shutdown.exit_code, round(self.clock.monotonic() - self._started, 3)
         self.log.emit("daemon.stopped", exit_code=code, seconds=seconds)
-        self._control.close()
+        self._presence.end()
         self._sink.close()
         return code
-
-    def reload(self, reply: Any) -> None:
-        """Load the project's code anew, and have every job move over; reply when that is done, or why it is not."""
-        if self.shutdown.begun:
-            reply({"ok": False, "error": "the daemon is stopping"})
-            return
-        self.notifier.reloading()
-
-        def loaded(rejection: str) -> None:
-            if rejection:
-                self._reloaded(reply, {"ok": False, "error": f"the new generation was rejected: {rejection}"})
-            else:
-                number = self.generations.number
-                self._rollout.when_done(lambda: self._reloaded(reply, {"ok": True, "generation": number}))
-
-        self.generations.reload(loaded)
-
-    def _reloaded(self, reply: Any, answer: dict[str, Any]) -> None:
-        self.notifier.ready()
-        reply(answer)
-
-    def _look_at_lock(self) -> None:
-        """Say it once when STATE_DIR was taken away: no command reaches us any more, and no lock keeps another out."""
-        if self._lock.is_in_place():
-            self.loop.call_in(LOCK_LOOKS_S, self._look_at_lock)
-        else:
-            reason = f"STATE_DIR {self.config.state_dir} was emptied: no command reaches this daemon; restart it"
-            self.log.emit("daemon.degraded", reason=reason)
 
     def _begin(self) -> None:
         if not self.shutdown.begun:
             self.generations.start()
-            self._record_node()
+            self._chronicle.note_node()
             self.fleet.note_progress()
 
     def _catch_signals(self) -> None:
         self.loop.on_signal(signal.SIGCHLD, self._reap)
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.on_signal(number, lambda name=number.name: self.shutdown.begin(name))  # type: ignore[misc]
-        self.loop.on_signal(signal.SIGHUP, lambda: self.reload(lambda _answer: None))
+        self.loop.on_signal(signal.SIGHUP, lambda: self.reloading.ask(lambda _answer: None))
         self.loop.on_signal(signal.SIGUSR2, self._dump_all)
         for number in (signal.SIGUSR1, signal.SIGPIPE):
             signal.signal(number, signal.SIG_IGN)
@@ -186,13 +159,13 @@ class Daemon:
         self.lives.born(slot)
         if slot is self.ledger_slot:
             self.ledger.begun(child)
-            self._record_node()
+            self._chronicle.note_node()
 
     def _changed(self, slot: Slot) -> None:
         child = slot.child
         if slot.state is State.RUNNING and child is not None and child.ready_at is None:
             child.become_ready(self.clock.monotonic(), self.clock.wall(), self.log)
-            self._record_run(slot)
+            self._chronicle.note_run(slot)
         self._watch.wake(slot)  # an edit too may have set a limit
         if slot.spec is LEDGER_SPEC:
             self._ledger_changed(slot)
@@ -234,43 +207,23 @@ class Daemon:
         return True if self.ledger.reachable is False else None
 
     def _generation_ready(self, replaced: bool) -> None:
-        self._record_node()
+        self._chronicle.note_node()
         self.nursery.generation_ready(replaced)
         if replaced:
             slots = [*(one for one in self.fleet.builtins() if one is not self.ledger_slot), *self.fleet.job_slots()]
             self._rollout.begin(self.ledger_slot, slots, self.generations.number)
-
-    def _record_node(self) -> None:
-        config = self.config
-        row = {"daemon_pid": os.getpid(), "workerd_version": config.version, "generation": self.generations.number}
-        self.records.put("node", "node", {**row, "started": self.started_wall})
-        for slot in self.fleet.job_slots():
-            if slot.problem:
-                self.records.put("problem", slot.spec.name, {"problem": slot.problem})
-
-    def _record_run(self, slot: Slot) -> None:
-        if slot.child is not None and not slot.builtin:
-            self.records.put("run", slot.child.run, run_row(slot.child, slot))
 
     def _finish_turn(self) -> None:
         if self._stranger_left and not self.nursery.expects_births():
             self._reap()
         if self.shutdown.begun:
             self.shutdown.go_on()
-        elif not self.ready:
-            self._look_whether_ready()
+        else:
+            self.readiness.look()
         self._rollout.go_on()
         self.orders.go_on()
         if self._pacing.idle:
             self.nursery.replenish()
-
-    def _look_whether_ready(self) -> None:
-        wanted = [slot for slot in self.fleet.job_slots() if slot.wanted]
-        if self.ledger.reachable is False or (self.ledger.listed and all(slot.started_once for slot in wanted)):
-            self.ready = True
-            seconds = round(self.clock.monotonic() - self.started, 3)
-            self.log.emit("daemon.ready", slots=len(wanted), seconds=seconds)
-            self.notifier.ready()
 
     def _survive(self, error: Exception) -> None:
         trace = "".join(traceback.format_exception(error))

@@ -40,10 +40,14 @@ class DaemonLock:
     def __init__(self, state_dir: Path, name: str) -> None:
         self._name = name
         self._path = state_dir / f"{name}.lock"
+        self._descriptor: int | None = None
         self._pid_path = state_dir / f"{name}.pid"
 
     def take(self) -> None:
-        """Hold the lock until the process ends. Raises LockHeldError, or OSError where STATE_DIR cannot be used."""
+        """Hold the lock until the process ends; again, where its file is gone.
+
+        Raises LockHeldError, or OSError where STATE_DIR cannot be used.
+        """
         while True:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -56,17 +60,19 @@ class DaemonLock:
             if self._still_there(descriptor):
                 break
             os.close(descriptor)
+        if self._descriptor is not None:
+            os.close(self._descriptor)  # of a file that is gone from there
         self._descriptor = descriptor
         self._pid_path.write_text(f"{os.getpid()}\n")
 
     def is_in_place(self) -> bool:
         """Return whether who looks into STATE_DIR sees that we run."""
-        return self._still_there(self._descriptor)
+        return self._descriptor is not None and self._still_there(self._descriptor)
 
     def _still_there(self, descriptor: int) -> bool:
         try:
             return os.path.samestat(os.fstat(descriptor), self._path.stat())
-        except FileNotFoundError:
+        except OSError:
             return False
 
     def _holder(self) -> str:

@@ -62,7 +62,7 @@ class Requests:
     def _reload(self, client: Client, request: dict[str, Any]) -> None:
         wait = request.get("wait") is not False
         answer = client.reply if wait else lambda _answer: None
-        self._daemon.reload(self._daemon.operations.audit("reload", [], client.user, answer))
+        self._daemon.reloading.ask(self._daemon.operations.audit("reload", [], client.user, answer))
         if not wait:
             client.reply({"ok": True})
 

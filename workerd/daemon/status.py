@@ -20,7 +20,7 @@ def picture(daemon: "Daemon") -> dict[str, Any]:
             "pid": os.getpid(),
             "version": config.version,
             "started": daemon.started_wall,
-            "ready": daemon.ready,
+            "ready": daemon.readiness.reached,
             "stopping": daemon.shutdown.begun,
             "generation": forkserver.generation if forkserver is not None else None,
             "forkserver_pid": forkserver.pid if forkserver is not None else None,

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -61,11 +62,14 @@ class Spool:
         emit(_log, "ledger.set_aside", kind=entry.kind, key=entry.key, reason=reason)
 
     def mend(self) -> None:
-        """Go back to the file when it can be written again; looked at each ten seconds while in memory."""
-        if self.durable or self._path is None or time.monotonic() < self._mend_at:
+        """Go back to the file when it can be written again, tried each ten seconds; begin a new one if it was taken."""
+        if self._path is None or time.monotonic() < self._mend_at:
             return
         with self._lock:
-            self._go_back_to(self._path)
+            if not self.durable:
+                self._go_back_to(self._path)
+            elif not self._path.exists():
+                self._change_over(sqlite3.OperationalError("it was taken away"))
 
     def _go_back_to(self, path: Path) -> None:
         self._mend_at = time.monotonic() + MEND_SECONDS
@@ -114,20 +118,29 @@ class Spool:
         self._attempt(lambda journal: journal.put(_records(held)))
 
     def _replacement(self, error: sqlite3.Error) -> Journal:
-        """Return a new file in place of one that is no journal, or memory where none can be written."""
+        """Return a new file in place of one that is gone or no journal, or memory where none can be written."""
+        if self._path is not None and (why := _make_way(self._path, error)):
+            with suppress(sqlite3.Error):
+                journal = Journal(self._path, self._limit_bytes)
+                emit(_log, "daemon.degraded", reason=f"the journal {self._path} {why}, a new one begun")
+                return journal
         reason = f"the journal {self._path} cannot be written ({error}): free its disk; memory serves until then"
-        if self._path is not None and _is_broken(error) and _move_aside(self._path):
-            reason = f"the journal {self._path} is broken ({error}): moved to {self._path.name}.broken, a new one begun"
         emit(_log, "daemon.degraded", reason=reason)
         self._mend_at = time.monotonic() + MEND_SECONDS
-        try:
-            return Journal(self._path if "begun" in reason else None, self._limit_bytes)
-        except sqlite3.Error:
-            return Journal(None, self._limit_bytes)
+        return Journal(None, self._limit_bytes)
 
 
 def _records(entries: Sequence[Entry]) -> list[Record]:
     return [Record(0, entry.kind, entry.key, entry.version, entry.row) for entry in entries]
+
+
+def _make_way(path: Path, error: sqlite3.Error) -> str:
+    """Return why a new file may be begun at ``path``; nothing where what is there is to stay."""
+    if not path.exists():
+        return "was taken away"
+    if _is_broken(error) and _move_aside(path):
+        return f"is broken ({error}): moved to {path.name}.broken"
+    return ""
 
 
 def _is_broken(error: sqlite3.Error) -> bool:
