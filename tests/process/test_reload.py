@@ -185,9 +185,13 @@ def test_while_nobody_can_be_born_a_restart_stops_nobody_and_status_says_why(loa
     assert "forkserver: not ready: RuntimeError: not today\n" in shown
     assert "database: not known, as no ledger has told of it yet\n" in shown
     assert daemon.slot("idle")["pid"] == pid
+    os.kill(daemon.slot("count:0")["pid"], signal.SIGKILL)
+    waiting = daemon.wait_state("count:0", "STARTING")
+    assert waiting["reason"] == "nobody can be born: RuntimeError: not today"
 
     write_module(project, "released", "")
     assert daemon.ask({"verb": "reload"}, within=LOADED_WITHIN_S)["ok"]
+    assert daemon.wait_state("count:0", "RUNNING")["reason"] == ""
     restarted = project.manage("workerd", "restart", "idle")
     assert restarted.returncode == DONE, restarted.stderr
     eventually(lambda: "database: reachable" in project.manage("workerd", "status").stdout, 20, "the ledger's word")

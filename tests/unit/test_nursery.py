@@ -46,6 +46,7 @@ class Scene:
         self.current: FakeForkserver | None = FakeForkserver()
         self.server = self.current
         self.suspected = 0
+        self.trouble = ""
         self.told: list[tuple[Slot, Fact]] = []
         self.born: list[tuple[Slot, Child]] = []
         self.heard: list[Message] = []
@@ -69,6 +70,9 @@ class Scene:
 
     def tell(self, slot: Slot, fact: Fact) -> None:
         self.told.append((slot, fact))
+
+    def explain(self, slot: Slot, reason: str) -> None:
+        slot.reason = reason
 
     def say(self, index: int, message: Message) -> None:
         self.server.peers[index].send(message)
@@ -124,6 +128,20 @@ def test_without_a_forkserver_it_waits_for_one(scene: Scene) -> None:
     scene.nursery.generation_ready(replaced=False)
 
     assert (before, len(scene.server.asked)) == ([], 1)
+
+
+def test_who_waits_for_a_birth_says_why_there_is_none(scene: Scene) -> None:
+    slot = Slot(JobSpec("feed"), 0)
+    scene.current = None
+    scene.nursery.bear(slot)
+    told = [slot.reason]
+    scene.trouble = "SyntaxError: never closed"
+    scene.nursery.explain()
+    told.append(slot.reason)
+    scene.current, scene.trouble = scene.server, ""
+    scene.nursery.generation_ready(replaced=False)
+
+    assert [*told, slot.reason] == ["", "nobody can be born: SyntaxError: never closed", ""]
 
 
 def test_a_spare_is_there_at_once(scene: Scene) -> None:

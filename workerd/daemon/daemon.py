@@ -85,6 +85,7 @@ class Daemon:
         self.generations.on_ready = self._generation_ready
         self._hearing = Hearing(log, records, self.lives, self._pacing, self._ledger_heard)
         self.nursery = Nursery(loop, log, self.generations, self.lives, self._born, self._hearing.take)
+        self.generations.on_trouble = self.nursery.explain
         self._chronicle = Chronicle(self.config, self.started_wall, records, self.fleet, self.generations)
         identity = (self.config.name, self.config.host)
         self._effects = Effects(loop, log, self.lives, identity, self._chronicle.note_run)

@@ -41,6 +41,8 @@ class Generations:
         self._closed = False
         self.on_ready: Callable[[bool], None] = lambda _replaced: None
         """Called when a generation gives birth; with True where it has replaced another."""
+        self.on_trouble: Callable[[], None] = lambda: None
+        """Called when there is ``trouble``, or another one."""
         self.number = 0
         self.trouble = ""
         """Why nobody gives birth: what became of the last attempt; nothing where it has not failed."""
@@ -66,8 +68,9 @@ class Generations:
         try:
             self._current = self._load()
         except OSError as error:
-            self.trouble = f"no forkserver could be started: {error}"
-            self._log.emit("daemon.degraded", reason=self.trouble)
+            reason = f"no forkserver could be started: {error}"
+            self._log.emit("daemon.degraded", reason=reason)
+            self._is_in_trouble(reason)
             self._try_again()
 
     def reload(self, on_result: Result) -> None:
@@ -153,8 +156,12 @@ class Generations:
             self._next = None
             self._ending.add(one)
         else:
-            self.trouble = one.rejection.partition("\n")[0]
+            self._is_in_trouble(one.rejection.partition("\n")[0])
         self._tell(reason)
+
+    def _is_in_trouble(self, reason: str) -> None:
+        self.trouble = reason
+        self.on_trouble()
 
     def _tell(self, reason: str) -> None:
         results, self._results = self._results, []

@@ -49,6 +49,12 @@ class Lives:
                 self.effects[effect](slot)
         self._on_changed(slot)
 
+    def explain(self, slot: Slot, reason: str) -> None:
+        """Have it say why it is as it is, until it is otherwise."""
+        if slot.reason != reason:
+            slot.reason = reason
+            self._on_changed(slot)
+
     def turn_came(self, slot: Slot) -> None:
         """It has a place at pacing: TURN_CAME."""
         self.tell(slot, Fact.TURN_CAME)

@@ -74,6 +74,13 @@ class Nursery:
             self._on_born(slot, self._spares.pop(0))
         elif not self._ask(slot):
             self._waiting[slot] = None
+            self.explain()
+
+    def explain(self) -> None:
+        """Have every slot that waits for a birth say why there is none, where that is known."""
+        reason = f"nobody can be born: {trouble}" if (trouble := self._generations.trouble) else ""
+        for slot in tuple(self._waiting):
+            self._lives.explain(slot, reason)
 
     def withdraw(self, slot: Slot) -> None:
         """The wish is gone: what is being born for it becomes a spare or ends unlicensed."""
@@ -115,6 +122,7 @@ class Nursery:
             for child in tuple(self._expecting):
                 if (slot := self._drop(child)) is not None:
                     self._waiting[slot] = None
+        self.explain()
         waiting, self._waiting = self._waiting, {}
         for slot in waiting:
             self.bear(slot)
