@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from tests.unit.fakes import FakeClock, loop_of, recording_log, turn
-from workerd.daemon import child as child_module
 from workerd.daemon.child import Child
 from workerd.daemon.facts import Fact
 from workerd.daemon.slot import Slot
@@ -34,7 +33,7 @@ class Scene:
         self.clock = FakeClock(now=1000.0)
         monkeypatch.setattr("workerd.wire.page._monotonic_ns", lambda: int(self.clock.now * 1e9))
         self.memory = 100.0
-        monkeypatch.setattr(child_module, "private_mib", lambda _pid: self.memory)
+        monkeypatch.setattr("workerd.daemon.memory.private_mib", lambda _pid: self.memory)
         self.loop = loop_of(self.clock)
         log, self.lines = recording_log()
         self.lives = Lives()
@@ -46,7 +45,7 @@ class Scene:
         os.close(page)
         self.slot.child, self.child.slot = self.child, self.slot
         self.child.pid, self.child.licensed_at, self.child.ready_at = 2**22 + 1, self.clock.now, self.clock.now
-        self.child.memory_at_birth = 100.0
+        self.child.growth.private_at_birth = 100.0
         self.watch = Watch(self.loop, log, self.lives, lambda: iter([self.slot]), self._recycle)  # type: ignore[arg-type]
         self.watch.wake(self.slot)
 
@@ -219,7 +218,7 @@ def test_only_growth_since_birth_counts(scene_of: Any) -> None:
     scene.live(30)
 
     assert scene.found == []
-    assert scene.child.peak_memory == 49.0
+    assert scene.child.growth.peak == 49.0
 
 
 def test_near_its_limit_memory_is_looked_at_every_second(scene_of: Any) -> None:

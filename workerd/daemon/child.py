@@ -19,7 +19,7 @@ from workerd.wire.words import Outcome
 from .link import Link
 from .log import EventLog
 from .loop import Loop, Timer
-from .memory import private_mib, resident_mib
+from .memory import Growth
 from .relay import Output
 from .verdict import Testimony
 
@@ -64,12 +64,7 @@ class Child:
     refusal: str = ""
     failed: Failed | None = None
     stack: str = ""
-    memory: float | None = None
-    """MiB of private growth, where it was looked at."""
-    peak_memory: float | None = None
-    memory_at_birth: float = 0.0
-    rss_at_birth: float = 0.0
-    memory_due: float = 0.0
+    growth: Growth = field(default_factory=Growth)
     age_factor: float | None = None
     appointment: Timer | None = None
     """When the watch comes back to it before its next look at all."""
@@ -144,26 +139,13 @@ class Child:
         self.output.identity = self.identity
         spec = slot.spec.to_dict()
         self.link.send(License(spec, slot.index, self.run, self.generation, node, host, self.mark))
-        # after it: the child need not wait for what /proc says, and has not got anywhere yet
-        self.memory_at_birth, self.rss_at_birth = private_mib(self.pid), resident_mib(self.pid)
+        self.growth.begin(self.pid)  # after it: the child need not wait for what /proc says
 
     def become_ready(self, now: float, wall: float, log: EventLog) -> None:
         """It counts as running from now on."""
         assert self.licensed_at is not None
         self.ready_at, self.ready_wall = now, wall
         log.emit("child.ready", **self.identity, ms=round((now - self.licensed_at) * 1000, 1))
-
-    def look_at_memory(self) -> float:
-        """Return the MiB that it has of its own beyond what it was born with; remembered, and the peak too."""
-        assert self.pid is not None
-        self.memory = max(0.0, private_mib(self.pid) - self.memory_at_birth)
-        self.peak_memory = max(self.peak_memory or 0.0, self.memory)
-        return self.memory
-
-    def note_peak(self, peak_rss: float) -> None:
-        """It has ended: what the kernel says of its peak covers what no look at it has seen."""
-        if self.rss_at_birth:
-            self.peak_memory = max(self.peak_memory or 0.0, peak_rss - self.rss_at_birth)
 
     def tell_stack(self, log: EventLog) -> str:
         """Log what it has written since it was asked for its stacks, and return that; nothing where it was not."""

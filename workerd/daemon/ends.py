@@ -43,7 +43,7 @@ class Ends:
         child.link.read_all()
         child.output.drain()
         child.stack = child.tell_stack(self._log) or child.stack
-        child.note_peak(end.peak_rss)
+        child.growth.end(end.peak_rss)
         slot = child.slot
         if slot is not None:
             self._conclude(slot, child, end)

@@ -1,6 +1,35 @@
 """How much memory a child has of its own: what /proc/PID/status says of it."""
 
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(slots=True)
+class Growth:
+    """The MiB that a child has of its own beyond what it was born with."""
+
+    seen: float | None = None
+    """At the last look; None before the first."""
+    peak: float | None = None
+    due: float = 0.0
+    """When to look again, by the monotonic clock."""
+    private_at_birth: float = 0.0
+    resident_at_birth: float = 0.0
+
+    def begin(self, pid: int) -> None:
+        """It has not got anywhere yet: measure from here."""
+        self.private_at_birth, self.resident_at_birth = private_mib(pid), resident_mib(pid)
+
+    def look(self, pid: int) -> float:
+        """Return how much it is now."""
+        self.seen = max(0.0, private_mib(pid) - self.private_at_birth)
+        self.peak = max(self.peak or 0.0, self.seen)
+        return self.seen
+
+    def end(self, peak_rss: float) -> None:
+        """It has ended: what the kernel says of its peak covers what no look at it has seen."""
+        if self.resident_at_birth:
+            self.peak = max(self.peak or 0.0, peak_rss - self.resident_at_birth)
 
 
 def private_mib(pid: int) -> float:

@@ -108,10 +108,10 @@ class Watch:
 
     def _judge_memory(self, slot: Slot, now: float) -> None:
         child, limit = slot.child, slot.spec.max_memory
-        if child is None or limit is None or now < child.memory_due:
+        if child is None or child.pid is None or limit is None or now < child.growth.due:
             return
-        grown = child.look_at_memory()
-        child.memory_due = now + (0.0 if grown > NEAR * limit else MEMORY_LOOK_S)
+        grown = child.growth.look(child.pid)
+        child.growth.due = now + (0.0 if grown > NEAR * limit else MEMORY_LOOK_S)
         if grown <= limit:
             return
         child.fall(Outcome.OVER_MEMORY, f"{grown:.0f} MiB of private growth, more than {limit:g}")
