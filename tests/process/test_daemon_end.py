@@ -138,7 +138,7 @@ def test_records_that_no_ledger_can_take_are_counted_when_they_are_lost(project:
     daemon.stop(within=30)
 
     lost = daemon.wait_event("daemon.degraded", reason=lambda reason: "are lost" in reason)
-    assert "no ledger was there to write them down" in lost["reason"]
+    assert "no ledger could write them down" in lost["reason"]
     write_module(project, "released", "")
     daemon.start()
     eventually(lambda: project.runs.filter(outcome="lost").count() == 2, 20, "the lost runs")

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -202,7 +202,8 @@ def test_a_file_that_is_no_journal_is_moved_aside_and_said(path: Path) -> None:
     assert [log["event"] for log in logs] == ["daemon.degraded"]
 
 
-def test_a_folder_that_is_not_there_means_memory_and_is_said_once(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_means_memory_and_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "nowhere").touch()
     with capture_logs() as logs:
         spool = open_spool(tmp_path / "nowhere" / "shop.journal")
         spool.put([record("a", 1)])
@@ -236,41 +237,113 @@ def test_when_the_disk_has_room_again_the_records_go_back_to_the_file(path: Path
     spool.put([record("b", 2, {"text": "x" * 100_000})])
     spool.mend()
     too_early = spool.durable
-    spool._mend_at = 0.0
-    spool.mend()
+    spool.mend(at_once=True)
 
     assert not too_early
     assert spool.durable
     assert held(open_journal(path)) == [("b", 2)]
 
 
-def test_a_file_that_was_taken_away_is_begun_anew_with_what_it_held(path: Path) -> None:
+def test_a_backlog_of_many_mebibytes_survives_the_way_to_memory_and_back(path: Path) -> None:
     spool = open_spool(path)
-    spool.put([record("a", 1)])
+    spool.put([record(str(n), n, {"text": "x" * 3000}) for n in range(1000)])
+    fill_disk(spool)
+    spool.put([record(str(n), n, {"text": "x" * 3000}) for n in range(1000, 2000)])
+    in_memory, was_durable = len(spool), spool.durable
+    spool.mend(at_once=True)
+
+    assert (in_memory, was_durable) == (2000, False)
+    assert (len(spool), spool.durable) == (2000, True)
+    assert len(open_journal(path)) == 2000
+
+
+def _remove_all(path: Path) -> None:
     for one in path.parent.iterdir():
         one.unlink()
+
+
+def _remove_folder(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def _remove_log(path: Path) -> None:
+    path.with_name(f"{path.name}-wal").unlink()
+
+
+def _replace_by_copy(path: Path) -> None:
+    kept = path.parent.with_name("kept")
+    shutil.copytree(path.parent, kept)
+    shutil.rmtree(path.parent)
+    kept.rename(path.parent)
+
+
+def _replace_by_nonsense(path: Path) -> None:
+    _remove_all(path)
+    path.write_bytes(b"this is no SQLite file" * 500)
+
+
+@pytest.mark.parametrize("by", ["mend", "put"])
+@pytest.mark.parametrize(
+    "take_away", [_remove_all, _remove_folder, _remove_log, _replace_by_copy, _replace_by_nonsense]
+)
+def test_a_journal_that_was_taken_away_is_begun_anew_with_all_it_held(
+    tmp_path: Path, take_away: Callable[[Path], None], by: str
+) -> None:
+    """What is acknowledged must be found by a ledger that is born after a kill of this one."""
+    path = tmp_path / "state" / "shop.journal"
+    path.parent.mkdir()
+    spool = open_spool(path)
+    spool.put([record("a", 1, {"text": "x" * 2**21}), record("b", 2)])
+    take_away(path)
     with capture_logs() as logs:
-        spool.mend()
-    spool.put([record("b", 2)])
+        if by == "mend":
+            spool.mend()
+        spool.put([record("c", 3)])
 
-    assert [log["reason"] for log in logs] == [f"the journal {path} was taken away, a new one begun"]
-    assert held(open_journal(path)) == [("a", 1), ("b", 2)]
+    assert spool.durable
+    assert {log["event"] for log in logs} == {"daemon.degraded"}
+    assert f"the journal {path}" in logs[0]["reason"]
+    assert "a new one begun" in logs[0]["reason"]
+    found = open_journal(path)
+    assert [entry.key for entry in found.take_all()] == ["a", "b", "c"]
 
 
-def test_a_folder_that_was_taken_away_means_memory_until_it_is_back(tmp_path: Path) -> None:
-    folder = tmp_path / "state"
-    folder.mkdir()
-    spool = open_spool(folder / "shop.journal")
+def test_a_folder_in_the_journal_s_place_means_memory_until_it_is_gone(path: Path) -> None:
+    spool = open_spool(path)
     spool.put([record("a", 1)])
-    shutil.rmtree(folder)
+    _remove_all(path)
+    path.mkdir()
     spool.mend()
     away = spool.durable
-    folder.mkdir()
-    spool._mend_at = 0.0
-    spool.mend()
+    path.rmdir()
+    spool.mend(at_once=True)
 
     assert (away, spool.durable) == (False, True)
-    assert held(open_journal(folder / "shop.journal")) == [("a", 1)]
+    assert held(open_journal(path)) == [("a", 1)]
+
+
+def test_a_journal_that_nobody_may_look_at_is_written_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: Path) -> None:
+        raise PermissionError
+
+    spool = open_spool(path)
+    monkeypatch.setattr("workerd.ledger.journal.identify", refuse)
+    with capture_logs() as logs:
+        spool.put([record("a", 1)])
+        spool.mend()
+
+    assert (held(spool), spool.durable, logs) == ([("a", 1)], True, [])
+
+
+def test_what_only_memory_held_at_the_end_is_said(tmp_path: Path) -> None:
+    (tmp_path / "nowhere").touch()
+    spool = Spool(tmp_path / "nowhere" / "shop.journal", LIMIT)
+    spool.put([record("a", 1)])
+    with capture_logs() as logs:
+        spool.close()
+
+    said = [log["reason"] for log in logs]
+    assert said == ["the ledger ends with 1 records that neither its journal nor the database has taken"]
 
 
 def test_a_file_torn_up_while_it_is_in_use_is_survived(path: Path) -> None:

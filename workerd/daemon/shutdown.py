@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DRAIN_PATIENCE_S = 5.0
 FORKSERVER_PATIENCE_S = 2.0
+REVIVALS = 3
 
 
 class Shutdown:
@@ -30,6 +31,7 @@ class Shutdown:
         self._replacing = False
         """The ledger took too long, and had not even journalled all: another one does."""
         self._closing = False
+        self._revivals = 0
         self.begun = ""
         self.exit_code = exits.DONE
 
@@ -69,9 +71,10 @@ class Shutdown:
             self._loop.stop()
 
     def _see_to_ledger(self) -> None:
-        """Let none be lost of what no ledger has journalled yet: one between two lives is born at once."""
+        """Let none be lost of what no ledger has journalled yet: between two lives the next one is born at once."""
         slot, unsafe = self._daemon.ledger_slot, self._daemon.records.unacknowledged
-        if slot.wanted and slot.state is State.BACKOFF and unsafe:
+        if slot.wanted and slot.state is State.BACKOFF and unsafe and self._revivals < REVIVALS:
+            self._revivals += 1
             self._daemon.lives.tell(slot, Fact.RESTART_ASKED)
         elif slot.wanted and self._replacing and not unsafe:
             self._dismiss_builtins()
@@ -125,7 +128,7 @@ class Shutdown:
     def _say_what_is_lost(self) -> None:
         """No ledger has taken these, neither this one nor one in its place: perhaps none could be born."""
         if count := self._daemon.records.unacknowledged:
-            reason = f"{count} records of runs and slots are lost: no ledger was there to write them down"
+            reason = f"{count} records of runs and slots are lost: no ledger could write them down"
             self._log.emit("daemon.degraded", reason=reason)
 
     def _dismiss_builtins(self) -> None:

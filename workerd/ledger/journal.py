@@ -67,6 +67,8 @@ class Journal:
             self._sqlite.close()
             raise
 
+        self._files = identify(path) if path is not None else None
+
     def _prepare(self) -> None:
         self._sqlite.execute("PRAGMA auto_vacuum = INCREMENTAL")
         self._sqlite.execute("PRAGMA journal_mode = WAL")
@@ -78,6 +80,13 @@ class Journal:
     def durable(self) -> bool:
         """Whether a record put here survives this process."""
         return self.path is not None
+
+    def is_in_place(self) -> bool:
+        """Return whether who opens the path finds what was put here; yes where that cannot be seen."""
+        try:
+            return self.path is None or identify(self.path) == self._files
+        except OSError:
+            return True
 
     def close(self) -> None:
         """Close the file; harmless a second time."""
@@ -104,14 +113,20 @@ class Journal:
         """Return the oldest records, as many as make a batch; they stay until forgotten or set aside."""
         batch: list[Entry] = []
         size = 0
-        for position, kind, key, version, row in self._sqlite.execute(
-            "SELECT position, kind, key, version, row FROM record ORDER BY position LIMIT ?", (most,)
-        ):
+        for position, kind, key, version, row in self._select(most):
             size += len(row or "")
             if batch and size > BATCH_BYTES:
                 break
-            batch.append(Entry(position, kind, key, version, None if row is None else json.loads(row)))
+            batch.append(_entry(position, kind, key, version, row))
         return batch
+
+    def take_all(self) -> list[Entry]:
+        """Return every record, to be put elsewhere."""
+        return [_entry(*row) for row in self._select(-1)]
+
+    def _select(self, most: int) -> sqlite3.Cursor:
+        query = "SELECT position, kind, key, version, row FROM record ORDER BY position LIMIT ?"
+        return self._sqlite.execute(query, (most,))
 
     def forget(self, entries: Sequence[Entry]) -> None:
         """Drop what the database now has; a newer version that came meanwhile stays."""
@@ -177,6 +192,23 @@ class _Transaction:
         finally:
             if self._sqlite.in_transaction:
                 self._sqlite.execute("ROLLBACK")
+
+
+def identify(path: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Return device and inode of a journal and of its log; None where there is none, OSError where nobody may look."""
+    return tuple(_identity(one) for one in (path, path.with_name(f"{path.name}-wal")))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _entry(position: int, kind: str, key: str, version: int, row: str | None) -> Entry:
+    return Entry(position, kind, key, version, None if row is None else json.loads(row))
 
 
 def _dump(row: dict[str, Any] | None) -> str | None:

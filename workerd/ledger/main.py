@@ -29,6 +29,8 @@ PULSE_SECONDS = 5.0
 APPLY_SECONDS = 0.1
 """What comes within this time is applied together: queries a second do not grow with the number of children."""
 DRAIN_SECONDS = 5.0
+DRAIN_AGAIN_S = 0.05
+DRAIN_AGAIN_LOST_S = 0.5
 LONGEST_WAIT_S = 5.0
 
 
@@ -159,15 +161,22 @@ class Ledger:
         self._keeper.acknowledge()
 
     def _drain(self) -> None:
-        """Apply what the journal holds while the database takes it, for at most five seconds; the rest stays."""
+        """Apply what the journal holds while the database takes it, for at most five seconds; the rest stays.
+
+        In memory it would not: then whichever takes it first, the database or the file.
+        """
         deadline = time.monotonic() + DRAIN_SECONDS
-        while self._spool and time.monotonic() < deadline and not self._reach.lost:
+        self._spool.mend(at_once=True)
+        while self._spool and time.monotonic() < deadline and not (self._reach.lost and self._spool.durable):
             self._page.beat()
             try:
                 self._apply()
             except (Error, OSError) as error:
                 self._reach.failed(error)
-                time.sleep(min(0.05, max(0.0, deadline - time.monotonic())))
+                pause = DRAIN_AGAIN_LOST_S if self._reach.lost else DRAIN_AGAIN_S
+                time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+                self._spool.mend(at_once=True)
+        self._keeper.acknowledge()
         self._send(Drained(len(self._spool)))
 
 

@@ -13,11 +13,18 @@ import structlog
 from workerd.wire.events import emit
 from workerd.wire.messages import Record
 
-from .journal import Entry, Journal
+from .journal import Entry, Journal, identify
 
 MEND_SECONDS = 10.0
 _log = structlog.get_logger("workerd.ledger")
 _T = TypeVar("_T")
+
+
+class TakenAwayError(sqlite3.OperationalError):
+    """What is at the journal's path, if anything, is not what we write to."""
+
+    def __init__(self) -> None:
+        super().__init__("it was taken away")
 
 
 class Spool:
@@ -44,6 +51,8 @@ class Spool:
     def put(self, records: Sequence[Record]) -> None:
         """Keep the records; above SPOOL_MAX the oldest runs go, counted in an event."""
         dropped = self._attempt(lambda journal: journal.put(records))
+        with self._lock:
+            self._come_back()
         if dropped:
             reason = f"the journal holds SPOOL_MAX ({self._limit_bytes} bytes): its oldest {dropped} runs were dropped"
             emit(_log, "daemon.degraded", reason=reason)
@@ -61,24 +70,26 @@ class Spool:
         self._attempt(lambda journal: journal.set_aside(entry, reason))
         emit(_log, "ledger.set_aside", kind=entry.kind, key=entry.key, reason=reason)
 
-    def mend(self) -> None:
-        """Go back to the file when it can be written again, tried each ten seconds; begin a new one if it was taken."""
-        if self._path is None or time.monotonic() < self._mend_at:
-            return
+    def mend(self, *, at_once: bool = False) -> None:
+        """Go back to the file when it can be written again, tried each ten seconds, or where it was taken away."""
         with self._lock:
-            if not self.durable:
+            self._come_back()
+            if self._path is not None and not self.durable and (at_once or time.monotonic() >= self._mend_at):
                 self._go_back_to(self._path)
-            elif not self._path.exists():
-                self._change_over(sqlite3.OperationalError("it was taken away"))
+
+    def _come_back(self) -> None:
+        if not self._journal.is_in_place():
+            self._change_over(TakenAwayError())
 
     def _go_back_to(self, path: Path) -> None:
         self._mend_at = time.monotonic() + MEND_SECONDS
+        _make_folder(path)
         try:
             journal = Journal(path, self._limit_bytes)
         except sqlite3.Error:
             return
         try:
-            journal.put(_records(self._journal.take(-1)))
+            journal.put(_records(self._journal.take_all()))
         except sqlite3.Error:
             journal.close()
             return
@@ -87,7 +98,11 @@ class Spool:
         emit(_log, "daemon.degraded", level="info", reason=f"the journal {path} can be written again")
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, with all in it; what only memory can hold goes, and that is said."""
+        self.mend(at_once=True)
+        if not self.durable and (count := len(self)):
+            reason = f"the ledger ends with {count} records that neither its journal nor the database has taken"
+            emit(_log, "daemon.degraded", reason=reason)
         self._journal.close()
 
     def _attempt(self, work: Callable[[Journal], _T]) -> _T:
@@ -110,7 +125,7 @@ class Spool:
         """Replace the journal that raised ``error``, with what can still be read of it."""
         old = self._journal
         try:
-            held = old.take(-1)
+            held = old.take_all()
         except sqlite3.Error:
             held = []
         old.close()
@@ -120,12 +135,16 @@ class Spool:
     def _replacement(self, error: sqlite3.Error) -> Journal:
         """Return a new file in place of one that is gone or no journal, or memory where none can be written."""
         if self._path is not None and (why := _make_way(self._path, error)):
-            with suppress(sqlite3.Error):
+            try:
                 journal = Journal(self._path, self._limit_bytes)
+            except sqlite3.Error as worse:
+                if _is_broken(worse) and not _is_broken(error):
+                    return self._replacement(worse)  # another was in its place, which is no journal
+            else:
                 emit(_log, "daemon.degraded", reason=f"the journal {self._path} {why}, a new one begun")
                 return journal
-        reason = f"the journal {self._path} cannot be written ({error}): free its disk; memory serves until then"
-        emit(_log, "daemon.degraded", reason=reason)
+        remedy = "see to its folder and its disk; memory serves until then"
+        emit(_log, "daemon.degraded", reason=f"the journal {self._path} cannot be written ({error}): {remedy}")
         self._mend_at = time.monotonic() + MEND_SECONDS
         return Journal(None, self._limit_bytes)
 
@@ -135,12 +154,21 @@ def _records(entries: Sequence[Entry]) -> list[Record]:
 
 
 def _make_way(path: Path, error: sqlite3.Error) -> str:
-    """Return why a new file may be begun at ``path``; nothing where what is there is to stay."""
-    if not path.exists():
-        return "was taken away"
-    if _is_broken(error) and _move_aside(path):
-        return f"is broken ({error}): moved to {path.name}.broken"
+    """Return why the file at ``path`` may be begun anew, or used if it is another; nothing where it is to be let be."""
+    with suppress(OSError):
+        if isinstance(error, TakenAwayError) or identify(path)[0] is None:
+            _make_folder(path)
+            return "was taken away"
+        if _is_broken(error):
+            _move_aside(path)
+            return f"is broken ({error}): moved to {path.name}.broken"
     return ""
+
+
+def _make_folder(path: Path) -> None:
+    """Have its folder there, where only that is gone."""
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700, exist_ok=True)
 
 
 def _is_broken(error: sqlite3.Error) -> bool:
@@ -148,12 +176,8 @@ def _is_broken(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def _move_aside(path: Path) -> bool:
-    """Rename the file and drop its log; False where the directory does not let us."""
-    try:
-        path.rename(path.with_name(path.name + ".broken"))
-        for suffix in ("-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-    except OSError:
-        return False
-    return True
+def _move_aside(path: Path) -> None:
+    """Rename the file and drop its log. Raises OSError where the directory does not let us."""
+    path.rename(path.with_name(path.name + ".broken"))
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
