@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,9 +12,12 @@ from pathlib import Path
 import pytest
 from django.db.models import F
 
+from tests.backends.backend import Databases
+
 from .harness import Daemon, Project, eventually
 from .harness.project import MANAGE
 from .modules import write_module
+from .outages import Link
 from .weather import wait_for_calm
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]
@@ -143,6 +147,32 @@ def test_records_that_no_ledger_can_take_are_counted_when_they_are_lost(project:
     daemon.start()
     eventually(lambda: project.runs.filter(outcome="lost").count() == 2, 20, "the lost runs")
     assert not project.runs.filter(ended__lt=F("born")).exists()
+
+
+@pytest.mark.backends("postgres-psycopg2")
+def test_a_stop_with_neither_journal_nor_database_tries_a_few_ledgers_and_says_what_is_lost(
+    project: Project, daemon: Daemon, databases: Databases
+) -> None:
+    link = Link.open(project, databases)
+    try:
+        project.add_job("idle", processes=2)
+        daemon.start()
+        wait_for_calm(daemon, 2)
+        link.proxy.refuse()
+        daemon.wait_event("ledger.lost", within=30)
+        shutil.rmtree(project.state_dir)
+        project.state_dir.touch()
+        position = daemon.log.position
+
+        daemon.stop(within=40)
+
+        assert len(daemon.events("child.born", since=position, job="workerd.ledger")) <= 4
+        assert daemon.wait_event("daemon.degraded", reason=lambda reason: "are lost" in reason)
+        assert daemon.events("daemon.stopped")[0]["exit_code"] == 0
+        assert len(daemon.events(since=position)) < 150
+    finally:
+        project.state_dir.unlink(missing_ok=True)
+        link.close()
 
 
 @pytest.mark.backends("any")
