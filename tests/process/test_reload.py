@@ -3,6 +3,7 @@
 import os
 import signal
 import statistics
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -31,6 +32,14 @@ BROKEN = {
     "import workerd.forkserver.main; workerd.forkserver.main.WIRE_VERSION = 99": "restart the service",
     "from django.db import transaction; transaction.atomic().__enter__()": "transaction",
 }
+
+SLOW = """
+import pathlib, time
+pathlib.Path({begun!r}).touch()
+while not pathlib.Path({go!r}).exists():
+    time.sleep(0.01)
+raise RuntimeError("of the old code")
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -111,6 +120,23 @@ def test_code_that_does_not_load_or_cannot_fork_is_rejected_and_nothing_else_hap
 
 
 @pytest.mark.backends("any")
+def test_a_reload_asked_during_another_loads_the_code_as_it_is_then(loaded: Daemon, project: Project) -> None:
+    """The first one has read the old code already; twenty that ask together share the next."""
+    daemon, begun, go = loaded, project.folder / "begun", project.folder / "go"
+    write_module(project, "released", SLOW.format(begun=str(begun), go=str(go)))
+    with ThreadPoolExecutor(21) as asking:
+        first = asking.submit(daemon.ask, {"verb": "reload"}, LOADED_WITHIN_S)
+        eventually(begun.exists, 20, "the load")
+        write_module(project, "released", "")
+        others = [asking.submit(daemon.ask, {"verb": "reload"}, LOADED_WITHIN_S) for _ in range(20)]
+        daemon.wait_events("operation.taken", 21)
+        go.touch()
+
+    assert "RuntimeError: of the old code" in first.result()["error"]
+    assert [other.result() for other in others] == [{"ok": True, "generation": 3}] * 20
+
+
+@pytest.mark.backends("any")
 def test_the_command_says_what_came_of_it(loaded: Daemon, project: Project) -> None:
     good = project.manage("workerd", "reload")
     write_module(project, "released", "def fail():\n    raise RuntimeError('not today')\nfail()\n")
@@ -170,13 +196,13 @@ def test_a_release_is_looked_up_by_its_link_at_each_reload(project: Project, dae
 def test_while_nobody_can_be_born_a_restart_stops_nobody_and_status_says_why(loaded: Daemon, project: Project) -> None:
     daemon = loaded
     pid = daemon.slot("idle")["pid"]
-    forkserver = daemon.picture()["daemon"]["forkserver_pid"]
-    (ledger,) = (slot["pid"] for slot in daemon.picture()["slots"] if slot["builtin"])
-    write_module(project, "released", "raise RuntimeError('not today')")
-    for one in (forkserver, ledger, *spares(daemon)):
-        os.kill(one, signal.SIGKILL)
-    daemon.wait_event("forkserver.rejected")
+    write_module(project, "released", "import time; time.sleep(2); raise RuntimeError('not today')")
+    end_all_births(daemon)
 
+    loading = project.manage("workerd", "restart", "idle")
+    assert loading.returncode == FAILED
+    assert "nobody is stopped, as no successor could be born: " in loading.stderr
+    daemon.wait_event("forkserver.rejected", within=20)
     for names in (["idle"], ["--all"]):
         refused = project.manage("workerd", "restart", *names)
         assert refused.returncode == FAILED
@@ -197,8 +223,20 @@ def test_while_nobody_can_be_born_a_restart_stops_nobody_and_status_says_why(loa
     eventually(lambda: "database: reachable" in project.manage("workerd", "status").stdout, 20, "the ledger's word")
 
 
+def end_all_births(daemon: Daemon) -> None:
+    """Kill forkserver, spares and ledger, so that the next of each has to be born of code that is loaded anew."""
+    picture = daemon.picture()
+    (ledger,) = (slot["pid"] for slot in picture["slots"] if slot["builtin"])
+    os.kill(picture["daemon"]["forkserver_pid"], signal.SIGKILL)
+    daemon.wait_event("forkserver.exited")
+    for spare in spares(daemon):
+        os.kill(spare, signal.SIGKILL)
+    eventually(lambda: not spares(daemon), what="the end of the spares")
+    os.kill(ledger, signal.SIGKILL)
+
+
 def spares(daemon: Daemon) -> list[int]:
     """Return the pids of the children that no slot has."""
-    picture = daemon.picture()
-    known = {slot["pid"] for slot in picture["slots"]} | {picture["daemon"]["forkserver_pid"]}
+    known = {event["forkserver_pid"] for event in daemon.events("forkserver.started")}
+    known |= {slot["pid"] for slot in daemon.picture()["slots"]}
     return [child.pid for child in daemon.children() if child.pid not in known]

@@ -41,6 +41,22 @@ def test_no_more_orders_are_remembered_than_may_come_again() -> None:
     assert len(orders.calls) == KNOWN + 2
 
 
+def test_an_order_of_the_command_is_said_in_the_log_and_written_down_for_each_name() -> None:
+    log, lines = recording_log()
+    records, answers = Recorder(), []
+    operations: Any = Operations(log, FakeClock(), records, Recorder(), lambda _: None)  # type: ignore[arg-type]
+
+    reply = operations.audit("restart", ["mail:0", "feed"], "ann", answers.append)
+    reply({"ok": True, "slots": [{"slot": slot, "text": "running"} for slot in ("mail", "feed:0", "feed:1")]})
+
+    assert [(line["job"], line["requested_by"]) for line in lines.of("operation.taken")] == [
+        ("mail:0", "ann"),
+        ("feed", "ann"),
+    ]
+    assert [call[3]["result"] for call in records.calls] == ["mail: running", "feed:0: running\nfeed:1: running"]
+    assert len(answers) == 1
+
+
 def test_a_verb_that_is_none_is_answered_in_the_row() -> None:
     operations, records, _ = scene()
 

@@ -17,7 +17,7 @@ class Scene:
         self.told: list[tuple[str, Fact]] = []
         self.bears = True
         lives: Any = SimpleNamespace(tell=lambda slot, fact: self.told.append((slot.name, fact)))
-        self.rollout = Rollout(lives, None, lambda: self.bears)
+        self.rollout = Rollout(lives, None, lambda: "" if self.bears else "the code does not load")
 
 
 def running(name: str, generation: int, *, builtin: bool = False) -> Slot:

@@ -46,7 +46,9 @@ class Scene:
         self.slot.child, self.child.slot = self.child, self.slot
         self.child.pid, self.child.licensed_at, self.child.ready_at = 2**22 + 1, self.clock.now, self.clock.now
         self.child.growth.private_at_birth = 100.0
-        self.watch = Watch(self.loop, log, self.lives, lambda: iter([self.slot]), self._recycle)  # type: ignore[arg-type]
+        self.obstacle = ""
+        slots = lambda: iter([self.slot])  # noqa: E731
+        self.watch = Watch(self.loop, log, self.lives, slots, self._recycle, lambda: self.obstacle)  # type: ignore[arg-type]
         self.watch.wake(self.slot)
 
     def _recycle(self, slot: Slot, reason: str) -> None:
@@ -229,6 +231,20 @@ def test_near_its_limit_memory_is_looked_at_every_second(scene_of: Any) -> None:
     scene.live(1.2)
 
     assert scene.found == [(Fact.DEADLINE_PASSED, False)]
+
+
+def test_while_nobody_can_be_born_a_limit_passed_a_little_ends_nobody(scene_of: Any) -> None:
+    """Until then; far above its limit a leak is ended all the same."""
+    scene = scene_of(max_memory=50.0, max_age=60.0)
+    scene.obstacle = "the code does not load"
+    scene.memory = 155.0
+    scene.live(80)
+    spared = (scene.found, scene.recycled)
+    scene.obstacle = ""
+    scene.live(2)
+
+    assert spared == ([], [])
+    assert scene.child.fallen is Outcome.OVER_MEMORY
 
 
 def test_far_above_the_limit_it_is_killed_at_once(scene_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:

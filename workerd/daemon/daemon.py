@@ -95,14 +95,15 @@ class Daemon:
         """What watches and steers them."""
         loop, log, records = self.loop, self.log, self.records
         self.shutdown = Shutdown(loop, log, self)
-        self.orders = Orders(loop, log, self.fleet, self.lives, lambda: self.generations.trouble)
-        self._rollout = Rollout(self.lives, self.config.max_unavailable, lambda: self.generations.current is not None)
+        self.orders = Orders(loop, log, self.fleet, self.lives, self.generations.obstacle)
+        self._rollout = Rollout(self.lives, self.config.max_unavailable, self.generations.obstacle)
         self.reloading = Reloading(self.generations, self._rollout, self.notifier, lambda: bool(self.shutdown.begun))
         self.operations = Operations(log, self.clock, records, self.orders, self.reloading.ask)
         self.ledger = Ledger(log, self.clock, records, self.fleet, self.shutdown.drained, self.operations.take)
         self.ledger.on_recovered = lambda: self._effects.database_recovered(self.fleet.job_slots())
         self._ends = Ends(loop, log, records, self.lives, self._is_database_out)
-        self._watch = Watch(loop, log, self.lives, self.fleet.slots, self._hearing.recycle)
+        obstacle = self.generations.obstacle
+        self._watch = Watch(loop, log, self.lives, self.fleet.slots, self._hearing.recycle, obstacle)
         self.strays = Strays(loop, log, self.config.tree, self.nursery)
         self.readiness = Readiness(log, self.clock, self.notifier, self.fleet, self.ledger)
 
@@ -183,8 +184,8 @@ class Daemon:
     def _ledger_changed(self, slot: Slot) -> None:
         if slot.child is not None and slot.child.fallen is Outcome.HUNG:
             self.ledger.hung()
-        elif slot.state is State.BACKOFF:
-            self.ledger.crashed()
+        elif slot.child is None and slot.reason:
+            self.ledger.missing()
 
     def _ledger_heard(self, child: Child, message: Message) -> None:
         self.ledger.heard(child, message)

@@ -36,6 +36,8 @@ class Generations:
         self._next: Forkserver | None = None
         self._ending: set[Forkserver] = set()
         self._results: list[Result] = []
+        self._later: list[Result] = []
+        """Of who asked while a load was under way: that may have read the code as it was before."""
         self._retry: Timer | None = None
         self._retry_s = RETRY_INITIAL_S
         self._closed = False
@@ -52,6 +54,10 @@ class Generations:
         """The forkserver that gives birth, None while there is none."""
         return self._current if self._current is not None and self._current.ready else None
 
+    def obstacle(self) -> str:
+        """Why nobody is born now; nothing where the next birth only has to be asked for."""
+        return "" if self.current is not None else self.trouble or "the project's code is being loaded"
+
     def processes(self) -> Iterable[Forkserver]:
         """Every forkserver that is not reaped yet."""
         return (one for one in (self._current, self._next, *self._ending) if one is not None)
@@ -63,8 +69,9 @@ class Generations:
     def start(self) -> None:
         """Start the first generation, or the next attempt at one."""
         self._retry = None
-        if self._current is not None or self._closed:
+        if self._current is not None or self._next is not None or self._closed:
             return
+        self._take_up_later()
         try:
             self._current = self._load()
         except OSError as error:
@@ -74,8 +81,8 @@ class Generations:
             self._try_again()
 
     def reload(self, on_result: Result) -> None:
-        """Load the code anew; asked while that goes on, the same result is told to all."""
-        self._results.append(on_result)
+        """Load the code anew; who asks while a load goes on, which may have read older code, gets one after it."""
+        self._later.append(on_result)
         if self._next is not None:
             return
         if self._current is None:  # there is none to keep: do not wait for the backoff either
@@ -85,7 +92,12 @@ class Generations:
         elif self._current.ready:
             self._load_next()
 
+    def _take_up_later(self) -> None:
+        self._results += self._later
+        self._later.clear()
+
     def _load_next(self) -> None:
+        self._take_up_later()
         try:
             self._next = self._load()
         except OSError as error:
@@ -125,6 +137,7 @@ class Generations:
         return Forkserver(self._loop, self._log, self._config, self._limits, self.number, self._listener)
 
     def _start_again(self, one: Forkserver, end: Exit) -> None:
+        self._hurry()
         self._log.emit(
             "forkserver.exited",
             generation=one.generation,
@@ -135,7 +148,13 @@ class Generations:
         )
         self._try_again()
 
+    def _hurry(self) -> None:
+        """Who asks for a load does not wait for the backoff."""
+        if self._later:
+            self._retry_s = 0.0
+
     def _try_again(self) -> None:
+        self._hurry()
         self._retry = self._loop.call_in(self._retry_s, self.start)
         self._retry_s = min(max(self._retry_s * 2, RETRY_INITIAL_S), RETRY_MAX_S)
 
@@ -155,8 +174,10 @@ class Generations:
         if one is self._next:
             self._next = None
             self._ending.add(one)
-        else:
+        if self._current is None or self._current is one:
             self._is_in_trouble(one.rejection.partition("\n")[0])
+        if self._current is None:  # it has ended meanwhile, and this one was to take its place
+            self._try_again()
         self._tell(reason)
 
     def _is_in_trouble(self, reason: str) -> None:
@@ -167,3 +188,5 @@ class Generations:
         results, self._results = self._results, []
         for result in results:
             result(reason)
+        if self._later and self.current is not None and self._next is None:
+            self._load_next()

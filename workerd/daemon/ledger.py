@@ -84,8 +84,8 @@ class Ledger:
         limit = LEDGER_SPEC.heartbeat_timeout
         self._lose(f"the ledger waits for more than {limit:g} s, most likely for its database, and is replaced")
 
-    def crashed(self) -> None:
-        """It has to wait for its next life: that the database is there may not be true any more."""
+    def missing(self) -> None:
+        """There is none for a while: that the database is there may not be true any more."""
         if self.reachable:
             self.reachable = None
 

@@ -48,8 +48,10 @@ class Operations:
             answer({"ok": False, "error": f"no row can ask a daemon for “{operation.verb}”"})
 
     def audit(self, verb: str, names: list[str], requested_by: str, reply: Reply) -> Reply:
-        """Return a reply that writes the audit rows too: one for each name, or one for all."""
+        """Have the log say who orders what; return a reply that writes the audit rows, one for each name."""
         requested = self._clock.wall()
+        for name in names or [""]:
+            self._log.emit("operation.taken", verb=verb, job=name, requested_by=requested_by)
 
         def answer(said: dict[str, Any]) -> None:
             reply(said)
@@ -76,9 +78,10 @@ def describe(said: dict[str, Any], name: str = "") -> str:
         return str(said["error"])
     if "slots" not in said:
         return "done"
-    lines = [
-        f"{one['slot']}: {one['text']}"
-        for one in said["slots"]
-        if name in {"", one["slot"], one["slot"].partition(":")[0]}
-    ]
+    lines = [f"{one['slot']}: {one['text']}" for one in said["slots"] if _is_meant(one["slot"], name)]
     return "\n".join(lines)[:RESULT_CHARACTERS]
+
+
+def _is_meant(slot: str, name: str) -> bool:
+    """Return whether ``name`` means the slot: all, its job, or its index (which the only one is shown without)."""
+    return name in {"", slot, slot.partition(":")[0], f"{slot}:0"}

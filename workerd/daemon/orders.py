@@ -46,13 +46,13 @@ class Order:
 class Orders:
     """Takes orders by name; each is answered once, at the latest when its slots have had their time."""
 
-    def __init__(self, loop: Loop, log: EventLog, fleet: Fleet, lives: Lives, trouble: Callable[[], str]) -> None:
-        """``trouble`` says why nobody could be born, nothing where nothing speaks against it."""
+    def __init__(self, loop: Loop, log: EventLog, fleet: Fleet, lives: Lives, obstacle: Callable[[], str]) -> None:
+        """``obstacle`` says why nobody could be born now, nothing where nothing speaks against it."""
         self._loop = loop
         self._log = log
         self._fleet = fleet
         self._lives = lives
-        self._trouble = trouble
+        self._obstacle = obstacle
         self._open: set[Order] = set()
         self._verbs: dict[str, Callable[[Order, Slot], str]] = {
             "start": self._start,
@@ -65,8 +65,8 @@ class Orders:
     def take(self, verb: str, names: Iterable[str], reply: Reply, *, wait: bool = True) -> None:
         """Do ``verb`` with the slots that ``names`` mean (jobs or slots; none is all); reply once it has come true."""
         names = tuple(names)
-        if verb == "restart" and (trouble := self._trouble()):
-            reply({"ok": False, "error": f"nobody is stopped, as no successor could be born: {trouble}"})
+        if verb == "restart" and (obstacle := self._obstacle()):
+            reply({"ok": False, "error": f"nobody is stopped, as no successor could be born: {obstacle}"})
             return
         slots, unknown = self._find(names)
         order = Order(verb, reply, everyone=not names)

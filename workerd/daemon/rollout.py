@@ -16,9 +16,9 @@ class Rollout:
     While nobody gives birth, nobody is stopped for it.
     """
 
-    def __init__(self, lives: Lives, max_unavailable: int | None, can_bear: Callable[[], bool]) -> None:
+    def __init__(self, lives: Lives, max_unavailable: int | None, obstacle: Callable[[], str]) -> None:
         self._lives = lives
-        self._can_bear = can_bear
+        self._obstacle = obstacle
         self._max_unavailable = max_unavailable
         self._line: deque[Slot] = deque()
         self._moving: set[Slot] = set()
@@ -47,7 +47,7 @@ class Rollout:
     def go_on(self) -> None:
         """At the end of a turn: see who has arrived, and send the next."""
         self._moving = {slot for slot in self._moving if not self._has_arrived(slot)}
-        while self._line and len(self._moving) < self._limit and not self._ledger_is_moving() and self._can_bear():
+        while self._line and len(self._moving) < self._limit and not self._ledger_is_moving() and not self._obstacle():
             self._move(self._line.popleft())
         if not self.under_way:
             calls, self._on_done = self._on_done, []

@@ -24,19 +24,22 @@ AGE_SPREAD = 0.1
 class Watch:
     """Looks at every running slot with a limit; what it finds becomes a verdict and DEADLINE_PASSED."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the parts that it ties together
         self,
         loop: Loop,
         log: EventLog,
         lives: Lives,
         slots: Callable[[], Iterator[Slot]],
         on_recycled: Callable[[Slot, str], None],
+        obstacle: Callable[[], str],
     ) -> None:
+        """``obstacle`` says why nobody could be born now: then none is stopped that may as well go on for a while."""
         self._loop = loop
         self._log = log
         self._lives = lives
         self._slots = slots
         self._on_recycled = on_recycled
+        self._obstacle = obstacle
         self._random = Random()
         self._looking = False
 
@@ -112,7 +115,7 @@ class Watch:
             return
         grown = child.growth.look(child.pid)
         child.growth.due = now + (0.0 if grown > NEAR * limit else MEMORY_LOOK_S)
-        if grown <= limit:
+        if grown <= limit or (grown <= HARD * limit and self._obstacle()):
             return
         child.fall(Outcome.OVER_MEMORY, f"{grown:.0f} MiB of private growth, more than {limit:g}")
         self._log.emit("child.over_memory", **slot.identity, memory_mib=round(grown, 1), limit_mib=limit)
@@ -129,7 +132,7 @@ class Watch:
             return
         if child.age_factor is None:
             child.age_factor = self._random.uniform(1 - AGE_SPREAD, 1 + AGE_SPREAD)
-        if now - child.licensed_at >= limit * child.age_factor:
+        if now - child.licensed_at >= limit * child.age_factor and not self._obstacle():
             self._on_recycled(slot, f"it is older than {limit:g} s (± 10 %)")
 
 
