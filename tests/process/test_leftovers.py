@@ -1,5 +1,6 @@
 """The daemon's own end, by kill -9: its children go with it, what they left goes before the next daemon bears any."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -47,20 +48,32 @@ def test_grandchildren_of_a_killed_daemon_are_ended_before_the_next_one_bears_a_
     assert all(str(pid) in said["reason"] for pid in left)
 
 
-def test_a_daemon_whose_state_dir_was_taken_away_is_not_taken_for_gone(project: Project, daemon: Daemon) -> None:
-    """Else the next one would end its children, and both would run every job."""
+@pytest.mark.parametrize("children", ["alive", "killed"])
+@pytest.mark.parametrize("way", ["removed", "another one by its link"])
+def test_a_daemon_whose_state_dir_was_taken_away_is_not_taken_for_gone(
+    project: Project, daemon: Daemon, way: str, children: str
+) -> None:
+    """Else the next one would end its children, or find none, and both would run every job."""
+    releases = [project.folder / name for name in ("one", "two")]
+    for release in releases:
+        release.mkdir()
+    project.state_dir.symlink_to(releases[0])
     project.add_job("idle")
     daemon.start()
     pid = daemon.wait_state("idle", "RUNNING")["pid"]
     os.kill(daemon.pid, signal.SIGSTOP)  # it shall not come back before the other one looks
-    shutil.rmtree(project.state_dir)
+    for one in daemon.children() if children == "killed" else ():
+        os.kill(one.pid, signal.SIGKILL)
+    project.state_dir.unlink()
+    if way != "removed":
+        project.state_dir.symlink_to(releases[1])
 
     done = project.manage("workerd", "run")
 
-    os.kill(daemon.pid, signal.SIGCONT)
     assert done.returncode == TRY_LATER
     assert f"another daemon named 'tests' already runs (pid {daemon.pid}), though its files are gone" in done.stderr
-    assert _lives(pid)
+    assert children == "killed" or _lives(pid)
+    os.kill(daemon.pid, signal.SIGCONT)
     daemon.stop()
 
 
@@ -69,15 +82,34 @@ def test_a_daemon_whose_state_dir_was_taken_away_makes_it_anew(project: Project,
     project.add_job("idle")
     daemon.start()
     pid = daemon.wait_state("idle", "RUNNING")["pid"]
+    epoch = (project.state_dir / "tests.epoch").read_text()
     shutil.rmtree(project.state_dir)
 
-    said = daemon.wait_event("daemon.degraded", reason=lambda reason: "was emptied" in reason, within=15)
+    said = daemon.wait_event("daemon.degraded", reason=lambda reason: "made anew" in reason, within=15)
 
-    assert said["reason"] == f"STATE_DIR {project.state_dir} was emptied: the lock and the socket were made anew"
+    what = f"the lock and the socket in STATE_DIR {project.state_dir}"
+    assert said["reason"] == f"{what} went away and had to be made anew"
     assert daemon.slot("idle")["pid"] == pid
     assert f"already runs (pid {daemon.pid}): it holds" in project.manage("workerd", "run").stderr
-    eventually((project.state_dir / "tests.journal").exists, 30, "the journal")
+    eventually((project.state_dir / "tests.journal").exists, 10, "the journal")
+    assert (project.state_dir / "tests.epoch").read_text() == epoch
     daemon.stop()
+    assert project.runs.get().outcome == "stopped"
+
+
+def test_a_daemon_whose_place_another_one_has_ends_with_75(project: Project, daemon: Daemon) -> None:
+    """One that cannot see it, from another container for one: of two that run every job the younger is found by all."""
+    project.add_job("idle")
+    daemon.start()
+    daemon.wait_state("idle", "RUNNING")
+    shutil.rmtree(project.state_dir)
+    project.state_dir.mkdir(mode=0o700)
+    with (project.state_dir / "tests.lock").open("w") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+
+        assert daemon.wait(within=30) == TRY_LATER
+
+    assert "is taken: another daemon named 'tests' already runs" in daemon.events("daemon.stopping")[0]["reason"]
     assert project.runs.get().outcome == "stopped"
 
 

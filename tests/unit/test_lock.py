@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workerd.daemon.lock import DaemonLock, LockHeldError
+from workerd.daemon.lock import DaemonLock, LockHeldError, holds_lock
 
 
 class Holder:
@@ -39,7 +39,9 @@ class Holder:
 def _hold(state_dir: Path, writing: int, forks: bool) -> None:
     signal.alarm(10)
     try:
-        DaemonLock(state_dir, "shop").take()
+        lock = DaemonLock(state_dir, "shop")
+        lock.take()
+        lock.sign()
         forked = os.fork() if forks else 0
         if forks and forked == 0:
             signal.alarm(10)
@@ -80,7 +82,9 @@ def taken_here(state_dir: Path, name: str = "shop") -> bool:
 
 
 def test_a_free_lock_is_taken_and_says_by_whom(tmp_path: Path) -> None:
-    DaemonLock(tmp_path, "free").take()
+    lock = DaemonLock(tmp_path, "free")
+    lock.take()
+    lock.sign()
 
     assert (tmp_path / "free.pid").read_text() == f"{os.getpid()}\n"
     assert not taken_here(tmp_path, "free")
@@ -160,6 +164,12 @@ def test_it_is_taken_again_where_its_file_is_gone(tmp_path: Path) -> None:
     assert lock.is_in_place()
     assert not taken_here(tmp_path)
     assert _open_times("shop.lock", tmp_path) == 1
+
+
+def test_who_holds_a_lock_is_told_from_who_tried(tmp_path: Path, hold: Hold) -> None:
+    holder = hold(forks=True)
+
+    assert (holds_lock(holder.pid), holds_lock(holder.forked)) == (True, False)
 
 
 def test_its_file_is_private_and_close_on_exec(tmp_path: Path) -> None:

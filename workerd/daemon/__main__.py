@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from workerd.wire import exits
-from workerd.wire.config import DaemonConfig
+from workerd.wire.config import DAEMON_VARIABLE, DaemonConfig
 
 from .daemon import Daemon
 from .lock import DaemonRunsError
@@ -21,6 +21,7 @@ def main(argv: list[str]) -> int:
     """Read the config, be the daemon, return its exit code."""
     with os.fdopen(int(argv[1]), "rb") as file:
         config = DaemonConfig.from_json(file.read().decode())
+    os.environ.pop(DAEMON_VARIABLE, None)  # it says of us alone what we are
     os.closerange(3, max(256, _highest_descriptor() + 1))  # what libraries left open over the exec
     try:
         daemon = Daemon(config)

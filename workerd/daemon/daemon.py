@@ -65,7 +65,8 @@ class Daemon:
         self._status_line = StatusLine(self.loop, self)
         self._sink = Sink(self.loop, STDOUT, lambda lines: self.log.emit("log.dropped", lines=lines))
         self.log = EventLog(self._sink, config.log_format == "console")
-        self.records = Records(Versions(Path(config.state_dir) / f"{config.name}.epoch", self.clock))
+        self._versions = Versions(Path(config.state_dir) / f"{config.name}.epoch", self.clock)
+        self.records = Records(self._versions)
         self._build_births()
         self._build_supervision()
 
@@ -113,7 +114,7 @@ class Daemon:
         self._catch_signals()
         config = self.config
         control = ControlSocket(self.loop, Path(config.state_dir), config.name, Requests(self).take)
-        self._presence.begin(self.loop, self.log, control)
+        self._presence.begin(self.loop, self.log, control, self._versions.keep, self._yield_to)
         said = {"name": config.name, "host": config.host, "state_dir": config.state_dir, "version": config.version}
         self.log.emit("daemon.started", **said)
         self.ledger_slot = self.fleet.add_builtin(LEDGER_SPEC)
@@ -131,6 +132,10 @@ class Daemon:
         self._presence.end()
         self._sink.close()
         return code
+
+    def _yield_to(self, reason: str) -> None:
+        if not self.shutdown.begun:
+            self.shutdown.begin(reason, exits.TRY_LATER)
 
     def _begin(self) -> None:
         if not self.shutdown.begun:

@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from workerd.wire.config import DAEMON_VARIABLE
+
 from .forkserver import TREE_VARIABLE
+from .lock import holds_lock
 from .log import EventLog
 from .loop import Loop
 from .reaper import Registry
@@ -21,9 +24,9 @@ BUSY_S = 2 * GRACE_S
 PROC = Path("/proc")
 
 
-def find_marked(tree: str, pids: Iterable[int]) -> list[int]:
+def find_marked(tree: str, pids: Iterable[int], variable: str = TREE_VARIABLE) -> list[int]:
     """Return those of ``pids`` that carry this tree's mark and are no zombies."""
-    mark = f"{TREE_VARIABLE}={tree}".encode()
+    mark = f"{variable}={tree}".encode()
     found = []
     for pid in pids:
         with suppress(OSError):  # gone meanwhile, or another user's
@@ -32,14 +35,9 @@ def find_marked(tree: str, pids: Iterable[int]) -> list[int]:
     return found
 
 
-def find_master(pids: Iterable[int]) -> int | None:
-    """Return the daemon that still has one of ``pids`` as its child: then they are no leftovers."""
-    for pid in pids:
-        with suppress(OSError, ValueError):
-            parent = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
-            if b"workerd.daemon" in (PROC / str(parent) / "cmdline").read_bytes().split(b"\0"):
-                return parent
-    return None
+def find_master(tree: str) -> int | None:
+    """Return the daemon of this tree that runs, wherever its lock file is now; who only tries to be it holds none."""
+    return next((pid for pid in find_marked(tree, all_pids(), DAEMON_VARIABLE) if holds_lock(pid)), None)
 
 
 def all_pids() -> Iterator[int]:

@@ -15,14 +15,19 @@ class Versions:
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
-        epoch = max(_read(path) + 1, int(clock.wall() // 60))
-        fresh = path.with_name(f"{path.name}.new")
+        self._path = path
+        self._epoch = max(_read(path) + 1, int(clock.wall() // 60))
+        self._last = self._epoch * COUNTS_A_LIFE
+        self.keep()
+
+    def keep(self) -> None:
+        """Write down the epoch, for the lives to come. Raises OSError."""
+        fresh = self._path.with_name(f"{self._path.name}.new")
         with fresh.open("w") as file:
-            file.write(f"{epoch}\n")
+            file.write(f"{self._epoch}\n")
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(path)
-        self._last = epoch * COUNTS_A_LIFE
+        fresh.replace(self._path)
 
     def next(self) -> int:
         """Return a number larger than any before."""

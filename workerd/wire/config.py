@@ -3,6 +3,9 @@
 import json
 from dataclasses import asdict, dataclass
 
+DAEMON_VARIABLE = "WORKERD_DAEMON"
+"""In the environment of the daemon alone, with its tree: how another one finds it that does not find its lock."""
+
 
 @dataclass(frozen=True, slots=True)
 class DaemonConfig:
@@ -20,7 +23,7 @@ class DaemonConfig:
     database: str = "default"
     """The alias of the ledger's database."""
     tree: str = ""
-    """Carried by every process of this node in its environment, as WORKERD_TREE."""
+    """Carried by every process of this node in its environment, as WORKERD_TREE; by the daemon as DAEMON_VARIABLE."""
     max_unavailable: int | None = None
     exit_when_parked: bool = False
     http_bind: str | None = None

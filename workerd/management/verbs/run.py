@@ -17,7 +17,7 @@ import workerd
 from workerd.checks import check_databases
 from workerd.conf import Settings, find_problems, get_settings
 from workerd.wire import exits
-from workerd.wire.config import DaemonConfig
+from workerd.wire.config import DAEMON_VARIABLE, DaemonConfig
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -90,7 +90,7 @@ def forkserver_argv(options: dict[str, Any]) -> tuple[str, ...]:
 
 def _tree(settings: Settings) -> str:
     """Return the mark of this node's processes, the same in every life of the daemon: it knows its leftovers by it."""
-    where = Path(settings.state_dir or ".").resolve() / settings.name
+    where = Path(settings.state_dir or ".").absolute() / settings.name  # a link may lead elsewhere the next time
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"workerd://{socket.gethostname()}{where}"))
 
 
@@ -119,4 +119,5 @@ def _become_daemon(config: DaemonConfig) -> NoReturn:
     os.write(descriptor, config.to_json().encode())
     os.lseek(descriptor, 0, os.SEEK_SET)
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "workerd.daemon", str(descriptor)])  # noqa: S606 - same pid, small memory
+    argv = [sys.executable, "-P", "-m", "workerd.daemon", str(descriptor)]
+    os.execve(argv[0], argv, os.environ | {DAEMON_VARIABLE: config.tree})  # noqa: S606 - same pid, small memory
