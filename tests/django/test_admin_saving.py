@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -15,6 +16,7 @@ from workerd.wire.spec import JobSpec
 from .admin_form import JOB_FORM
 from .admin_roles import client_of
 
+REFUSED_BY_THE_DATABASE = {("postgresql", "half-a-character"), ("mysql", "half-a-character"), ("mysql", "deep")}
 WAS = JobSpec(name="a", target="shop.jobs.ship_orders", processes=2)
 
 
@@ -65,6 +67,44 @@ def test_the_form_offers_what_the_project_has_with_what_it_takes(superuser: Clie
     assert "crashes after about fails_after seconds" in page
     assert "<code>shop.stocktaking.*</code>" in page
     assert "The project allows: runserver, expire_carts." in page
+
+
+DEEP = "[" * 300 + "]" * 300
+UNREADABLE = {
+    "digits": '{"pause": %s, "password": "hunter2"}' % ("1" * 5000),
+    "half-a-character": '{"pause": "\\ud800"}',
+    "deep": f'{{"pause": {DEEP}}}',
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_a_row_with_arguments_that_python_cannot_take_spoils_no_page_and_is_put_right_there(
+    superuser: Client, kind: str
+) -> None:
+    """Another program has written it, by SQL; what a database does not take itself is no case."""
+    job = Job.objects.create(name="spoilt", target="shop.jobs.ship_orders")
+    Job.objects.create(name="sound", target="shop.jobs.ship_orders")
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("UPDATE workerd_job SET kwargs = %s WHERE id = %s", [UNREADABLE[kind], job.pk])
+    except DatabaseError:
+        assert (connection.vendor, kind) in REFUSED_BY_THE_DATABASE
+        return
+    change = reverse("admin:workerd_job_change", args=[job.pk])
+
+    shown = superuser.get(reverse("admin:workerd_job_changelist"))
+    assert (shown.status_code, b"spoilt" in shown.content, b"sound" in shown.content) == (200, True, True)
+    page = superuser.get(change).content.decode()
+    assert "These arguments cannot be" in page
+    assert "hunter2" not in page
+    assert superuser.get(reverse("admin:workerd_job_delete", args=[job.pk])).status_code == 200
+    kept = superuser.post(change, {**JOB_FORM, "name": "spoilt", "kwargs": '"These arguments cannot be read"'})
+    assert "Write a JSON object" in kept.content.decode()
+    with pytest.raises(ValueError, match="Set kwargs anew"), transaction.atomic():
+        Job.objects.get(pk=job.pk).save()
+
+    assert superuser.post(change, {**JOB_FORM, "name": "spoilt", "kwargs": '{"pause": 1}'}).status_code == 302
+    assert Job.objects.get(pk=job.pk).kwargs == {"pause": 1}
 
 
 def test_another_function_may_be_typed_where_a_pattern_allows_it(superuser: Client) -> None:

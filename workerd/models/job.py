@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Heartbeat, Restart
 
-from .kwargs import check_kwargs
+from .kwargs import StoredKwargs, check_kwargs
 from .ranges import range_constraints, range_validators
 
 RESTART_CHOICES = [
@@ -80,7 +80,7 @@ class Job(models.Model):
             "A management command with its arguments, such as “db_worker --queue-name mail”. Either this or a target."
         ),
     )
-    kwargs = models.JSONField(
+    kwargs = StoredKwargs(
         _("arguments"),
         default=dict,
         blank=True,

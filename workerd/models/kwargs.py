@@ -6,9 +6,45 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from workerd.wire.spec import MAX_KWARGS_BYTES, MAX_KWARGS_DEPTH, depth_of
+
+READABLE_DEPTH = 100
+"""What nests deeper ends Python's recursion here and there, where a page shows it."""
+
+
+class UnreadableKwargs(str):
+    """What a row's arguments are for Python where another program has written what it cannot take: a sentence."""
+
+    __slots__ = ()
+
+
+class StoredKwargs(models.JSONField):
+    """JSON of which one row that Python cannot take does not make every list of rows an error."""
+
+    def deconstruct(self) -> Any:
+        """Be a JSONField for migrations: the column is one."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.JSONField", args, kwargs
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """Return the decoded value, or why there is none."""
+        try:
+            kwargs = super().from_db_value(value, expression, connection)
+            json.dumps(kwargs, ensure_ascii=False).encode()  # half a character can be read, and not be shown
+        except (ValueError, RecursionError) as error:
+            return UnreadableKwargs(f"These arguments cannot be read: {error}.")
+        if depth_of(kwargs) > READABLE_DEPTH:
+            return UnreadableKwargs(f"These arguments cannot be shown: they nest deeper than {READABLE_DEPTH}.")
+        return kwargs
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        """Return the value for the driver. Raises ValueError rather than write over what could not be read."""
+        if isinstance(value, UnreadableKwargs):
+            raise ValueError(f"{value} Set kwargs anew, or save other fields by update_fields.")  # noqa: TRY004 - a value
+        return super().get_db_prep_value(value, connection, prepared)
 
 
 def check_kwargs(kwargs: Any) -> None:
