@@ -92,9 +92,11 @@ def test_what_comes_is_shown_at_once_until_the_daemon_ends(project: Project, dae
 
         said = [json.loads(process.stdout.readline()) for _ in range(3)]
         assert ("child.exited", pid) in [(event["event"], event["pid"]) for event in said]
-        daemon.stop()
+        daemon.signal(signal.SIGTERM)
         last = [json.loads(line)["event"] for line in process.stdout][-1]
         assert (process.wait(), last) == (0, "daemon.stopped")
+        assert daemon.wait() == 0
+        daemon.assert_clean_exit()
 
 
 def test_a_person_at_a_terminal_sees_colours_and_no_ids(project: Project, daemon: Daemon) -> None:

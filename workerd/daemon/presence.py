@@ -13,7 +13,7 @@ from .log import EventLog
 from .loop import Loop
 from .strays import find_master
 
-LOOKS_S = 5.0
+LOOKS_S = 2.0
 
 
 class Presence:

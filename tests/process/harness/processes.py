@@ -92,7 +92,8 @@ class ProcessTree:
         """Nobody is left."""
 
         def nobody_is_left() -> None:
-            assert self._describe_survivors() == []
+            left = self._describe_survivors()
+            assert not left, left
 
         eventually(nobody_is_left, within, "the end of every process of the tree")
 
