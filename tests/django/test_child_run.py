@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.process.harness import eventually
 from workerd.child.output import LINE_BYTES
 from workerd.wire.channel import Channel
 from workerd.wire.messages import Bear, BecameReady, Born, Failed, License, Loaded, Message, RecycleAsked, Refused
@@ -60,6 +62,7 @@ class Child:
         theirs.close()
         os.close(write)
         self.pid = self._stage_says()
+        assert self.pid > 1, "the stage tells of another child's end: a signal to that number would meet ourselves"
         self.channel.send(License(spec.to_dict(), index, "run-1", 3, "node", "host", MARK))
         self.written = b""
         self.has_ended = False
@@ -70,6 +73,18 @@ class Child:
         while text.encode() not in self.written:
             assert time.monotonic() < deadline, self.written
             assert self._read_some(), self.written
+        return self
+
+    def wait_until_asleep(self) -> "Child":
+        """Wait until it is in the kernel: a signal just before a call that sleeps is heard after it, in any Python."""
+        stat = Path(f"/proc/{self.pid}/stat")
+        eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "S", WITHIN_S, "its sleep")
+        return self
+
+    def kill(self) -> "Child":
+        """Kill it, where it has not ended yet."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
         return self
 
     def signal(self, number: int = signal.SIGTERM) -> "Child":
@@ -109,7 +124,7 @@ class Child:
     def _read_some(self) -> bool:
         """Read what there is; False at the end. A silent child is killed, or the stage would wait."""
         if not select.select([self._read], [], [], WITHIN_S)[0]:
-            os.kill(self.pid, signal.SIGKILL)
+            self.kill()
             raise AssertionError(f"nothing more came: {self.written!r}")
         chunk = os.read(self._read, 65536)
         self.written += chunk
@@ -145,7 +160,7 @@ def run(stage: Stage) -> Iterator[Run]:
     yield start
     for child in children:
         if not child.has_ended:
-            child.signal(signal.SIGKILL).end()
+            child.kill().end()
 
 
 GRACEFUL = ["idle", "turns", "async_idle", "async_flag", "threaded", "plain", "async_plain"]
@@ -154,7 +169,7 @@ GRACEFUL = ["idle", "turns", "async_idle", "async_flag", "threaded", "plain", "a
 @pytest.mark.parametrize("function", GRACEFUL)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_gracefully(run: Run, function: str, number: int) -> None:
-    child = run(function).wait_for("idle").signal(number)
+    child = run(function).wait_for("idle").wait_until_asleep().signal(number)
 
     assert child.end() == 0
     assert child.printed == ["idle", "stopped: True"]
@@ -163,7 +178,7 @@ def test_a_signal_ends_it_gracefully(run: Run, function: str, number: int) -> No
 
 
 def test_a_command_ends_as_by_ctrl_c(run: Run) -> None:
-    child = run(command="linger").wait_for("idle").signal()
+    child = run(command="linger").wait_for("idle").wait_until_asleep().signal()
 
     assert child.end() == 0
     assert child.printed == ["idle", "stopped: True"]
@@ -178,7 +193,7 @@ def test_the_rows_own_stop_signal_ends_it_gracefully(run: Run) -> None:
 
 
 def test_a_second_signal_changes_nothing(run: Run) -> None:
-    child = run("plain_slow_end").wait_for("idle").signal().wait_for("ending").signal()
+    child = run("plain_slow_end").wait_for("idle").wait_until_asleep().signal().wait_for("ending").signal()
 
     assert child.end() == 0
     assert child.printed == ["idle", "ending", "stopped: True"]
