@@ -33,11 +33,13 @@ class StopRequest:
         self._interrupted = False
         self._former: dict[int, Any] = {}
         self._former_wakeup = -1
+        self._pid = os.getpid()
         self._events: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Event] = weakref.WeakKeyDictionary()
         self._open_bell()
 
     def listen(self, numbers: Iterable[int]) -> None:
         """Take these signals as the wish to stop; main thread only."""
+        self._pid = os.getpid()
         self._former_wakeup = signal.set_wakeup_fd(self._bell.fileno(), warn_on_full_buffer=False)
         self._former = {number: signal.signal(number, self._on_signal) for number in numbers}
         if hasattr(os, "register_at_fork"):
@@ -105,7 +107,11 @@ class StopRequest:
         else:
             loop.call_later(_LOOK_S, self._look_again, loop, event)
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if os.getpid() != self._pid:  # what the job forks has not forgotten us yet: it is meant, as any process is
+            _give_back(number)
+            os.kill(os.getpid(), number)
+            return
         again = self.asked
         self.ask()
         if again and self._impatient:
@@ -130,11 +136,16 @@ class StopRequest:
         signal.set_wakeup_fd(-1)
         for number in self._former:
             if signal.getsignal(number) == self._on_signal:
-                signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+                _give_back(number)
         self._events.clear()
         self._open_bell()
         if self.asked:
             self._ring()
+
+
+def _give_back(number: int) -> None:
+    """Have the signal do what it does in a Python that nobody has told otherwise."""
+    signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def _sleep_on(sock: socket.socket, seconds: float) -> None:
