@@ -1,6 +1,6 @@
 """What the admin's pages cost with 500 jobs and a million runs: queries and milliseconds, on PostgreSQL and MariaDB.
 
-    python benchmarks/admin_pages.py postgres+psycopg://postgres@127.0.0.1:5432/workerd_pages [--runs 1000000]
+    python -m benchmarks.admin_pages postgres+psycopg://postgres@127.0.0.1:5432/workerd_pages [--runs 1000000]
 
 The URL names a database that is made for it and dropped afterwards; the server fills it by itself, in well under a
 minute where nothing else runs. The history is the one that tests/django/test_admin_cost.py counts queries and rows on:

@@ -1,6 +1,6 @@
 """What a sign of life costs a child: a bare beat, one with a note, one with a note made by an f-string.
 
-Prints the median of many rounds in microseconds beside the figure to hold: ``python benchmarks/heartbeat.py``.
+Prints the median of many rounds in microseconds beside the figure to hold: ``python -m benchmarks.heartbeat``.
 """
 
 import statistics
@@ -12,8 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from workerd.child.beats import Pulse
 from workerd.child.context import JobContext
-from workerd.child.pulse import Pulse
 from workerd.child.stopping import StopRequest
 from workerd.wire.page import HeartbeatPage
 

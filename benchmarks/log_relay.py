@@ -2,7 +2,7 @@
 
 Ten children write numbered lines for ten seconds, at 100,000 a second rendered beforehand and at 30,000 through
 structlog; a process of its own reads the daemon's output and checks each child's numbers. Another child is killed again
-and again, before and meanwhile. Run it as ``python benchmarks/log_relay.py``, on a machine with nothing else to do.
+and again, before and meanwhile. Run it as ``python -m benchmarks.log_relay``, on a machine with nothing else to do.
 """
 
 import argparse

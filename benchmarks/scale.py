@@ -1,6 +1,6 @@
 """Many children: how long births and stop take, what they cost while idle, how fast they follow a dead daemon.
 
-    python benchmarks/scale.py --children 1000 [--database URL] [--seconds 30]
+    python -m benchmarks.scale --children 1000 [--database URL] [--seconds 30]
 
 Prints JSON. The daemon runs through the real command, in a folder of its own, on SQLite unless a URL is given.
 """

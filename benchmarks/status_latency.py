@@ -1,6 +1,6 @@
 """How long the daemon's loop is busy with one ``status`` of 1,000 slots, also while its ledger is stuck.
 
-Beside it the time that a client waits, and that of a ping. Run it as ``python benchmarks/status_latency.py``.
+Beside it the time that a client waits, and that of a ping. Run it as ``python -m benchmarks.status_latency``.
 """
 
 import argparse

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from .backends.backend import BACKENDS, Databases
-from .backends.choice import Choice
-from .backends.identity import WrongBackendError, describe
+from .harness.backends.backend import BACKENDS, Databases
+from .harness.backends.choice import Choice
+from .harness.backends.identity import WrongBackendError, describe
 
 ROOT = Path(__file__).resolve().parents[1]
 SECOND = next((backend for backend in BACKENDS.values() if backend.vendor != "sqlite" and not backend.missing()), None)
@@ -25,7 +25,7 @@ def run_specimens(*options: str, **variables: str) -> subprocess.CompletedProces
     env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     words = ["-p", "no:randomly", "-p", "no:cacheprovider", "--color=no", f"--backends=sqlite,{SECOND.name}", *options]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *words, "tests/backends/specimens.py"],
+        [sys.executable, "-m", "pytest", *words, "tests/harness/backends/samples.py"],
         cwd=ROOT,
         env={**env, **variables},
         capture_output=True,
@@ -49,7 +49,7 @@ def test_one_closing_line_counts_every_session() -> None:
 
     assert done.returncode == 1
     assert counts(done.stdout) == {"failed": 1, "passed": 11, "skipped": 3, "xfailed": 2}, done.stdout
-    assert f"FAILED tests/backends/specimens.py::test_fails_on_the_second @{SECOND.name}" in done.stdout
+    assert f"FAILED tests/harness/backends/samples.py::test_fails_on_the_second @{SECOND.name}" in done.stdout
     assert "said before it failed" in done.stdout
     assert "for oracle, which this run does not include" in done.stdout
     assert re.search(rf"^{SECOND.name}: {SECOND.module} \S", done.stdout, re.MULTILINE)
@@ -59,7 +59,9 @@ def test_one_closing_line_counts_every_session() -> None:
 @pytest.mark.slow
 def test_a_session_that_breaks_down_is_a_failure() -> None:
     assert SECOND is not None
-    done = run_specimens("--deselect=tests/backends/specimens.py::test_fails_on_the_second", WORKERD_TEST_CRASH="1")
+    done = run_specimens(
+        "--deselect=tests/harness/backends/samples.py::test_fails_on_the_second", WORKERD_TEST_CRASH="1"
+    )
 
     assert done.returncode == 1
     assert f"FAILED session @{SECOND.name} - the session ended with 9" in done.stdout, done.stdout
@@ -86,7 +88,9 @@ def test_an_unknown_backend_is_told_from_the_known_ones(option: str, sentence: s
 def test_a_backend_that_cannot_run_is_left_out_with_the_reason_unless_it_was_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tests.backends.backend.importlib.util.find_spec", lambda module: module == "sqlite3" or None)
+    monkeypatch.setattr(
+        "tests.harness.backends.backend.importlib.util.find_spec", lambda module: module == "sqlite3" or None
+    )
 
     choice = Choice.of("auto")
 

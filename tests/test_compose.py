@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import yaml
 
-from .backends import mysql, postgres
-from .backends.backend import BACKENDS, MYSQL_URL, POSTGRES_URL
-from .backends.mysql import MySQLServer
-from .backends.postgres import PostgresServer
-from .backends.server import Address, Server
+from .harness.backends import mysql, postgres
+from .harness.backends.backend import BACKENDS, MYSQL_URL, POSTGRES_URL
+from .harness.backends.mysql import MySQLServer
+from .harness.backends.postgres import PostgresServer
+from .harness.backends.server import Address, Server
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVERS: dict[str, tuple[type[Server], str, str]] = {

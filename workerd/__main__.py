@@ -8,7 +8,7 @@ import sys
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from workerd.management.verbs.asking import ASKING
+from .management.verbs.asking import ASKING
 
 
 def main() -> int:

@@ -16,10 +16,10 @@ class WorkerdConfig(AppConfig):
 
     def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
         super().__init__(app_name, app_module)
-        from .forkserver import prologue
+        from .forkserver import bootstrap
 
-        if prologue.is_forkserver(sys.argv):
-            prologue.begin()
+        if bootstrap.is_forkserver(sys.argv):
+            bootstrap.begin()
 
     def ready(self) -> None:
         """Register the system checks, and what wakes the ledger."""

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workerd.wire import exits
-from workerd.wire.asking import ask
+from .wire import exit_codes
+from .wire.asking import ask
 
 RUNNING = "RUNNING"
 PATIENCE_S = 15.0
@@ -28,12 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         from supervisor import childutils
     except ImportError:
         _say("needs supervisor's package in this environment: pip install 'django-workerd[supervisor]'")
-        return exits.REFUSED
+        return exit_codes.REFUSED
     while True:
         try:
             headers, _ = childutils.listener.wait(sys.stdin, sys.stdout)
         except KeyError:  # its way of reading end-of-file
-            return exits.DONE
+            return exit_codes.DONE
         if headers.get("eventname", "").startswith("TICK"):
             try:
                 look(

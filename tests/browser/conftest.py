@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.harness.admin_server import PASSWORD, USER, Server, add_superuser
+from tests.harness.daemon import Daemon
+from tests.harness.project import Project
 from tests.process.conftest import daemon, project, pytest_runtest_makereport, template
-from tests.process.harness import Daemon, Project
 
 from .pages import Admin
-from .server import PASSWORD, USER, Server, add_superuser
 
 if TYPE_CHECKING:
-    from .browser import Browser
+    from tests.harness.browser import Browser
 
 __all__ = ["daemon", "project", "pytest_runtest_makereport", "template"]
 
@@ -51,7 +52,7 @@ def site(project: Project) -> Iterator[Server]:
 @pytest.fixture
 def browser(chromium: tuple[str, str], site: Server, tmp_path: Path) -> Iterator["Browser"]:
     """A browser in which the operator is logged in."""
-    from .browser import Browser
+    from tests.harness.browser import Browser
 
     browser = Browser(chromium, tmp_path / "profile", site.url)
     browser.log_in(USER, PASSWORD)

@@ -5,9 +5,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .browser import Browser
+    from tests.harness.browser import Browser
 
-VICTIMS = "tests.process.victims.jobs"
+VICTIMS = "tests.process.bad_jobs.jobs"
 DESKTOP, PHONE = (1440, 900), (390, 844)
 LIST = "/admin/workerd/job/"
 ROW = """

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.process.harness import Daemon
+from tests.harness.admin_server import Server
+from tests.harness.daemon import Daemon
 
 from .pages import LIST, Admin
-from .server import Server
 
 pytestmark = pytest.mark.slow
 COUNT_FETCHES = "return performance.getEntriesByType('resource').filter((one) => one.name.includes('/live/')).length"

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.process.harness import Project
+from tests.harness.project import Project
 
+from .history import add_day
 from .pages import DESKTOP, PHONE, Admin
-from .scenery import add_day
 
 if TYPE_CHECKING:
-    from .browser import Browser
+    from tests.harness.browser import Browser
 
 pytestmark = pytest.mark.slow
 MISHAPS = "shop.mishaps"

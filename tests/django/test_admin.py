@@ -10,8 +10,8 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
-from workerd.admin.duration_field import DurationField
-from workerd.admin.job_form import JobForm
+from workerd.admin.jobs.fields import DurationField
+from workerd.admin.jobs.form import JobForm
 from workerd.models import Job, Node, Operation, Run, Slot
 
 from .admin_form import JOB_FORM

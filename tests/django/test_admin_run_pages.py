@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from workerd.admin import recent_runs
+from workerd.admin.jobs import recent_runs
 from workerd.models import Job, Node, Run, Slot
 from workerd.wire.words import Outcome
 

@@ -8,8 +8,8 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from workerd.admin.foretelling import foretell
-from workerd.admin.target_widget import OTHER
+from workerd.admin.jobs.preview import foretell
+from workerd.admin.jobs.target_widget import OTHER
 from workerd.models import Job, Slot
 from workerd.wire.spec import JobSpec
 

@@ -8,7 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from workerd.admin.masking import MASK, masked, restored
+from workerd.admin.jobs.masking import MASK, masked, restored
 from workerd.models import Job
 
 from .admin_form import JOB_FORM
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 SECRET = "hunter2-and-more"
 KWARGS = {"warehouse": "main", "api_token": SECRET, "deep": [{"Password": {"a": SECRET}}], "key": {"$env": "KEY"}}
-TAKES_ANYTHING = "tests.process.victims.jobs.log"
+TAKES_ANYTHING = "tests.process.bad_jobs.jobs.log"
 
 
 @pytest.fixture

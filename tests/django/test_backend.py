@@ -3,8 +3,8 @@
 import pytest
 from django.db import connection
 
-from tests.backends.backend import Backend
-from tests.backends.identity import driver_in_use
+from tests.harness.backends.backend import Backend
+from tests.harness.backends.identity import driver_in_use
 
 
 @pytest.mark.django_db

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.process.harness import eventually
-from workerd.child.output import LINE_BYTES
+from tests.harness.waiting import eventually
+from workerd.child.stdio import LINE_BYTES
 from workerd.wire.channel import Channel
 from workerd.wire.messages import Bear, BecameReady, Born, Failed, License, Loaded, Message, RecycleAsked, Refused
 from workerd.wire.page import HeartbeatPage
@@ -39,7 +39,7 @@ class Stage:
         env = {**os.environ, "WORKERD_SETTINGS": json.dumps(lists), "WORKERD_STATE_DIR": str(folder), "SHOP_KEY": "k1"}
         env["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "django_site")))
         env["DATABASE_URL"] = f"sqlite:///{folder / 'stage.sqlite3'}"
-        command = [sys.executable, "-m", "tests.django.child_stage", str(theirs.fileno())]
+        command = [sys.executable, "-m", "tests.django.child_runner", str(theirs.fileno())]
         self.process = subprocess.Popen(command, env=env, cwd=ROOT, pass_fds=[theirs.fileno()])
         theirs.close()
 

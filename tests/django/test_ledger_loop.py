@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from tests.process.harness import eventually
+from tests.harness.waiting import eventually
 from workerd.models import Job, Node, Run, Slot
 from workerd.wire.channel import Channel
 from workerd.wire.messages import (

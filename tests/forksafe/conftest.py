@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.backends.backend import Backend, Databases
-from tests.backends.server import GivenServer, Server
+from tests.harness.backends.backend import Backend, Databases
+from tests.harness.backends.server import GivenServer, Server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLAY_WITHIN_S = 60
@@ -71,7 +71,7 @@ def play(url: Callable[[str], str], tmp_path: Path) -> Play:
         number = next(_numbers)
         events, result = tmp_path / f"events-{number}", tmp_path / f"result-{number}"
         program = {"urls": {"default": url(kind)}, "events": str(events), "result": str(result), **program}
-        perform([sys.executable, "-m", "tests.forksafe.stage", scene, json.dumps(program)])
+        perform([sys.executable, "-m", "tests.forksafe.runner", scene, json.dumps(program)])
         lines = events.read_text().splitlines() if events.exists() else []
         return json.loads(result.read_text()), [json.loads(line) for line in lines]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.process.harness.waiting import eventually
+from tests.harness.waiting import eventually
 
 from .conftest import Play
 

@@ -7,7 +7,7 @@ from django.core.checks import CheckMessage
 from django.db import connection
 from django.test import override_settings
 
-from tests.backends.backend import Backend
+from tests.harness.backends.backend import Backend
 from workerd.checks import check_databases
 from workerd.forksafe.checks import check_connections, check_servers
 from workerd.models import Job

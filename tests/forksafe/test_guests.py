@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.server import free_port
+from tests.harness.backends.server import free_port
 
 from .conftest import ROOT, perform
 

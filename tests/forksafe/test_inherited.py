@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.backend import Backend
+from tests.harness.backends.backend import Backend
 
 from .conftest import Play, named
 

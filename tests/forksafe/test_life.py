@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.backends.backend import Backend, Databases
-from tests.backends.server import Server
+from tests.harness.backends.backend import Backend, Databases
+from tests.harness.backends.server import Server
 
 from .conftest import ROOT, Play, named, transport
 
@@ -151,7 +151,7 @@ def test_an_absent_server_is_told_from_an_error_of_the_jobs_own(
 
 
 def _play_along(program: dict[str, Any], cues: dict[str, Callable[[], None]]) -> Any:
-    command = [sys.executable, "-m", "tests.forksafe.stage", "life:unreachable", json.dumps(program)]
+    command = [sys.executable, "-m", "tests.forksafe.runner", "life:unreachable", json.dumps(program)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={"PYTHONPATH": f"{ROOT}:{ROOT / 'django_site'}"},

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.backends.backend import Backend
+from tests.harness.backends.backend import Backend
 
 from .conftest import Play, named
 
 NETWORKED = pytest.mark.backends("postgres", "mysql")
-FORK = "tests.forksafe.scenes.fork"
+FORK = "tests.forksafe.scripts.fork"
 IN_TRANSACTION = "A transaction is open on database 'default'"
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.fork_proof import PAGE, RESULTS, TABLE, run_cell
-from benchmarks.forkproof.figures import Figures
-from benchmarks.forkproof.page import BEGIN, COLUMNS, END, MissingCellError, tables
-from benchmarks.forkproof.strategies import STRATEGIES
-from tests.backends.backend import Backend
+from benchmarks.fork_proof.__main__ import PAGE, RESULTS, TABLE, run_cell
+from benchmarks.fork_proof.figures import Figures
+from benchmarks.fork_proof.page import BEGIN, COLUMNS, END, MissingCellError, tables
+from benchmarks.fork_proof.strategies import STRATEGIES
+from tests.harness.backends.backend import Backend
 
 SHORT = {"life": 150, "restarts": 20, "queries": 3_000, "births_at_most": 400, "hung_after": 30}
 HERE = pytest.mark.backends("sqlite")
@@ -60,7 +60,7 @@ def test_a_missing_cell_is_an_error() -> None:
     document = _document()
     document["cells"].pop()
 
-    with pytest.raises(MissingCellError, match=r"run benchmarks/fork_proof\.py whole"):
+    with pytest.raises(MissingCellError, match=r"run benchmarks/fork_proof whole"):
         tables(document, STRATEGIES)
 
 

@@ -4,8 +4,9 @@ import collections
 from dataclasses import dataclass
 from pathlib import Path
 
-from .harness import Daemon, eventually
-from .weather import strangers
+from tests.harness.chaos import strangers
+from tests.harness.daemon import Daemon
+from tests.harness.waiting import eventually
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.backends.backend import Databases
-
-from .harness import Daemon, Project
-from .harness.project import MANAGE, ROOT, SETTINGS_MODULE
+from tests.harness.backends.backend import Databases
+from tests.harness.daemon import Daemon
+from tests.harness.project import MANAGE, ROOT, SETTINGS_MODULE, Project
 
 _numbers = itertools.count(1)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from django_site.settings import *  # noqa: F403
 from django_site.settings import DATABASES, INSTALLED_APPS
 
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.process.victims"]
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.process.bad_jobs"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # others take long, on purpose
 
 for _alias, _database in DATABASES.items():

@@ -9,10 +9,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
+from tests.harness.daemon import Daemon
+from tests.harness.project import VICTIMS, Project
+from tests.harness.waiting import eventually
 from workerd.models import Job
-
-from .harness import Daemon, Project, eventually
-from .harness.project import VICTIMS
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]
 WITHIN_S = 30.0
@@ -119,7 +119,7 @@ REFUSED_BY_THE_DATABASE = ["neither"]
 
 def test_each_row_that_cannot_run_says_why_and_keeps_no_other_from_running(project: Project, daemon: Daemon) -> None:
     """All of them at once, between two that are sound: these run, those are parked with a sentence, also on the row."""
-    project.settings["TARGETS"] = ["tests.process.victims.*", "shop.jobs.*"]
+    project.settings["TARGETS"] = ["tests.process.bad_jobs.*", "shop.jobs.*"]
     project.add_job("a-sound-one", "idle")
     kept = [row for row in ROWS if _insert(project, row)]
     assert [row.name for row in ROWS if row not in kept] == REFUSED_BY_THE_DATABASE
@@ -347,8 +347,8 @@ def closed_url() -> Callable[[str], str]:
 
 def test_a_note_that_no_database_takes_is_kept_without_what_it_does_not_take(project: Project, daemon: Daemon) -> None:
     """The job runs on, and its row shows the rest of the note."""
-    project.extra_env["DJANGO_SETTINGS_MODULE"] = "tests.process.witnesses.project_settings"
-    project.add_job("noted", target="tests.process.witnesses.jobs.write_odd_note")
+    project.extra_env["DJANGO_SETTINGS_MODULE"] = "tests.process.probes.project_settings"
+    project.add_job("noted", target="tests.process.probes.jobs.write_odd_note")
     daemon.start()
     daemon.wait_state("noted", "RUNNING", WITHIN_S)
 

@@ -14,12 +14,15 @@ from typing import Any
 
 import pytest
 
+from tests.harness.chaos import wait_for_calm
+from tests.harness.daemon import Daemon
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
+
 from .births import assert_births_have_owners, read_testimonies
-from .harness import Daemon, Project, eventually
-from .weather import wait_for_calm
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
-JOBS = "tests.process.witnesses.jobs"
+JOBS = "tests.process.probes.jobs"
 FORKSERVERS_KILLED = int(os.environ.get("WORKERD_TEST_FORKSERVERS_KILLED", "200"))
 DAEMONS, WITHIN_S = 4, 0.020
 SHORT_LIVES, SLOTS = int(os.environ.get("WORKERD_TEST_SHORT_LIVES", "500")), 4
@@ -28,7 +31,7 @@ SHORT_LIVES, SLOTS = int(os.environ.get("WORKERD_TEST_SHORT_LIVES", "500")), 4
 @pytest.fixture
 def new_daemon(project: Project, tmp_path: Path) -> Iterator[Callable[[], Daemon]]:
     """Return a function that starts one more daemon on the project's rows, under a name of its own."""
-    project.extra_env = {"DJANGO_SETTINGS_MODULE": "tests.process.witnesses.settings"}
+    project.extra_env = {"DJANGO_SETTINGS_MODULE": "tests.process.probes.settings"}
     daemons: list[Daemon] = []
     numbers = itertools.count(1)
 

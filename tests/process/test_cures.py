@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.backends.backend import Databases
-from tests.backends.server import Server
-
-from .harness import Daemon, Project, eventually
-from .harness.project import VICTIMS
-from .modules import write_module
+from tests.harness.backends.backend import Databases
+from tests.harness.backends.server import Server
+from tests.harness.daemon import Daemon
+from tests.harness.modules import write_module
+from tests.harness.project import VICTIMS, Project
+from tests.harness.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]
 WITHIN_S = 30.0

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from django.db.models import F
 
-from tests.backends.backend import Databases
-
-from .harness import Daemon, Project, eventually
-from .harness.project import MANAGE
-from .modules import write_module
-from .outages import Link
-from .weather import wait_for_calm
+from tests.harness.backends.backend import Databases
+from tests.harness.chaos import wait_for_calm
+from tests.harness.daemon import Daemon
+from tests.harness.modules import write_module
+from tests.harness.outages import Link
+from tests.harness.project import MANAGE, Project
+from tests.harness.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]
-WITNESSES = "tests.process.witnesses.jobs"
+WITNESSES = "tests.process.probes.jobs"
 STUBBORN = ("idle", "hang", "spin", "freeze", "ignore-stop", "have-thread", "idle-async")
 GONE_WITHIN_S = 1.0
 DEEP = "a-folder-in-a-folder"
@@ -71,7 +71,7 @@ def test_a_forkserver_that_hangs_in_an_import_goes_with_the_daemon(project: Proj
 def test_a_stopped_daemon_has_asked_every_child(project: Project, daemon: Daemon, number: int, tmp_path: Path) -> None:
     """Functions, coroutines and commands end in their own way, all recorded, and the daemon's exit code is 0."""
     goodbyes = tmp_path / "goodbyes"
-    project.extra_env["DJANGO_SETTINGS_MODULE"] = "tests.process.witnesses.project_settings"
+    project.extra_env["DJANGO_SETTINGS_MODULE"] = "tests.process.probes.project_settings"
     project.settings["COMMANDS"] = ["wait_for_interrupt"]
     kwargs = {"path": str(goodbyes)}
     project.add_job("function", target=f"{WITNESSES}.say_goodbye", kwargs=kwargs, processes=3)
@@ -153,8 +153,7 @@ def test_records_that_no_ledger_can_take_are_counted_when_they_are_lost(project:
 def test_a_stop_with_neither_journal_nor_database_tries_a_few_ledgers_and_says_what_is_lost(
     project: Project, daemon: Daemon, databases: Databases
 ) -> None:
-    link = Link.open(project, databases)
-    try:
+    with Link.open(project, databases) as link:
         project.add_job("idle", processes=2)
         daemon.start()
         wait_for_calm(daemon, 2)
@@ -166,13 +165,11 @@ def test_a_stop_with_neither_journal_nor_database_tries_a_few_ledgers_and_says_w
 
         daemon.stop(within=40)
 
-        assert len(daemon.events("child.born", since=position, job="workerd.ledger")) <= 4
-        assert daemon.wait_event("daemon.degraded", reason=lambda reason: "are lost" in reason)
-        assert daemon.events("daemon.stopped")[0]["exit_code"] == 0
-        assert len(daemon.events(since=position)) < 150
-    finally:
-        project.state_dir.unlink(missing_ok=True)
-        link.close()
+    assert len(daemon.events("child.born", since=position, job="workerd.ledger")) <= 4
+    assert daemon.wait_event("daemon.degraded", reason=lambda reason: "are lost" in reason)
+    assert daemon.events("daemon.stopped")[0]["exit_code"] == 0
+    assert len(daemon.events(since=position)) < 150
+    project.state_dir.unlink()
 
 
 @pytest.mark.backends("any")

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from tests.backends.backend import Databases
-from tests.backends.server import Address, free_port
-
-from .harness import Daemon, Project
-from .outages import Link
+from tests.harness.backends.backend import Databases
+from tests.harness.backends.server import Address, free_port
+from tests.harness.daemon import Daemon
+from tests.harness.outages import Link
+from tests.harness.project import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("postgres-psycopg2", "mysql-mysqlclient")]
 NEVER_COUNT = {"max_restarts": 0, "backoff_initial": 20, "backoff_max": 60}
@@ -22,9 +22,8 @@ NEVER_COUNT = {"max_restarts": 0, "backoff_initial": 20, "backoff_max": 60}
 @pytest.fixture
 def link(project: Project, databases: Databases) -> Iterator[Link]:
     project.extra_env["DJANGO_SETTINGS_MODULE"] = "tests.process.faults.settings"
-    link = Link.open(project, databases)
-    yield link
-    link.close()
+    with Link.open(project, databases) as link:
+        yield link
 
 
 def test_a_child_that_notices_before_the_ledger_waits_uncounted_too(

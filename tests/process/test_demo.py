@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
-from tests.backends.server import free_port
-
-from .harness import Daemon, Project
-from .web import read_page
+from tests.harness.backends.server import free_port
+from tests.harness.daemon import Daemon
+from tests.harness.project import Project
+from tests.harness.web import read_page
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
 MISHAPS = {"call-courier": "error", "build-catalogue": "over_memory", "print-labels": "hung"}

@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from tests.backends.server import Address, free_port
-
-from .harness import Daemon, Log, Project, eventually
-from .harness.control import ask
-from .harness.processes import Process
-from .harness.project import MANAGE, ROOT
-from .web import read_page
+from tests.harness.backends.server import Address, free_port
+from tests.harness.control import ask
+from tests.harness.daemon import Daemon
+from tests.harness.log import Log
+from tests.harness.processes import Process
+from tests.harness.project import MANAGE, ROOT, Project
+from tests.harness.waiting import eventually
+from tests.harness.web import read_page
 
 DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"
 

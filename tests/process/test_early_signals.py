@@ -4,9 +4,10 @@ import signal
 
 import pytest
 
-from .harness import Daemon, Project, eventually
-from .harness.daemon import READY_WITHIN_S
-from .harness.processes import Process
+from tests.harness.daemon import READY_WITHIN_S, Daemon
+from tests.harness.processes import Process
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
 

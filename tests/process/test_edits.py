@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.harness.daemon import Daemon
+from tests.harness.project import VICTIMS, Project
+from tests.harness.waiting import eventually
+
 from .faults.shared import daemon, project
-from .harness import Daemon, Project, eventually
-from .harness.project import VICTIMS
 
 __all__ = ["daemon", "project"]
 pytestmark = [pytest.mark.slow, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]

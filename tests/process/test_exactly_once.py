@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.backend import Databases
-
-from .harness import Daemon, Project, eventually
-from .outages import Link
+from tests.harness.backends.backend import Databases
+from tests.harness.daemon import Daemon
+from tests.harness.outages import Link
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("postgres-psycopg2", "mysql-mysqlclient")]
 RUNS = 300
@@ -26,9 +27,8 @@ SLOTS = 4
 def link(project: Project, databases: Databases) -> Iterator[Link]:
     project.extra_env["DJANGO_SETTINGS_MODULE"] = "tests.process.faults.settings"
     in_clear = {"sslmode": "disable"} if databases.backend.vendor == "postgresql" else {}
-    link = Link.open(project, databases, **in_clear)  # so that the proxy recognises a COMMIT
-    yield link
-    link.close()
+    with Link.open(project, databases, **in_clear) as link:  # so that the proxy recognises a COMMIT
+        yield link
 
 
 @dataclass
@@ -131,7 +131,7 @@ def test_a_record_that_the_database_refuses_is_set_aside_and_blocks_none(
     project.add_job("poison", target=f"{jobs}.end_with_note", kwargs={"note": "poison"}, restart="never")
     aside = daemon.wait_event("ledger.set_aside", since=position)
     project.add_job("odd", target=f"{jobs}.raise_odd_text", restart="never")
-    project.add_job("deleted", target="tests.process.victims.jobs.idle")
+    project.add_job("deleted", target="tests.process.bad_jobs.jobs.idle")
     deleted = daemon.wait_state("deleted", "RUNNING")["run"]
     project.jobs.filter(name="deleted").delete()
 

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
+from tests.harness.daemon import Daemon, read_pid
+from tests.harness.processes import Process
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
+
 from .faults.shared import Case, case, daemon, moment, project
-from .harness import Daemon, Project, eventually
-from .harness.daemon import read_pid
-from .harness.processes import Process
 
 __all__ = ["case", "daemon", "project"]
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
-VICTIMS = "tests.process.victims.jobs"
+VICTIMS = "tests.process.bad_jobs.jobs"
 SOON_S = 1.0
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
+
 from .faults.shared import Case, case, daemon, moment, project
-from .harness import Project, eventually
 
 __all__ = ["case", "daemon", "project"]
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]

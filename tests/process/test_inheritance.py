@@ -4,8 +4,9 @@ import resource
 
 import pytest
 
-from .harness import Daemon, Project
-from .weather import SPARES, children_of, wait_for_calm
+from tests.harness.chaos import SPARES, children_of, wait_for_calm
+from tests.harness.daemon import Daemon
+from tests.harness.project import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
 LOW = 512

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.backends.backend import Databases
+from tests.harness.backends.backend import Databases
+from tests.harness.daemon import Daemon
+from tests.harness.outages import Link
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
 
 from .faults.shared import Case, case, daemon, moment, project
-from .harness import Daemon, Project, eventually
-from .outages import Link
 
 __all__ = ["case", "daemon", "project"]
 pytestmark = [pytest.mark.slow, pytest.mark.backends("postgres-psycopg2", "mysql-mysqlclient")]
@@ -29,10 +31,9 @@ COMMANDS_WITHIN_S = 15.0
 def link(project: Project, databases: Databases) -> Iterator[Link]:
     """Between the daemon's processes and the database; put in place before the daemon starts."""
     options = {} if databases.backend.vendor == "postgresql" else {"read_timeout": "4"}
-    link = Link.open(project, databases, **options)
-    project.add_job("victim", "idle", backoff_initial=0)
-    yield link
-    link.close()
+    with Link.open(project, databases, **options) as link:
+        project.add_job("victim", "idle", backoff_initial=0)
+        yield link
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 import pytest
 from django.db import connections
 
-from .harness import Daemon, Project, eventually
-from .harness.daemon import read_pid
-from .harness.processes import Process
-from .harness.project import ALIAS
+from tests.harness.daemon import Daemon, read_pid
+from tests.harness.processes import Process
+from tests.harness.project import ALIAS, Project
+from tests.harness.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
 TRY_LATER = 75
@@ -38,7 +38,7 @@ def test_grandchildren_of_a_killed_daemon_are_ended_before_the_next_one_bears_a_
     assert all(_lives(pid) for pid in left), "outside of a cgroup nobody could end these"
 
     project.jobs.all().delete()
-    project.add_job("after", target="tests.process.victims.jobs.idle")
+    project.add_job("after", target="tests.process.bad_jobs.jobs.idle")
     daemon.start()
 
     first = daemon.events("child.born")[0]
@@ -162,7 +162,7 @@ def test_a_forkserver_that_hangs_in_an_import_stops_no_job_and_no_restart(projec
     hint = project.folder / "hang"
     project.extra_env["WORKERD_TEST_IMPORT_HANGS"] = str(hint)
     project.settings["PRELOAD"] = ["tests.process.faults.moody_module"]
-    project.add_job("idle", target="tests.process.victims.jobs.idle", backoff_initial=0)
+    project.add_job("idle", target="tests.process.bad_jobs.jobs.idle", backoff_initial=0)
     daemon.start()
     first = daemon.wait_state("idle", "RUNNING")
     hint.touch()
@@ -184,7 +184,7 @@ def test_a_forkserver_that_crashes_leaves_children_alone_and_restarts_wait_for_t
     hint = project.folder / "crash"
     project.extra_env["WORKERD_TEST_IMPORT_CRASHES"] = str(hint)
     project.settings["PRELOAD"] = ["tests.process.faults.moody_module"]
-    project.add_job("idle", target="tests.process.victims.jobs.idle", processes=2, backoff_initial=0)
+    project.add_job("idle", target="tests.process.bad_jobs.jobs.idle", processes=2, backoff_initial=0)
     daemon.start()
     first, second = (daemon.wait_state(f"idle:{index}", "RUNNING") for index in range(2))
     hint.touch()

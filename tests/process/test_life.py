@@ -5,8 +5,10 @@ import signal
 
 import pytest
 
-from .harness import Daemon, Project, eventually
-from .harness.processes import Process
+from tests.harness.daemon import Daemon
+from tests.harness.processes import Process
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
 
 TRY_LATER = 75
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.harness.waiting import eventually
+
 from .faults.shared import Case, case, daemon, moment, project
-from .harness import eventually
 
 __all__ = ["case", "daemon", "project"]
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
@@ -81,7 +82,7 @@ def test_an_old_child_is_recycled_within_a_tenth_of_its_age(case: Case) -> None:
 
 
 def test_a_job_that_asks_for_a_successor_gets_one_at_once(case: Case) -> None:
-    case.start("tests.process.victims.jobs.recycle_once", kwargs={"after": 0.3}, restart="always", max_restarts=0)
+    case.start("tests.process.bad_jobs.jobs.recycle_once", kwargs={"after": 0.3}, restart="always", max_restarts=0)
 
     end = case.event("child.exited")
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.backends.server import free_port
-
-from .harness import Daemon, Project, eventually
-from .modules import write_module
+from tests.harness.backends.server import free_port
+from tests.harness.daemon import Daemon
+from tests.harness.modules import write_module
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
 
 OBSERVER = "workerd.observer"
 RESTARTED_WITHIN_S = 10.0

@@ -5,12 +5,11 @@ import sys
 
 import pytest
 
-from tests.backends.backend import Databases
-
-from .harness import Daemon, Project
-from .harness.project import MANAGE
-from .modules import write_module
-from .outages import Link
+from tests.harness.backends.backend import Databases
+from tests.harness.daemon import Daemon
+from tests.harness.modules import write_module
+from tests.harness.outages import Link
+from tests.harness.project import MANAGE, Project
 
 DONE, FAILED, USAGE, NO_DAEMON = 0, 1, 2, 3
 WITHIN_S = 15.0
@@ -35,8 +34,7 @@ def test_it_answers_where_the_project_waits_for_a_silent_database_as_it_loads(
     project: Project, daemon: Daemon, databases: Databases
 ) -> None:
     """The shop reads a row in ``AppConfig.ready``."""
-    link = Link.open(project, databases)
-    try:
+    with Link.open(project, databases) as link:
         project.add_job("idle")
         daemon.start()
         before = daemon.wait_state("idle", "RUNNING")["pid"]
@@ -51,8 +49,6 @@ def test_it_answers_where_the_project_waits_for_a_silent_database_as_it_loads(
         assert after != before
         link.proxy.heal()
         daemon.stop()
-    finally:
-        link.close()
 
 
 @pytest.mark.backends("any")

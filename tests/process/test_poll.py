@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 from django.db import connections
 
-from .harness import Daemon, Project
-from .harness.project import ALIAS
+from tests.harness.daemon import Daemon
+from tests.harness.project import ALIAS, Project
+
 from .test_edits import wait_for_edit, wait_for_slots
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.backend import Databases
-from tests.backends.server import Server
-
-from .harness import Log, ProcessTree, Project, TooLateError, eventually
+from tests.harness.backends.backend import Databases
+from tests.harness.backends.server import Server
+from tests.harness.log import Log
+from tests.harness.processes import ProcessTree
+from tests.harness.project import Project
+from tests.harness.waiting import TooLateError, eventually
 
 
 def test_a_project_has_a_migrated_database_of_its_own(project: Project) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from .harness import Daemon, Project, eventually
-from .modules import write_module
-from .weather import descriptors, strangers, wait_for_calm
+from tests.harness.chaos import descriptors, strangers, wait_for_calm
+from tests.harness.daemon import Daemon
+from tests.harness.modules import write_module
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
 
 RELOADS = int(os.environ.get("WORKERD_TEST_RELOADS", "20"))
 LOADED_WITHIN_S = 60.0

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.harness.daemon import Daemon
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
 from workerd.models import Run
 
 from .faults.shared import Case, case, daemon, moment, project
-from .harness import Daemon, Project, eventually
 
 __all__ = ["case", "daemon", "project"]
 pytestmark = [pytest.mark.slow, pytest.mark.backends("sqlite", "mysql-mysqlclient")]
@@ -17,7 +19,7 @@ OLD, BATCH = 1200, 500
 
 
 def test_a_run_s_row_says_all_there_is_to_say_while_it_runs_and_when_it_has_ended(case: Case) -> None:
-    job = case.start("tests.process.victims.jobs.crash", kwargs={"after": 0.6, "message": "out of ideas"})
+    job = case.start("tests.process.bad_jobs.jobs.crash", kwargs={"after": 0.6, "message": "out of ideas"})
     born, ready = case.event("child.born"), case.event("child.ready")
     running = case.project.runs.filter(pk=born["run"]).exclude(ready=None)
     row = eventually(lambda: list(running.all()), 10, "the running run in the table")[0]
@@ -41,7 +43,7 @@ def test_a_run_s_row_says_all_there_is_to_say_while_it_runs_and_when_it_has_ende
 
 
 def test_a_good_end_needs_no_last_lines(case: Case) -> None:
-    case.start("tests.process.victims.jobs.say", kwargs={"text": "all well"})
+    case.start("tests.process.bad_jobs.jobs.say", kwargs={"text": "all well"})
     case.event("child.output", line="all well")
     case.project.edit_job(case.name, enabled=False)
 
@@ -52,7 +54,7 @@ def test_a_good_end_needs_no_last_lines(case: Case) -> None:
 
 
 def test_a_run_outlives_its_job(case: Case) -> None:
-    case.start("tests.process.victims.jobs.idle")
+    case.start("tests.process.bad_jobs.jobs.idle")
     run = case.event("child.ready")["run"]
 
     case.project.jobs.filter(name=case.name).delete()

@@ -1,6 +1,8 @@
 """Arguments reach the child and nobody else: no line of the log, no answer, no record has their values."""
 
-from .harness import Daemon, Project, eventually
+from tests.harness.daemon import Daemon
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
 
 SECRET = "hunter2-and-more"
 

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.backends.backend import Databases
-
-from .harness import Daemon, Project, eventually
-from .weather import (
+from tests.harness.backends.backend import Databases
+from tests.harness.chaos import (
     ALIASES,
     JOBS,
     SETTINGS,
@@ -23,6 +21,9 @@ from .weather import (
     verify_books,
     wait_for_calm,
 )
+from tests.harness.daemon import Daemon
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
 
 HARM = ("django.db.utils.", "psycopg2.", "psycopg.", "pymysql.", "MySQLdb.", "shop.movements.MangledRowError")
 """What a job dies of whose session another process uses too: an answer that is none, or another's."""

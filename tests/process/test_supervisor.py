@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.server import LEASH
+from tests.harness.backends.server import LEASH
+from tests.harness.control import ask
+from tests.harness.processes import Process, ProcessTree
+from tests.harness.project import MANAGE, ROOT, Project
+from tests.harness.waiting import eventually
 
-from .harness import ProcessTree, Project, eventually
-from .harness.control import ask
-from .harness.processes import Process
-from .harness.project import MANAGE, ROOT
 from .typed.pages import collect
 from .typed.places import Place, find_place
 from .typed.shell import Shell

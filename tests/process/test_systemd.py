@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.backends.backend import Databases
+from tests.harness.backends.backend import Databases
+from tests.harness.control import ask
+from tests.harness.project import ROOT, Project
+from tests.harness.systemd.machine import Machine, missing
+from tests.harness.systemd.unit import UNITS, Unit, drop_in, kept_paths
+from tests.harness.waiting import eventually
 
-from .harness import Project, eventually
-from .harness.control import ask
-from .harness.project import ROOT
-from .systemd.machine import Machine, missing
-from .systemd.unit import UNITS, Unit, drop_in, kept_paths
 from .typed.pages import collect
 from .typed.places import Place, find_place
 from .typed.shell import Shell

@@ -15,9 +15,10 @@ from typing import Any, Self
 
 import pytest
 
-from .harness import Daemon, Project, eventually
-from .harness.control import connect
-from .harness.project import MANAGE
+from tests.harness.control import connect
+from tests.harness.daemon import Daemon
+from tests.harness.project import MANAGE, Project
+from tests.harness.waiting import eventually
 
 STALL_S = float(os.environ.get("WORKERD_STALL_SECONDS", "3"))
 """The issue's half a minute is ``WORKERD_STALL_SECONDS=30 pytest …``."""

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.chaos import children_of, wait_for_calm
+from tests.harness.daemon import Daemon
+from tests.harness.processes import Process
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
 from workerd.wire.config import DAEMON_VARIABLE
-
-from .harness import Daemon, Project, eventually
-from .harness.processes import Process
-from .weather import children_of, wait_for_calm
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
 

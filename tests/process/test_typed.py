@@ -10,10 +10,10 @@ import pytest
 import yaml
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.backends.backend import Databases
+from tests.harness.backends.backend import Databases
+from tests.harness.daemon import Daemon
+from tests.harness.project import ROOT, Project
 
-from .harness import Daemon, Project
-from .harness.project import ROOT
 from .typed.pages import Line, collect, read_comments, read_page
 from .typed.places import PARSED, PLACES, Place, find_place
 from .typed.shell import Shell

@@ -13,29 +13,29 @@ from typing import Any
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.backends.backend import Databases
-
-from .harness import Daemon, Project
-from .harness.processes import Process
+from tests.harness.backends.backend import Databases
+from tests.harness.daemon import Daemon
+from tests.harness.processes import Process
+from tests.harness.project import Project
 
 DONE, FAILED, USAGE, NO_DAEMON = 0, 1, 2, 3
 JOBS: dict[str, dict[str, Any]] = {
-    "pair": {"target": "tests.process.victims.jobs.idle", "processes": 2},
-    "single": {"target": "tests.process.victims.jobs.idle"},
-    "restarted": {"target": "tests.process.victims.jobs.idle", "processes": 2},
-    "stopped": {"target": "tests.process.victims.jobs.idle"},
+    "pair": {"target": "tests.process.bad_jobs.jobs.idle", "processes": 2},
+    "single": {"target": "tests.process.bad_jobs.jobs.idle"},
+    "restarted": {"target": "tests.process.bad_jobs.jobs.idle", "processes": 2},
+    "stopped": {"target": "tests.process.bad_jobs.jobs.idle"},
     "noted": {
-        "target": "tests.process.victims.jobs.write_note",
+        "target": "tests.process.bad_jobs.jobs.write_note",
         "kwargs": {"note": "half way"},
         "heartbeat_timeout": 60,
     },
-    "dumped": {"target": "tests.process.victims.jobs.idle"},
-    "disabled": {"target": "tests.process.victims.jobs.idle", "enabled": False},
+    "dumped": {"target": "tests.process.bad_jobs.jobs.idle"},
+    "disabled": {"target": "tests.process.bad_jobs.jobs.idle", "enabled": False},
     "refused": {"target": "os.system"},
-    "failing": {"target": "tests.process.victims.jobs.crash", "backoff_initial": 300, "backoff_max": 300},
-    "finished": {"target": "tests.process.victims.jobs.finish", "restart": "never"},
+    "failing": {"target": "tests.process.bad_jobs.jobs.crash", "backoff_initial": 300, "backoff_max": 300},
+    "finished": {"target": "tests.process.bad_jobs.jobs.finish", "restart": "never"},
     "slow-to-stop": {
-        "target": "tests.process.victims.jobs.stop_when_let",
+        "target": "tests.process.bad_jobs.jobs.stop_when_let",
         "kwargs": {"path": "let-go"},
     },
 }

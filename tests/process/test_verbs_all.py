@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.harness.daemon import Daemon
+from tests.harness.project import ALIAS, Project
+from tests.harness.waiting import eventually
 from workerd.models import Operation
-
-from .harness import Daemon, Project, eventually
-from .harness.project import ALIAS
 
 DONE, FAILED = 0, 1
 RUNNING = ("pair:0", "pair:1", "single")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.fakes import open_descriptors
+from tests.harness.fakes import open_descriptors
 from workerd.wire.channel import MAX_DESCRIPTORS, Channel
 from workerd.wire.messages import Bear, BecameReady, Born, Loaded, WireError
 

@@ -13,7 +13,7 @@ import pytest
 from workerd import JobContext
 from workerd.child import context as context_module
 from workerd.child import turns as turns_module
-from workerd.child.pulse import LOOP_PAUSE_S, Pulse
+from workerd.child.beats import LOOP_PAUSE_S, Pulse
 from workerd.child.stopping import StopRequest
 from workerd.child.turns import Turns, as_seconds
 from workerd.wire.channel import Channel

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fakes import FakeClock, loop_of, turn
-from workerd.daemon.client import BACKLOG_BYTES, PATIENCE_S, REQUEST_BYTES, STREAM_BYTES, Client
-from workerd.daemon.control import MAX_CLIENTS, ControlSocket
+from tests.harness.fakes import FakeClock, loop_of, turn
+from workerd.daemon.io.control import MAX_CLIENTS, ControlSocket
+from workerd.daemon.io.control_connection import BACKLOG_BYTES, PATIENCE_S, REQUEST_BYTES, STREAM_BYTES, Client
 
 
 class Scene:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from workerd.daemon.observer import _LABELS, _TIMES, MOST_SERIES, Counters
+from workerd.daemon.node.observer import _LABELS, _TIMES, MOST_SERIES, Counters
 from workerd.observer.metrics import COUNTED, TIMED
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from workerd.management.commands.workerd import VERBS, Command
-from workerd.wire import exits
+from workerd.wire import exit_codes
 from workerd.wire.events import EVENTS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -41,7 +41,7 @@ def test_the_page_has_every_exit_code_of_the_daemon_and_the_command() -> None:
     section = (DOCS / "operations.md").read_text().partition("## Exit codes")[2].partition("\n## ")[0]
     listed = {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)}
 
-    assert listed == {value for name, value in vars(exits).items() if name.isupper()}
+    assert listed == {value for name, value in vars(exit_codes).items() if name.isupper()}
 
 
 def command_lines() -> list[tuple[str, str]]:

@@ -6,10 +6,9 @@ import signal
 import sys
 from pathlib import Path
 
-from workerd.daemon.forkserver import LOAD_PATIENCE_S, Forkserver, Listener
+from tests.harness.fakes import FakeClock, loop_of, recording_log, turn
+from workerd.daemon.processes.forkserver import LOAD_PATIENCE_S, Forkserver, Listener
 from workerd.wire.config import DaemonConfig
-
-from .fakes import FakeClock, loop_of, recording_log, turn
 
 HANGS = "import time\ntime.sleep(3600)"
 

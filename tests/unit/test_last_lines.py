@@ -1,6 +1,6 @@
 """The last lines that are kept: few, and of bounded size."""
 
-from workerd.daemon.last_lines import LastLines
+from workerd.daemon.io.last_lines import LastLines
 
 
 def test_no_more_than_so_many_are_kept() -> None:

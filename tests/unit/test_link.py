@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fakes import loop_of, open_descriptors, turn
-from workerd.daemon.link import LAST_MESSAGES, MESSAGES_A_TURN, Link
+from tests.harness.fakes import loop_of, open_descriptors, turn
+from workerd.daemon.io.link import LAST_MESSAGES, MESSAGES_A_TURN, Link
 from workerd.wire.channel import Channel
 from workerd.wire.messages import MAX_MESSAGE_BYTES, Bear, Born, Failed, Message
 

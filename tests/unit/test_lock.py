@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workerd.daemon.lock import DaemonLock, LockHeldError, holds_lock
+from workerd.daemon.processes.lock import DaemonLock, LockHeldError, holds_lock
 
 
 class Holder:

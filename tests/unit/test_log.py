@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.unit.fakes import Lines, recording_log
-from workerd.daemon.log import FIRST_KEYS, EventLog
+from tests.harness.fakes import Lines, recording_log
+from workerd.daemon.io.log import FIRST_KEYS, EventLog
 from workerd.wire.events import EVENTS
 
 IDENTITY = {"generation": 3, "run": "r-1", "slot": "feed:1", "job": "feed", "pid": 42}

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.fakes import FakeClock, loop_of, turn
-from workerd.daemon.loop import READ, WRITE, Loop
+from tests.harness.fakes import FakeClock, loop_of, turn
+from workerd.daemon.io.loop import READ, WRITE, Loop
 
 
 @pytest.fixture

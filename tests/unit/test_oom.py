@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workerd.daemon.oom import OomCounter
+from workerd.daemon.processes.oom import OomCounter
 
 CGROUPS = {
     "version 2": ("0::/shop.service\n", "shop.service/memory.events", "low 0\noom 1\noom_kill {}\noom_group_kill 0\n"),

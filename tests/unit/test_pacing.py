@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workerd.daemon.pacing import Pacing
+from workerd.daemon.slots.pacing import Pacing
 
 
 class Line:

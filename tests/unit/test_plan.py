@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from workerd.daemon.plan import Plan, plan
+from workerd.daemon.rules.plan import Plan, plan
 from workerd.wire.spec import RESTARTING_FIELDS, JobSpec
 
 JOB = JobSpec("feed", target="shop.jobs.feed", processes=3)

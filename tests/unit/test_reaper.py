@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from workerd.daemon.reaper import reap
-from workerd.daemon.verdict import Exit
+from workerd.daemon.processes.reaper import reap
+from workerd.daemon.rules.outcome import Exit
 
 
 class Household:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fakes import FakeClock, loop_of, turn
-from workerd.daemon.link import Link
-from workerd.daemon.records import OUTBOX_MESSAGES, Records
-from workerd.daemon.versions import Versions
+from tests.harness.fakes import FakeClock, loop_of, turn
+from workerd.daemon.io.link import Link
+from workerd.daemon.io.records import OUTBOX_MESSAGES, Records
+from workerd.daemon.io.versions import Versions
 from workerd.wire.channel import Channel
 from workerd.wire.messages import Record
 

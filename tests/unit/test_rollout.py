@@ -3,9 +3,9 @@
 from types import SimpleNamespace
 from typing import Any
 
-from workerd.daemon.facts import Fact
-from workerd.daemon.rollout import Rollout
-from workerd.daemon.slot import Slot
+from workerd.daemon.rules.facts import Fact
+from workerd.daemon.slots.rollout import Rollout
+from workerd.daemon.slots.slot import Slot
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import State
 

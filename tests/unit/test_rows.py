@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.fakes import loop_of, recording_log
-from workerd.daemon.child import Child
-from workerd.daemon.rows import run_row
-from workerd.daemon.slot import Slot
-from workerd.daemon.verdict import Exit
+from tests.harness.fakes import loop_of, recording_log
+from workerd.daemon.processes.child import Child
+from workerd.daemon.rules.outcome import Exit
+from workerd.daemon.slots.rows import run_row
+from workerd.daemon.slots.slot import Slot
 from workerd.wire.messages import Failed, Record, encode
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome

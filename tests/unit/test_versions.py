@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.fakes import FakeClock
-from workerd.daemon.versions import Versions
+from tests.harness.fakes import FakeClock
+from workerd.daemon.io.versions import Versions
 
 BIGINT_MAX = 2**63 - 1
 HOUR = 3600.0

@@ -14,7 +14,7 @@ from workerd.wire.words import THE_LAST, State
 from .ages import Ages
 from .badges import STATE_TONES, STATE_WORDS, badge, state_badge
 from .markup import markup
-from .picture import WAITING_STATES, JobPicture
+from .snapshot import WAITING_STATES, JobPicture
 
 Text = SafeString | str
 _MODULE = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z])")

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from workerd.models import Job, Slot
 from workerd.models.slot import STATE_CHOICES
 
-from .picture import WAITING_STATES
+from .snapshot import WAITING_STATES
 
 
 class StateFilter(admin.SimpleListFilter):

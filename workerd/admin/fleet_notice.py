@@ -5,7 +5,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from .ages import Ages
-from .picture import Fleet
+from .snapshot import Fleet
 
 
 def fleet_notice(fleet: Fleet, ages: Ages) -> SafeString:

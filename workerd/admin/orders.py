@@ -20,7 +20,7 @@ from workerd.models import Job, Operation
 from . import rights
 from .ages import Ages
 from .badges import badge
-from .picture import Fleet
+from .snapshot import Fleet
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from workerd.models import Run
 
 from .ages import exact, spell_span
 from .badges import OUTCOME_TONES, OUTCOME_WORDS
-from .recent_runs import WINDOW, RecentRuns
+from .jobs.recent_runs import WINDOW, RecentRuns
 
 LANE_HEIGHT, BAR_HEIGHT, AXIS_HEIGHT = 30, 18, 22
 TICK = timedelta(hours=3)

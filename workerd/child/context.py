@@ -7,8 +7,8 @@ from typing import Any, Protocol, TypeVar
 
 from workerd.wire.messages import BecameReady, Message, RecycleAsked
 
+from .beats import Pulse
 from .connections import arefresh, refresh
-from .pulse import Pulse
 from .stopping import StopRequest
 from .turns import Turns, as_seconds
 

@@ -12,8 +12,8 @@ from typing import Any, TextIO
 
 import structlog
 
-from .output import Sink
 from .rendering import Renderer
+from .stdio import Sink
 
 REPORTED = "workerd_reported"
 """Set on a record whose event is in the pipe already, so that it only reaches the project's other handlers."""

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from workerd import forksafe
-from workerd.wire import exits, prctl
+from workerd.wire import exit_codes, prctl
 from workerd.wire.channel import Channel
 from workerd.wire.dumping import DUMP_SIGNAL
 from workerd.wire.messages import Born, License, Loaded
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
 
-from .dressing import dress
-from .rehearsal import rehearse
+from .process_setup import dress
 from .run import run_job
+from .warm_up import rehearse
 
 Builtin = Callable[[Channel, HeartbeatPage, License], int]
 REPARENTING_POLL_S = 0.0001
@@ -45,16 +45,16 @@ def live(
     descriptors: Sequence[int], parents: Parents, changed: Sequence[int], builtins: Mapping[str, Builtin]
 ) -> NoReturn:
     """Live as the child that holds ``descriptors`` (channel, output, page), with the ``changed`` signals as usual."""
-    code = exits.OWN_FAULT
+    code = exit_codes.OWN_FAULT
     try:
         channel, page = _settle(descriptors, parents, changed)
         channel.send(Born(os.getpid()))
         rehearse()
         message, _ = channel.receive()
         # anything but a licence is end-of-file: the wish was withdrawn, or the daemon is gone
-        code = _run(channel, page, message, builtins) if isinstance(message, License) else exits.DONE
+        code = _run(channel, page, message, builtins) if isinstance(message, License) else exit_codes.DONE
     except ConnectionError:
-        code = exits.DONE
+        code = exit_codes.DONE
     except BaseException:
         logging.getLogger("workerd.child").exception("a child could not be set up")
     finally:
@@ -73,7 +73,7 @@ def _settle(
         time.sleep(REPARENTING_POLL_S)
     prctl.die_with_parent()
     if os.getppid() != parents.daemon:  # it ended before the line above could arm anything
-        os._exit(exits.DONE)
+        os._exit(exit_codes.DONE)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     channel, output, page = descriptors
     os.dup2(output, 1)

@@ -11,9 +11,9 @@ from workerd.registry import autodiscover
 from workerd.wire.messages import Message, RecycleAsked, Refused
 from workerd.wire.spec import JobSpec
 
+from .beats import Pulse
 from .context import JobContext
 from .logs import install_logging
-from .pulse import Pulse
 from .run import Run, perform, stop_signals
 from .stopping import StopRequest
 

@@ -4,7 +4,7 @@ import logging
 import traceback
 from typing import Any
 
-from workerd.wire import exits
+from workerd.wire import exit_codes
 from workerd.wire.events import emit
 from workerd.wire.messages import Failed
 
@@ -47,11 +47,11 @@ def exit_code_of(error: BaseException) -> int:
     """Return the process's exit code for what ended the job, as the interpreter would and ``manage.py`` does."""
     if isinstance(error, SystemExit):
         if error.code is None:
-            return exits.DONE
-        return error.code & 0xFF if isinstance(error.code, int) else exits.FAILED
+            return exit_codes.DONE
+        return error.code & 0xFF if isinstance(error.code, int) else exit_codes.FAILED
     from django.core.management import CommandError
 
-    return error.returncode if isinstance(error, CommandError) else exits.FAILED
+    return error.returncode if isinstance(error, CommandError) else exit_codes.FAILED
 
 
 def _dotted(cls: type[BaseException]) -> str:

@@ -11,15 +11,15 @@ import structlog
 
 from workerd.arguments import read_environment
 from workerd.targets import Target, TargetError, resolve
-from workerd.wire import exits
+from workerd.wire import exit_codes
 from workerd.wire.messages import License, Loaded, Message, Refused
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import slot_name
 
-from .calling import call
+from .beats import Page, Pulse
+from .call import call
 from .context import JobContext, Voice
-from .dressing import dress
-from .pulse import Page, Pulse
+from .process_setup import dress
 from .reports import describe_failure, drop_our_frames, exit_code_of, log_failure
 from .stopping import StopRequest
 
@@ -51,7 +51,7 @@ def run_job(license: License, channel: Voice, page: Page) -> int:  # noqa: A002 
         return perform(Run(spec, slot_name(spec.name, license.index, spec.processes), context, stop, voice, log))
     except Exception as error:  # noqa: BLE001 - a fault of our own, before or after the job's code: the daemon must know
         voice.send(describe_failure(error))
-        return exits.OWN_FAULT
+        return exit_codes.OWN_FAULT
     finally:
         _flush()
 
@@ -64,11 +64,11 @@ def perform(run: Run) -> int:
         kwargs = read_environment(target.kwargs)
     except TargetError as error:
         run.voice.send(Refused(str(error)))
-        return exits.REFUSED
+        return exit_codes.REFUSED
     run.context.beat()
     _announce_start(run)
     run.voice.send(Loaded())
-    code = exits.DONE if run.stop.asked else _call(run, target, kwargs)
+    code = exit_codes.DONE if run.stop.asked else _call(run, target, kwargs)
     _announce_end(run, code)
     return code
 
@@ -90,7 +90,7 @@ def _call(run: Run, target: Target, kwargs: dict[str, Any]) -> int:
         log_failure(run.log, run.slot, error)
         run.voice.send(describe_failure(error))
         return exit_code_of(error)
-    return exits.DONE
+    return exit_codes.DONE
 
 
 def _announce_start(run: Run) -> None:

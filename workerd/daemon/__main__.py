@@ -7,11 +7,11 @@ import signal
 import sys
 from pathlib import Path
 
-from workerd.wire import exits
+from workerd.wire import exit_codes
 from workerd.wire.config import DAEMON_VARIABLE, DaemonConfig
 
 from .daemon import Daemon
-from .lock import DaemonRunsError
+from .processes.lock import DaemonRunsError
 
 PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 """What passes without a change of settings: a start after that may do."""
@@ -27,14 +27,14 @@ def main(argv: list[str]) -> int:
         daemon = Daemon(config)
     except DaemonRunsError as error:
         sys.stderr.write(f"workerd: {error}\n")
-        return exits.TRY_LATER
+        return exit_codes.TRY_LATER
     except OSError as error:
         if error.errno in PASSING:
             sys.stderr.write(f"workerd: STATE_DIR {config.state_dir} cannot be used now: {error}. Free its disk.\n")
-            return exits.OWN_FAULT
+            return exit_codes.OWN_FAULT
         remedy = "Make it a local folder that this user may write to."
         sys.stderr.write(f"workerd: STATE_DIR {config.state_dir} cannot be used: {error}. {remedy}\n")
-        return exits.REFUSED
+        return exit_codes.REFUSED
     return daemon.run()
 
 

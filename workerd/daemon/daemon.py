@@ -5,46 +5,46 @@ import signal
 import traceback
 from pathlib import Path
 
-from workerd.wire import exits, prctl
+from workerd.wire import exit_codes, prctl
 from workerd.wire.config import DaemonConfig
 from workerd.wire.messages import Message
 from workerd.wire.words import Outcome, State
 
-from .child import Child
-from .chronicle import Chronicle
-from .clock import SystemClock
-from .control import ControlSocket
-from .dump import dump
-from .effects import Effects
-from .ends import Ends
-from .fleet import Fleet
-from .generations import Generations
-from .hearing import Hearing
-from .ledger import LEDGER_SPEC, Ledger
-from .lives import Lives
-from .log import EventLog
-from .loop import Loop
-from .notify import Notifier
-from .nursery import Nursery
-from .observer import OBSERVER_SPEC, Counters
-from .operations import Operations
-from .orders import Orders
-from .pacing import Pacing
-from .presence import Presence
-from .readiness import Readiness
-from .reaper import reap
-from .records import Records
-from .reloading import Reloading
-from .requests import Requests
-from .rollout import Rollout
-from .shutdown import Shutdown
-from .sink import Sink
-from .slot import Slot
-from .status_line import StatusLine
-from .strays import Strays
-from .verdict import Exit
-from .versions import Versions
-from .watch import Watch
+from .io.control import ControlSocket
+from .io.log import EventLog
+from .io.loop import Loop
+from .io.records import Records
+from .io.sd_notify import Notifier
+from .io.stdout import Sink
+from .io.versions import Versions
+from .node.audit import Operations
+from .node.ledger import LEDGER_SPEC, Ledger
+from .node.node_record import Chronicle
+from .node.observer import OBSERVER_SPEC, Counters
+from .node.orders import Orders
+from .node.readiness import Readiness
+from .node.reloading import Reloading
+from .node.requests import Requests
+from .node.shutdown import Shutdown
+from .node.state_dir import Presence
+from .node.status_line import StatusLine
+from .processes.births import Nursery
+from .processes.child import Child
+from .processes.generations import Generations
+from .processes.leftovers import Strays
+from .processes.reaper import reap
+from .processes.stack_dump import dump
+from .rules.clock import SystemClock
+from .rules.outcome import Exit
+from .slots.child_messages import Hearing
+from .slots.effects import Effects
+from .slots.exits import Ends
+from .slots.lifecycle import Lives
+from .slots.pacing import Pacing
+from .slots.rollout import Rollout
+from .slots.slot import Slot
+from .slots.slot_set import Fleet
+from .slots.watchdog import Watch
 
 STDOUT = 1
 
@@ -135,7 +135,7 @@ class Daemon:
 
     def _yield_to(self, reason: str) -> None:
         if not self.shutdown.begun:
-            self.shutdown.begin(reason, exits.TRY_LATER)
+            self.shutdown.begin(reason, exit_codes.TRY_LATER)
 
     def _begin(self) -> None:
         if not self.shutdown.begun:
@@ -182,7 +182,7 @@ class Daemon:
             and self.config.exit_when_parked
             and not self.shutdown.begun
         ):
-            self.shutdown.begin(f"{slot.name} is parked, and is significant: {slot.reason}", exits.OWN_FAULT)
+            self.shutdown.begin(f"{slot.name} is parked, and is significant: {slot.reason}", exit_codes.OWN_FAULT)
         self.fleet.note_change(slot)
         self._status_line.wake()
 

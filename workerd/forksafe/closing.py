@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from . import registry
+from . import sessions
 from .discard import bury, reset
 from .drivers import descriptor_of
 from .lifecycle import ClosingFor, report_closed
@@ -17,8 +17,8 @@ def close_wrapper(wrapper: BaseDatabaseWrapper, reason: str = "before_fork") -> 
 
     A close that fails with its socket open is cut off from the server instead: said once, and gone at the next fork.
     """
-    if registry.session_noted(wrapper) is None:
-        registry.note(wrapper)
+    if sessions.session_noted(wrapper) is None:
+        sessions.note(wrapper)
     connection: Any = wrapper.connection
     wrapper.inc_thread_sharing()
     try:

@@ -10,11 +10,11 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from . import events, registry
+from . import events, sessions
 from .drivers import descriptor_of, in_transaction
 from .lifecycle import identity
-from .poison import poison
 from .pools import idle_connections, take_pools
+from .sqlite_locks import poison
 
 _graveyard: list[Any] = []
 
@@ -22,7 +22,7 @@ _graveyard: list[Any] = []
 def discard_inherited() -> None:
     """Run in every forked child before anything else of the project does."""
     events.begin_anew()
-    for wrapper in registry.wrappers():
+    for wrapper in sessions.wrappers():
         try:
             _discard(wrapper)
         except Exception as error:  # noqa: BLE001 - one odd backend must not leave the other connections shared
@@ -50,8 +50,8 @@ def bury(connection: Any) -> None:
 
 
 def _discard(wrapper: BaseDatabaseWrapper) -> None:
-    session = registry.session_noted(wrapper)
-    if registry.is_in_memory(wrapper):
+    session = sessions.session_noted(wrapper)
+    if sessions.is_in_memory(wrapper):
         if session is not None:  # a copy of its own, and all there is of the data
             session.pid = os.getpid()
         return
@@ -62,7 +62,7 @@ def _discard(wrapper: BaseDatabaseWrapper) -> None:
         if wrapper.vendor == "sqlite" and (wrapper.in_atomic_block or in_transaction(connection)):
             poison(wrapper)
         bury(connection)
-    registry.strike(wrapper)
+    sessions.strike(wrapper)
     reset(wrapper)
     if session is not None:
         events.emit_later("connection.discarded", **identity(session), opened_by=session.pid)

@@ -11,11 +11,11 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from . import registry
+from . import sessions
 from .healing import heal_before_use
 from .labels import labelled_parameters
 from .lifecycle import OBSOLETE, ClosingFor, reason_of, report_closed, report_collected, report_failed, report_opened
-from .poison import refuse_poisoned
+from .sqlite_locks import refuse_poisoned
 from .tripwire import tripwire
 
 _CONNECTING = "_workerd_connecting"
@@ -27,7 +27,7 @@ def put_in_place() -> None:
         original = getattr(BaseDatabaseWrapper, name)
         setattr(BaseDatabaseWrapper, name, wraps(original)(hook(original)))
     connection_created.connect(_note_stranger, weak=False, dispatch_uid="workerd.forksafe")
-    registry.on_collected.append(report_collected)
+    sessions.on_collected.append(report_collected)
 
 
 Method = Callable[..., Any]
@@ -38,7 +38,7 @@ def _connect(original: Method) -> Method:
         # An old note would trip the queries that MySQL runs inside connect().
         report_closed(self, "explicit")
         refuse_poisoned(self)
-        registry.enter(self)
+        sessions.enter(self)
         started = time.perf_counter()
         self.__dict__[_CONNECTING] = True
         try:
@@ -60,7 +60,7 @@ def _note_stranger(sender: object, connection: BaseDatabaseWrapper, **_: Any) ->
     """Net for a backend whose ``connect`` does not call ``super()``."""
     if _CONNECTING in connection.__dict__ or connection.connection is None:
         return
-    noted = registry.session_noted(connection)
+    noted = sessions.session_noted(connection)
     if noted is None or noted.connection_id != id(connection.connection):
         report_closed(connection, "explicit")
         report_opened(connection, time.perf_counter())

@@ -5,7 +5,7 @@ import os
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from . import registry
+from . import sessions
 from .discard import discard_inherited
 from .hooks import put_in_place
 from .labels import label_sessions
@@ -26,7 +26,7 @@ def install(name: str | None = None) -> None:
         return
     _installed = True
     put_in_place()
-    registry.adopt(_open_already())
+    sessions.adopt(_open_already())
     os.register_at_fork(after_in_child=discard_inherited)
 
 

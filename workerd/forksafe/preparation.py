@@ -9,12 +9,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from workerd.conf import Settings, get_settings
 
-from . import registry
+from . import sessions
 from .closing import close_wrapper
 from .drivers import in_transaction
 from .errors import UnsafeForkError
 from .events import emit, flush
-from .heirlooms import look_at_sockets, name_other_threads
+from .inherited import look_at_sockets, name_other_threads
 from .installation import install
 from .pools import close_pools
 from .threads import belongs_to_other, living_tasks, other_threads, wait_for_ended
@@ -72,17 +72,17 @@ def _run_before_fork(settings: Settings) -> None:
 
 def _own_wrappers() -> list[BaseDatabaseWrapper]:
     """Return the open wrappers that may be closed: this thread's, and those that ended threads left behind."""
-    return [one for one in registry.open_wrappers() if not belongs_to_other(one) and not registry.is_in_memory(one)]
+    return [one for one in sessions.open_wrappers() if not belongs_to_other(one) and not sessions.is_in_memory(one)]
 
 
 def _tasks_of(wrappers: list[BaseDatabaseWrapper]) -> set[int]:
     """Return the kernel's numbers of the ended threads that left one of these."""
-    notes = [registry.session_noted(one) for one in wrappers]
+    notes = [sessions.session_noted(one) for one in wrappers]
     return {one.task for one in notes if one is not None and one.task is not None and not one.is_this_threads}
 
 
 def _is_in_transaction(wrapper: BaseDatabaseWrapper) -> bool:
-    session = registry.session_noted(wrapper)
+    session = sessions.session_noted(wrapper)
     if session is not None and not session.is_this_threads:
         return False  # its thread ended, so nobody will ever commit it
     if wrapper.in_atomic_block:

@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from workerd.conf import get_settings
 
-from . import registry
+from . import sessions
 from .closing import close_wrapper
 from .healing import drop_if_unusable, heal_connections, is_in_transaction
 from .lifecycle import ClosingFor, report_closed
@@ -38,7 +38,7 @@ def close_connections() -> None:
     """
     close_own_connections()
     close_pools()
-    for wrapper in registry.wrappers():
+    for wrapper in sessions.wrappers():
         if wrapper.connection is not None and belongs_to_other(wrapper):
             report_closed(wrapper, "exit")
 
@@ -46,12 +46,12 @@ def close_connections() -> None:
 def close_own_connections() -> None:
     """Close this thread's connections, before the thread or the process ends."""
     for wrapper in connections.all(initialized_only=True):
-        if wrapper.connection is not None and not registry.is_in_memory(wrapper):
+        if wrapper.connection is not None and not sessions.is_in_memory(wrapper):
             close_wrapper(wrapper, "exit")
 
 
 def _refresh(wrapper: BaseDatabaseWrapper, max_age: float | None) -> None:
-    session = registry.session_noted(wrapper) or registry.note(wrapper)
+    session = sessions.session_noted(wrapper) or sessions.note(wrapper)
     if max_age is not None and session.age_s >= max_age:
         with ClosingFor(wrapper, "max_age"):
             wrapper.close()

@@ -7,7 +7,7 @@ import time
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from . import registry
+from . import sessions
 
 ENDING_WITHIN_S = 1.0
 NATIVE_AFTER_S = 0.05
@@ -52,10 +52,10 @@ def other_threads() -> list[threading.Thread]:
 
 def belongs_to_other(wrapper: BaseDatabaseWrapper) -> bool:
     """Return whether another thread that is alive may be using the wrapper at this moment."""
-    ident = registry.owner_of(wrapper)
+    ident = sessions.owner_of(wrapper)
     if ident == threading.get_ident() or ident not in sys._current_frames():
         return False
-    session = registry.session_noted(wrapper)
+    session = sessions.session_noted(wrapper)
     if session is None:
         return True
     # An identity is given again to later threads, so the thread itself is asked.
@@ -65,6 +65,6 @@ def belongs_to_other(wrapper: BaseDatabaseWrapper) -> bool:
 
 def name_of(wrapper: BaseDatabaseWrapper) -> str:
     """Return the name of the thread that opened the wrapper's connection."""
-    session = registry.session_noted(wrapper)
+    session = sessions.session_noted(wrapper)
     thread = session.thread() if session is not None else None
-    return thread.name if thread is not None else str(registry.owner_of(wrapper))
+    return thread.name if thread is not None else str(sessions.owner_of(wrapper))

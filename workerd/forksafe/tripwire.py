@@ -10,7 +10,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .errors import ForkedConnectionError
-from .registry import NOTE
+from .sessions import NOTE
 
 
 def tripwire(original: Callable[..., Any]) -> Callable[..., Any]:

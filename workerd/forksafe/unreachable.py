@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.db.utils import DatabaseError, InterfaceError, OperationalError
 
-from . import registry
+from . import sessions
 
 PROBE_S = 1.0
 PROBE_AGAIN_S = 0.1
@@ -26,8 +26,8 @@ def is_unreachable(error: BaseException) -> str:
     for one in chain:
         if alias := getattr(one, "workerd_alias", ""):
             return str(alias)
-    for wrapper in registry.wrappers():
-        peer = wrapper.__dict__.get(registry.PEER)
+    for wrapper in sessions.wrappers():
+        peer = wrapper.__dict__.get(sessions.PEER)
         if wrapper.errors_occurred and peer is not None and not (peer and _answers_still(peer)):
             return wrapper.alias
     return ""

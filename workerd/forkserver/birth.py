@@ -8,9 +8,9 @@ from workerd.child import main as child
 from workerd.forksafe import prepare_to_fork
 from workerd.ledger.main import run_ledger
 from workerd.observer.main import run_observer
-from workerd.wire import exits
+from workerd.wire import exit_codes
 
-from .prologue import Post
+from .bootstrap import Post
 
 BUILTINS = {"workerd.ledger": run_ledger, "workerd.observer": run_observer}
 """Slots of our own: what their spec names, and what runs in their child."""
@@ -51,4 +51,4 @@ def _be_the_middle(post: Post, descriptors: Sequence[int], changed: Sequence[int
             child.live(descriptors, child.Parents(post.load.daemon_pid, middle), changed, BUILTINS)
         os._exit(0)
     finally:
-        os._exit(exits.OWN_FAULT)
+        os._exit(exit_codes.OWN_FAULT)

@@ -8,11 +8,11 @@ import traceback
 import workerd
 from workerd import forksafe, registry, targets
 from workerd.child.title import show_title
-from workerd.wire import WIRE_VERSION, exits
+from workerd.wire import WIRE_VERSION, exit_codes
 from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Message
 
 from .birth import BirthError, bear
-from .prologue import Post
+from .bootstrap import Post
 
 
 def serve(post: Post) -> int:
@@ -21,7 +21,7 @@ def serve(post: Post) -> int:
     rejection = _load()
     if rejection is not None:
         post.channel.send(rejection)
-        return exits.FAILED
+        return exit_codes.FAILED
     gc.collect()
     gc.freeze()
     show_title(f"workerd: {post.load.log_name} forkserver {post.load.generation}")
@@ -38,7 +38,7 @@ def serve(post: Post) -> int:
             finally:
                 for descriptor in descriptors:
                     os.close(descriptor)
-    return exits.DONE
+    return exit_codes.DONE
 
 
 def _load() -> ForkserverRejected | None:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from workerd.wire.messages import Record
 
-from .cleaning import clean_text
+from .sanitize import clean_text
 
 BATCH_RECORDS = 200
 BATCH_BYTES = 1024 * 1024

@@ -8,20 +8,20 @@ from django.db import Error
 
 from workerd.conf import Settings, get_settings
 from workerd.targets import check_shape
-from workerd.wire import exits
+from workerd.wire import exit_codes
 from workerd.wire.channel import Channel
 from workerd.wire.messages import Drained, License, Message
 from workerd.wire.page import HeartbeatPage
 
+from .availability import Reach
 from .connection import prepare_connection, refresh
 from .history import History
 from .inbox import Inbox
 from .jobs import JobRows
-from .keeper import DaemonGoneError, Keeper
 from .node import NodeRow
 from .operations import Operations
 from .push import Push
-from .reach import Reach
+from .receiver import DaemonGoneError, Keeper
 from .records import Records
 from .spool import Spool
 
@@ -40,7 +40,7 @@ def run_ledger(channel: Channel, page: HeartbeatPage, license: License) -> int: 
     with suppress(DaemonGoneError):
         ledger.run()
     ledger.close()
-    return exits.DONE
+    return exit_codes.DONE
 
 
 class Ledger:

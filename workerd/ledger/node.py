@@ -13,8 +13,8 @@ from django.db.models.functions import Now
 
 from workerd.models import Node, Slot
 
-from .cleaning import clean_for, clean_text
 from .journal import Entry
+from .sanitize import clean_for, clean_text
 
 _REPORTED = ("daemon_pid", "workerd_version", "generation", "started")
 

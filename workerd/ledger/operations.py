@@ -9,9 +9,9 @@ from django.db.models.functions import Now
 from workerd.models import Operation
 from workerd.wire.messages import Message, OperationTaken
 
-from .cleaning import clean_for, clean_text
 from .journal import Entry
 from .node import NodeRow
+from .sanitize import clean_for, clean_text
 
 AT_ONCE = 100
 

@@ -9,12 +9,12 @@ from django.db.models import Case, TextField, Value, When
 
 from workerd.models import Job, Run, Slot
 
-from .cleaning import clean_for, clean_text
 from .connection import write_transaction
+from .db_errors import Trouble, judge
 from .journal import Entry
 from .node import NodeRow
 from .operations import Operations
-from .trouble import Trouble, judge
+from .sanitize import clean_for, clean_text
 
 Write = Callable[[Sequence[Entry]], None]
 SetAside = Callable[[Entry, str], None]

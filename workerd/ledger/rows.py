@@ -12,7 +12,7 @@ from workerd.models.ranges import RANGES
 from workerd.wire.spec import MAX_KWARGS_BYTES, MAX_KWARGS_DEPTH, JobSpec, depth_of
 from workerd.wire.words import Heartbeat, Restart
 
-from .cleaning import clean_text
+from .sanitize import clean_text
 
 Row = tuple[Any, ...]
 COLUMNS = tuple(field.name for field in fields(JobSpec))

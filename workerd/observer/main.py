@@ -4,7 +4,7 @@ import select
 import traceback
 
 from workerd.conf import get_settings
-from workerd.wire import exits
+from workerd.wire import exit_codes
 from workerd.wire.channel import Channel
 from workerd.wire.messages import Failed, License
 from workerd.wire.page import HeartbeatPage
@@ -24,12 +24,12 @@ def run_observer(channel: Channel, page: HeartbeatPage, license: License) -> int
     except OSError as error:
         message = f'WORKERD["HTTP_BIND"] {settings.http_bind}: {error.strerror}'
         channel.send(Failed(type(error).__name__, message, traceback.format_exc()))
-        return exits.FAILED
+        return exit_codes.FAILED
     with server:
         while True:
             page.beat()
             ready, _, _ = select.select([channel.fileno(), server.fileno()], (), (), TURN_S)
             if channel.fileno() in ready and channel.receive()[0] is None:
-                return exits.DONE
+                return exit_codes.DONE
             if server.fileno() in ready:
                 server.handle_request()

@@ -137,7 +137,7 @@ def print_often(context: JobContext) -> None:
 @job
 def query_often(context: JobContext) -> None:
     """Gives no sign of life but queries."""
-    from tests.process.victims.models import Mark
+    from tests.process.bad_jobs.models import Mark
 
     while not context.stopping:
         list(Mark.objects.all()[:1])
@@ -244,7 +244,7 @@ def keep_a_deaf_child(context: JobContext, path: str) -> None:
 @job
 def ask_for_ever(context: JobContext) -> None:
     """Asks the database, and ends of what Django raises when that is gone."""
-    from tests.process.victims.models import Mark
+    from tests.process.bad_jobs.models import Mark
 
     for _ in context.every(0.05):
         list(Mark.objects.all()[:1])

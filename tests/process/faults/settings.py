@@ -5,7 +5,7 @@ from tests.process.settings import WORKERD
 
 INSTALLED_APPS = [
     "workerd",
-    "tests.process.victims",
+    "tests.process.bad_jobs",
     "tests.process.faults",
     "django.contrib.auth",
     "django.contrib.contenttypes",

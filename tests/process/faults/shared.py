@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.backends.backend import Databases
-from tests.process.harness import Daemon, Project, eventually
+from tests.harness.backends.backend import Databases
+from tests.harness.daemon import Daemon
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
 from workerd.models import Job, Run
 
 SETTINGS = "tests.process.faults.settings"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.process.harness.project import ROOT
+from tests.harness.project import ROOT
 
 SHELLS = ("sh", "bash", "shell", "console")
 PROGRAMS = r"python3?|manage\.py|pip|pytest|docker|systemctl|systemd-analyze|journalctl|supervisorctl|apt(?:-get)?"

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.process.harness import eventually
-from tests.process.harness.project import MANAGE, ROOT
+from tests.harness.project import MANAGE, ROOT
+from tests.harness.waiting import eventually
 
 WITHIN_S = 60.0
 FEW_TESTS = "env -i PATH=$PATH WORKERD_TEST_BACKENDS=sqlite PYTEST_ADDOPTS=tests/unit/test_durations.py"

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 
 from workerd.conf import find_problems, get_settings
 from workerd.durations import DurationError, format_duration, parse_duration
-from workerd.wire import exits
+from workerd.wire import exit_codes
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -46,14 +46,14 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
             problems += _stop_problems(parse_duration(options["stop_within"]))
         except DurationError as error:
             command.stderr.write(str(error))
-            return exits.USAGE
+            return exit_codes.USAGE
     failed = any(level == "error" for level, _ in problems)
     if options["json"]:
         found = [{"level": level, "text": text} for level, text in problems]
         command.stdout.write(json.dumps({"ok": not failed, "problems": found}, indent=2))
     else:
         _tell(command, problems, failed=failed)
-    return exits.FAILED if failed else exits.DONE
+    return exit_codes.FAILED if failed else exit_codes.DONE
 
 
 def _tell(command: BaseCommand, problems: list[tuple[str, str]], *, failed: bool) -> None:

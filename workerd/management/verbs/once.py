@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from workerd import forksafe
 from workerd.conf import get_settings
 from workerd.models import Job
-from workerd.wire import exits
+from workerd.wire import exit_codes
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
     if job is None:
         names = ", ".join(Job.objects.using(database).order_by("name").values_list("name", flat=True)[:20])
         command.stderr.write(f"there is no job “{options['job']}”. There are: {names or 'none yet'}.")
-        return exits.FAILED
+        return exit_codes.FAILED
     try:
         return run_once(job.to_spec())
     finally:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 
 from workerd.conf import get_settings
 from workerd.management.client import NoDaemonError, ask
-from workerd.wire import exits
+from workerd.wire import exit_codes
 
 SUMMARIES = {
     "start": "Start slots again that an operator has stopped.",
@@ -42,18 +42,18 @@ class OrderVerb:
         """Order, say what happened to each slot; 1 where one of them did not do as told."""
         if bool(options["names"]) == options["all"]:
             command.stderr.write(f"name the jobs or slots to {self.verb}, or say --all.")
-            return exits.USAGE
+            return exit_codes.USAGE
         request = {"verb": self.verb, "names": options["names"], "all": options["all"], "wait": not options["no_wait"]}
         try:
             answer = ask(get_settings(), request, PATIENCE_S)
         except NoDaemonError as error:
             command.stderr.write(str(error))
-            return exits.NO_DAEMON
+            return exit_codes.NO_DAEMON
         if options["json"]:
             command.stdout.write(json.dumps(answer, indent=2))
         else:
             _tell(command, answer)
-        return exits.DONE if answer["ok"] else exits.FAILED
+        return exit_codes.DONE if answer["ok"] else exit_codes.FAILED
 
 
 def _tell(command: BaseCommand, answer: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from workerd.conf import get_settings
 from workerd.management.client import NoDaemonError, ask
-from workerd.wire import exits
+from workerd.wire import exit_codes
 
 PATIENCE_S = 24 * 3600.0
 
@@ -25,11 +25,11 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
         answer = ask(get_settings(), {"verb": "reload", "wait": not options["no_wait"]}, PATIENCE_S)
     except NoDaemonError as error:
         command.stderr.write(str(error))
-        return exits.NO_DAEMON
+        return exit_codes.NO_DAEMON
     if options["json"]:
         command.stdout.write(json.dumps(answer, indent=2))
     elif not answer["ok"]:
         command.stderr.write(str(answer["error"]))
     elif "generation" in answer:
         command.stdout.write(f"every job runs generation {answer['generation']}")
-    return exits.DONE if answer["ok"] else exits.FAILED
+    return exit_codes.DONE if answer["ok"] else exit_codes.FAILED

@@ -16,7 +16,7 @@ from django.db import connections
 import workerd
 from workerd.checks import check_databases
 from workerd.conf import Settings, find_problems, get_settings
-from workerd.wire import exits
+from workerd.wire import exit_codes
 from workerd.wire.config import DAEMON_VARIABLE, DaemonConfig
 
 
@@ -35,14 +35,14 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
     for message in unshared:
         command.stderr.write(f"error: {message.msg} {message.hint}")
     if unshared or any(problem.level == "error" for problem in problems):
-        return exits.REFUSED
+        return exit_codes.REFUSED
     settings = get_settings()
     assert settings.state_dir is not None
     try:
         _make_private(settings.state_dir)
     except OSError as error:
         command.stderr.write(f'error: WORKERD["STATE_DIR"] {settings.state_dir} cannot be used: {error}.')
-        return exits.REFUSED
+        return exit_codes.REFUSED
     config = describe(settings, options)
     connections.close_all()
     for stream in (sys.stdout, sys.stderr):

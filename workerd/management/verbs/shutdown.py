@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from workerd.conf import get_settings
 from workerd.management.client import NoDaemonError, ask, wait_until_gone
-from workerd.wire import exits
+from workerd.wire import exit_codes
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -23,10 +23,10 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
         answer = ask(get_settings(), {"verb": "shutdown"})
     except NoDaemonError as error:
         command.stderr.write(str(error))
-        return exits.NO_DAEMON
+        return exit_codes.NO_DAEMON
     said = "the daemon is stopping its jobs"
     if not options["no_wait"]:
         wait_until_gone(get_settings())
         said = "the daemon has stopped"
     command.stdout.write(json.dumps(answer, indent=2) if options["json"] else said)
-    return exits.DONE
+    return exit_codes.DONE

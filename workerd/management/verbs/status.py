@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand
 
 from workerd.conf import get_settings
 from workerd.management.client import NoDaemonError, ask
-from workerd.management.table import draw
-from workerd.wire import exits
+from workerd.management.status_table import draw
+from workerd.wire import exit_codes
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
         picture = ask(get_settings(), {"verb": "status"})
     except NoDaemonError as error:
         command.stderr.write(str(error))
-        return exits.NO_DAEMON
+        return exit_codes.NO_DAEMON
     command.stdout.write(json.dumps(picture, indent=2) if options["json"] else draw(picture))
     parked = any(slot["state"] == "PARKED" for slot in picture["slots"])
-    return exits.FAILED if parked else exits.DONE
+    return exit_codes.FAILED if parked else exit_codes.DONE

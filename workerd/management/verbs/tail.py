@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand
 
 from workerd.conf import get_settings
 from workerd.management.client import NoDaemonError, stream
-from workerd.wire import exits
-from workerd.wire.terminal import dress
+from workerd.wire import exit_codes
+from workerd.wire.console import dress
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 DEFAULT_LINES = 20
@@ -40,10 +40,10 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
             command.stdout.flush()
     except NoDaemonError as error:
         command.stderr.write(str(error))
-        return exits.NO_DAEMON
+        return exit_codes.NO_DAEMON
     except (KeyboardInterrupt, BrokenPipeError):
         pass  # the reader has seen enough
-    return exits.DONE
+    return exit_codes.DONE
 
 
 def _source(options: dict[str, Any]) -> Iterator[str]:

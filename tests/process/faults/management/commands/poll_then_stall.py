@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from tests.process.victims.models import Mark
+from tests.process.bad_jobs.models import Mark
 
 
 class Command(BaseCommand):

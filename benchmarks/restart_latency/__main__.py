@@ -1,0 +1,231 @@
+"""How soon a killed child has a successor: SIGKILL → first line of the successor's code, and where that time goes.
+
+``python -m benchmarks.restart_latency [--kills N] [--supervisor] [--json] [DATABASE_URL …]``; without a URL on SQLite.
+A database that is named is migrated, and its job rows are replaced. ``--supervisor`` measures, in the same run, the
+same function as one more ``manage.py`` under a real supervisord. To hold on two cores that have nothing else to do: p50
+≤ 10 ms (DESIGN's figure is 6), p99 ≤ 50 ms.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+MANAGE = ROOT / "django_site" / "manage.py"
+PATIENCE_S = 60.0
+BETWEEN_KILLS_S = 0.15
+"""Time enough to have the next spare born, as a child that crashes now and then leaves."""
+KILLS_UNDER_SUPERVISOR = 10
+ROW = """
+from workerd.models import Job
+Job.objects.all().delete()
+Job.objects.create(
+    name="victim",
+    target="benchmarks.restart_latency.victim.note_first_line",
+    kwargs={{"path": {path!r}}},
+    backoff_initial=0,
+)
+"""
+PHASES = (
+    ("the kernel ends the child, and the daemon hears of it", "exited_ms"),
+    ("the daemon judges, and licenses a spare", "born_ms"),
+    ("the spare dresses and calls the job", "first_line_ms"),
+)
+
+
+class Daemon:
+    """The real daemon on a project of its own, and what it logs."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.lines = folder / "first-lines"
+        self.events: list[dict[str, Any]] = []
+        options = {"TARGETS": ["benchmarks.*"], "PRELOAD": ["benchmarks.restart_latency.victim"], "LOG_FORMAT": "json"}
+        self.env = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "django_site.settings",
+            "DATABASE_URL": url or f"sqlite:///{folder}/shop.sqlite3",
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'django_site'}",
+            "WORKERD_NAME": "bench",
+            "WORKERD_STATE_DIR": str(folder / "state"),
+            "WORKERD_SETTINGS": json.dumps(options),
+        }
+        self._manage("migrate", "--verbosity=0")
+        self._manage("shell", "--no-imports", "-c", ROW.format(path=str(self.lines)))
+        with (folder / "stderr").open("wb") as stderr:
+            self._process = subprocess.Popen(
+                [sys.executable, str(MANAGE), "workerd", "run"], env=self.env, stdout=subprocess.PIPE, stderr=stderr
+            )
+        assert self._process.stdout is not None
+        threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop it gracefully."""
+        self._process.terminate()
+        self._process.wait(PATIENCE_S)
+
+    def event(self, name: str, pid: int) -> float:
+        """Return the wall seconds of a child's event."""
+
+        def find() -> float:
+            found = [one for one in self.events if one.get("event") == name and one.get("pid") == pid]
+            return datetime.fromisoformat(found[0]["timestamp"]).timestamp() if found else 0.0
+
+        return wait_for(find, f"{name} of {pid}")
+
+    def spares_there(self) -> bool:
+        """Return whether as many children wait unlicensed as there should."""
+        born = {one["pid"] for one in self.events if one.get("event") == "child.born"}
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        forkservers = {one["forkserver_pid"] for one in self.events if one.get("event") == "forkserver.ready"}
+        return len({int(pid) for pid in children} - born - forkservers) >= 2
+
+    def _manage(self, *words: str) -> None:
+        subprocess.run([sys.executable, str(MANAGE), *words], env=self.env, check=True)
+
+    def _read(self, stream: IO[bytes]) -> None:
+        for line in stream:
+            self.events.append(json.loads(line))
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> Any:
+    """Return the condition's value as soon as it is true."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{what} did not come within {PATIENCE_S:g} s")
+        time.sleep(0.002)
+    return value
+
+
+def first_lines(path: Path) -> list[tuple[int, int, float]]:
+    """Return pid, monotonic nanoseconds and wall seconds of every first line so far."""
+    if not path.exists():
+        return []
+    words = [line.split() for line in path.read_text().splitlines()]
+    return [(int(pid), int(at), float(wall)) for pid, at, wall in words]
+
+
+def measure(url: str, kills: int, supervisor: bool) -> dict[str, Any]:
+    """Kill the child again and again; return every latency in milliseconds, and its phases."""
+    folder = Path(tempfile.mkdtemp(prefix="workerd-bench-"))
+    try:
+        daemon = Daemon(folder, url)
+        try:
+            wait_for(lambda: first_lines(daemon.lines), "the first child")
+            rounds = [_kill_once(daemon) for _ in range(kills)]
+        finally:
+            daemon.stop()
+        beside = _measure_supervisor(folder, daemon.env) if supervisor else {}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return {"database": url.partition("://")[0] or "sqlite", "kills": kills, **_figures(rounds), **beside}
+
+
+def _measure_supervisor(folder: Path, env: dict[str, str]) -> dict[str, float]:
+    from benchmarks.restart_latency.supervisor import Supervisor
+
+    supervisor = Supervisor(folder, MANAGE, env)
+    try:
+        wait_for(lambda: first_lines(supervisor.lines), "supervisor's first child")
+        latencies = [_kill_last(supervisor.lines).latency_ms for _ in range(KILLS_UNDER_SUPERVISOR)]
+    finally:
+        supervisor.stop()
+    return {"supervisor_p50_ms": round(statistics.median(latencies), 2)}
+
+
+class Kill(NamedTuple):
+    """Who was killed and who came after; times are wall seconds."""
+
+    latency_ms: float
+    killed: float
+    pid: int
+    successor: int
+    began: float
+
+
+def _kill_last(lines: Path) -> Kill:
+    """Kill who wrote the last of the first lines, and return when the next one is there."""
+    time.sleep(BETWEEN_KILLS_S)
+    known = first_lines(lines)
+    pid = known[-1][0]
+    wall, killed_at = time.time(), time.monotonic_ns()
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: len(first_lines(lines)) > len(known), "the successor")
+    successor, began_at, began_wall = first_lines(lines)[len(known)]
+    return Kill((began_at - killed_at) / 1e6, wall, pid, successor, began_wall)
+
+
+def _kill_once(daemon: Daemon) -> dict[str, float]:
+    wait_for(daemon.spares_there, "the spares")
+    kill = _kill_last(daemon.lines)
+    exited, born = daemon.event("child.exited", kill.pid), daemon.event("child.born", kill.successor)
+    return {
+        "latency_ms": kill.latency_ms,
+        "exited_ms": (exited - kill.killed) * 1e3,
+        "born_ms": (born - exited) * 1e3,
+        "first_line_ms": (kill.began - born) * 1e3,
+    }
+
+
+def _figures(rounds: list[dict[str, float]]) -> dict[str, Any]:
+    latencies = sorted(one["latency_ms"] for one in rounds)
+    figures: dict[str, Any] = {
+        "p50_ms": statistics.median(latencies),
+        "p90_ms": latencies[int(len(latencies) * 0.9)],
+        "p99_ms": latencies[min(len(latencies) - 1, int(len(latencies) * 0.99))],
+        "min_ms": latencies[0],
+        "max_ms": latencies[-1],
+    }
+    figures |= {phase: statistics.median(one[phase] for one in rounds) for _, phase in PHASES}
+    return {name: round(value, 2) for name, value in figures.items()}
+
+
+def draw(results: list[dict[str, Any]]) -> str:
+    """Return the figures as a table, a column a database."""
+    rows = [("SIGKILL → first line, ms", *(result["database"] for result in results))]
+    rows += [(name, *(f"{result[f'{name}_ms']:.2f}" for result in results)) for name in ("p50", "p90", "p99", "max")]
+    if "supervisor_p50_ms" in results[0]:
+        rows.append(
+            ("p50 of one more manage.py under supervisord", *(f"{one['supervisor_p50_ms']:.0f}" for one in results))
+        )
+    rows.append(("of the median:", *("" for _ in results)))
+    rows += [(f"  {says}", *(f"{result[phase]:.2f}" for result in results)) for says, phase in PHASES]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    )
+
+
+def main() -> None:
+    """Measure each database that was named."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("urls", nargs="*", default=[""], metavar="DATABASE_URL")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--supervisor", action="store_true", help="measure supervisord, too")
+    parser.add_argument("--json", action="store_true", help="JSON alone, for programs")
+    options = parser.parse_args()
+    results = [measure(url, options.kills, options.supervisor) for url in options.urls]
+    print(json.dumps(results))
+    if not options.json:
+        print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}")
+        print(draw(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""A Django process that is loaded once and forks a child for each licence it gets; the forkserver's least likeness.
+
+``python -m tests.django.child_runner FD``: each Bear on the channel FD brings (channel, output, page); Born answers.
+"""
+
+import os
+import signal
+import sys
+
+import django
+from django.db import connections
+
+from workerd.wire.channel import Channel
+from workerd.wire.messages import Born, License
+from workerd.wire.page import HeartbeatPage
+
+
+def main() -> None:
+    stage = Channel.from_descriptor(int(sys.argv[1]))
+    django.setup()
+    from tests.django import child_jobs  # noqa: F401 - its jobs register themselves
+
+    connections.close_all()  # the shop's ready() has opened them
+    while True:
+        message, descriptors = stage.receive()
+        if message is None:
+            return
+        if child := os.fork():
+            stage.send(Born(child))
+            for descriptor in descriptors:
+                os.close(descriptor)
+            _, status = os.waitpid(child, 0)
+            stage.send(Born(os.waitstatus_to_exitcode(status)))
+        else:
+            stage.close()
+            live(*descriptors)
+
+
+def live(channel: int, output: int, page: int) -> None:
+    code = 99
+    try:
+        from workerd.child.run import run_job
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.close(output)
+        ours = Channel.from_descriptor(channel)
+        licence, _ = ours.receive()
+        assert isinstance(licence, License)
+        code = run_job(licence, ours, HeartbeatPage(page))
+    finally:
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Errors of the real drivers, and what the ledger takes them for."""
+
+import pytest
+from django.db import Error, OperationalError, connection
+
+from workerd.ledger.availability import describe
+from workerd.ledger.db_errors import Trouble, judge
+from workerd.models import Node
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def error_of(sql: str) -> Error:
+    with pytest.raises(Error) as caught, connection.cursor() as cursor:
+        cursor.execute(sql)
+    return caught.value
+
+
+COLUMNS = "name, host, workerd_version, generation, record_version"
+TWICE = f"INSERT INTO workerd_node ({COLUMNS}) SELECT {COLUMNS} FROM workerd_node"
+
+
+@pytest.mark.parametrize(
+    ("sql", "trouble"),
+    [
+        ("SELECT 1 FROM workerd_nothing", Trouble.UNMIGRATED),
+        ("SELECT colour FROM workerd_job", Trouble.UNMIGRATED),
+        ("INSERT INTO workerd_node (colour) VALUES (1)", Trouble.UNMIGRATED),
+        ("UPDATE workerd_node SET name = NULL", Trouble.POISON),
+        (TWICE, Trouble.POISON),
+    ],
+    ids=["table", "column", "column written", "null", "duplicate"],
+)
+def test_an_error_means_what_its_code_says(sql: str, trouble: Trouble) -> None:
+    Node.objects.create(name="shop", host="host-1")
+
+    assert judge(error_of(sql)) is trouble
+
+
+def test_a_query_that_is_wrong_whatever_the_record_is_no_records_fault() -> None:
+    assert judge(error_of("SELEKT 1")) in (Trouble.FAULT, Trouble.UNREACHABLE)
+
+
+@pytest.mark.backends("postgres", "mysql")
+def test_a_lock_in_the_way_is_no_outage() -> None:
+    other = connection.copy()
+    wait = "SET lock_timeout = '50ms'" if connection.vendor == "postgresql" else "SET innodb_lock_wait_timeout = 1"
+    Node.objects.create(name="shop", host="host-1")
+    try:
+        with other.cursor() as holder, connection.cursor() as cursor:
+            holder.execute("BEGIN")
+            holder.execute("UPDATE workerd_node SET generation = 5")
+            cursor.execute(wait)
+            with pytest.raises(OperationalError) as caught:
+                cursor.execute("UPDATE workerd_node SET generation = 6")
+            holder.execute("ROLLBACK")
+    finally:
+        other.close()
+        connection.close()
+
+    assert judge(caught.value) is Trouble.BUSY
+
+
+@pytest.mark.backends("postgres")
+def test_a_database_that_may_only_be_read_is_said_so() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    error = error_of("UPDATE workerd_node SET generation = 6")
+    connection.close()
+
+    assert judge(error) is Trouble.FORBIDDEN
+    assert "grant that" in describe(connection, judge(error), error)
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+def test_each_trouble_is_one_sentence_with_the_alias_and_what_was_said(trouble: Trouble) -> None:
+    sentence = describe(connection, trouble, OperationalError("first line\nLINE 2: more"))
+
+    assert sentence.startswith('database "default" (')
+    assert "(first line)" in sentence
+    assert "\n" not in sentence
+    assert sentence.endswith("running jobs go on, and it is tried again by itself")

@@ -1,0 +1,132 @@
+"""What the tests of outages share: a database behind a proxy, spoken to by an account whose rights can be taken."""
+
+import importlib
+import itertools
+import os
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from tests.harness.backends.backend import Databases
+from tests.harness.backends.server import Address
+
+from .project import Project
+from .proxy import Proxy
+from .waiting import eventually
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Link:
+    """The way from a project's processes to its database; the test's own connection goes straight to the server."""
+
+    proxy: Proxy
+    databases: Databases
+    database: str
+    account: str
+    _taken: Any = field(default=None, init=False)
+
+    @classmethod
+    def open(cls, project: Project, databases: Databases, **options: str) -> "Link":
+        """Have the project's processes use a proxy and an account of their own."""
+        assert databases.server is not None
+        server = databases.server.address
+        link = cls(
+            Proxy(server.host, server.port), databases, project.database, f"workerd_{os.getpid()}_{next(_numbers)}"
+        )
+        link._make_account()
+        own = Address("127.0.0.1", link.proxy.port, link.account, "secret")
+        parts = urlsplit(databases.url(project.database, **options))
+        account = f"{own.user}:{own.password}@{own.host}:{own.port}"
+        project.url = urlunsplit((parts.scheme, account, parts.path, parts.query, ""))
+        return link
+
+    @property
+    def is_postgresql(self) -> bool:
+        return self.databases.backend.vendor == "postgresql"
+
+    def execute(self, *statements: str) -> None:
+        """Run statements in the project's database, as the server's administrator."""
+        self.databases.execute(*statements, database=self.database)
+
+    def end_sessions(self) -> None:
+        """Have the server end every session of the account."""
+        if self.is_postgresql:
+            self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{self.account}'")
+        else:
+            found = self.databases.execute(
+                f"SELECT id FROM information_schema.processlist WHERE user = '{self.account}'"
+            )
+            for (number,) in found:
+                self._kill_session(number)
+
+    def _kill_session(self, number: int) -> None:
+        """End one session of MySQL's, which may be gone already."""
+        try:
+            self.databases.execute(f"KILL {number}")
+        except Exception as error:  # each driver has its own; 1094 is "no such thread"
+            if "1094" not in str(error):
+                raise
+
+    def crowd(self) -> None:
+        """Leave the account no session to be had: "too many connections"."""
+        if self.is_postgresql:
+            self.execute(f"ALTER ROLE {self.account} CONNECTION LIMIT 0")
+            self.end_sessions()
+        else:
+            self.execute(f"ALTER USER {self.account}@'%' WITH MAX_USER_CONNECTIONS 1")
+            eventually(self._take_the_only_session, 20, "the account's only session")
+
+    def make_room(self) -> None:
+        """Undo ``crowd``."""
+        if self.is_postgresql:
+            self.execute(f"ALTER ROLE {self.account} CONNECTION LIMIT -1")
+        else:
+            self.execute(f"ALTER USER {self.account}@'%' WITH MAX_USER_CONNECTIONS 0")
+            self._taken.close()
+
+    def _take_the_only_session(self) -> bool:
+        """MySQL knows no limit of 0: have the one session that there may be."""
+        self.end_sessions()
+        assert self.databases.server is not None
+        at = self.databases.server.address
+        driver = importlib.import_module(self.databases.backend.module)
+        try:
+            self._taken = driver.connect(host=at.host, port=at.port, user=self.account, password="secret")
+        except driver.Error:
+            return False
+        return True
+
+    def forbid_writing(self, forbidden: bool) -> None:
+        """Be a read-only standby, or as near to one as an account can be brought."""
+        if self.is_postgresql:
+            self.execute(
+                f"ALTER ROLE {self.account} SET default_transaction_read_only = {'on' if forbidden else 'off'}"
+            )
+        elif forbidden:
+            self.execute(f"REVOKE ALL ON {self.database}.* FROM {self.account}@'%'")
+            self.execute(f"GRANT SELECT ON {self.database}.* TO {self.account}@'%'")
+        else:
+            self.execute(f"GRANT ALL ON {self.database}.* TO {self.account}@'%'")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take proxy and account away."""
+        self.proxy.close()
+        if self.is_postgresql:
+            self.end_sessions()
+            self.execute(f"DROP OWNED BY {self.account}", f"DROP ROLE {self.account}")
+        else:
+            self.execute(f"DROP USER {self.account}@'%'")
+
+    def _make_account(self) -> None:
+        if self.is_postgresql:
+            self.execute(f"CREATE ROLE {self.account} LOGIN PASSWORD 'secret'")
+            for kind in ("TABLES", "SEQUENCES"):
+                self.execute(f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {self.account}")
+        else:
+            self.execute(f"CREATE USER {self.account}@'%' IDENTIFIED BY 'secret'")
+            self.execute(f"GRANT ALL ON {self.database}.* TO {self.account}@'%'")

@@ -1,8 +1,0 @@
-"""The witnesses' application."""
-
-from django.apps import AppConfig
-
-
-class WitnessesConfig(AppConfig):
-    name = "tests.process.witnesses"
-    label = "witnesses"

@@ -1,0 +1,148 @@
+"""What the soak plays on: a server of its own, a database behind a proxy, the shop's rows, and the daemon."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from tests.harness.backends.backend import BACKENDS, Databases
+from tests.harness.backends.server import Address, GivenServer, Server
+from tests.harness.daemon import Daemon
+from tests.harness.project import Project
+from tests.harness.proxy import Proxy
+
+from .evidence import FOLDER
+
+SETTINGS = "tests.soak.settings"
+WATCHED: dict[str, Any] = {
+    "backoff_initial": 0,
+    "start_grace": 0.2,
+    "start_timeout": 10,
+    "heartbeat_timeout": 4,
+    "stop_timeout": 1.5,
+}
+"""Policy of every job here: always at once, hung after four seconds."""
+JOBS: dict[str, dict[str, Any]] = {
+    "transfer-stock": {"target": "shop.jobs.transfer_stock", "kwargs": {"pause": 0.2}, "processes": 3},
+    "place-orders": {"target": "shop.jobs.place_orders", "kwargs": {"pause": 0.5}},
+    "ship-orders": {"target": "shop.jobs.ship_orders", "kwargs": {"pause": 0.5}, "processes": 2},
+    "price-feed": {"target": "shop.jobs.price_feed", "kwargs": {"pause": 0.5}},
+    "audit-books": {"target": "shop.jobs.audit_books", "kwargs": {"pause": 5}, "heartbeat_timeout": 20},
+    "moody": {"target": "tests.soak.jobs.be_moody", "processes": 4, "max_memory": 60},
+}
+
+
+@dataclass
+class Stage:
+    """One soak's things; ``excuses`` are the times in which some slots need not be up."""
+
+    folder: Path
+    databases: Databases
+    project: Project
+    proxy: Proxy
+    daemon: Daemon
+    excuses: list[tuple[float, float, set[str] | None]] = field(default_factory=list)
+    wanted: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def server(self) -> Server | None:
+        """The server, where it is ours to restart."""
+        return self.databases.server if isinstance(self.databases.server, Server) else None
+
+    def slots(self) -> Iterator[tuple[str, int]]:
+        """Every slot that the rows want now."""
+        return ((job, index) for job, count in tuple(self.wanted.items()) for index in range(count))
+
+    @contextmanager
+    def excuse(self, after_s: float, jobs: set[str] | None = None) -> Iterator[None]:
+        """Let these jobs' slots (all, if none are named) be down in this time, and for ``after_s`` beyond it."""
+        index = len(self.excuses)
+        began = time.monotonic()
+        self.excuses.append((began, float("inf"), jobs))
+        try:
+            yield
+        finally:
+            self.excuses[index] = (began, time.monotonic() + after_s, jobs)
+
+    def excused(self, job: str, moment: float) -> bool:
+        """Return whether a slot of ``job`` may be down at ``moment``."""
+        return any(begin <= moment <= end and (jobs is None or job in jobs) for begin, end, jobs in self.excuses)
+
+    def edit(self, job: str, **columns: Any) -> None:
+        """Change a row, over a connection that a restart of the server may have broken."""
+        self.write(lambda: self.project.edit_job(job, **columns))
+
+    def put_rows_back(self) -> None:
+        """Want what was wanted at the beginning, so that sizes can be compared."""
+        for job, fields in JOBS.items():
+            self.edit(job, processes=fields.get("processes", 1))
+            self.wanted[job] = fields.get("processes", 1)
+
+    def write(self, work: Callable[[], object]) -> None:
+        """Do something to rows; tried again while the server is away."""
+        from django.db import Error
+
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                work()
+                return
+            except Error:
+                self.project.disconnect()
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+
+def open_stage(url: str, folder: Path) -> Stage:
+    """Start the server, make the database, fill the shop; the daemon is not started yet.
+
+    A URL without a host has a throw-away server started; one with a host names a server that is never restarted.
+    """
+    scheme = urlsplit(url).scheme
+    backend = next((one for one in BACKENDS.values() if one.scheme == scheme and one.vendor != "sqlite"), None)
+    if backend is None:
+        raise SystemExit(f"--database begins with one of {', '.join(one.scheme for one in BACKENDS.values())}")
+    databases = Databases(backend, folder)
+    if urlsplit(url).hostname:
+        databases.server = GivenServer(Address.from_url(url, 5432 if backend.vendor == "postgresql" else 3306))
+    assert databases.server is not None
+    databases.server.ensure_started()
+    name = f"workerd_soak_{os.getpid()}"
+    databases.create(name)
+    at = databases.server.address
+    proxy = Proxy(at.host, at.port)
+    project = Project(folder, databases, name)
+    clear = {"sslmode": "disable"} if backend.vendor == "postgresql" else {}
+    parts = urlsplit(databases.url(name, **clear))
+    account = parts.netloc.rpartition("@")[0]
+    project.url = urlunsplit((parts.scheme, f"{account}@127.0.0.1:{proxy.port}", parts.path, parts.query, ""))
+    project.extra_env = {"DJANGO_SETTINGS_MODULE": SETTINGS, FOLDER: str(folder)}
+    stage = Stage(folder, databases, project, proxy, Daemon(project))
+    _fill(stage)
+    return stage
+
+
+def _fill(stage: Stage) -> None:
+    for words in (
+        ("migrate", "--verbosity=0"),
+        ("shell", "--no-imports", "-c", "from shop.opening import *; open_shop()"),
+    ):
+        done = stage.project.manage(*words)
+        if done.returncode:
+            raise SystemExit(done.stderr)
+    for name, fields in JOBS.items():
+        stage.project.add_job(name, **(WATCHED | fields))
+        stage.wanted[name] = fields.get("processes", 1)
+
+
+def close_stage(stage: Stage) -> None:
+    """Take everything away that is there."""
+    stage.daemon.clean_up()
+    stage.proxy.close()
+    stage.project.close()
+    stage.databases.close()

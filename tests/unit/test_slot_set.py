@@ -1,0 +1,170 @@
+"""Rows in: each edit does to each slot what it names and nothing else; rows out: each changed slot once."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from tests.harness.fakes import FakeClock, Recorder, loop_of, recording_log
+from workerd.daemon.rules.facts import Effect
+from workerd.daemon.slots.lifecycle import Lives
+from workerd.daemon.slots.pacing import Pacing
+from workerd.daemon.slots.slot import Slot
+from workerd.daemon.slots.slot_set import Fleet
+from workerd.wire.spec import JobSpec
+from workerd.wire.words import State
+
+JOB = JobSpec("feed", target="shop.jobs.feed", processes=2)
+
+
+class Scene:
+    """A fleet whose effects are only noted."""
+
+    def __init__(self) -> None:
+        self.records = Recorder()
+        self.done: list[tuple[Effect, str]] = []
+        loop = loop_of(FakeClock())
+        self.pacing = Pacing(lambda slot: self.lives.turn_came(slot), places=99)  # noqa: PLW0108 - made below
+        self.fleet = Fleet(loop, self.records)  # type: ignore[arg-type]
+        self.lives = Lives(loop, recording_log()[0], self.pacing, self.fleet.note_change)
+        self.fleet.lives = self.lives
+        self.lives.effects = {effect: self._note(effect) for effect in Effect} | {
+            Effect.QUEUE: self.pacing.stand_in_line,
+            Effect.FORGIVE: lambda _: None,
+        }
+
+    def _note(self, effect: Effect) -> Any:
+        return lambda slot: self.done.append((effect, f"{slot.spec.name}:{slot.index}"))
+
+    def apply(self, spec: JobSpec | None, problem: str = "", **changes: Any) -> None:
+        self.done.clear()
+        self.fleet.apply("feed", dataclasses.replace(spec, **changes) if spec else None, problem)
+
+    def slot(self, index: int = 0) -> Slot:
+        return next(slot for slot in self.fleet.job_slots() if slot.index == index)
+
+    @property
+    def states(self) -> list[State]:
+        return [slot.state for slot in self.fleet.job_slots()]
+
+    def rows(self) -> list[tuple[str, str, bool]]:
+        """Return what was recorded since: kind, key, and whether there is a row."""
+        self.fleet.write_rows()
+        calls, self.records.calls = self.records.calls, []
+        return [(kind, key, row is not None) for _, kind, key, row in calls]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    scene = Scene()
+    scene.apply(JOB)
+    return scene
+
+
+def test_a_new_row_asks_for_a_child_a_slot(scene: Scene) -> None:
+    assert scene.done == [(Effect.BEAR, "feed:0"), (Effect.BEAR, "feed:1")]
+
+
+def test_more_processes_ask_only_for_the_new_ones(scene: Scene) -> None:
+    scene.apply(JOB, processes=4)
+
+    assert scene.done == [(Effect.BEAR, "feed:2"), (Effect.BEAR, "feed:3")]
+
+
+def test_fewer_processes_end_only_the_last(scene: Scene) -> None:
+    scene.apply(JOB, processes=1)
+
+    assert scene.done == [(Effect.WITHDRAW, "feed:1")]
+    assert len(scene.states) == 1
+
+
+def test_a_disabled_row_stops_its_slots_and_keeps_them(scene: Scene) -> None:
+    scene.apply(JOB, enabled=False)
+
+    assert scene.states == [State.STOPPED, State.STOPPED]
+
+
+def test_a_row_that_is_gone_takes_its_slots_along(scene: Scene) -> None:
+    scene.rows()
+    scene.apply(None)
+
+    assert scene.states == []
+    assert scene.rows() == [("slot", "feed\n0", False), ("slot", "feed\n1", False)]
+
+
+def test_a_slot_that_changed_often_in_a_turn_is_recorded_once(scene: Scene) -> None:
+    scene.apply(JOB, max_age=5.0)
+    scene.apply(JOB, max_age=6.0)
+
+    assert scene.rows() == [("slot", "feed\n0", True), ("slot", "feed\n1", True)]
+
+
+def test_a_row_that_cannot_run_parks_and_is_tried_again_when_it_is_put_right(scene: Scene) -> None:
+    scene.apply(JOB, enabled=False)
+    scene.apply(JOB, "shop.jobs.feed is not allowed")
+    parked = scene.states
+    scene.apply(JOB)
+
+    assert parked == [State.PARKED, State.PARKED]
+    assert scene.states == [State.STARTING, State.STARTING]
+
+
+def test_a_row_may_be_put_right_and_grow_at_once(scene: Scene) -> None:
+    scene.apply(JOB, "it is not allowed", processes=0)
+    scene.apply(JOB, processes=3)
+
+    assert scene.states == [State.STARTING] * 3
+
+
+def test_a_hold_outlives_an_edit(scene: Scene) -> None:
+    for slot in scene.fleet.job_slots():
+        slot.held = True
+        scene.lives.want(slot, False)
+    scene.apply(JOB, max_age=5.0)
+
+    assert scene.states == [State.STOPPED, State.STOPPED]
+
+
+def test_a_change_of_enabled_ends_a_hold(scene: Scene) -> None:
+    slot = scene.slot()
+    slot.held = True
+    scene.lives.want(slot, False)
+    scene.apply(JOB, enabled=False)
+    scene.apply(JOB)
+
+    assert scene.states == [State.STARTING, State.STARTING]
+
+
+def test_what_is_added_to_a_job_on_hold_waits_too(scene: Scene) -> None:
+    for slot in scene.fleet.job_slots():
+        slot.held = True
+        scene.lives.want(slot, False)
+    scene.apply(JOB, processes=3)
+
+    assert scene.states == [State.STOPPED] * 3
+
+
+def test_our_own_slots_have_no_rows(scene: Scene) -> None:
+    scene.rows()
+    scene.fleet.add_builtin(JobSpec("workerd.ledger"))
+
+    assert scene.rows() == []
+    assert len(list(scene.fleet.slots())) == 3
+    assert len(list(scene.fleet.job_slots())) == 2
+
+
+def test_while_the_daemon_ends_no_row_starts_anything(scene: Scene) -> None:
+    """A first picture of the rows may come after TERM, and an edit at any time."""
+    scene.lives.stopping = True
+    for slot in scene.fleet.job_slots():
+        scene.lives.want(slot, False)
+    scene.apply(JOB, processes=3)
+    scene.apply(JOB, processes=3, target="shop.jobs.other")
+
+    assert scene.states == [State.STOPPED] * 3
+
+
+def test_while_the_daemon_ends_its_own_slots_go_on(scene: Scene) -> None:
+    scene.lives.stopping = True
+
+    assert scene.fleet.add_builtin(JobSpec("workerd.ledger")).state is State.STARTING

@@ -1,0 +1,203 @@
+"""The table of a slot's life: total, and true to the design, state by state."""
+
+import functools
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from workerd.daemon.rules.facts import Effect, Fact, Next
+from workerd.daemon.rules.transitions import IGNORED, IMPOSSIBLE, TABLE, Situation, Step, step
+from workerd.wire.words import State
+
+PRODUCT = list(itertools.product(State, Fact))
+CHILDLESS = [State.STOPPED, State.WAITING, State.BACKOFF, State.DONE, State.PARKED]
+FLAGS = ("wanted", "born", "hung", "dumped", "asked", "killed", "signals_ready", "restarting", "refused")
+
+
+def situations() -> Iterator[Situation]:
+    """Everything that a rule may look at, in every combination."""
+    for flags in itertools.product([False, True], repeat=len(FLAGS)):
+        for next_ in Next:
+            yield Situation(next=next_, **dict(zip(FLAGS, flags, strict=True)))
+
+
+@functools.cache
+def answers() -> list[tuple[State, Fact, Situation, Step]]:
+    """The whole product, stepped."""
+    return [
+        (state, fact, now, step(state, fact, now))
+        for now in situations()
+        for state, fact in PRODUCT
+        if now.next is Next.AGAIN or fact is Fact.EXITED
+    ]
+
+
+def after(state: State, fact: Fact, **now: object) -> Step:
+    return step(state, fact, Situation(**{"wanted": True, **now}))  # type: ignore[arg-type]
+
+
+def test_every_pair_of_state_and_fact_is_listed() -> None:
+    assert {(state, fact) for state, rules in TABLE.items() for fact in rules} == set(PRODUCT)
+
+
+def test_every_pair_has_an_answer_in_every_situation() -> None:
+    assert {type(answer) for *_, answer in answers()} == {Step}
+    assert {answer.state for *_, answer in answers()} == set(State)
+
+
+@pytest.mark.parametrize(("state", "fact"), [pair for pair in PRODUCT if TABLE[pair[0]][pair[1]] is IMPOSSIBLE])
+def test_an_impossible_fact_is_reported_and_changes_nothing(state: State, fact: Fact) -> None:
+    assert after(state, fact) == Step(state, (Effect.REPORT_IMPOSSIBLE,))
+
+
+@pytest.mark.parametrize(("state", "fact"), [pair for pair in PRODUCT if TABLE[pair[0]][pair[1]] is IGNORED])
+def test_an_ignored_fact_changes_nothing(state: State, fact: Fact) -> None:
+    assert after(state, fact) == Step(state)
+
+
+def test_what_cannot_happen_is_this_and_no_more() -> None:
+    """The list is the review: whoever makes a pair impossible, or possible, says so here."""
+    of_children = {Fact.BORN, Fact.BIRTH_FAILED, Fact.LOADED, Fact.BECAME_READY, Fact.EXITED}
+    timeless = of_children | {Fact.DEADLINE_PASSED, Fact.TURN_CAME}
+
+    assert {state: {fact for fact, rule in rules.items() if rule is IMPOSSIBLE} for state, rules in TABLE.items()} == {
+        State.STOPPED: timeless,
+        State.DONE: timeless,
+        State.PARKED: timeless,
+        State.BACKOFF: of_children | {Fact.TURN_CAME},
+        State.WAITING: of_children,
+        State.STARTING: {Fact.TURN_CAME},
+        State.RUNNING: {Fact.BORN, Fact.BIRTH_FAILED, Fact.LOADED, Fact.TURN_CAME},
+        State.STOPPING: {Fact.BORN, Fact.BIRTH_FAILED, Fact.TURN_CAME},
+    }
+
+
+def test_a_child_is_asked_for_only_on_the_way_to_starting() -> None:
+    asked = {(state, fact, answer.state) for state, fact, _, answer in answers() if Effect.BEAR in answer.effects}
+
+    assert asked == {
+        (State.WAITING, Fact.TURN_CAME, State.STARTING),
+        (State.STARTING, Fact.BIRTH_FAILED, State.STARTING),
+    }
+
+
+def test_a_licence_is_given_only_to_the_newborn_of_a_starting_slot() -> None:
+    given = {(state, fact) for state, fact, _, answer in answers() if Effect.LICENSE in answer.effects}
+
+    assert given == {(State.STARTING, Fact.BORN)}
+
+
+def test_whoever_leaves_a_state_with_a_child_has_seen_its_exit() -> None:
+    having = {State.RUNNING, State.STOPPING}
+    left = {fact for state, fact, _, answer in answers() if state in having and answer.state in CHILDLESS}
+
+    assert left == {Fact.EXITED}
+
+
+def test_a_birth_is_left_behind_only_by_its_withdrawal_or_an_exit() -> None:
+    left = {
+        (fact, now.born, answer.effects)
+        for state, fact, now, answer in answers()
+        if state is State.STARTING and answer.state in CHILDLESS and fact is not Fact.EXITED
+    }
+
+    facts = (
+        Fact.WANTED_DOWN,
+        Fact.RESTART_ASKED,
+        Fact.SPEC_CHANGED,
+    )  # the latter two where the row was refused meanwhile
+    assert left == {(fact, False, (Effect.WITHDRAW,)) for fact in facts}
+
+
+def test_no_signal_is_sent_from_a_state_without_a_child() -> None:
+    sent = {effect for state, _, _, answer in answers() if state in CHILDLESS for effect in answer.effects}
+
+    assert not {Effect.TERMINATE, Effect.KILL, Effect.DUMP, Effect.LICENSE} & sent
+
+
+@pytest.mark.parametrize("state", CHILDLESS)
+def test_a_slot_without_a_child_stops_at_once_when_it_is_not_wanted(state: State) -> None:
+    assert after(state, Fact.WANTED_DOWN, wanted=False) == Step(State.STOPPED)
+
+
+@pytest.mark.parametrize(
+    ("next_", "expected"),
+    [
+        (Next.AGAIN, Step(State.WAITING, (Effect.QUEUE,))),
+        (Next.LATER, Step(State.BACKOFF, (Effect.ARM_DELAY,))),
+        (Next.WAIT, Step(State.WAITING, (Effect.ARM_DELAY,))),
+        (Next.LEAVE, Step(State.DONE)),
+        (Next.GIVE_UP, Step(State.PARKED)),
+    ],
+)
+@pytest.mark.parametrize("state", [State.STARTING, State.RUNNING, State.STOPPING])
+def test_an_exit_goes_where_the_restart_policy_says(state: State, next_: Next, expected: Step) -> None:
+    assert after(state, Fact.EXITED, next=next_) == expected
+
+
+@pytest.mark.parametrize("next_", Next)
+@pytest.mark.parametrize("state", [State.STARTING, State.RUNNING, State.STOPPING])
+def test_an_exit_of_what_is_not_wanted_ends_in_stopped_whatever_the_policy_says(state: State, next_: Next) -> None:
+    assert after(state, Fact.EXITED, wanted=False, next=next_) == Step(State.STOPPED)
+
+
+def test_stopping_goes_from_asking_to_stacks_to_kill_to_a_report() -> None:
+    deadline, stopping = Fact.DEADLINE_PASSED, State.STOPPING
+
+    assert [
+        after(stopping, deadline).effects,
+        after(stopping, deadline, asked=True).effects,
+        after(stopping, deadline, asked=True, dumped=True).effects,
+        after(stopping, deadline, asked=True, dumped=True, killed=True).effects,
+    ] == [
+        (Effect.TERMINATE, Effect.ARM_STOP),
+        (Effect.DUMP,),
+        (Effect.KILL, Effect.ARM_KILL),
+        (Effect.REPORT_UNKILLABLE,),
+    ]
+
+
+@pytest.mark.parametrize("state", [State.STARTING, State.RUNNING])
+def test_a_hung_child_shows_its_stacks_before_it_is_asked_to_go(state: State) -> None:
+    assert after(state, Fact.DEADLINE_PASSED, hung=True) == Step(State.STOPPING, (Effect.DUMP,))
+
+
+@pytest.mark.parametrize("state", [State.STARTING, State.RUNNING])
+def test_an_old_or_fat_child_is_asked_to_go_at_once(state: State) -> None:
+    assert after(state, Fact.DEADLINE_PASSED, born=True) == Step(State.STOPPING, (Effect.TERMINATE, Effect.ARM_STOP))
+
+
+@pytest.mark.parametrize("state", [State.STARTING, State.RUNNING])
+def test_an_edit_replaces_a_child_only_where_it_cannot_take_it_over(state: State) -> None:
+    assert after(state, Fact.SPEC_CHANGED, born=True) == Step(state)
+    assert after(state, Fact.SPEC_CHANGED, born=True, restarting=True).state is State.STOPPING
+
+
+@pytest.mark.parametrize("fact", [Fact.SPEC_CHANGED, Fact.RESTART_ASKED])
+def test_what_is_not_born_yet_takes_any_edit_over(fact: Fact) -> None:
+    """It gets the spec of that moment with its licence, so nothing has to be replaced."""
+    assert after(State.STARTING, fact, restarting=True) == Step(State.STARTING)
+
+
+def test_a_birth_that_is_not_wanted_any_more_is_withdrawn() -> None:
+    assert after(State.STARTING, Fact.WANTED_DOWN, wanted=False) == Step(State.STOPPED, (Effect.WITHDRAW,))
+
+
+@pytest.mark.parametrize("state", [State.BACKOFF, State.PARKED, State.DONE, State.WAITING])
+def test_an_edit_begins_afresh(state: State) -> None:
+    assert after(state, Fact.SPEC_CHANGED) == Step(State.WAITING, (Effect.FORGIVE, Effect.QUEUE))
+
+
+@pytest.mark.parametrize("state", [State.BACKOFF, State.PARKED])
+def test_resume_begins_afresh(state: State) -> None:
+    assert after(state, Fact.RESUMED) == Step(State.WAITING, (Effect.FORGIVE, Effect.QUEUE))
+
+
+def test_a_row_that_cannot_run_parks_at_its_turn_and_nothing_is_born() -> None:
+    assert after(State.WAITING, Fact.TURN_CAME, refused=True) == Step(State.PARKED)
+
+
+def test_a_job_that_says_itself_when_it_is_ready_gets_no_grace_timer() -> None:
+    assert after(State.STARTING, Fact.LOADED) == Step(State.STARTING, (Effect.ARM_GRACE,))
+    assert after(State.STARTING, Fact.LOADED, signals_ready=True) == Step(State.STARTING)

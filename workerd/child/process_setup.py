@@ -1,0 +1,43 @@
+"""Makes a process one slot's: its title, streams and logging, what beats, how its database sessions are labelled."""
+
+from typing import Any
+
+from workerd.conf import get_settings
+from workerd.wire.messages import License
+from workerd.wire.spec import JobSpec
+from workerd.wire.words import Heartbeat, slot_name
+
+from .beating import beat_with_queries
+from .beats import Page
+from .logs import install_logging
+from .rendering import LineRenderer
+from .stdio import LINE_BYTES, Output
+from .title import show_title
+
+MARK_BYTES = 128
+"""Room for the mark and the newline around a rendered line."""
+
+
+def dress(license: License, page: Page) -> Any:  # noqa: A002 - the message's name
+    """Dress this process, whose descriptors 1 and 2 are the output pipe, for its slot; return the log of our events."""
+    from workerd.forksafe import label_sessions
+    from workerd.forksafe.events import listeners
+
+    spec = JobSpec.from_dict(license.spec)
+    slot = slot_name(spec.name, license.index, spec.processes)
+    beats = spec.heartbeat != Heartbeat.EXPLICIT
+    output = Output(license.mark, page.beat if beats else _nothing)
+    output.take_streams()
+    identity = {"job": spec.name, "slot": slot, "run": license.run, "generation": license.generation}
+    log = install_logging(LineRenderer(identity, LINE_BYTES - MARK_BYTES), output)
+    name = get_settings().name
+    show_title(f"workerd: {name} {slot}")
+    label_sessions(f"{name} {slot}")
+    if beats:
+        beat_with_queries(page.beat)
+    listeners.update({"connection.opened": page.count_opened, "connection.closed": page.count_closed})
+    return log
+
+
+def _nothing() -> None:
+    """Beat for no line: the row says ``explicit``."""

@@ -1,0 +1,74 @@
+"""The daemon's own events, and how every line leaves: JSON for machines, colours for a person at a terminal."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from workerd.wire import events
+from workerd.wire.console import dress
+
+from .last_lines import LastLines
+
+FIRST_KEYS = ("timestamp", "level", "event", "pid", "job", "slot", "run", "generation")
+HISTORY_LINES = 1000
+HISTORY_BYTES = 2 * 1024 * 1024
+
+
+class LineTaker(Protocol):
+    """Where lines go: the sink."""
+
+    def put(self, line: bytes) -> None:
+        """Take one line with its newline."""
+
+
+class EventLog:
+    """Renders events, passes on lines, keeps the last ones; every tap gets each line as JSON, without its newline."""
+
+    def __init__(self, lines: LineTaker, console: bool) -> None:
+        self._lines = lines
+        self._console = structlog.dev.ConsoleRenderer(colors=True, sort_keys=False) if console else None
+        self.history = LastLines(HISTORY_LINES, HISTORY_BYTES)
+        self.taps: set[Callable[[bytes], None]] = set()
+        self._logger = structlog.wrap_logger(
+            None,
+            wrapper_class=structlog.BoundLogger,
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                _in_order,
+                self._render,
+            ],
+        )
+
+    def emit(self, name: str, /, level: str | None = None, **fields: Any) -> None:
+        """Log one of our events at its level in the table, or the given one."""
+        fields.setdefault("pid", os.getpid())
+        events.emit(self._logger, name, level=level, **fields)
+
+    def relay(self, line: bytes) -> None:
+        """Pass on a line of JSON that a child has rendered."""
+        self.history.append(line)
+        for tap in tuple(self.taps):
+            tap(line)
+        self._lines.put((line if self._console is None else self._dress(line)) + b"\n")
+
+    def _render(self, _: WrappedLogger, __: str, fields: EventDict) -> str:
+        text = json.dumps(fields, default=repr, ensure_ascii=False, separators=(",", ":"))
+        self.relay(text.encode("utf-8", "replace"))
+        raise structlog.DropEvent
+
+    def _dress(self, line: bytes) -> bytes:
+        assert self._console is not None
+        try:
+            return dress(self._console, json.loads(line)).encode("utf-8", "replace")
+        except (ValueError, TypeError, AttributeError):
+            return line
+
+
+def _in_order(_: WrappedLogger, __: str, fields: EventDict) -> Mapping[str, Any]:
+    ordered = {key: fields.pop(key) for key in FIRST_KEYS if key in fields}
+    return {**ordered, **{key: value for key, value in fields.items() if value is not None}}

@@ -1,0 +1,153 @@
+"""One selector, one heap of timers, signals as bytes on a socket: the daemon sleeps until something is due."""
+
+import heapq
+import itertools
+import selectors
+import signal
+import socket
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from workerd.daemon.rules.clock import Clock
+
+STALL_S = 0.5
+"""Later than this by its own timers, the loop did not run: its process was stopped, or starved."""
+READ = selectors.EVENT_READ
+WRITE = selectors.EVENT_WRITE
+
+
+@dataclass(order=True, slots=True)
+class Timer:
+    """A call that is due at a monotonic moment; ``cancel`` makes it none."""
+
+    due: float
+    order: int
+    call: Callable[[], None] | None = field(compare=False)
+
+    def cancel(self) -> None:
+        """Forget the call; harmless a second time or after it was made."""
+        self.call = None
+
+
+class Loop:
+    """Callbacks by descriptor, by time and at the end of a turn; ``guard`` is told of whatever one of them raises."""
+
+    def __init__(self, clock: Clock, guard: Callable[[Exception], None]) -> None:
+        self.clock = clock
+        self._guard = guard
+        self._selector = selectors.DefaultSelector()
+        self._timers: list[Timer] = []
+        self._order = itertools.count()
+        self._soon: deque[Callable[[], None]] = deque()
+        self._ends: list[Callable[[], None]] = []
+        self._signals: dict[int, Callable[[], None]] = {}
+        self._running = True
+        self._stalled_at = self._stalled_s = 0.0
+
+    def watch(self, descriptor: int, events: int, call: Callable[[int], None]) -> None:
+        """Call ``call(ready events)`` whenever ``descriptor`` is ready; watching it again changes events and call."""
+        if descriptor in self._selector.get_map():
+            self._selector.modify(descriptor, events, call)
+        else:
+            self._selector.register(descriptor, events, call)
+
+    def pardon(self, limit: float) -> float:
+        """Return until when nobody is to be judged for silence: after a stall, as long as that was or ``limit``."""
+        return self._stalled_at + min(self._stalled_s, limit)
+
+    def unwatch(self, descriptor: int) -> None:
+        """Stop watching; harmless where nothing is watched. To be called before the descriptor is closed."""
+        if descriptor in self._selector.get_map():
+            self._selector.unregister(descriptor)
+
+    def call_at(self, due: float, call: Callable[[], None]) -> Timer:
+        """Call once when the monotonic clock has reached ``due``."""
+        timer = Timer(due, next(self._order), call)
+        heapq.heappush(self._timers, timer)
+        return timer
+
+    def call_in(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Call once after ``seconds``."""
+        return self.call_at(self.clock.monotonic() + seconds, call)
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Call once in this turn, after what is being done now."""
+        self._soon.append(call)
+
+    def at_turn_end(self, call: Callable[[], None]) -> None:
+        """Call at the end of every turn."""
+        self._ends.append(call)
+
+    def on_signal(self, number: int, call: Callable[[], None]) -> None:
+        """Call in the loop after signal ``number``; nothing is done in the handler itself."""
+        self._signals[number] = call
+        signal.signal(number, lambda *_: None)
+
+    def catch_signals(self) -> None:
+        """Have signals wake the loop. Handlers stand before they are unblocked, so none is lost."""
+        self._woken, self._waker = socket.socketpair()
+        self._woken.setblocking(False)
+        self._waker.setblocking(False)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        self.watch(self._woken.fileno(), READ, self._read_signals)
+
+    def stop(self) -> None:
+        """End ``run`` after this turn."""
+        self._running = False
+
+    def run(self) -> None:
+        """Turn until stopped."""
+        while self._running:
+            self.turn()
+
+    def turn(self) -> None:
+        """Sleep until something is ready or due, and do it."""
+        for key, events in self._selector.select(self._patience()):
+            current = self._selector.get_map().get(key.fd)
+            if current is not None and current.data == key.data:  # else closed in this turn, its number perhaps reused
+                self._do(partial(key.data, events))
+        now = self.clock.monotonic()
+        self._note_stall(now)
+        while self._timers and (self._timers[0].due <= now or self._timers[0].call is None):
+            timer = heapq.heappop(self._timers)
+            if timer.call is not None:
+                self._do(timer.call)
+                timer.call = None
+        self._run_soon()
+        for call in self._ends:
+            self._do(call)
+            self._run_soon()
+
+    def _note_stall(self, now: float) -> None:
+        """Measure how late the earliest timer is; cancelled ones were due as well."""
+        late = now - self._timers[0].due if self._timers else 0.0
+        if late > STALL_S:
+            self._stalled_at, self._stalled_s = now, late
+
+    def _patience(self) -> float | None:
+        while self._timers and self._timers[0].call is None:
+            heapq.heappop(self._timers)
+        if self._soon:
+            return 0
+        return max(0.0, self._timers[0].due - self.clock.monotonic()) if self._timers else None
+
+    def _run_soon(self) -> None:
+        while self._soon:
+            self._do(self._soon.popleft())
+
+    def _do(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - the border of the loop: one callback's fault must not end supervision
+            self._guard(error)
+
+    def _read_signals(self, _: int) -> None:
+        try:
+            numbers = set(self._woken.recv(4096))
+        except BlockingIOError:
+            return
+        for number in sorted(numbers):
+            if number in self._signals:
+                self._do(self._signals[number])

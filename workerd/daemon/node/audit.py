@@ -1,0 +1,87 @@
+"""Orders that come from the database, and the audit rows of those that come from the command."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from workerd.daemon.io.log import EventLog
+from workerd.daemon.io.records import Records
+from workerd.daemon.rules.clock import Clock
+from workerd.wire.messages import OperationTaken
+
+from .orders import VERBS, Orders, Reply
+
+Reload = Callable[[Reply], None]
+RESULT_CHARACTERS = 16_000
+KNOWN = 1000
+"""Orders remembered; they expire after a minute."""
+
+
+class Operations:
+    """Does what a row asks for, and has what came of every order written down."""
+
+    def __init__(self, log: EventLog, clock: Clock, records: Records, orders: Orders, reload: Reload) -> None:
+        self._log = log
+        self._clock = clock
+        self._records = records
+        self._orders = orders
+        self._reload = reload
+        self._known: dict[str, None] = {}
+
+    def take(self, operation: OperationTaken) -> None:
+        """Do the order of a row, once; its result is written when it has come true."""
+        if operation.key in self._known:
+            return  # a new ledger cannot know what the one before it has told
+        self._known[operation.key] = None
+        if len(self._known) > KNOWN:
+            del self._known[next(iter(self._known))]
+        self._log.emit("operation.taken", verb=operation.verb, job=operation.name, requested_by=operation.requested_by)
+
+        def answer(said: dict[str, Any]) -> None:
+            self._records.put("operation", operation.key, {"result": describe(said)})
+
+        if operation.verb == "reload":
+            self._reload(answer)
+        elif operation.verb in VERBS:
+            self._orders.take(operation.verb, [operation.name] if operation.name else [], answer)
+        else:
+            answer({"ok": False, "error": f"no row can ask a daemon for “{operation.verb}”"})
+
+    def audit(self, verb: str, names: list[str], requested_by: str, reply: Reply) -> Reply:
+        """Have the log say who orders what; return a reply that writes the audit rows, one for each name."""
+        requested = self._clock.wall()
+        for name in names or [""]:
+            self._log.emit("operation.taken", verb=verb, job=name, requested_by=requested_by)
+
+        def answer(said: dict[str, Any]) -> None:
+            reply(said)
+            for name in names or [""]:
+                job, _, index = name.partition(":")
+                row = {
+                    "verb": verb,
+                    "job_name": job,
+                    "slot": name if index else "",
+                    "requested_by": requested_by,
+                    "requested": requested,
+                    "expires": requested,
+                    "taken": requested,
+                    "result": describe(said, name),
+                }
+                self._records.put("operation", str(uuid.uuid4()), row)
+
+        return answer
+
+
+def describe(said: dict[str, Any], name: str = "") -> str:
+    """Return an answer as text: its error, or a line for each slot that ``name`` means."""
+    if "error" in said:
+        return str(said["error"])
+    if "slots" not in said:
+        return "done"
+    lines = [f"{one['slot']}: {one['text']}" for one in said["slots"] if _is_meant(one["slot"], name)]
+    return "\n".join(lines)[:RESULT_CHARACTERS]
+
+
+def _is_meant(slot: str, name: str) -> bool:
+    """Return whether ``name`` means the slot: all, its job, or its index (which the only one is shown without)."""
+    return name in {"", slot, slot.partition(":")[0], f"{slot}:0"}

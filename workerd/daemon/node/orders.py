@@ -1,0 +1,188 @@
+"""Operators' orders: which slots are meant, what is done at once, and when the result can be told."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from workerd.daemon.io.log import EventLog
+from workerd.daemon.io.loop import Loop, Timer
+from workerd.daemon.processes.stack_dump import dump
+from workerd.daemon.rules.facts import Fact
+from workerd.daemon.slots.lifecycle import ALIVE, Lives
+from workerd.daemon.slots.slot import Slot
+from workerd.daemon.slots.slot_set import Fleet
+from workerd.wire.words import State
+
+Reply = Callable[[dict[str, Any]], None]
+MARGIN_S = 10.0
+"""An order waits this much longer than its slots may take to stop and to start."""
+MOVING = frozenset({State.STARTING, State.STOPPING})
+VERBS = ("start", "stop", "restart", "resume", "dump")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is to be told of one slot."""
+
+    slot: str
+    ok: bool
+    text: str
+
+
+@dataclass(eq=False, slots=True)
+class Order:
+    """One order under way: what was said of each slot, and the slots that have not arrived yet, with their run then."""
+
+    verb: str
+    reply: Reply
+    everyone: bool = False
+    """Of every slot, those with whom it cannot be done are passed over; of one that was named, that is a failure."""
+    waiting: dict[Slot, str | None] = field(default_factory=dict)
+    said: list[Said] = field(default_factory=list)
+    overdue: Timer | None = None
+
+
+class Orders:
+    """Takes orders by name; each is answered once, at the latest when its slots have had their time."""
+
+    def __init__(self, loop: Loop, log: EventLog, fleet: Fleet, lives: Lives, obstacle: Callable[[], str]) -> None:
+        """``obstacle`` says why nobody could be born now, nothing where nothing speaks against it."""
+        self._loop = loop
+        self._log = log
+        self._fleet = fleet
+        self._lives = lives
+        self._obstacle = obstacle
+        self._open: set[Order] = set()
+        self._verbs: dict[str, Callable[[Order, Slot], str]] = {
+            "start": self._start,
+            "stop": self._stop,
+            "restart": self._restart,
+            "resume": self._resume,
+            "dump": self._dump,
+        }
+
+    def take(self, verb: str, names: Iterable[str], reply: Reply, *, wait: bool = True) -> None:
+        """Do ``verb`` with the slots that ``names`` mean (jobs or slots; none is all); reply once it has come true."""
+        names = tuple(names)
+        if verb == "restart" and (obstacle := self._obstacle()):
+            reply({"ok": False, "error": f"nobody is stopped, as no successor could be born: {obstacle}"})
+            return
+        slots, unknown = self._find(names)
+        order = Order(verb, reply, everyone=not names)
+        for name in unknown:
+            order.said.append(Said(name, ok=False, text=f"no job or slot is called so. {self._known()}"))
+        for slot in slots:
+            self._begin(order, slot)
+        if not wait:
+            order.said += [Said(slot.name, ok=True, text="asked") for slot in order.waiting]
+            order.waiting.clear()
+        self._open.add(order)
+        patience = max((slot.spec.stop_timeout + slot.spec.start_timeout for slot in order.waiting), default=0.0)
+        order.overdue = self._loop.call_in(patience + MARGIN_S, lambda: self._give_up(order))
+        self._loop.call_soon(self.go_on)
+
+    def go_on(self) -> None:
+        """At the end of a turn: see which orders have come true."""
+        for order in tuple(self._open):
+            if order.verb != "dump":
+                for slot, run in tuple(order.waiting.items()):
+                    self._see(order, slot, run)
+            if not order.waiting:
+                self._answer(order)
+
+    def _find(self, names: tuple[str, ...]) -> tuple[list[Slot], list[str]]:
+        slots = sorted(self._fleet.job_slots(), key=lambda slot: (slot.spec.name, slot.index))
+        if not names:
+            return slots, []
+        meant = [slot for slot in slots if _is_meant(slot, names)]
+        return meant, [name for name in names if not any(_is_meant(slot, (name,)) for slot in meant)]
+
+    def _known(self) -> str:
+        jobs = sorted({slot.spec.name for slot in self._fleet.job_slots()})
+        return f"There are {', '.join(jobs[:20])}{' …' if len(jobs) > 20 else ''}." if jobs else "There are no jobs."
+
+    def _begin(self, order: Order, slot: Slot) -> None:
+        run = slot.child.run if slot.child is not None else None
+        problem = self._verbs[order.verb](order, slot)
+        if problem:
+            order.said.append(Said(slot.name, ok=order.everyone, text=problem))
+        else:
+            order.waiting[slot] = run
+
+    def _start(self, _: Order, slot: Slot) -> str:
+        if not slot.spec.enabled:
+            return "it is disabled: enable its row first"
+        slot.held = False
+        if not slot.wanted:
+            self._lives.want(slot, True)
+        elif slot.state is State.DONE:
+            self._lives.tell(slot, Fact.RESTART_ASKED)
+        elif slot.state in {State.PARKED, State.BACKOFF}:
+            self._lives.tell(slot, Fact.RESUMED)
+        return ""
+
+    def _stop(self, _: Order, slot: Slot) -> str:
+        slot.held = True
+        self._lives.want(slot, False)
+        return ""
+
+    def _restart(self, _: Order, slot: Slot) -> str:
+        if not slot.wanted:
+            return "it is stopped: start it" if slot.spec.enabled else "it is disabled: enable its row first"
+        self._lives.tell(slot, Fact.RESTART_ASKED)
+        return ""
+
+    def _resume(self, _: Order, slot: Slot) -> str:
+        if slot.state is not State.PARKED:
+            return f"it is not parked, but {slot.state.value}"
+        self._lives.tell(slot, Fact.RESUMED)
+        return ""
+
+    def _dump(self, order: Order, slot: Slot) -> str:
+        child = slot.child
+        if child is None or slot.state not in ALIVE or child.dumped:
+            return f"it has no child to look at, it is {slot.state.value}"
+        dump(self._loop, self._log, child, lambda stack: self._dumped(order, slot, stack))
+        return ""
+
+    def _dumped(self, order: Order, slot: Slot, stack: str) -> None:
+        if order.waiting.pop(slot, "") != "":
+            order.said.append(Said(slot.name, ok=not stack.startswith("no stack"), text=stack))
+            self.go_on()
+
+    def _see(self, order: Order, slot: Slot, run: str | None) -> None:
+        """Look whether the slot has arrived where the order wants it."""
+        state, child = slot.state, slot.child
+        if order.verb == "stop":
+            arrived, ok = state not in ALIVE, state is State.STOPPED
+        else:
+            old = order.verb == "restart" and child is not None and child.run == run
+            arrived = not old and state not in MOVING and not (state is State.WAITING and slot.deadline is None)
+            ok = state is State.RUNNING
+        if arrived:
+            del order.waiting[slot]
+            order.said.append(Said(slot.name, ok=ok, text=_describe(slot)))
+
+    def _give_up(self, order: Order) -> None:
+        for slot in order.waiting:
+            order.said.append(Said(slot.name, ok=False, text=f"not yet: {_describe(slot)}"))
+        order.waiting.clear()
+        self.go_on()
+
+    def _answer(self, order: Order) -> None:
+        self._open.discard(order)
+        if order.overdue is not None:
+            order.overdue.cancel()
+        said = [{"slot": one.slot, "ok": one.ok, "text": one.text} for one in order.said]
+        order.reply({"ok": all(one.ok for one in order.said), "slots": said})
+
+
+def _is_meant(slot: Slot, names: tuple[str, ...]) -> bool:
+    return bool({slot.spec.name, slot.name, f"{slot.spec.name}:{slot.index}"}.intersection(names))
+
+
+def _describe(slot: Slot) -> str:
+    child = slot.child
+    pid = f", pid {child.pid}" if child is not None and child.pid is not None else ""
+    reason = f": {slot.reason}" if slot.reason else ""
+    return f"{slot.state.value}{pid}{reason}"

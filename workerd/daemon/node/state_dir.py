@@ -1,0 +1,96 @@
+"""What shows in STATE_DIR that we run, and keeps another out: the lock, and the socket that answers."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from workerd.daemon.io.control import ControlSocket
+from workerd.daemon.io.log import EventLog
+from workerd.daemon.io.loop import Loop
+from workerd.daemon.processes.leftovers import find_master
+from workerd.daemon.processes.lock import DaemonLock, LockHeldError, LockLostError
+from workerd.wire.config import DaemonConfig
+
+LOOKS_S = 2.0
+
+
+class Presence:
+    """The lock is taken before anything else; both are made anew where somebody takes them away."""
+
+    def __init__(self, config: DaemonConfig) -> None:
+        """Raise DaemonRunsError where another daemon of this NAME runs, OSError where STATE_DIR cannot be used."""
+        self._folder = Path(config.state_dir)
+        self._lock = DaemonLock(self._folder, config.name)
+        self._lock.take()
+        if (master := find_master(config.tree)) is not None:
+            raise LockLostError(config.name, self._folder, master)
+        self._lock.sign()
+        self._owners = {os.geteuid(), self._folder.stat().st_uid}
+
+    def begin(
+        self,
+        loop: Loop,
+        log: EventLog,
+        control: ControlSocket,
+        on_back: Callable[[], None],
+        on_displaced: Callable[[str], None],
+    ) -> None:
+        """Listen, and look from time to time whether who looks for us finds us.
+
+        ``on_back`` puts back what else was in STATE_DIR and may raise OSError; ``on_displaced`` is told of another
+        daemon that holds the lock in our place, and that no start has kept out.
+        """
+        self._loop = loop
+        self._log = log
+        self._control = control
+        self._on_back = on_back
+        self._on_displaced = on_displaced
+        self._said = ""
+        self._displaced = False
+        control.open()
+        self._loop.call_in(LOOKS_S, self._look)
+
+    def end(self) -> None:
+        """Take the socket away; the lock goes with the process."""
+        self._control.close()
+
+    def _look(self) -> None:
+        self._loop.call_in(LOOKS_S, self._look)
+        missing = [name for name, one in (("lock", self._lock), ("socket", self._control)) if not one.is_in_place()]
+        if not missing:
+            self._displaced = False
+            return
+        what = f"the {' and the '.join(missing)} in STATE_DIR {self._folder}"
+        try:
+            self._come_back()
+        except LockHeldError as error:
+            self._yield_to(error)
+        except OSError as error:
+            self._say(f"{what} went away and cannot be made anew, so that no command reaches this daemon: {error}")
+        else:
+            self._displaced = False
+            self._say(f"{what} went away and had to be made anew")
+            self._said = ""
+
+    def _come_back(self) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        if self._folder.stat().st_uid not in self._owners:
+            raise PermissionError(errno.EPERM, "it is another user's now", str(self._folder))
+        if not self._lock.is_in_place():
+            self._lock.take()
+            self._lock.sign()
+        self._control.reopen()
+        self._on_back()
+
+    def _yield_to(self, error: LockHeldError) -> None:
+        """At the second look: one that is refused as we still run holds the lock for a moment, too."""
+        if self._displaced:
+            self._on_displaced(f"its place in STATE_DIR {self._folder} is taken: {error}")
+        self._displaced = True
+
+    def _say(self, reason: str) -> None:
+        """Once, however often it is tried."""
+        if reason != self._said:
+            self._said = reason
+            self._log.emit("daemon.degraded", reason=reason)

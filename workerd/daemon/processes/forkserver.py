@@ -1,0 +1,173 @@
+"""One forkserver as the daemon knows it: a process that loads one generation of the project's code and gives birth."""
+
+import os
+import resource
+import secrets
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from workerd.daemon.io.child_output import Output
+from workerd.daemon.io.link import Link
+from workerd.daemon.io.log import EventLog
+from workerd.daemon.io.loop import Loop
+from workerd.daemon.rules.outcome import Exit
+from workerd.wire import WIRE_VERSION, prctl
+from workerd.wire.channel import Channel
+from workerd.wire.config import DaemonConfig
+from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Load, Message, WireError
+
+from .child import RECORD_SEPARATOR, Child
+
+LOAD_PATIENCE_S = 300.0
+"""A project that takes longer to import hangs."""
+EXEC_FAILED = 127
+TREE_VARIABLE = "WORKERD_TREE"
+"""Marks every process that descends from this daemon, also where it leaves its group or session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who hears of it: that it gives birth, that it was rejected, that a birth came to nothing."""
+
+    ready: "Callable[[Forkserver], None]"
+    rejected: "Callable[[Forkserver, str], None]"
+    birth_failed: Callable[[int, str], None]
+
+
+class Forkserver:
+    """Started at once. Requests lost with it show as end-of-file, child by child."""
+
+    def __init__(  # noqa: PLR0917 - the parts that it ties together
+        self,
+        loop: Loop,
+        log: EventLog,
+        config: DaemonConfig,
+        limits: tuple[int, int],
+        generation: int,
+        listener: Listener,
+    ) -> None:
+        self._loop = loop
+        self._log = log
+        self._config = config
+        self._limits = limits
+        self._listener = listener
+        self.generation = generation
+        self.ready = self._was_ready = False
+        self._dismissed = False
+        self.rejection = ""
+        self._start()
+        self._overdue = loop.call_in(LOAD_PATIENCE_S, self._load_is_overdue)
+
+    def _start(self) -> None:
+        ours, theirs = Channel.pair()
+        reading, writing = os.pipe()
+        mark = RECORD_SEPARATOR + secrets.token_hex(8)
+        self.pid = self._spawn(theirs.fileno(), writing)
+        theirs.close()
+        os.close(writing)
+        self._output = Output(self._loop, self._log, reading)
+        self._output.mark = f"{mark} ".encode()
+        self._output.identity = {"pid": self.pid, "generation": self.generation}
+        self._link = Link(self._loop, ours, self._heard, self._fell_silent, self._complain)
+        self._link.send(Load(os.getpid(), self.generation, mark, self._config.name))
+        self._log.emit("forkserver.started", generation=self.generation, forkserver_pid=self.pid)
+
+    def bear(self, child: Child) -> None:
+        """Ask for a birth; the child's ends of its descriptors go along."""
+        self._link.send(Bear(child.birth), child.theirs)
+
+    def stop(self) -> None:
+        """Let it end: it does at end-of-file."""
+        self.ready, self._dismissed = False, True
+        self._link.close()
+
+    def kill(self) -> None:
+        """SIGKILL to its group; it is not reaped yet."""
+        os.killpg(self.pid, signal.SIGKILL)
+
+    def bury(self, end: Exit) -> None:
+        """It was reaped: read what it still said; one that ended before it was ready is rejected."""
+        self.ready = False
+        self._overdue.cancel()
+        self._link.read_all()
+        self._link.close()
+        self._output.drain()
+        self._output.close()
+        if not (self._was_ready or self.rejection or self._dismissed):
+            how = end.signal_name or f"exit code {end.code}"
+            lines = b"\n".join(self._output.last_lines).decode("utf-8", "replace")
+            self._reject(f"it ended before it was ready ({how})", lines)
+
+    def _heard(self, message: Message) -> None:
+        match message:
+            case ForkserverReady():
+                self._become_ready(message)
+            case ForkserverRejected():
+                self._reject(message.reason, message.traceback)
+            case BirthFailed():
+                self._listener.birth_failed(message.birth, message.reason)
+
+    def _become_ready(self, message: ForkserverReady) -> None:
+        self._overdue.cancel()
+        if message.wire_version != WIRE_VERSION:
+            self._reject("it runs another version of workerd than the daemon: restart the service", "")
+            self.stop()
+            return
+        self.ready = self._was_ready = True
+        self._log.emit(
+            "forkserver.ready",
+            generation=self.generation,
+            forkserver_pid=self.pid,
+            load_ms=message.load_ms,
+            jobs=len(message.jobs),
+        )
+        self._listener.ready(self)
+
+    def _reject(self, reason: str, traceback: str) -> None:
+        self.rejection = reason
+        self._log.emit("forkserver.rejected", generation=self.generation, reason=reason, traceback=traceback or None)
+        self._listener.rejected(self, f"{reason}\n{traceback}".strip())
+
+    def _load_is_overdue(self) -> None:
+        self._reject(f"the project is not imported after {LOAD_PATIENCE_S:g} s", "")
+        self.kill()
+
+    def _fell_silent(self) -> None:
+        self.ready = False  # its end will be reaped
+
+    def _complain(self, error: WireError) -> None:
+        self._log.emit("daemon.degraded", reason=f"nonsense from the forkserver was ignored: {error}")
+
+    def _spawn(self, channel: int, output: int) -> int:
+        parent = os.getpid()
+        pid = os.fork()
+        if pid:
+            with suppress(OSError):  # it has done so itself, or has ended
+                os.setpgid(pid, pid)
+            return pid
+        try:
+            prctl.die_with_parent()
+            if os.getppid() == parent:
+                self._become(channel, output, (*self._config.forkserver_argv, "--channel", str(channel)))
+        finally:
+            os._exit(EXEC_FAILED)
+
+    def _become(self, channel: int, output: int, argv: Sequence[str]) -> None:
+        """In the new process: own group, deaf to what a terminal or supervisor sends to all, then exec."""
+        os.setpgid(0, 0)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        for number in (signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        resource.setrlimit(resource.RLIMIT_NOFILE, self._limits)
+        null = os.open(os.devnull, os.O_RDONLY)
+        for descriptor, place in ((null, 0), (output, 1), (output, 2)):
+            os.dup2(descriptor, place)
+        os.set_inheritable(channel, True)
+        os.chdir(self._config.cwd)
+        environment = os.environ | {TREE_VARIABLE: self._config.tree}
+        os.execve(argv[0], list(argv), environment)  # noqa: S606 - the point: no shell, and the process is the forkserver

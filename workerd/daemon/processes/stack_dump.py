@@ -1,0 +1,102 @@
+"""The stacks of a child: asked for by a real-time signal, read from its pipe, or why there are none."""
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from workerd.daemon.io.log import EventLog
+from workerd.daemon.io.loop import Loop, Timer
+from workerd.wire.dumping import DUMP_SIGNAL
+
+from .child import Child
+
+QUIET_S = 0.05
+"""faulthandler marks no end: a dump is over when nothing more has come for this long."""
+PATIENCE_S = 1.0
+
+Done = Callable[[str], None]
+"""Called with the stacks, or with “no stack, because …”."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What /proc/PID/status says: the state's letter, and whether the dump signal is caught."""
+
+    letter: str
+    caught: bool
+
+    @classmethod
+    def read(cls, pid: int) -> "Condition":
+        """Look at a child of ours, which cannot be reaped meanwhile. Raises OSError where /proc has nothing."""
+        text = Path(f"/proc/{pid}/status").read_text()
+        lines = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+        mask = int(lines.get("SigCgt", "0"), 16)
+        return cls(lines["State"].strip()[:1], bool(mask >> (DUMP_SIGNAL - 1) & 1))
+
+
+def dump(loop: Loop, log: EventLog, child: Child, on_done: Done) -> None:
+    """Have ``child`` dump its stacks; asked while it does, share that dump. Unless it ends first, call ``on_done``."""
+    if child.dump is None:
+        child.dump = Dump(loop, log, child)
+    child.dump.waiting.append(on_done)
+
+
+class Dump:
+    """One dump of one child, and who waits for it."""
+
+    def __init__(self, loop: Loop, log: EventLog, child: Child) -> None:
+        self._loop = loop
+        self._log = log
+        self._child = child
+        self.waiting: list[Done] = []
+        self._timer: Timer
+        reason = self._ask()
+        if reason:
+            stack = f"no stack, because {reason}"
+            log.emit("child.stack", **child.identity, reason=stack)
+            self._timer = loop.call_in(0.0, lambda: self._finish(stack))
+        else:
+            child.output.capture(self._another_line)
+            self._end = loop.clock.monotonic() + PATIENCE_S
+            self._timer = loop.call_at(self._end, self._collect)
+
+    def _another_line(self) -> None:
+        """Wait a little for the next one, but not for ever: other threads of the child may print on and on."""
+        self._timer.cancel()
+        quiet = self._loop.clock.monotonic() + QUIET_S
+        self._timer = self._loop.call_at(min(quiet, self._end), self._collect)
+
+    def _collect(self) -> None:
+        if self._child.buried:
+            return  # its end has told what there was
+        stack = self._child.tell_stack(self._log)
+        if not stack:
+            stack = f"no stack, because it wrote none within {PATIENCE_S:g} s"
+            self._log.emit("child.stack", **self._child.identity, reason=stack)
+        self._finish(stack)
+
+    def _finish(self, stack: str) -> None:
+        self._child.dump = None
+        for done in self.waiting if not self._child.buried else ():
+            done(stack)
+
+    def _ask(self) -> str:
+        """Send the signal; return why not, where it would do harm or nothing."""
+        assert self._child.pid is not None
+        try:
+            condition = Condition.read(self._child.pid)
+        except (OSError, KeyError, ValueError) as error:
+            return f"/proc does not show it: {error}"
+        if condition.letter == "D":
+            return "it is in an uninterruptible wait of the kernel (state D)"
+        if condition.letter == "Z":
+            return "it has just ended"
+        if not condition.caught and not self._child.loaded:
+            return "it has not begun its job" + (": it is stopped (state T)" if condition.letter in "Tt" else "")
+        if not condition.caught:
+            return "it does not catch the dump signal: it has executed another program, or reset its signals"
+        self._child.signal(DUMP_SIGNAL)
+        if condition.letter in "Tt":
+            self._child.signal(signal.SIGCONT)
+        return ""

@@ -1,0 +1,76 @@
+"""What to call the end of a run: the outcome of DESIGN's table, from how the process ended and what is known of it."""
+
+import os
+import signal
+from dataclasses import dataclass, field
+
+from workerd.wire import exit_codes
+from workerd.wire.words import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended: exit code or signal, never both."""
+
+    code: int | None = None
+    signal: int | None = None
+    peak_rss: float = field(default=0.0, compare=False)
+    """The most MiB that it ever had in RAM, its share of the forkserver's memory included."""
+
+    @classmethod
+    def from_wait(cls, status: int, peak_rss: float = 0.0) -> "Exit":
+        """Read a wait status, and what wait4(2) says of its memory."""
+        if os.WIFSIGNALED(status):
+            return cls(signal=os.WTERMSIG(status), peak_rss=peak_rss)
+        return cls(code=os.WEXITSTATUS(status), peak_rss=peak_rss)
+
+    @property
+    def signal_name(self) -> str | None:
+        """Return ``SIGKILL`` for 9; real-time signals by number."""
+        if self.signal is None:
+            return None
+        try:
+            return signal.Signals(self.signal).name
+        except ValueError:
+            return f"SIG{self.signal}"
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """What the daemon knows beside the exit; ``fallen`` is a verdict that fell while the child lived."""
+
+    fallen: Outcome | None = None
+    fallen_reason: str = ""
+    asked: bool = False
+    killed: bool = False
+    stop_signal: int = signal.SIGTERM
+    refusal: str = ""
+    exception: str = ""
+    out_of_memory: bool = False
+
+
+def judge(end: Exit, known: Testimony) -> tuple[Outcome, str]:
+    """Return the outcome and a short reason in words."""
+    if known.fallen is not None:
+        return known.fallen, known.fallen_reason
+    if known.refusal or end.code == exit_codes.REFUSED:
+        return Outcome.REFUSED, known.refusal or "exit code 78: the job says that it cannot run as configured"
+    if end.signal is not None:
+        return _judge_signal(end, known)
+    if known.asked and end.code in (0, 128 + known.stop_signal):
+        return Outcome.STOPPED, "stopped as asked"
+    if end.code == 0:
+        return Outcome.FINISHED, "exit code 0"
+    return Outcome.ERROR, known.exception or f"exit code {end.code}"
+
+
+def _judge_signal(end: Exit, known: Testimony) -> tuple[Outcome, str]:
+    if known.killed and end.signal == signal.SIGKILL:
+        return Outcome.KILLED, "did not stop in time and was killed"
+    if known.asked and end.signal == known.stop_signal:
+        return Outcome.STOPPED, "stopped as asked"
+    if end.signal == signal.SIGKILL:
+        if known.out_of_memory:
+            return Outcome.CRASHED, "out of memory: killed by the kernel, as its cgroup counts"
+        return Outcome.CRASHED, "killed by SIGKILL, not by workerd: perhaps out of memory"
+    return Outcome.CRASHED, f"killed by {end.signal_name}"

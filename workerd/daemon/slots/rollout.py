@@ -1,0 +1,71 @@
+"""A new generation reaches the jobs: the ledger first, then so many at a time, each waiting for its successor."""
+
+from collections import deque
+from collections.abc import Callable
+
+from workerd.daemon.rules.facts import Fact
+from workerd.wire.words import Outcome, State
+
+from .lifecycle import ALIVE, Lives
+from .slot import Slot
+
+
+class Rollout:
+    """Restarts every slot whose child is of an older generation, at most ``max_unavailable`` at once.
+
+    While nobody gives birth, nobody is stopped for it.
+    """
+
+    def __init__(self, lives: Lives, max_unavailable: int | None, obstacle: Callable[[], str]) -> None:
+        self._lives = lives
+        self._obstacle = obstacle
+        self._max_unavailable = max_unavailable
+        self._line: deque[Slot] = deque()
+        self._moving: set[Slot] = set()
+        self._limit = 1
+        self._on_done: list[Callable[[], None]] = []
+
+    @property
+    def under_way(self) -> bool:
+        """Whether some slot still has to move over."""
+        return bool(self._line or self._moving)
+
+    def begin(self, ledger: Slot, slots: list[Slot], generation: int) -> None:
+        """Move everything over to ``generation``; what a refusal has parked is tried again with the new code."""
+        self._generation = generation
+        self._limit = self._max_unavailable or max(1, len(slots) // 10)
+        self._line = deque([ledger, *slots])
+        self._moving.clear()
+        for slot in slots:
+            if slot.state is State.PARKED and slot.outcome is Outcome.REFUSED:
+                self._lives.tell(slot, Fact.RESUMED)
+
+    def when_done(self, call: Callable[[], None]) -> None:
+        """Call once when nothing is under way any more."""
+        self._on_done.append(call)
+
+    def go_on(self) -> None:
+        """At the end of a turn: see who has arrived, and send the next."""
+        self._moving = {slot for slot in self._moving if not self._has_arrived(slot)}
+        while self._line and len(self._moving) < self._limit and not self._ledger_is_moving() and not self._obstacle():
+            self._move(self._line.popleft())
+        if not self.under_way:
+            calls, self._on_done = self._on_done, []
+            for call in calls:
+                call()
+
+    def _move(self, slot: Slot) -> None:
+        child = slot.child
+        if slot.state in ALIVE and child is not None and child.generation < self._generation:
+            self._moving.add(slot)
+            if slot.state is not State.STOPPING:
+                self._lives.tell(slot, Fact.RESTART_ASKED)
+
+    def _has_arrived(self, slot: Slot) -> bool:
+        """It runs the new code, or does not run: then its next start will have the new code."""
+        if slot.state is State.RUNNING:
+            return slot.child is not None and slot.child.generation >= self._generation
+        return slot.state not in ALIVE and slot.state is not State.WAITING
+
+    def _ledger_is_moving(self) -> bool:
+        return any(slot.builtin for slot in self._moving)

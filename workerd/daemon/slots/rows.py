@@ -1,0 +1,86 @@
+"""The rows that records carry, made from slots and children; times are wall seconds (UTC)."""
+
+import json
+from typing import Any
+
+from workerd.daemon.io.child_output import KEPT_BYTES
+from workerd.daemon.processes.child import Child
+from workerd.daemon.rules.outcome import Exit
+from workerd.wire.words import Outcome
+
+from .slot import Slot
+
+EXCEPTION_BYTES = 8_000
+TRACEBACK_BYTES = 48_000
+LAST_LINES_BYTES = KEPT_BYTES
+"""All of JSON, where a control character has six: a run's row must fit one message, whatever the job wrote."""
+
+
+def run_row(
+    child: Child, slot: Slot, end: "Exit | None" = None, outcome: Outcome | None = None, ended: float | None = None
+) -> dict[str, Any]:
+    """Return the whole row of a run as it is now."""
+    failed = child.failed
+    bad = outcome is not None and outcome not in (Outcome.STOPPED, Outcome.FINISHED, Outcome.RECYCLED)
+    return {
+        "job_id": slot.spec.id,
+        "job_name": slot.spec.name,
+        "slot": slot.name,
+        "index": slot.index,
+        "generation": child.generation,
+        "pid": child.pid,
+        "born": child.born_wall,
+        "ready": child.ready_wall,
+        "ended": ended,
+        "outcome": outcome.value if outcome else "",
+        "reason": _head(slot.end_reason, EXCEPTION_BYTES) if outcome else "",
+        "exit_code": end.code if end else None,
+        "signal": (end.signal_name or "") if end else "",
+        "exception": _head(f"{failed.exception}: {failed.message}" if failed else child.refusal, EXCEPTION_BYTES),
+        "traceback": _tail(failed.traceback, TRACEBACK_BYTES) if failed else "",
+        "stack": _tail(child.stack, TRACEBACK_BYTES),
+        "note": child.page.read_note(),
+        "peak_memory": child.growth.peak,
+        "connections_opened": child.page.connections_opened,
+        "connections_closed": child.page.connections_closed,
+        "last_lines": _last_lines(child) if bad else "",
+    }
+
+
+def slot_row(slot: Slot) -> dict[str, Any]:
+    """Return the live picture of a slot."""
+    child = slot.child
+    beat = child.last_beat_wall if child is not None else None
+    return {
+        "job_id": slot.spec.id,
+        "job_name": slot.spec.name,
+        "index": slot.index,
+        "name": slot.name,
+        "state": slot.state.value,
+        "reason": slot.reason,
+        "since": slot.since_wall,
+        "pid": child.pid if child is not None else None,
+        "restarts": slot.restarts,
+        "next_start": slot.next_start_wall,
+        "note": child.page.read_note() if child is not None else "",
+        "memory": child.growth.seen if child is not None else None,
+        "last_beat": beat,
+        "run": child.run if child is not None else None,
+        "generation": child.generation if child is not None else None,
+    }
+
+
+def _last_lines(child: Child) -> str:
+    return _tail(b"\n".join(child.output.last_lines).decode("utf-8", "replace"), LAST_LINES_BYTES)
+
+
+def _tail(text: str, limit: int) -> str:
+    """Return as much of the end of ``text`` as has at most ``limit`` bytes in JSON."""
+    return _head(text[::-1], limit)[::-1]
+
+
+def _head(text: str, limit: int) -> str:
+    text = text[:limit]
+    while (size := len(json.dumps(text, ensure_ascii=False).encode("utf-8", "surrogatepass"))) > limit:
+        text = text[: len(text) * limit // size]
+    return text

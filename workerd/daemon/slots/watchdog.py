@@ -1,0 +1,141 @@
+"""The watchdog: beats, memory, age. It looks only where a limit is set, and at most once a second."""
+
+from collections.abc import Callable, Iterator
+from random import Random
+
+from workerd.daemon.io.log import EventLog
+from workerd.daemon.io.loop import Loop
+from workerd.daemon.processes.child import Child
+from workerd.daemon.rules.facts import Fact
+from workerd.wire.words import Heartbeat, Outcome, State
+
+from .lifecycle import Lives
+from .slot import Slot
+
+LOOK_S = 1.0
+MEMORY_LOOK_S = 10.0
+NEAR = 0.8
+"""Above this share of its limit a child's memory is looked at every second."""
+HARD = 1.25
+"""Above this many times its limit it is killed at once."""
+AGE_SPREAD = 0.1
+
+
+class Watch:
+    """Looks at every running slot with a limit; what it finds becomes a verdict and DEADLINE_PASSED."""
+
+    def __init__(  # noqa: PLR0917 - the parts that it ties together
+        self,
+        loop: Loop,
+        log: EventLog,
+        lives: Lives,
+        slots: Callable[[], Iterator[Slot]],
+        on_recycled: Callable[[Slot, str], None],
+        obstacle: Callable[[], str],
+    ) -> None:
+        """``obstacle`` says why nobody could be born now: then none is stopped that may as well go on for a while."""
+        self._loop = loop
+        self._log = log
+        self._lives = lives
+        self._slots = slots
+        self._on_recycled = on_recycled
+        self._obstacle = obstacle
+        self._random = Random()
+        self._looking = False
+
+    def wake(self, slot: Slot) -> None:
+        """Look at ``slot``, which may have a limit now, and go on to look at all."""
+        if slot.state is State.RUNNING and _has_limit(slot):
+            self._loop.call_soon(lambda: self._judge_beat(slot))
+            if not self._looking:
+                self._schedule()
+
+    def _schedule(self) -> None:
+        self._looking = True
+        self._loop.call_in(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        now = self._loop.clock.monotonic()
+        watched = [slot for slot in self._slots() if slot.state is State.RUNNING and _has_limit(slot)]
+        for slot in watched:
+            self._judge_beat(slot)
+            if slot.state is State.RUNNING:
+                self._judge_memory(slot, now)
+            if slot.state is State.RUNNING:
+                self._judge_age(slot, now)
+        if watched:
+            self._schedule()
+
+    # beats
+
+    def _judge_beat(self, slot: Slot) -> None:
+        child, limit = slot.child, slot.spec.heartbeat_timeout
+        if child is None or limit is None or slot.state is not State.RUNNING or child.ready_at is None:
+            return
+        limit = child.page.within or limit
+        last = self._last_sign(slot, child)
+        due = max(last + limit, self._loop.pardon(limit))
+        now = self._loop.clock.monotonic()
+        if due > now:
+            if due < now + LOOK_S:
+                self._judge_again_at(due, slot, child)
+            return
+        child.output.drain()  # it may have said something that is not read yet
+        if self._last_sign(slot, child) == last:
+            self._hang(slot, child, now - last, limit)
+
+    def _judge_again_at(self, due: float, slot: Slot, child: Child) -> None:
+        """Come back before the next look; one such appointment a child."""
+        if child.appointment is not None:
+            child.appointment.cancel()
+        child.appointment = self._loop.call_at(due, lambda: self._judge_again(slot, child))
+
+    def _judge_again(self, slot: Slot, child: Child) -> None:
+        if slot.child is child:
+            self._judge_beat(slot)
+
+    def _last_sign(self, slot: Slot, child: Child) -> float:
+        """Return the monotonic moment of the last sign of life that counts, becoming ready at the earliest."""
+        beat = child.page.last_beat / 1e9
+        heard = child.output.heard_at if slot.spec.heartbeat != Heartbeat.EXPLICIT else 0.0
+        return max(beat, heard, child.ready_at or 0.0)
+
+    def _hang(self, slot: Slot, child: Child, silent_s: float, limit: float) -> None:
+        child.fall(Outcome.HUNG, f"no sign of life for {limit:g} s")
+        note = child.page.read_note() or None
+        self._log.emit("child.hung", **slot.identity, silent_s=round(silent_s, 3), timeout_s=limit, note=note)
+        self._lives.tell(slot, Fact.DEADLINE_PASSED, hung=True)
+
+    # memory and age
+
+    def _judge_memory(self, slot: Slot, now: float) -> None:
+        child, limit = slot.child, slot.spec.max_memory
+        if child is None or child.pid is None or limit is None or now < child.growth.due:
+            return
+        grown = child.growth.look(child.pid)
+        child.growth.due = now + (0.0 if grown > NEAR * limit else MEMORY_LOOK_S)
+        if grown <= limit or (grown <= HARD * limit and self._obstacle()):
+            return
+        child.fall(Outcome.OVER_MEMORY, f"{grown:.0f} MiB of private growth, more than {limit:g}")
+        self._log.emit("child.over_memory", **slot.identity, memory_mib=round(grown, 1), limit_mib=limit)
+        self._lives.tell(slot, Fact.DEADLINE_PASSED)
+        if grown > HARD * limit:
+            child.killed = True
+            reason = f"more than {HARD:g} times its memory limit"
+            self._log.emit("child.killed", **slot.identity, reason=reason)
+            child.kill_group()
+
+    def _judge_age(self, slot: Slot, now: float) -> None:
+        child, limit = slot.child, slot.spec.max_age
+        if child is None or limit is None or child.licensed_at is None:
+            return
+        if child.age_factor is None:
+            child.age_factor = self._random.uniform(1 - AGE_SPREAD, 1 + AGE_SPREAD)
+        if now - child.licensed_at >= limit * child.age_factor and not self._obstacle():
+            self._on_recycled(slot, f"it is older than {limit:g} s (± 10 %)")
+
+
+def _has_limit(slot: Slot) -> bool:
+    spec = slot.spec
+    return spec.heartbeat_timeout is not None or spec.max_memory is not None or spec.max_age is not None

@@ -1,0 +1,61 @@
+"""What comes before Django's apps are ready: the first word from the daemon, logging, and fork safety's hooks.
+
+So the connection that some app's ``ready()`` opens is already seen.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+
+from workerd.wire import exit_codes
+from workerd.wire.channel import Channel
+from workerd.wire.messages import Load
+
+CHANNEL_OPTION = "--channel"
+LINE_BYTES = 60 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What this forkserver was told: whose it is, which generation, and the channel that said so."""
+
+    channel: Channel
+    load: Load
+
+
+_post: Post | None = None
+
+
+def is_forkserver(argv: list[str]) -> bool:
+    """Return whether this process was started as ``manage.py workerd forkserver --channel N``."""
+    return argv[1:3] == ["workerd", "forkserver"] and CHANNEL_OPTION in argv[:-1]
+
+
+def begin() -> Post:
+    """Hear the daemon's first message, have logging and fork safety installed. Ends a process that is alone."""
+    global _post
+    if _post is None:
+        try:
+            channel = Channel.from_descriptor(int(sys.argv[sys.argv.index(CHANNEL_OPTION) + 1]))
+            os.set_inheritable(channel.fileno(), False)
+            message, _ = channel.receive()
+        except (OSError, ValueError) as error:
+            sys.stderr.write(f"forkserver is an internal verb: the daemon starts it ({error}).\n")
+            os._exit(exit_codes.USAGE)
+        if not isinstance(message, Load) or os.getppid() != message.daemon_pid:
+            os._exit(0)  # the daemon has ended meanwhile
+        _post = Post(channel, message)
+        _install(message)
+    return _post
+
+
+def _install(load: Load) -> None:
+    from workerd import forksafe
+    from workerd.child.logs import install_logging
+    from workerd.child.rendering import LineRenderer
+    from workerd.child.stdio import Output
+
+    output = Output(load.mark, lambda: None)
+    output.take_streams()
+    install_logging(LineRenderer({"generation": load.generation}, LINE_BYTES), output)
+    forksafe.install(f"workerd {load.log_name} forkserver")
