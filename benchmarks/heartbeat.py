@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from workerd.child.beats import Pulse
+from workerd.child.beats import Beats
 from workerd.child.context import JobContext
 from workerd.child.stopping import StopRequest
 from workerd.wire.page import HeartbeatPage
@@ -31,8 +31,8 @@ def median_us(work: Callable[[], object]) -> float:
 def main() -> None:
     """Measure what a job calls, ``context.beat``, on a real page."""
     page, stop = HeartbeatPage.create(), StopRequest()
-    pulse = Pulse(page, heartbeat_timeout=60.0)
-    context = JobContext("feed", 0, "a run", pulse=pulse, stop=stop, voice=lambda _message: None, log=None)
+    beats = Beats(page, heartbeat_timeout=60.0)
+    context = JobContext("feed", 0, "a run", beats=beats, stop=stop, sender=lambda _message: None, log=None)
     order = 4711
     cases: list[tuple[str, Callable[[], object], str]] = [
         ("beat", context.beat, "   to hold: 0.3 µs"),

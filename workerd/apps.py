@@ -19,7 +19,7 @@ class WorkerdConfig(AppConfig):
         from .forkserver import bootstrap
 
         if bootstrap.is_forkserver(sys.argv):
-            bootstrap.begin()
+            bootstrap.start()
 
     def ready(self) -> None:
         """Register the system checks, and what wakes the ledger."""

@@ -76,7 +76,7 @@ class Cell:
         """Ask as a supervisor does between forks, and so hold an open session; return its number."""
         from django.db import connection
 
-        from workerd.forksafe.drivers import session_of
+        from workerd.forksafe.drivers import session_id_of
 
         errors = self.counters.get(PARENT, ERRORS)
         for _ in range(5):
@@ -88,7 +88,7 @@ class Cell:
                 connection.close()
             except Exception:  # noqa: BLE001 - its driver minds too
                 connection.connection = None
-        return session_of(connection.connection) if connection.connection is not None else None
+        return session_id_of(connection.connection) if connection.connection is not None else None
 
     def _bear(self) -> None:
         self._poll()

@@ -33,10 +33,10 @@ def main() -> None:
             stage.send(Born(os.waitstatus_to_exitcode(status)))
         else:
             stage.close()
-            live(*descriptors)
+            run_child(*descriptors)
 
 
-def live(channel: int, output: int, page: int) -> None:
+def run_child(channel: int, output: int, page: int) -> None:
     code = 99
     try:
         from workerd.child.run import run_job

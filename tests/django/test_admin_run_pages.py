@@ -170,9 +170,9 @@ def test_the_last_failures_end_as_their_tracebacks_do(superuser: Client, job: Jo
 def test_the_history_is_paged_without_counting_all_of_it(
     superuser: Client, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from workerd.admin import capped_paginator
+    from workerd.admin import base
 
-    monkeypatch.setattr(capped_paginator, "MOST", 3)
+    monkeypatch.setattr(base, "MOST_COUNTED", 3)
     for ago in range(5):
         add_run(job, 100 + ago)
 

@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from workerd.admin.jobs.preview import foretell
+from workerd.admin.jobs.preview import preview_save
 from workerd.admin.jobs.target_widget import OTHER
 from workerd.models import Job, Slot
 from workerd.wire.spec import JobSpec
@@ -46,11 +46,11 @@ def test_saving_says_what_will_happen(
 ) -> None:
     now = replace(was or WAS, **changes)
 
-    assert foretell(was, now, slots(*states), is_late=False) == sentence
+    assert preview_save(was, now, slots(*states), is_late=False) == sentence
 
 
 def test_without_a_daemon_nothing_is_promised() -> None:
-    assert foretell(WAS, WAS, [], is_late=True).startswith("No daemon reports now")
+    assert preview_save(WAS, WAS, [], is_late=True).startswith("No daemon reports now")
 
 
 @pytest.fixture

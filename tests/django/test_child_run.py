@@ -136,7 +136,7 @@ class Child:
         return message.pid
 
 
-Run = Callable[..., Child]
+JobRun = Callable[..., Child]
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def run(stage: Stage) -> Iterator[Run]:
+def run(stage: Stage) -> Iterator[JobRun]:
     """Run a job of ``child_jobs`` by its name, or whatever a spec names; a test that fails leaves none behind."""
     children: list[Child] = []
 
@@ -168,7 +168,7 @@ GRACEFUL = ["idle", "turns", "async_idle", "async_flag", "threaded", "plain", "a
 
 @pytest.mark.parametrize("function", GRACEFUL)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_gracefully(run: Run, function: str, number: int) -> None:
+def test_a_signal_ends_it_gracefully(run: JobRun, function: str, number: int) -> None:
     child = run(function).wait_for("idle").wait_until_asleep().signal(number)
 
     assert child.end() == 0
@@ -177,7 +177,7 @@ def test_a_signal_ends_it_gracefully(run: Run, function: str, number: int) -> No
     assert child.events == []
 
 
-def test_a_command_ends_as_by_ctrl_c(run: Run) -> None:
+def test_a_command_ends_as_by_ctrl_c(run: JobRun) -> None:
     child = run(command="linger").wait_for("idle").wait_until_asleep().signal()
 
     assert child.end() == 0
@@ -185,28 +185,28 @@ def test_a_command_ends_as_by_ctrl_c(run: Run) -> None:
     assert child.messages == [Loaded()]
 
 
-def test_the_rows_own_stop_signal_ends_it_gracefully(run: Run) -> None:
+def test_the_rows_own_stop_signal_ends_it_gracefully(run: JobRun) -> None:
     child = run("idle", stop_signal="QUIT").wait_for("idle").signal(signal.SIGQUIT)
 
     assert child.end() == 0
     assert child.printed == ["idle", "stopped: True"]
 
 
-def test_a_second_signal_changes_nothing(run: Run) -> None:
+def test_a_second_signal_changes_nothing(run: JobRun) -> None:
     child = run("plain_slow_end").wait_for("idle").wait_until_asleep().signal().wait_for("ending").signal()
 
     assert child.end() == 0
     assert child.printed == ["idle", "ending", "stopped: True"]
 
 
-def test_two_signals_at_once_are_one(run: Run) -> None:
+def test_two_signals_at_once_are_one(run: JobRun) -> None:
     child = run("signal_self", kwargs={"numbers": [signal.SIGTERM, signal.SIGTERM, signal.SIGINT]})
 
     assert child.end() == 0
     assert child.printed == ["stopped: True"]
 
 
-def test_a_sleeping_job_wakes_within_milliseconds(run: Run) -> None:
+def test_a_sleeping_job_wakes_within_milliseconds(run: JobRun) -> None:
     child = run("idle").wait_for("idle")
     sent = time.monotonic()
     child.signal().wait_for("stopped")
@@ -215,7 +215,7 @@ def test_a_sleeping_job_wakes_within_milliseconds(run: Run) -> None:
     assert child.end() == 0
 
 
-def test_a_job_that_fails_while_it_stops_has_failed(run: Run) -> None:
+def test_a_job_that_fails_while_it_stops_has_failed(run: JobRun) -> None:
     child = run("fail_when_asked").wait_for("idle").signal()
 
     assert child.end() == 1
@@ -237,11 +237,11 @@ def test_a_job_that_fails_while_it_stops_has_failed(run: Run) -> None:
     ],
     ids=str,
 )
-def test_the_exit_code_says_how_it_ended(run: Run, fields: dict[str, Any], code: int) -> None:
+def test_the_exit_code_says_how_it_ended(run: JobRun, fields: dict[str, Any], code: int) -> None:
     assert run(**fields).end() == code
 
 
-def test_an_exception_is_told_and_is_one_event(run: Run) -> None:
+def test_an_exception_is_told_and_is_one_event(run: JobRun) -> None:
     child = run("fail", kwargs={"message": "wrong \0 \ud800"})
 
     assert child.end() == 1
@@ -255,7 +255,7 @@ def test_an_exception_is_told_and_is_one_event(run: Run) -> None:
     assert child.printed == []
 
 
-def test_an_exception_of_any_size_and_kind_fits_a_message(run: Run) -> None:
+def test_an_exception_of_any_size_and_kind_fits_a_message(run: JobRun) -> None:
     long = run("fail", kwargs={"message": "\0", "times": 500_000})
     assert long.end() == 1
     assert len(long.failed.message) == 2000
@@ -280,7 +280,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("fields", "sentence"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_may_not_run_is_refused_in_one_sentence(run: Run, fields: dict[str, Any], sentence: str) -> None:
+def test_what_may_not_run_is_refused_in_one_sentence(run: JobRun, fields: dict[str, Any], sentence: str) -> None:
     child = run(**fields)
 
     assert child.end() == 78
@@ -290,14 +290,14 @@ def test_what_may_not_run_is_refused_in_one_sentence(run: Run, fields: dict[str,
     assert child.written == b""
 
 
-def test_a_secret_reaches_the_job_from_the_environment(run: Run) -> None:
+def test_a_secret_reaches_the_job_from_the_environment(run: JobRun) -> None:
     child = run("finish", kwargs={"key": {"$env": "SHOP_KEY"}})
 
     assert child.end() == 0
     assert child.printed == ["{'key': 'k1'}"]
 
 
-def test_a_job_says_what_it_has_to_say(run: Run) -> None:
+def test_a_job_says_what_it_has_to_say(run: JobRun) -> None:
     child = run("announce", processes=3, index=2)
 
     assert child.end() == 0
@@ -306,7 +306,7 @@ def test_a_job_says_what_it_has_to_say(run: Run) -> None:
     assert child.note == "working on 4711"
 
 
-def test_the_signals_of_django_frame_the_run(run: Run) -> None:
+def test_the_signals_of_django_frame_the_run(run: JobRun) -> None:
     child = run("leave", name="announced", kwargs={"code": 3})
 
     assert child.end() == 3
@@ -316,7 +316,7 @@ def test_the_signals_of_django_frame_the_run(run: Run) -> None:
     assert "RuntimeError: a receiver that fails" in event["exception"]
 
 
-def test_logs_arrive_structured_and_prints_as_they_are_in_order(run: Run) -> None:
+def test_logs_arrive_structured_and_prints_as_they_are_in_order(run: JobRun) -> None:
     child = run("speak", processes=2, index=1)
 
     assert child.end() == 0
@@ -336,7 +336,7 @@ def test_logs_arrive_structured_and_prints_as_they_are_in_order(run: Run) -> Non
     assert list(spoke)[:4] == ["timestamp", "level", "event", "pid"]
 
 
-def test_a_line_is_cut_at_64_kib_and_stays_json(run: Run) -> None:
+def test_a_line_is_cut_at_64_kib_and_stays_json(run: JobRun) -> None:
     child = run("speak", kwargs={"length": 200_000})
 
     assert child.end() == 0
@@ -347,7 +347,7 @@ def test_a_line_is_cut_at_64_kib_and_stays_json(run: Run) -> None:
     assert spoke["event"] == "spoke"
 
 
-def test_a_thread_that_fails_is_one_event(run: Run) -> None:
+def test_a_thread_that_fails_is_one_event(run: JobRun) -> None:
     child = run("fail_in_a_thread")
 
     assert child.end() == 0
@@ -358,7 +358,7 @@ def test_a_thread_that_fails_is_one_event(run: Run) -> None:
 
 
 @pytest.mark.parametrize("heartbeat", ["any", "explicit"])
-def test_queries_beat_unless_only_explicit_beats_count(run: Run, heartbeat: str) -> None:
+def test_queries_beat_unless_only_explicit_beats_count(run: JobRun, heartbeat: str) -> None:
     child = run("query", heartbeat=heartbeat).wait_for("idle")
     before = child.page.last_beat
     deadline = time.monotonic() + (WITHIN_S if heartbeat == "any" else 0.3)
@@ -371,14 +371,14 @@ def test_queries_beat_unless_only_explicit_beats_count(run: Run, heartbeat: str)
     assert has_beaten is (heartbeat == "any")
 
 
-def test_what_a_job_forks_is_an_ordinary_process(run: Run) -> None:
+def test_what_a_job_forks_is_an_ordinary_process(run: JobRun) -> None:
     child = run("pool")
 
     assert child.end() == 0
     assert child.printed == ["[1, 2]", "ended"]
 
 
-def test_what_a_job_forks_does_not_speak_in_its_name(run: Run) -> None:
+def test_what_a_job_forks_does_not_speak_in_its_name(run: JobRun) -> None:
     child = run("fork_and_fail")
 
     assert child.end() == 0

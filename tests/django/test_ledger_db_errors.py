@@ -4,7 +4,7 @@ import pytest
 from django.db import Error, OperationalError, connection
 
 from workerd.ledger.availability import describe
-from workerd.ledger.db_errors import Trouble, judge
+from workerd.ledger.db_errors import DatabaseFault, classify
 from workerd.models import Node
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,22 +23,22 @@ TWICE = f"INSERT INTO workerd_node ({COLUMNS}) SELECT {COLUMNS} FROM workerd_nod
 @pytest.mark.parametrize(
     ("sql", "trouble"),
     [
-        ("SELECT 1 FROM workerd_nothing", Trouble.UNMIGRATED),
-        ("SELECT colour FROM workerd_job", Trouble.UNMIGRATED),
-        ("INSERT INTO workerd_node (colour) VALUES (1)", Trouble.UNMIGRATED),
-        ("UPDATE workerd_node SET name = NULL", Trouble.POISON),
-        (TWICE, Trouble.POISON),
+        ("SELECT 1 FROM workerd_nothing", DatabaseFault.UNMIGRATED),
+        ("SELECT colour FROM workerd_job", DatabaseFault.UNMIGRATED),
+        ("INSERT INTO workerd_node (colour) VALUES (1)", DatabaseFault.UNMIGRATED),
+        ("UPDATE workerd_node SET name = NULL", DatabaseFault.POISON),
+        (TWICE, DatabaseFault.POISON),
     ],
     ids=["table", "column", "column written", "null", "duplicate"],
 )
-def test_an_error_means_what_its_code_says(sql: str, trouble: Trouble) -> None:
+def test_an_error_means_what_its_code_says(sql: str, trouble: DatabaseFault) -> None:
     Node.objects.create(name="shop", host="host-1")
 
-    assert judge(error_of(sql)) is trouble
+    assert classify(error_of(sql)) is trouble
 
 
 def test_a_query_that_is_wrong_whatever_the_record_is_no_records_fault() -> None:
-    assert judge(error_of("SELEKT 1")) in (Trouble.FAULT, Trouble.UNREACHABLE)
+    assert classify(error_of("SELEKT 1")) in (DatabaseFault.FAULT, DatabaseFault.UNREACHABLE)
 
 
 @pytest.mark.backends("postgres", "mysql")
@@ -58,7 +58,7 @@ def test_a_lock_in_the_way_is_no_outage() -> None:
         other.close()
         connection.close()
 
-    assert judge(caught.value) is Trouble.BUSY
+    assert classify(caught.value) is DatabaseFault.BUSY
 
 
 @pytest.mark.backends("postgres")
@@ -68,12 +68,12 @@ def test_a_database_that_may_only_be_read_is_said_so() -> None:
     error = error_of("UPDATE workerd_node SET generation = 6")
     connection.close()
 
-    assert judge(error) is Trouble.FORBIDDEN
-    assert "grant that" in describe(connection, judge(error), error)
+    assert classify(error) is DatabaseFault.FORBIDDEN
+    assert "grant that" in describe(connection, classify(error), error)
 
 
-@pytest.mark.parametrize("trouble", Trouble)
-def test_each_trouble_is_one_sentence_with_the_alias_and_what_was_said(trouble: Trouble) -> None:
+@pytest.mark.parametrize("trouble", DatabaseFault)
+def test_each_trouble_is_one_sentence_with_the_alias_and_what_was_said(trouble: DatabaseFault) -> None:
     sentence = describe(connection, trouble, OperationalError("first line\nLINE 2: more"))
 
     assert sentence.startswith('database "default" (')

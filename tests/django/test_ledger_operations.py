@@ -7,16 +7,16 @@ import pytest
 from django.utils import timezone
 
 from workerd.ledger.node import NodeRow
-from workerd.ledger.operations import Operations
+from workerd.ledger.operations import OpenOrders
 from workerd.models import Node, Operation
 from workerd.wire.messages import OperationTaken
 
 pytestmark = pytest.mark.django_db
 
 
-def ledger(name: str = "shop") -> Operations:
+def ledger(name: str = "shop") -> OpenOrders:
     """The operations of a ledger that has just begun."""
-    return Operations("default", NodeRow("default", name, "web1"))
+    return OpenOrders("default", NodeRow("default", name, "web1"))
 
 
 def order(**values: Any) -> Operation:
@@ -27,8 +27,8 @@ def test_an_order_is_taken_once_and_says_by_whom() -> None:
     one = order()
     first, other = ledger(), ledger("another")
 
-    assert first.take() == [OperationTaken(str(one.pk), "restart", "mail", "ann")]
-    assert first.take() == other.take() == []
+    assert first.claim() == [OperationTaken(str(one.pk), "restart", "mail", "ann")]
+    assert first.claim() == other.claim() == []
     one.refresh_from_db()
     assert one.taken is not None
     assert one.node == Node.objects.get(name="shop")
@@ -36,18 +36,18 @@ def test_an_order_is_taken_once_and_says_by_whom() -> None:
 
 def test_what_was_taken_and_not_answered_is_told_again_by_the_next_ledger_of_the_node() -> None:
     one = order()
-    ledger().take()
+    ledger().claim()
 
-    assert ledger("another").take() == []
+    assert ledger("another").claim() == []
     after = ledger()
-    assert after.take() == [OperationTaken(str(one.pk), "restart", "mail", "ann")]
-    assert after.take() == []
+    assert after.claim() == [OperationTaken(str(one.pk), "restart", "mail", "ann")]
+    assert after.claim() == []
 
 
 def test_what_was_answered_or_has_expired_is_not_told_again() -> None:
     answered, expired = order(), order()
-    ledger().take()
+    ledger().claim()
     Operation.objects.filter(pk=answered.pk).update(result="mail: RUNNING")
     Operation.objects.filter(pk=expired.pk).update(expires=timezone.now() - timedelta(minutes=1))
 
-    assert ledger().take() == []
+    assert ledger().claim() == []

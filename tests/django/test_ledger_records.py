@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from workerd.ledger.journal import Entry
 from workerd.ledger.node import NodeRow
-from workerd.ledger.operations import Operations
-from workerd.ledger.records import Records
+from workerd.ledger.operations import OpenOrders
+from workerd.ledger.records import RecordWriter
 from workerd.models import Job, Node, Run, Slot
 
 pytestmark = pytest.mark.django_db  # in one transaction, as no ledger is, except where the database refuses
@@ -28,12 +28,12 @@ class Room:
         self.set_aside: list[tuple[str, str]] = []
         self.problems: dict[str, str] = {}
         self.node = NodeRow("default", "shop", "host-1")
-        self.records = Records(
+        self.records = RecordWriter(
             "default",
             self.node,
             lambda entry, reason: self.set_aside.append((entry.key, reason)),
             self.problems.__setitem__,
-            Operations("default", self.node),
+            OpenOrders("default", self.node),
         )
 
     def apply(self, *entries: Entry) -> list[str]:

@@ -6,12 +6,12 @@ import pytest
 from django.test import override_settings
 from django.utils import timezone
 
-from workerd.ledger.history import History
+from workerd.ledger.history import RunHistory
 from workerd.ledger.jobs import JobRows
 from workerd.ledger.journal import Entry
 from workerd.ledger.node import NodeRow
-from workerd.ledger.operations import Operations
-from workerd.ledger.records import Records
+from workerd.ledger.operations import OpenOrders
+from workerd.ledger.records import RecordWriter
 from workerd.models import Job, Node, Operation, Run, Slot
 from workerd.targets import check_shape
 from workerd.wire.messages import JobsListed
@@ -37,9 +37,9 @@ def test_the_ledger_asks_no_router() -> None:
     Operation.objects.create(verb="restart", job_name="feed")
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.Router"]):
         node = NodeRow("default", "shop", "host-1")
-        operations = Operations("default", node)
+        operations = OpenOrders("default", node)
         told = JobRows("default", check_shape).poll()
-        records = Records("default", node, lambda *_: None, lambda *_: None, operations)
+        records = RecordWriter("default", node, lambda *_: None, lambda *_: None, operations)
         written = records.apply(
             [
                 Entry(1, "node", "node", 1, {"daemon_pid": 1, "started": timezone.now().timestamp()}),
@@ -49,8 +49,8 @@ def test_the_ledger_asks_no_router() -> None:
             ]
         )
         node.write_pulse()
-        taken = operations.take()
-        History("default", node, 3600.0).tend(drained=True)
+        taken = operations.claim()
+        RunHistory("default", node, 3600.0).tend(drained=True)
 
     assert told[-1] == JobsListed(1)
     assert (len(written), len(taken)) == (4, 1)

@@ -20,14 +20,14 @@ def allow_shop(target: str, command: str) -> None:
         raise TargetError("target", f"“{target}” is not allowed", "Allow it.")
 
 
-def judge(**values: Any) -> tuple[JobSpec, str]:
+def classify(**values: Any) -> tuple[JobSpec, str]:
     plain = {**JobSpec(name="mail", id=7, target="shop.jobs.mail").to_dict(), "kwargs": "{}", **values}
     verdict = judge_row(tuple(plain[name] for name in COLUMNS), allow_shop)
     return verdict.spec, verdict.problem
 
 
 def test_a_right_row_is_its_spec() -> None:
-    spec, problem = judge(kwargs='{"warehouse": "main"}', processes=3, max_age=60.5)
+    spec, problem = classify(kwargs='{"warehouse": "main"}', processes=3, max_age=60.5)
 
     assert problem == ""
     assert spec == JobSpec(
@@ -79,14 +79,14 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("values", "sentence"), FAULTS, ids=[sentence[:40] for _, sentence in FAULTS])
 def test_each_fault_has_its_sentence_and_still_gives_a_spec(values: dict[str, Any], sentence: str) -> None:
-    spec, problem = judge(**values)
+    spec, problem = classify(**values)
 
     assert problem.startswith(sentence)
     assert JobSpec.from_dict(spec.to_dict()) == spec
 
 
 def test_every_fault_of_a_row_is_said_at_once() -> None:
-    _, problem = judge(processes=-1, restart="sometimes", nice=99)
+    _, problem = classify(processes=-1, restart="sometimes", nice=99)
 
     assert all(name in problem for name in ("processes", "restart", "nice"))
 
@@ -95,7 +95,7 @@ def test_every_fault_of_a_row_is_said_at_once() -> None:
     ("name", "known_as"), [("two words", "two-words-id-7"), ("x" * 200, "x" * 60 + "-id-7"), ("", "-id-7")]
 )
 def test_a_row_without_a_usable_name_is_refused_by_one_that_leads_to_it(name: str, known_as: str) -> None:
-    spec, problem = judge(name=name)
+    spec, problem = classify(name=name)
 
     assert problem
     assert spec.name == known_as

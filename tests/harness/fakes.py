@@ -37,7 +37,7 @@ class Lines:
 
     raw: list[bytes] = field(default_factory=list)
 
-    def put(self, line: bytes) -> None:
+    def write_line(self, line: bytes) -> None:
         self.raw.append(line)
 
     @property

@@ -32,7 +32,7 @@ def link(project: Project, databases: Databases) -> Iterator[Link]:
 
 
 @dataclass
-class Trouble:
+class DatabaseFault:
     """What happens to the ledger meanwhile, at random moments, in a thread of its own."""
 
     daemon: Daemon
@@ -85,7 +85,7 @@ def test_each_run_is_one_row_with_one_end(project: Project, daemon: Daemon, link
     target = "tests.process.faults.jobs.testify"
     project.add_job("testify", target=target, kwargs={"folder": str(tmp_path)}, processes=SLOTS, backoff_initial=0)
     daemon.start()
-    trouble = Trouble(daemon, link, random.Random(seed))
+    trouble = DatabaseFault(daemon, link, random.Random(seed))
     trouble.begin()
 
     killed = _kill_until(tmp_path, RUNS // 2, dice)
@@ -98,7 +98,7 @@ def test_each_run_is_one_row_with_one_end(project: Project, daemon: Daemon, link
     daemon.stop()
     link.proxy.heal()
     daemon.start()
-    trouble = Trouble(daemon, link, random.Random(seed + 1))
+    trouble = DatabaseFault(daemon, link, random.Random(seed + 1))
     trouble.begin()
     killed = _kill_until(tmp_path, RUNS, dice)
     _wait_until_all_testified(daemon, tmp_path, killed)

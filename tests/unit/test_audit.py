@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.harness.fakes import FakeClock, Recorder, recording_log
-from workerd.daemon.node.audit import KNOWN, Operations
+from workerd.daemon.node.audit import KNOWN, Audit
 from workerd.wire.messages import OperationTaken
 
 
@@ -11,41 +11,41 @@ def operation(key: str, verb: str = "restart") -> OperationTaken:
     return OperationTaken(key, verb, "mail", "ann")
 
 
-def scene() -> tuple[Operations, Any, Any]:
+def scene() -> tuple[Audit, Any, Any]:
     records, orders = Recorder(), Recorder()
     log, _ = recording_log()
-    operations: Any = Operations(log, FakeClock(), records, orders, lambda _: None)  # type: ignore[arg-type]
-    return operations, records, orders
+    audit: Any = Audit(log, FakeClock(), records, orders, lambda _: None)  # type: ignore[arg-type]
+    return audit, records, orders
 
 
 def test_an_order_that_is_told_again_by_a_new_ledger_is_not_done_again() -> None:
-    operations, _, orders = scene()
+    audit, _, orders = scene()
 
-    operations.take(operation("one"))
-    operations.take(operation("two"))
-    operations.take(operation("one"))
+    audit.carry_out(operation("one"))
+    audit.carry_out(operation("two"))
+    audit.carry_out(operation("one"))
 
-    assert [call[:3] for call in orders.calls] == [("take", "restart", ["mail"])] * 2
+    assert [call[:3] for call in orders.calls] == [("carry_out", "restart", ["mail"])] * 2
 
 
 def test_no_more_orders_are_remembered_than_may_come_again() -> None:
-    operations, _, orders = scene()
+    audit, _, orders = scene()
 
     for number in range(KNOWN + 1):
-        operations.take(operation(str(number)))
-    operations.take(operation(str(KNOWN)))
+        audit.carry_out(operation(str(number)))
+    audit.carry_out(operation(str(KNOWN)))
     assert len(orders.calls) == KNOWN + 1
 
-    operations.take(operation("0"))
+    audit.carry_out(operation("0"))
     assert len(orders.calls) == KNOWN + 2
 
 
 def test_an_order_of_the_command_is_said_in_the_log_and_written_down_for_each_name() -> None:
     log, lines = recording_log()
     records, answers = Recorder(), []
-    operations: Any = Operations(log, FakeClock(), records, Recorder(), lambda _: None)  # type: ignore[arg-type]
+    audit: Any = Audit(log, FakeClock(), records, Recorder(), lambda _: None)  # type: ignore[arg-type]
 
-    reply = operations.audit("restart", ["mail:0", "feed"], "ann", answers.append)
+    reply = audit.audited("restart", ["mail:0", "feed"], "ann", answers.append)
     reply({"ok": True, "slots": [{"slot": slot, "text": "running"} for slot in ("mail", "feed:0", "feed:1")]})
 
     assert [(line["job"], line["requested_by"]) for line in lines.of("operation.taken")] == [
@@ -57,8 +57,8 @@ def test_an_order_of_the_command_is_said_in_the_log_and_written_down_for_each_na
 
 
 def test_a_verb_that_is_none_is_answered_in_the_row() -> None:
-    operations, records, _ = scene()
+    audit, records, _ = scene()
 
-    operations.take(operation("one", verb="shutdown"))
+    audit.carry_out(operation("one", verb="shutdown"))
 
-    assert records.calls == [("put", "operation", "one", {"result": "no row can ask a daemon for “shutdown”"})]
+    assert records.calls == [("add", "operation", "one", {"result": "no row can ask a daemon for “shutdown”"})]

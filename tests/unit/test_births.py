@@ -8,10 +8,10 @@ from contextlib import suppress
 import pytest
 
 from tests.harness.fakes import FakeClock, loop_of, open_descriptors, recording_log, turn
-from workerd.daemon.processes.births import BIRTH_TIMEOUT_S, RETRY_INITIAL_S, RETRY_MAX_S, SPARES, Nursery
+from workerd.daemon.processes.births import BIRTH_TIMEOUT_S, RETRY_INITIAL_S, RETRY_MAX_S, SPARES, Births
 from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.facts import Fact
-from workerd.daemon.slots.slot import Slot
+from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire.channel import Channel
 from workerd.wire.messages import BecameReady, Born, Message
 from workerd.wire.spec import JobSpec
@@ -47,10 +47,10 @@ class Scene:
         self.server = self.current
         self.suspected = 0
         self.trouble = ""
-        self.told: list[tuple[Slot, Fact]] = []
-        self.born: list[tuple[Slot, Child]] = []
+        self.told: list[tuple[LiveSlot, Fact]] = []
+        self.born: list[tuple[LiveSlot, Child]] = []
         self.heard: list[Message] = []
-        self.nursery = Nursery(
+        self.births = Births(
             self.loop,
             log,
             self,  # type: ignore[arg-type]
@@ -68,10 +68,10 @@ class Scene:
     def suspect(self) -> None:
         self.suspected += 1
 
-    def tell(self, slot: Slot, fact: Fact) -> None:
+    def tell(self, slot: LiveSlot, fact: Fact) -> None:
         self.told.append((slot, fact))
 
-    def explain(self, slot: Slot, reason: str) -> None:
+    def explain(self, slot: LiveSlot, reason: str) -> None:
         slot.reason = reason
 
     def say(self, index: int, message: Message) -> None:
@@ -106,49 +106,49 @@ def scene() -> Iterator[Scene]:
     scene.close()
 
 
-SLOT = Slot(JobSpec("feed"), 0)
-OTHER = Slot(JobSpec("mail"), 0)
+SLOT = LiveSlot(JobSpec("feed"), 0)
+OTHER = LiveSlot(JobSpec("mail"), 0)
 
 
 def test_a_birth_is_asked_for_and_its_child_given_to_the_slot(scene: Scene) -> None:
-    scene.nursery.bear(SLOT)
-    expected = scene.nursery.expects_births()
+    scene.births.bear(SLOT)
+    expected = scene.births.expects_births()
     scene.say(0, Born(42))
 
-    assert (expected, scene.nursery.expects_births()) == (True, False)
+    assert (expected, scene.births.expects_births()) == (True, False)
     assert scene.born == [(SLOT, scene.server.asked[0])]
-    assert scene.nursery.owns(42)
+    assert scene.births.owns(42)
 
 
 def test_without_a_forkserver_it_waits_for_one(scene: Scene) -> None:
     scene.current = None
-    scene.nursery.bear(SLOT)
+    scene.births.bear(SLOT)
     before = list(scene.server.asked)
     scene.current = scene.server
-    scene.nursery.generation_ready(replaced=False)
+    scene.births.generation_ready(replaced=False)
 
     assert (before, len(scene.server.asked)) == ([], 1)
 
 
 def test_who_waits_for_a_birth_says_why_there_is_none(scene: Scene) -> None:
-    slot = Slot(JobSpec("feed"), 0)
+    slot = LiveSlot(JobSpec("feed"), 0)
     scene.current = None
-    scene.nursery.bear(slot)
+    scene.births.bear(slot)
     told = [slot.reason]
     scene.trouble = "SyntaxError: never closed"
-    scene.nursery.explain()
+    scene.births.explain()
     told.append(slot.reason)
     scene.current, scene.trouble = scene.server, ""
-    scene.nursery.generation_ready(replaced=False)
+    scene.births.generation_ready(replaced=False)
 
     assert [*told, slot.reason] == ["", "nobody can be born: SyntaxError: never closed", ""]
 
 
 def test_a_spare_is_there_at_once(scene: Scene) -> None:
-    scene.nursery.replenish()
+    scene.births.replenish()
     for index in range(SPARES):
         scene.say(index, Born(40 + index))
-    scene.nursery.bear(SLOT)
+    scene.births.bear(SLOT)
 
     assert len(scene.server.asked) == SPARES
     assert scene.born == [(SLOT, scene.server.asked[0])]
@@ -158,8 +158,8 @@ def test_a_spare_is_there_at_once(scene: Scene) -> None:
 def test_there_are_never_more_spares_than_are_kept(scene: Scene) -> None:
     """Births whose wish was withdrawn become spares, and one too many ends."""
     for _ in range(SPARES + 3):
-        scene.nursery.bear(SLOT)
-        scene.nursery.withdraw(SLOT)
+        scene.births.bear(SLOT)
+        scene.births.withdraw(SLOT)
     for index in range(SPARES + 3):
         scene.say(index, Born(40 + index))
 
@@ -168,18 +168,18 @@ def test_there_are_never_more_spares_than_are_kept(scene: Scene) -> None:
 
 
 def test_a_withdrawn_birth_gives_the_slot_no_child(scene: Scene) -> None:
-    scene.nursery.bear(SLOT)
-    scene.nursery.withdraw(SLOT)
+    scene.births.bear(SLOT)
+    scene.births.withdraw(SLOT)
     scene.say(0, Born(42))
 
     assert scene.born == []
-    assert scene.nursery.owns(42)
+    assert scene.births.owns(42)
 
 
 def test_a_lost_birth_is_told_after_a_while_and_the_while_doubles(scene: Scene) -> None:
     waits = []
     for _ in range(9):
-        scene.nursery.bear(SLOT)
+        scene.births.bear(SLOT)
         scene.hang_up(-1)
         waited, told = 0.0, len(scene.told)
         while len(scene.told) == told:
@@ -194,8 +194,8 @@ def test_a_lost_birth_is_told_after_a_while_and_the_while_doubles(scene: Scene) 
 
 
 def test_a_refusal_to_fork_is_said_and_tried_again(scene: Scene) -> None:
-    scene.nursery.bear(SLOT)
-    scene.nursery.birth_failed(scene.server.asked[0].birth, "a transaction is open")
+    scene.births.bear(SLOT)
+    scene.births.birth_failed(scene.server.asked[0].birth, "a transaction is open")
     scene.clock.advance(RETRY_INITIAL_S)
     turn(scene.loop)
 
@@ -204,9 +204,9 @@ def test_a_refusal_to_fork_is_said_and_tried_again(scene: Scene) -> None:
 
 
 def test_a_retry_of_a_withdrawn_birth_is_none(scene: Scene) -> None:
-    scene.nursery.bear(SLOT)
+    scene.births.bear(SLOT)
     scene.hang_up(0)
-    scene.nursery.withdraw(SLOT)
+    scene.births.withdraw(SLOT)
     scene.clock.advance(60)
     turn(scene.loop)
 
@@ -214,36 +214,36 @@ def test_a_retry_of_a_withdrawn_birth_is_none(scene: Scene) -> None:
 
 
 def test_an_overdue_birth_is_given_up_and_the_forkserver_suspected(scene: Scene) -> None:
-    scene.nursery.bear(SLOT)
+    scene.births.bear(SLOT)
     scene.clock.advance(BIRTH_TIMEOUT_S)
     turn(scene.loop)
 
-    assert (scene.suspected, scene.nursery.expects_births()) == (1, False)
+    assert (scene.suspected, scene.births.expects_births()) == (1, False)
     assert scene.is_alone(0)
 
 
 def test_a_newborn_that_speaks_after_it_was_given_up_is_nobodys(scene: Scene) -> None:
-    scene.nursery.bear(SLOT)
+    scene.births.bear(SLOT)
     scene.clock.advance(BIRTH_TIMEOUT_S)
     turn(scene.loop)
     with pytest.raises(BrokenPipeError):
         scene.server.peers[0].send(Born(42))
     turn(scene.loop)
 
-    assert (scene.born, scene.nursery.owns(42)) == ([], False)
+    assert (scene.born, scene.births.owns(42)) == ([], False)
 
 
 def test_a_child_that_says_born_twice_is_born_once(scene: Scene) -> None:
-    scene.nursery.bear(SLOT)
+    scene.births.bear(SLOT)
     scene.say(0, Born(42))
     scene.say(0, Born(43))
 
     assert len(scene.born) == 1
-    assert not scene.nursery.owns(43)
+    assert not scene.births.owns(43)
 
 
 def test_what_a_child_says_beside_goes_on(scene: Scene) -> None:
-    scene.nursery.bear(SLOT)
+    scene.births.bear(SLOT)
     scene.say(0, Born(42))
     scene.say(0, BecameReady())
 
@@ -251,33 +251,33 @@ def test_what_a_child_says_beside_goes_on(scene: Scene) -> None:
 
 
 def test_a_spare_that_ends_is_no_spare(scene: Scene) -> None:
-    scene.nursery.replenish()
+    scene.births.replenish()
     scene.say(0, Born(40))
     scene.say(1, Born(41))
     scene.hang_up(0)
-    scene.nursery.forget(40)
-    scene.nursery.bear(SLOT)
+    scene.births.forget(40)
+    scene.births.bear(SLOT)
 
     assert scene.born == [(SLOT, scene.server.asked[1])]
 
 
 def test_a_new_generation_bears_again_what_the_old_one_had_not_born(scene: Scene) -> None:
-    scene.nursery.replenish()
+    scene.births.replenish()
     scene.say(0, Born(40))
-    scene.nursery.bear(OTHER)
-    scene.nursery.bear(SLOT)
+    scene.births.bear(OTHER)
+    scene.births.bear(SLOT)
     asked = len(scene.server.asked)
-    scene.nursery.generation_ready(replaced=True)
+    scene.births.generation_ready(replaced=True)
 
     assert len(scene.server.asked) == asked + 1
     assert scene.is_alone(asked - 1)
 
 
 def test_after_closing_nothing_is_born(scene: Scene) -> None:
-    scene.nursery.replenish()
+    scene.births.replenish()
     scene.say(0, Born(40))
-    scene.nursery.close()
-    scene.nursery.replenish()
+    scene.births.close()
+    scene.births.replenish()
 
     assert [scene.is_alone(0), scene.is_alone(1)] == [True, True]
     assert len(scene.server.asked) == SPARES
@@ -292,7 +292,7 @@ def test_where_descriptors_run_out_none_leaks_and_the_birth_is_tried_again(scene
         os.close(descriptor)
     resource.setrlimit(resource.RLIMIT_NOFILE, (free[-1], limits[1]))
     try:
-        scene.nursery.bear(SLOT)
+        scene.births.bear(SLOT)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 

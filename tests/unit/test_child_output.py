@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.harness.fakes import Lines, loop_of, recording_log, turn
-from workerd.daemon.io.child_output import CUT, KEPT_LINES, LINE_BYTES, SHARE_BYTES, Output
+from workerd.daemon.io.child_output import CUT, KEPT_LINES, LINE_BYTES, SHARE_BYTES, ChildOutput
 
 MARK = "\x1e0123456789abcdef "
 
@@ -22,7 +22,7 @@ class Pipe:
         self.loop = loop_of()
         log, self.lines = recording_log()
         reading, self.writing = os.pipe()
-        self.output = Output(self.loop, log, reading)
+        self.output = ChildOutput(self.loop, log, reading)
         self.output.mark = mark.encode()
         self.output.identity = {"pid": 42, "job": "feed", "slot": "feed:1"}
 

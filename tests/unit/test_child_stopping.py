@@ -43,7 +43,7 @@ def test_a_signal_before_the_sleep_is_not_lost(stop: StopRequest) -> None:
 
 
 def test_a_signal_between_looking_and_sleeping_is_not_lost(stop: StopRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    look = stop.take
+    look = stop.check
 
     def look_and_be_signalled() -> bool:
         seen = look()
@@ -51,7 +51,7 @@ def test_a_signal_between_looking_and_sleeping_is_not_lost(stop: StopRequest, mo
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
         return seen
 
-    monkeypatch.setattr(stop, "take", look_and_be_signalled)
+    monkeypatch.setattr(stop, "check", look_and_be_signalled)
     begun = time.monotonic()
 
     assert stop.wait(SOON_S) is True

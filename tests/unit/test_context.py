@@ -13,7 +13,7 @@ import pytest
 from workerd import JobContext
 from workerd.child import context as context_module
 from workerd.child import turns as turns_module
-from workerd.child.beats import LOOP_PAUSE_S, Pulse
+from workerd.child.beats import LOOP_PAUSE_S, Beats
 from workerd.child.stopping import StopRequest
 from workerd.child.turns import Turns, as_seconds
 from workerd.wire.channel import Channel
@@ -88,8 +88,8 @@ def refreshed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-def make(page: Any, stop: StopRequest, timeout: float | None = None, voice: Any = None) -> JobContext:
-    return JobContext("a-job", 1, "run-1", pulse=Pulse(page, timeout), stop=stop, voice=voice, log=None)
+def make(page: Any, stop: StopRequest, timeout: float | None = None, sender: Any = None) -> JobContext:
+    return JobContext("a-job", 1, "run-1", beats=Beats(page, timeout), stop=stop, sender=sender, log=None)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_a_duration_may_be_a_timedelta(alarm: Alarm, diary: Diary) -> None:
 
 def test_a_turn_is_due_again_at_once_without_a_period(clock: SimpleNamespace) -> None:
     turns = Turns(0)
-    turns.begin()
+    turns.start_next()
 
     assert turns.left() == 0
 
@@ -211,9 +211,9 @@ def test_on_the_real_page_a_wait_is_allowed_and_then_no_more(alarm: Alarm, monke
 
 
 def test_the_longer_of_two_waits_keeps_its_patience(diary: Diary) -> None:
-    pulse = Pulse(diary, None)
-    with pulse.patience(100, 0):
-        with pulse.patience(1, 0):
+    beats = Beats(diary, None)
+    with beats.patience(100, 0):
+        with beats.patience(1, 0):
             pass
         assert diary.allowed == pytest.approx(100, abs=1)
     assert diary.allowed is None
@@ -244,7 +244,7 @@ def test_an_allowance_lasts_until_the_next_beat(context: JobContext, diary: Diar
 def test_readiness_and_the_wish_for_a_successor_are_said_once(diary: Diary) -> None:
     ours, theirs = Channel.pair()
     stop = StopRequest()
-    context = make(diary, stop, voice=theirs)
+    context = make(diary, stop, sender=theirs)
     for _ in range(2):
         context.ready()
         context.recycle()

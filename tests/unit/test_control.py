@@ -13,7 +13,13 @@ import pytest
 
 from tests.harness.fakes import FakeClock, loop_of, turn
 from workerd.daemon.io.control import MAX_CLIENTS, ControlSocket
-from workerd.daemon.io.control_connection import BACKLOG_BYTES, PATIENCE_S, REQUEST_BYTES, STREAM_BYTES, Client
+from workerd.daemon.io.control_connection import (
+    BACKLOG_BYTES,
+    PATIENCE_S,
+    REQUEST_BYTES,
+    STREAM_BYTES,
+    ControlConnection,
+)
 
 
 class Scene:
@@ -24,17 +30,17 @@ class Scene:
         self.loop = loop_of(self.clock)
         self.state_dir = state_dir
         self.asked: list[dict[str, Any]] = []
-        self.later: list[Client] = []
+        self.later: list[ControlConnection] = []
         self.peers: list[socket.socket] = []
         self.control = ControlSocket(self.loop, state_dir, "shop", self._take)
         self.control.open()
 
-    def _take(self, client: Client, request: dict[str, Any]) -> None:
+    def _take(self, connection: ControlConnection, request: dict[str, Any]) -> None:
         self.asked.append(request)
         if request["verb"] == "ping":
-            client.reply({"ok": True, **{key: value for key, value in request.items() if key != "verb"}})
+            connection.reply({"ok": True, **{key: value for key, value in request.items() if key != "verb"}})
         else:
-            self.later.append(client)
+            self.later.append(connection)
 
     def connect(self) -> socket.socket:
         peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -166,14 +172,14 @@ def test_three_hundred_clients_are_served_up_to_the_limit_and_the_rest_hung_up_o
 
 def test_one_who_asks_and_does_not_read_is_not_read_from(scene: Scene) -> None:
     """Its answers would pile up in the daemon without an end."""
-    peer, (client,) = scene.connect(), tuple(scene.control._clients)
+    peer, (connection,) = scene.connect(), tuple(scene.control._clients)
     with suppress(BlockingIOError):
         while len(scene.asked) < 50_000:
             peer.send(PING * 1000)
             turn(scene.loop)
 
-    assert len(client._answers) <= BACKLOG_BYTES + 100
-    assert len(client._request) <= 2 * REQUEST_BYTES
+    assert len(connection._answers) <= BACKLOG_BYTES + 100
+    assert len(connection._request) <= 2 * REQUEST_BYTES
 
 
 def test_who_reads_on_gets_every_answer(scene: Scene) -> None:

@@ -15,9 +15,9 @@ def line(name: str, **fields: Any) -> bytes:
 def test_ends_and_connections_are_counted_by_what_they_are() -> None:
     counters = Counters()
     for outcome in ("crashed", "crashed", "hung"):
-        counters.take(line("child.exited", outcome=outcome, seconds=2.0))
-    counters.take(line("connection.closed", alias="default", reason="max_age"))
-    counters.take(line("connection.failed", alias="default", error="OperationalError", message="refused"))
+        counters.count_line(line("child.exited", outcome=outcome, seconds=2.0))
+    counters.count_line(line("connection.closed", alias="default", reason="max_age"))
+    counters.count_line(line("connection.failed", alias="default", error="OperationalError", message="refused"))
 
     events = counters.picture()["events"]
     assert ["child.exited", "crashed", 2] in events
@@ -29,8 +29,8 @@ def test_ends_and_connections_are_counted_by_what_they_are() -> None:
 def test_times_fall_into_the_bucket_whose_bound_they_reach() -> None:
     counters = Counters()
     for seconds in (0.1, 0.2, 10**7):
-        counters.take(line("child.exited", outcome="finished", seconds=seconds))
-    counters.take(line("child.born", spare=True, ms=None))
+        counters.count_line(line("child.exited", outcome="finished", seconds=seconds))
+    counters.count_line(line("child.born", spare=True, ms=None))
 
     times = counters.picture()["times"]["child.exited"]
     assert times["counts"][:2] == [1, 1]
@@ -41,7 +41,7 @@ def test_times_fall_into_the_bucket_whose_bound_they_reach() -> None:
 def test_drops_are_added_up_and_every_line_is_counted() -> None:
     counters = Counters()
     for said in (line("log.dropped", lines=7), line("log.dropped", lines=3), line("a.job.says"), b"nonsense", b""):
-        counters.take(said)
+        counters.count_line(said)
 
     assert (counters.picture()["lines"], counters.picture()["dropped"]) == (5, 10)
 
@@ -49,14 +49,14 @@ def test_drops_are_added_up_and_every_line_is_counted() -> None:
 def test_what_a_job_says_in_our_name_breaks_nothing_and_grows_nothing_without_bound() -> None:
     counters = Counters()
     for number in range(2 * MOST_SERIES):
-        counters.take(line("connection.opened", alias=f"made up {number}"))
+        counters.count_line(line("connection.opened", alias=f"made up {number}"))
     for said in (
         b'{"event":"child.exited',
         b'{"event":"child.exited"}',
         line("log.dropped", lines="many"),
         b'{"event":"',
     ):
-        counters.take(said)
+        counters.count_line(said)
 
     events = counters.picture()["events"]
     assert len(events) <= MOST_SERIES + 2

@@ -52,12 +52,12 @@ def open_spool(path: Path) -> Spool:
 
 
 def held(journal: Journal | Spool) -> list[tuple[str, int]]:
-    return [(entry.key, entry.version) for entry in journal.take()]
+    return [(entry.key, entry.version) for entry in journal.oldest()]
 
 
 def test_a_newer_version_replaces_an_older_one_and_keeps_its_place(path: Path) -> None:
     journal = open_journal(path)
-    journal.put([record("a", 1), record("b", 2), record("a", 3)])
+    journal.append([record("a", 1), record("b", 2), record("a", 3)])
 
     assert held(journal) == [("a", 3), ("b", 2)]
 
@@ -65,23 +65,23 @@ def test_a_newer_version_replaces_an_older_one_and_keeps_its_place(path: Path) -
 @pytest.mark.parametrize("version", [3, 2])
 def test_an_older_or_equal_version_changes_nothing(path: Path, version: int) -> None:
     journal = open_journal(path)
-    journal.put([record("a", 3, {"first": True})])
-    journal.put([record("a", version, {"first": False})])
+    journal.append([record("a", 3, {"first": True})])
+    journal.append([record("a", version, {"first": False})])
 
-    assert journal.take()[0].row == {"first": True}
+    assert journal.oldest()[0].row == {"first": True}
 
 
 def test_the_same_key_of_another_kind_is_another_record(path: Path) -> None:
     journal = open_journal(path)
-    journal.put([record("a", 1), record("a", 2, kind="slot")])
+    journal.append([record("a", 1), record("a", 2, kind="slot")])
 
     assert len(journal) == 2
 
 
 def test_records_stay_until_they_are_forgotten(path: Path) -> None:
     journal = open_journal(path)
-    journal.put([record("a", 1), record("b", 2)])
-    first = journal.take()[:1]
+    journal.append([record("a", 1), record("b", 2)])
+    first = journal.oldest()[:1]
     journal.forget(first)
 
     assert held(journal) == [("b", 2)]
@@ -89,9 +89,9 @@ def test_records_stay_until_they_are_forgotten(path: Path) -> None:
 
 def test_forgetting_an_old_version_keeps_a_newer_one_that_came_meanwhile(path: Path) -> None:
     journal = open_journal(path)
-    journal.put([record("a", 1)])
-    written = journal.take()
-    journal.put([record("a", 2)])
+    journal.append([record("a", 1)])
+    written = journal.oldest()
+    journal.append([record("a", 2)])
     journal.forget(written)
 
     assert held(journal) == [("a", 2)]
@@ -99,8 +99,8 @@ def test_forgetting_an_old_version_keeps_a_newer_one_that_came_meanwhile(path: P
 
 def test_an_emptied_journal_is_false_and_gives_its_disk_back(path: Path) -> None:
     journal = open_journal(path)
-    journal.put([record(str(n), n, {"text": "x" * 10_000}) for n in range(200)])
-    while batch := journal.take():
+    journal.append([record(str(n), n, {"text": "x" * 10_000}) for n in range(200)])
+    while batch := journal.oldest():
         journal.forget(batch)
     journal.close()
 
@@ -109,25 +109,25 @@ def test_an_emptied_journal_is_false_and_gives_its_disk_back(path: Path) -> None
 
 def test_a_batch_ends_before_it_is_too_large_for_a_servers_packet(path: Path) -> None:
     journal = open_journal(path)
-    journal.put([record(str(n), n, {"text": "x" * 150_000}) for n in range(20)])
+    journal.append([record(str(n), n, {"text": "x" * 150_000}) for n in range(20)])
 
-    assert 1 < len(journal.take()) < 8
+    assert 1 < len(journal.oldest()) < 8
 
 
 def test_text_that_databases_refuse_survives_the_journal(path: Path) -> None:
     row = {"note": "nul \0 and half a pair \ud800 and \N{SNOWMAN}"}
     journal = open_journal(path)
-    journal.put([record("a\ud800", 1, row)])
+    journal.append([record("a\ud800", 1, row)])
 
-    assert journal.take()[0].row == row
+    assert journal.oldest()[0].row == row
 
 
 def test_above_the_limit_the_oldest_runs_go_and_the_live_picture_stays(path: Path) -> None:
     journal = open_journal(path, 2**20)
-    journal.put([record("slot", 1, kind="slot")])
-    dropped = sum(journal.put([record(str(n), n, {"text": "x" * 10_000})]) for n in range(2, 302))
+    journal.append([record("slot", 1, kind="slot")])
+    dropped = sum(journal.append([record(str(n), n, {"text": "x" * 10_000})]) for n in range(2, 302))
     kept = []
-    while batch := journal.take():
+    while batch := journal.oldest():
         kept += [(entry.kind, entry.key) for entry in batch]
         journal.forget(batch)
 
@@ -137,8 +137,8 @@ def test_above_the_limit_the_oldest_runs_go_and_the_live_picture_stays(path: Pat
 
 def test_a_record_set_aside_is_out_of_the_queue_and_kept_with_its_reason(path: Path) -> None:
     journal = open_journal(path)
-    journal.put([record("a", 1), record("b", 2)])
-    journal.set_aside(journal.take()[0], "DataError: too long")
+    journal.append([record("a", 1), record("b", 2)])
+    journal.set_aside(journal.oldest()[0], "DataError: too long")
 
     assert held(journal) == [("b", 2)]
     assert journal.list_set_aside() == [("run", "a", "DataError: too long")]
@@ -149,7 +149,7 @@ def test_a_kill_after_put_loses_nothing(path: Path) -> None:
         "import os, sys; from pathlib import Path; from workerd.ledger.journal import Journal;"
         "from workerd.wire.messages import Record;"
         "journal = Journal(Path(sys.argv[1]), 2**20);"
-        "journal.put([Record(n, 'run', str(n), n, {}) for n in range(50)]); os.kill(os.getpid(), 9)"
+        "journal.append([Record(n, 'run', str(n), n, {}) for n in range(50)]); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
 
@@ -175,10 +175,10 @@ def test_whatever_is_repeated_or_cut_short_the_table_ends_with_the_newest_versio
     journal, table, newest = open_journal(None), Table(), dict[str, int]()
     for step in [*steps, "apply"]:
         if isinstance(step, tuple):
-            journal.put([record(*step)])
+            journal.append([record(*step)])
             newest[step[0]] = max(step[1], newest.get(step[0], -1))
         else:
-            batch = journal.take()
+            batch = journal.oldest()
             table.write(batch)
             if step == "apply":
                 journal.forget(batch)
@@ -194,7 +194,7 @@ def test_a_file_that_is_no_journal_is_moved_aside_and_said(path: Path) -> None:
     path.write_bytes(b"this is no SQLite file" * 500)
     with capture_logs() as logs:
         spool = open_spool(path)
-    spool.put([record("a", 1)])
+    spool.append([record("a", 1)])
 
     assert spool.durable
     assert held(spool) == [("a", 1)]
@@ -206,7 +206,7 @@ def test_a_folder_that_cannot_be_means_memory_and_is_said_once(tmp_path: Path) -
     (tmp_path / "nowhere").touch()
     with capture_logs() as logs:
         spool = open_spool(tmp_path / "nowhere" / "shop.journal")
-        spool.put([record("a", 1)])
+        spool.append([record("a", 1)])
 
     assert not spool.durable
     assert held(spool) == [("a", 1)]
@@ -221,10 +221,10 @@ def fill_disk(spool: Spool) -> None:
 
 def test_a_full_disk_changes_over_to_memory_with_what_the_file_held(path: Path) -> None:
     spool = open_spool(path)
-    spool.put([record("a", 1)])
+    spool.append([record("a", 1)])
     fill_disk(spool)
     with capture_logs() as logs:
-        spool.put([record("b", 2, {"text": "x" * 100_000})])
+        spool.append([record("b", 2, {"text": "x" * 100_000})])
 
     assert not spool.durable
     assert held(spool) == [("a", 1), ("b", 2)]
@@ -234,7 +234,7 @@ def test_a_full_disk_changes_over_to_memory_with_what_the_file_held(path: Path) 
 def test_when_the_disk_has_room_again_the_records_go_back_to_the_file(path: Path) -> None:
     spool = open_spool(path)
     fill_disk(spool)
-    spool.put([record("b", 2, {"text": "x" * 100_000})])
+    spool.append([record("b", 2, {"text": "x" * 100_000})])
     spool.mend()
     too_early = spool.durable
     spool.mend(at_once=True)
@@ -246,9 +246,9 @@ def test_when_the_disk_has_room_again_the_records_go_back_to_the_file(path: Path
 
 def test_a_backlog_of_many_mebibytes_survives_the_way_to_memory_and_back(path: Path) -> None:
     spool = open_spool(path)
-    spool.put([record(str(n), n, {"text": "x" * 3000}) for n in range(1000)])
+    spool.append([record(str(n), n, {"text": "x" * 3000}) for n in range(1000)])
     fill_disk(spool)
-    spool.put([record(str(n), n, {"text": "x" * 3000}) for n in range(1000, 2000)])
+    spool.append([record(str(n), n, {"text": "x" * 3000}) for n in range(1000, 2000)])
     in_memory, was_durable = len(spool), spool.durable
     spool.mend(at_once=True)
 
@@ -293,24 +293,24 @@ def test_a_journal_that_was_taken_away_is_begun_anew_with_all_it_held(
     path = tmp_path / "state" / "shop.journal"
     path.parent.mkdir()
     spool = open_spool(path)
-    spool.put([record("a", 1, {"text": "x" * 2**21}), record("b", 2)])
+    spool.append([record("a", 1, {"text": "x" * 2**21}), record("b", 2)])
     take_away(path)
     with capture_logs() as logs:
         if by == "mend":
             spool.mend()
-        spool.put([record("c", 3)])
+        spool.append([record("c", 3)])
 
     assert spool.durable
     assert {log["event"] for log in logs} == {"daemon.degraded"}
     assert f"the journal {path}" in logs[0]["reason"]
     assert "a new one begun" in logs[0]["reason"]
     found = open_journal(path)
-    assert [entry.key for entry in found.take_all()] == ["a", "b", "c"]
+    assert [entry.key for entry in found.all_entries()] == ["a", "b", "c"]
 
 
 def test_a_folder_in_the_journal_s_place_means_memory_until_it_is_gone(path: Path) -> None:
     spool = open_spool(path)
-    spool.put([record("a", 1)])
+    spool.append([record("a", 1)])
     _remove_all(path)
     path.mkdir()
     spool.mend()
@@ -329,7 +329,7 @@ def test_a_journal_that_nobody_may_look_at_is_written_on(path: Path, monkeypatch
     spool = open_spool(path)
     monkeypatch.setattr("workerd.ledger.journal.identify", refuse)
     with capture_logs() as logs:
-        spool.put([record("a", 1)])
+        spool.append([record("a", 1)])
         spool.mend()
 
     assert (held(spool), spool.durable, logs) == ([("a", 1)], True, [])
@@ -338,7 +338,7 @@ def test_a_journal_that_nobody_may_look_at_is_written_on(path: Path, monkeypatch
 def test_what_only_memory_held_at_the_end_is_said(tmp_path: Path) -> None:
     (tmp_path / "nowhere").touch()
     spool = Spool(tmp_path / "nowhere" / "shop.journal", LIMIT)
-    spool.put([record("a", 1)])
+    spool.append([record("a", 1)])
     with capture_logs() as logs:
         spool.close()
 
@@ -348,7 +348,7 @@ def test_what_only_memory_held_at_the_end_is_said(tmp_path: Path) -> None:
 
 def test_a_file_torn_up_while_it_is_in_use_is_survived(path: Path) -> None:
     spool = open_spool(path)
-    spool.put([record(str(n), n, {"text": "x" * 3000}) for n in range(50)])
+    spool.append([record(str(n), n, {"text": "x" * 3000}) for n in range(50)])
     spool._journal._sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     size = path.stat().st_size
     with path.open("r+b") as file:
@@ -356,7 +356,7 @@ def test_a_file_torn_up_while_it_is_in_use_is_survived(path: Path) -> None:
         file.write(b"\xff" * (size - 4096))
     spool._journal._sqlite.execute("PRAGMA shrink_memory")
     with capture_logs() as logs:
-        spool.put([record("new", 100)])
+        spool.append([record("new", 100)])
 
     assert ("new", 100) in held(spool)
     assert logs
@@ -364,15 +364,15 @@ def test_a_file_torn_up_while_it_is_in_use_is_survived(path: Path) -> None:
 
 def test_what_was_set_aside_is_an_event(path: Path) -> None:
     spool = open_spool(path)
-    spool.put([record("a", 1)])
+    spool.append([record("a", 1)])
     with capture_logs() as logs:
-        spool.set_aside(spool.take()[0], "refused")
+        spool.set_aside(spool.oldest()[0], "refused")
 
     assert logs == [{"event": "ledger.set_aside", "log_level": "error", "kind": "run", "key": "a", "reason": "refused"}]
 
 
 def test_the_file_is_plain_sqlite_that_an_operator_can_read(path: Path) -> None:
-    open_journal(path).put([record("a", 1)])
+    open_journal(path).append([record("a", 1)])
     with closing(sqlite3.connect(path)) as reader:
         kind, key, row = reader.execute("SELECT kind, key, row FROM record").fetchone()
 

@@ -10,11 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.harness.fakes import FakeClock, Recorder, loop_of, recording_log, turn
 from workerd.daemon.rules.facts import Effect, Fact
-from workerd.daemon.rules.restart import End, decide
-from workerd.daemon.slots.lifecycle import ALIVE, Lives
+from workerd.daemon.rules.restart import EndedRun, decide
+from workerd.daemon.slots.lifecycle import ALIVE, Lifecycle
 from workerd.daemon.slots.pacing import Pacing
-from workerd.daemon.slots.slot import Slot
-from workerd.daemon.slots.slot_set import Fleet
+from workerd.daemon.slots.slot import LiveSlot
+from workerd.daemon.slots.slot_set import SlotSet
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome, Restart, State
 
@@ -41,7 +41,7 @@ picks = st.integers(0, 20)
 class FakeChild:
     """What the table looks at of a child."""
 
-    slot: Slot
+    slot: LiveSlot
     licensed_at: float | None = None
     ready_at: float | None = None
     loaded: bool = False
@@ -63,13 +63,13 @@ class World(RuleBasedStateMachine):
         self.clock = FakeClock()
         self.loop = loop_of(self.clock)
         log, self.lines = recording_log()
-        self.pacing = Pacing(lambda slot: self.lives.turn_came(slot), PLACES)  # noqa: PLW0108 - made below
-        self.fleet = Fleet(self.loop, Recorder())  # type: ignore[arg-type]
-        self.lives = Lives(self.loop, log, self.pacing, self._changed)
-        self.fleet.lives = self.lives
-        self.births: dict[Slot, None] = {}
-        self.due: dict[Slot, float] = {}
-        self.lives.effects = {
+        self.pacing = Pacing(lambda slot: self.lifecycle.turn_came(slot), PLACES)  # noqa: PLW0108 - made below
+        self.slot_set = SlotSet(self.loop, Recorder())  # type: ignore[arg-type]
+        self.lifecycle = Lifecycle(self.loop, log, self.pacing, self._changed)
+        self.slot_set.lifecycle = self.lifecycle
+        self.births: dict[LiveSlot, None] = {}
+        self.due: dict[LiveSlot, float] = {}
+        self.lifecycle.effects = {
             Effect.QUEUE: self.pacing.stand_in_line,
             Effect.BEAR: self._bear,
             Effect.WITHDRAW: lambda slot: self.births.pop(slot, None),
@@ -88,43 +88,43 @@ class World(RuleBasedStateMachine):
 
     # effects
 
-    def _changed(self, slot: Slot) -> None:
+    def _changed(self, slot: LiveSlot) -> None:
         child = slot.child
         if slot.state is State.RUNNING and child is not None and child.ready_at is None:
             child.ready_at = self.clock.now
-        self.fleet.note_change(slot)
+        self.slot_set.note_change(slot)
 
-    def _bear(self, slot: Slot) -> None:
+    def _bear(self, slot: LiveSlot) -> None:
         assert slot.child is None, "a second child in a slot"
         assert slot not in self.births, "a second birth for a slot"
         assert self.clock.now >= self.due.pop(slot, 0.0), "a restart before its time"
         self.births[slot] = None
 
-    def _mark(self, slot: Slot, name: str, value: object) -> None:
+    def _mark(self, slot: LiveSlot, name: str, value: object) -> None:
         assert slot.child is not None, f"{name} without a child"
         setattr(slot.child, name, value)
 
-    def _dump(self, slot: Slot) -> None:
+    def _dump(self, slot: LiveSlot) -> None:
         self._mark(slot, "dumped", True)
         self._arm(slot, 0.05)
 
-    def _arm(self, slot: Slot, seconds: float, fact: Fact = Fact.DEADLINE_PASSED) -> None:
+    def _arm(self, slot: LiveSlot, seconds: float, fact: Fact = Fact.DEADLINE_PASSED) -> None:
         slot.disarm()
-        slot.deadline = self.loop.call_in(seconds, lambda: self.lives.tell(slot, fact))
+        slot.deadline = self.loop.call_in(seconds, lambda: self.lifecycle.tell(slot, fact))
 
-    def _delay(self, slot: Slot) -> None:
+    def _delay(self, slot: LiveSlot) -> None:
         self.due[slot] = self.clock.now + slot.decision.delay
         self._arm(slot, slot.decision.delay)
 
-    def _forgive(self, slot: Slot) -> None:
+    def _forgive(self, slot: LiveSlot) -> None:
         slot.history.forgive()
         self.due.pop(slot, None)
 
     # who there is
 
     @property
-    def slots(self) -> list[Slot]:
-        return sorted(self.fleet.job_slots(), key=lambda slot: (slot.spec.name, slot.index))
+    def slots(self) -> list[LiveSlot]:
+        return sorted(self.slot_set.job_slots(), key=lambda slot: (slot.spec.name, slot.index))
 
     @property
     def children(self) -> list[Any]:
@@ -134,18 +134,18 @@ class World(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(JOBS), values=specs, problem=st.sampled_from(["", "", "no such target"]))
     def edit(self, name: str, values: dict[str, Any], problem: str) -> None:
-        self.fleet.apply(name, JobSpec(name, **values), problem)
+        self.slot_set.apply(name, JobSpec(name, **values), problem)
 
     @rule(name=st.sampled_from(JOBS))
     def delete(self, name: str) -> None:
-        self.fleet.apply(name, None)
+        self.slot_set.apply(name, None)
 
     @precondition(lambda self: self.slots)
     @rule(pick=picks, fact=st.sampled_from([Fact.RESTART_ASKED, Fact.RESUMED]))
     def order(self, pick: int, fact: Fact) -> None:
         slot = self.slots[pick % len(self.slots)]
         if slot.wanted:
-            self.lives.tell(slot, fact)
+            self.lifecycle.tell(slot, fact)
 
     @precondition(lambda self: self.slots)
     @rule(pick=picks, held=st.booleans())
@@ -153,7 +153,7 @@ class World(RuleBasedStateMachine):
         slot = self.slots[pick % len(self.slots)]
         if not slot.doomed:
             slot.held = held
-            self.lives.want(slot, slot.spec.enabled and not held)
+            self.lifecycle.want(slot, slot.spec.enabled and not held)
 
     # what happens
 
@@ -164,9 +164,9 @@ class World(RuleBasedStateMachine):
         del self.births[slot]
         if comes:
             slot.child = FakeChild(slot)  # type: ignore[assignment]
-            self.lives.born(slot)
+            self.lifecycle.born(slot)
         else:
-            self.lives.tell(slot, Fact.BIRTH_FAILED)
+            self.lifecycle.tell(slot, Fact.BIRTH_FAILED)
 
     @precondition(lambda self: any(not child.loaded for child in self.children))
     @rule(pick=picks)
@@ -175,19 +175,19 @@ class World(RuleBasedStateMachine):
         child = fresh[pick % len(fresh)]
         child.loaded = True
         self.pacing.leave(child.slot)
-        self.lives.tell(child.slot, Fact.LOADED)
+        self.lifecycle.tell(child.slot, Fact.LOADED)
 
     @precondition(lambda self: any(child.loaded for child in self.children))
     @rule(pick=picks)
     def say_ready(self, pick: int) -> None:
         loaded = [child for child in self.children if child.loaded]
-        self.lives.tell(loaded[pick % len(loaded)].slot, Fact.BECAME_READY)
+        self.lifecycle.tell(loaded[pick % len(loaded)].slot, Fact.BECAME_READY)
 
     @precondition(lambda self: any(slot.state is State.RUNNING for slot in self.slots))
     @rule(pick=picks, hung=st.booleans())
-    def fall(self, pick: int, hung: bool) -> None:
+    def set_verdict(self, pick: int, hung: bool) -> None:
         running = [slot for slot in self.slots if slot.state is State.RUNNING]
-        self.lives.tell(running[pick % len(running)], Fact.DEADLINE_PASSED, hung=hung)
+        self.lifecycle.tell(running[pick % len(running)], Fact.DEADLINE_PASSED, hung=hung)
 
     @precondition(lambda self: self.children)
     @rule(
@@ -198,10 +198,10 @@ class World(RuleBasedStateMachine):
     def exit(self, pick: int, outcome: Outcome, code: int | None) -> None:
         child = self.children[pick % len(self.children)]
         slot, ready_s = child.slot, None if child.ready_at is None else self.clock.now - child.ready_at
-        end = End(outcome, asked=child.asked, exit_code=code, ready_s=ready_s)
+        end = EndedRun(outcome, asked=child.asked, exit_code=code, ready_s=ready_s)
         slot.decision = decide(slot.spec, slot.history, end, self.clock.now, Random(1))
         slot.child = None
-        self.lives.tell(slot, Fact.EXITED)
+        self.lifecycle.tell(slot, Fact.EXITED)
 
     @rule(seconds=st.sampled_from([0.05, 0.6, 2.0, 11.0, 70.0]))
     def pass_time(self, seconds: float) -> None:
@@ -244,7 +244,7 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def there_are_exactly_the_slots_of_the_rows_and_those_that_end(self) -> None:
-        rows = {(name, index) for name, spec in self.fleet.specs.items() for index in range(spec.processes)}
+        rows = {(name, index) for name, spec in self.slot_set.specs.items() for index in range(spec.processes)}
         assert {(slot.spec.name, slot.index) for slot in self.slots if not slot.doomed} == rows
         assert all(slot.state in ALIVE for slot in self.slots if slot.doomed)
 
@@ -261,10 +261,10 @@ class World(RuleBasedStateMachine):
             for child in self.children:
                 if not child.loaded:
                     self.load(0)
-                self.lives.tell(child.slot, Fact.BECAME_READY)
+                self.lifecycle.tell(child.slot, Fact.BECAME_READY)
             for slot in [slot for slot in self.slots if slot.state is State.STOPPING]:
                 slot.child = None
-                self.lives.tell(slot, Fact.EXITED)
+                self.lifecycle.tell(slot, Fact.EXITED)
             self.pass_time(1.0 if self.births or self.children else 70.0)
 
         assert {slot.state for slot in self.slots if slot.wanted} <= QUIET

@@ -40,7 +40,7 @@ def _hold(state_dir: Path, writing: int, forks: bool) -> None:
     signal.alarm(10)
     try:
         lock = DaemonLock(state_dir, "shop")
-        lock.take()
+        lock.acquire()
         lock.sign()
         forked = os.fork() if forks else 0
         if forks and forked == 0:
@@ -74,7 +74,7 @@ def taken_here(state_dir: Path, name: str = "shop") -> bool:
     pid = os.fork()
     if pid == 0:
         try:
-            DaemonLock(state_dir, name).take()
+            DaemonLock(state_dir, name).acquire()
         except LockHeldError:
             os._exit(1)
         os._exit(0)
@@ -83,7 +83,7 @@ def taken_here(state_dir: Path, name: str = "shop") -> bool:
 
 def test_a_free_lock_is_taken_and_says_by_whom(tmp_path: Path) -> None:
     lock = DaemonLock(tmp_path, "free")
-    lock.take()
+    lock.acquire()
     lock.sign()
 
     assert (tmp_path / "free.pid").read_text() == f"{os.getpid()}\n"
@@ -93,7 +93,7 @@ def test_a_free_lock_is_taken_and_says_by_whom(tmp_path: Path) -> None:
 def test_a_second_daemon_is_refused_by_a_sentence_with_pid_file_and_remedy(tmp_path: Path, hold: Hold) -> None:
     holder = hold()
     with pytest.raises(LockHeldError) as caught:
-        DaemonLock(tmp_path, "shop").take()
+        DaemonLock(tmp_path, "shop").acquire()
 
     assert str(caught.value) == (
         f"another daemon named 'shop' already runs (pid {holder.pid}): it holds {tmp_path}/shop.lock. "
@@ -148,17 +148,17 @@ def test_a_file_unlinked_between_open_and_lock_is_not_trusted(tmp_path: Path, mo
         return looked[-1]
 
     monkeypatch.setattr(DaemonLock, "_still_there", look)
-    DaemonLock(tmp_path, "shop").take()
+    DaemonLock(tmp_path, "shop").acquire()
 
     assert looked == [False, True]
 
 
 def test_it_is_taken_again_where_its_file_is_gone(tmp_path: Path) -> None:
     lock = DaemonLock(tmp_path, "shop")
-    lock.take()
+    lock.acquire()
     (tmp_path / "shop.lock").unlink()
     gone = not lock.is_in_place()
-    lock.take()
+    lock.acquire()
 
     assert gone
     assert lock.is_in_place()
@@ -173,7 +173,7 @@ def test_who_holds_a_lock_is_told_from_who_tried(tmp_path: Path, hold: Hold) -> 
 
 
 def test_its_file_is_private_and_close_on_exec(tmp_path: Path) -> None:
-    DaemonLock(tmp_path, "private").take()
+    DaemonLock(tmp_path, "private").acquire()
     descriptor = next(
         entry for entry in Path("/proc/self/fd").iterdir() if _target(entry) == str(tmp_path / "private.lock")
     )
@@ -196,4 +196,4 @@ def _target(entry: Path) -> str:
 
 def test_a_folder_that_is_not_there_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        DaemonLock(tmp_path / "missing", "shop").take()
+        DaemonLock(tmp_path / "missing", "shop").acquire()

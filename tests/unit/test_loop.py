@@ -26,9 +26,9 @@ Pipe = tuple[int, int]
 
 @pytest.fixture
 def pipe() -> Iterator[Pipe]:
-    ends = os.pipe()
-    yield ends
-    for end in ends:
+    exits = os.pipe()
+    yield exits
+    for end in exits:
         os.close(end)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from workerd.daemon.processes.reaper import reap
-from workerd.daemon.rules.outcome import Exit
+from workerd.daemon.rules.outcome import ExitStatus
 
 
 class Household:
@@ -16,7 +16,7 @@ class Household:
     def __init__(self) -> None:
         self.ours: set[int] = set()
         self.birth_is_open = False
-        self.told: dict[int, Exit] = {}
+        self.told: dict[int, ExitStatus] = {}
         self.left: set[int] = set()
 
     def owned_pids(self) -> set[int]:
@@ -34,7 +34,7 @@ class Household:
     def reap(self) -> bool:
         return reap(self, self._tell)
 
-    def _tell(self, pid: int, end: Exit) -> None:
+    def _tell(self, pid: int, end: ExitStatus) -> None:
         self.ours.discard(pid)
         self.told[pid] = end
 
@@ -77,14 +77,14 @@ def test_every_status_is_told_to_its_owner(household: Household) -> None:
     killed = household.born(killed_by=signal.SIGKILL)
     household.reap()
 
-    assert household.told == {good: Exit(code=0), bad: Exit(code=78), killed: Exit(signal=9)}
+    assert household.told == {good: ExitStatus(code=0), bad: ExitStatus(code=78), killed: ExitStatus(signal=9)}
 
 
 def test_a_hundred_at_once_are_all_told(household: Household) -> None:
     pids = [household.born(number) for number in range(100)]
     household.reap()
 
-    assert household.told == {pid: Exit(code=number) for number, pid in enumerate(pids)}
+    assert household.told == {pid: ExitStatus(code=number) for number, pid in enumerate(pids)}
 
 
 def test_one_that_lives_is_not_waited_for(household: Household) -> None:
@@ -125,7 +125,7 @@ def test_a_stranger_at_the_head_hides_nobody_behind_it(household: Household) -> 
     ours = [household.born(number) for number in range(5)]
 
     assert household.reap() is True
-    assert household.told == {pid: Exit(code=number) for number, pid in enumerate(ours)}
+    assert household.told == {pid: ExitStatus(code=number) for number, pid in enumerate(ours)}
 
 
 def test_a_newborn_that_ended_before_its_pid_was_known_is_told_once_it_is(household: Household) -> None:
@@ -136,7 +136,7 @@ def test_a_newborn_that_ended_before_its_pid_was_known_is_told_once_it_is(househ
     household.ours.add(newborn)
     household.reap()
 
-    assert household.told == {newborn: Exit(code=7)}
+    assert household.told == {newborn: ExitStatus(code=7)}
 
 
 def test_a_stranger_left_behind_goes_when_the_birth_is_over(household: Household) -> None:

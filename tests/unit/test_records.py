@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness.fakes import FakeClock, loop_of, turn
 from workerd.daemon.io.link import Link
-from workerd.daemon.io.records import OUTBOX_MESSAGES, Records
+from workerd.daemon.io.records import OUTBOX_MESSAGES, RecordQueue
 from workerd.daemon.io.versions import Versions
 from workerd.wire.channel import Channel
 from workerd.wire.messages import Record
@@ -54,42 +54,42 @@ def ledger() -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Records:
-    return Records(Versions(tmp_path / "shop.epoch", FakeClock()))
+def records(tmp_path: Path) -> RecordQueue:
+    return RecordQueue(Versions(tmp_path / "shop.epoch", FakeClock()))
 
 
 def brief(got: list[Record]) -> list[tuple[str, Any]]:
     return [(record.key, record.row and record.row["n"]) for record in got]
 
 
-def put(records: Records, *rows: tuple[str, int]) -> None:
+def put(records: RecordQueue, *rows: tuple[str, int]) -> None:
     for key, number in rows:
-        records.put("run", key, {"n": number})
+        records.add("run", key, {"n": number})
 
 
-def test_only_the_newest_row_of_a_key_is_sent(records: Records, ledger: Ledger) -> None:
+def test_only_the_newest_row_of_a_key_is_sent(records: RecordQueue, ledger: Ledger) -> None:
     put(records, ("a", 1), ("b", 1), ("a", 2))
     records.flush(ledger.link)
 
     assert brief(ledger.read()) == [("b", 1), ("a", 2)]
 
 
-def test_the_same_key_of_another_kind_is_another_row(records: Records, ledger: Ledger) -> None:
-    records.put("run", "a", {"n": 1})
-    records.put("slot", "a", {"n": 2})
+def test_the_same_key_of_another_kind_is_another_row(records: RecordQueue, ledger: Ledger) -> None:
+    records.add("run", "a", {"n": 1})
+    records.add("slot", "a", {"n": 2})
     records.flush(ledger.link)
 
     assert [(record.kind, record.key) for record in ledger.read()] == [("run", "a"), ("slot", "a")]
 
 
-def test_a_row_that_is_gone_is_sent_as_none(records: Records, ledger: Ledger) -> None:
-    records.put("slot", "a", None)
+def test_a_row_that_is_gone_is_sent_as_none(records: RecordQueue, ledger: Ledger) -> None:
+    records.add("slot", "a", None)
     records.flush(ledger.link)
 
     assert [record.row for record in ledger.read()] == [None]
 
 
-def test_nothing_is_sent_twice(records: Records, ledger: Ledger) -> None:
+def test_nothing_is_sent_twice(records: RecordQueue, ledger: Ledger) -> None:
     put(records, ("a", 1))
     records.flush(ledger.link)
     records.flush(ledger.link)
@@ -97,7 +97,7 @@ def test_nothing_is_sent_twice(records: Records, ledger: Ledger) -> None:
     assert len(ledger.read()) == 1
 
 
-def test_versions_and_sequences_grow(records: Records, ledger: Ledger) -> None:
+def test_versions_and_sequences_grow(records: RecordQueue, ledger: Ledger) -> None:
     put(records, *((str(number), number) for number in range(20)))
     records.flush(ledger.link)
     got = ledger.read()
@@ -106,7 +106,7 @@ def test_versions_and_sequences_grow(records: Records, ledger: Ledger) -> None:
     assert [record.sequence for record in got] == sorted({record.sequence for record in got})
 
 
-def test_what_is_acknowledged_is_forgotten(records: Records, ledger: Ledger) -> None:
+def test_what_is_acknowledged_is_forgotten(records: RecordQueue, ledger: Ledger) -> None:
     put(records, ("a", 1), ("b", 1))
     records.flush(ledger.link)
     first, _ = ledger.read()
@@ -117,7 +117,7 @@ def test_what_is_acknowledged_is_forgotten(records: Records, ledger: Ledger) -> 
     assert brief(ledger.read()) == [("b", 1)]
 
 
-def test_what_changed_after_it_was_sent_outlives_the_acknowledgement(records: Records, ledger: Ledger) -> None:
+def test_what_changed_after_it_was_sent_outlives_the_acknowledgement(records: RecordQueue, ledger: Ledger) -> None:
     put(records, ("a", 1))
     records.flush(ledger.link)
     (sent,) = ledger.read()
@@ -128,7 +128,7 @@ def test_what_changed_after_it_was_sent_outlives_the_acknowledgement(records: Re
     assert brief(ledger.read()) == [("a", 2)]
 
 
-def test_a_new_ledger_gets_all_that_none_has_acknowledged(records: Records, ledger: Ledger) -> None:
+def test_a_new_ledger_gets_all_that_none_has_acknowledged(records: RecordQueue, ledger: Ledger) -> None:
     put(records, ("a", 1), ("b", 1))
     records.flush(ledger.link)
     ledger.read()
@@ -138,7 +138,7 @@ def test_a_new_ledger_gets_all_that_none_has_acknowledged(records: Records, ledg
     assert brief(ledger.read()) == [("a", 1), ("b", 1)]
 
 
-def test_rows_are_sent_again_in_the_order_of_their_sequences(records: Records, ledger: Ledger) -> None:
+def test_rows_are_sent_again_in_the_order_of_their_sequences(records: RecordQueue, ledger: Ledger) -> None:
     """A ledger acknowledges "up to": one that dies between two batches must not have promised a row it never had."""
     put(records, ("a", 1), ("b", 1), ("a", 2))
     records.send_again()
@@ -148,7 +148,7 @@ def test_rows_are_sent_again_in_the_order_of_their_sequences(records: Records, l
     assert sequences == sorted(sequences)
 
 
-def test_a_ledger_that_does_not_read_is_not_buried_under_old_rows(records: Records, ledger: Ledger) -> None:
+def test_a_ledger_that_does_not_read_is_not_buried_under_old_rows(records: RecordQueue, ledger: Ledger) -> None:
     for number in range(20_000):
         put(records, (str(number % 2_000), number))
         records.flush(ledger.link)
@@ -157,7 +157,7 @@ def test_a_ledger_that_does_not_read_is_not_buried_under_old_rows(records: Recor
     assert records.unacknowledged == 2_000
 
 
-def test_everything_arrives_once_a_slow_ledger_reads_on(records: Records, ledger: Ledger) -> None:
+def test_everything_arrives_once_a_slow_ledger_reads_on(records: RecordQueue, ledger: Ledger) -> None:
     put(records, *((str(number), number) for number in range(2_000)))
     got: list[Record] = []
     while len(got) < 2_000:
@@ -167,7 +167,7 @@ def test_everything_arrives_once_a_slow_ledger_reads_on(records: Records, ledger
     assert brief(got) == [(str(number), number) for number in range(2_000)]
 
 
-def test_without_a_ledger_everything_is_kept(records: Records, ledger: Ledger) -> None:
+def test_without_a_ledger_everything_is_kept(records: RecordQueue, ledger: Ledger) -> None:
     put(records, ("a", 1))
     records.flush(None)
     records.flush(ledger.link)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workerd.daemon.rules.facts import Next
-from workerd.daemon.rules.restart import JITTER, Decision, End, History, decide
+from workerd.daemon.rules.restart import JITTER, Decision, EndedRun, FailureHistory, decide
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome, Restart
 
@@ -18,22 +18,22 @@ class NoJitter(Random):
 
 
 JOB = JobSpec("feed")
-CRASH = End(Outcome.CRASHED, asked=False, ready_s=3.0, reason="killed by SIGSEGV")
-EARLY_CRASH = End(Outcome.CRASHED, asked=False)
-FINISH = End(Outcome.FINISHED, asked=False, exit_code=0, ready_s=3.0)
-EARLY_FINISH = End(Outcome.FINISHED, asked=False, exit_code=0)
-LATER = End(Outcome.ERROR, asked=False, exit_code=75)
-ASKED = End(Outcome.STOPPED, asked=True, exit_code=0, ready_s=3.0)
-REFUSED = End(Outcome.REFUSED, asked=False, exit_code=78, reason="shop.jobs.nope does not exist")
+CRASH = EndedRun(Outcome.CRASHED, asked=False, ready_s=3.0, reason="killed by SIGSEGV")
+EARLY_CRASH = EndedRun(Outcome.CRASHED, asked=False)
+FINISH = EndedRun(Outcome.FINISHED, asked=False, exit_code=0, ready_s=3.0)
+EARLY_FINISH = EndedRun(Outcome.FINISHED, asked=False, exit_code=0)
+LATER = EndedRun(Outcome.ERROR, asked=False, exit_code=75)
+ASKED = EndedRun(Outcome.STOPPED, asked=True, exit_code=0, ready_s=3.0)
+REFUSED = EndedRun(Outcome.REFUSED, asked=False, exit_code=78, reason="shop.jobs.nope does not exist")
 
 
-def decide_all(ends: list[End], spec: JobSpec = JOB, apart_s: float = 0.0) -> list[Decision]:
-    history = History()
-    return [decide(spec, history, end, moment * apart_s, NoJitter()) for moment, end in enumerate(ends)]
+def decide_all(exits: list[EndedRun], spec: JobSpec = JOB, apart_s: float = 0.0) -> list[Decision]:
+    history = FailureHistory()
+    return [decide(spec, history, end, moment * apart_s, NoJitter()) for moment, end in enumerate(exits)]
 
 
-def delays(ends: list[End], spec: JobSpec = JOB) -> list[float]:
-    return [decision.delay for decision in decide_all(ends, spec)]
+def delays(exits: list[EndedRun], spec: JobSpec = JOB) -> list[float]:
+    return [decision.delay for decision in decide_all(exits, spec)]
 
 
 def test_the_first_failure_after_a_healthy_life_is_followed_at_once() -> None:
@@ -58,27 +58,27 @@ def test_exit_zero_after_ready_is_followed_at_once_and_counts_nothing() -> None:
 
 
 def test_a_life_of_backoff_max_forgets_the_failures_before_it() -> None:
-    healthy = End(Outcome.CRASHED, asked=False, ready_s=60.0)
+    healthy = EndedRun(Outcome.CRASHED, asked=False, ready_s=60.0)
 
     assert delays([CRASH, CRASH, CRASH, healthy, CRASH]) == [0, 0.5, 1, 0, 0.5]
 
 
 def test_a_shorter_life_forgets_nothing() -> None:
-    short = End(Outcome.CRASHED, asked=False, ready_s=59.9)
+    short = EndedRun(Outcome.CRASHED, asked=False, ready_s=59.9)
 
     assert delays([CRASH, CRASH, short]) == [0, 0.5, 1]
 
 
 @pytest.mark.parametrize("end", [CRASH, EARLY_CRASH, EARLY_FINISH, LATER])
-def test_backoff_initial_zero_means_always_at_once(end: End) -> None:
+def test_backoff_initial_zero_means_always_at_once(end: EndedRun) -> None:
     assert delays([end] * 12, JobSpec("feed", backoff_initial=0.0)) == [0.0] * 12
 
 
 @settings(max_examples=20)
 @given(st.lists(st.sampled_from([CRASH, EARLY_CRASH, EARLY_FINISH, LATER]), max_size=60), st.randoms())
-def test_jitter_spreads_a_delay_by_a_tenth_and_no_more(ends: list[End], random: Random) -> None:
-    plain, spread = History(), History()
-    for end in ends:
+def test_jitter_spreads_a_delay_by_a_tenth_and_no_more(exits: list[EndedRun], random: Random) -> None:
+    plain, spread = FailureHistory(), FailureHistory()
+    for end in exits:
         middle = decide(JOB, plain, end, 0.0, NoJitter()).delay
         delay = decide(JOB, spread, end, 0.0, random).delay
 
@@ -107,8 +107,8 @@ def test_max_restarts_zero_parks_at_the_first_failure() -> None:
     assert decide_all([CRASH], JobSpec("feed", max_restarts=0))[0].next is Next.GIVE_UP
 
 
-@pytest.mark.parametrize("end", [ASKED, End(Outcome.RECYCLED, asked=False, exit_code=0, ready_s=1.0), LATER])
-def test_what_was_asked_for_and_what_waits_never_counts(end: End) -> None:
+@pytest.mark.parametrize("end", [ASKED, EndedRun(Outcome.RECYCLED, asked=False, exit_code=0, ready_s=1.0), LATER])
+def test_what_was_asked_for_and_what_waits_never_counts(end: EndedRun) -> None:
     spec = JobSpec("feed", max_restarts=0)
 
     assert Next.GIVE_UP not in {decision.next for decision in decide_all([end] * 20, spec)}
@@ -126,7 +126,7 @@ def test_exit_75_waits_and_leaves_the_failures_alone() -> None:
 
 
 def test_a_database_that_is_out_is_waited_for() -> None:
-    out = End(Outcome.ERROR, asked=False, exit_code=1, database_out=True)
+    out = EndedRun(Outcome.ERROR, asked=False, exit_code=1, database_out=True)
 
     assert decide_all([out], JobSpec("feed", max_restarts=0)) == [
         Decision(Next.WAIT, 0.5, "the database is unreachable")
@@ -152,12 +152,12 @@ def test_exit_78_parks_at_once_with_its_reason(restart: Restart) -> None:
         (Restart.ALWAYS, FINISH, Next.AGAIN),
     ],
 )
-def test_the_row_says_what_is_left_alone(restart: Restart, end: End, expected: Next) -> None:
+def test_the_row_says_what_is_left_alone(restart: Restart, end: EndedRun, expected: Next) -> None:
     assert decide_all([end], JobSpec("feed", restart=restart))[0].next is expected
 
 
 def test_whoever_is_forgiven_begins_as_new() -> None:
-    history = History()
+    history = FailureHistory()
     for _ in range(5):
         decide(JOB, history, CRASH, 0.0, NoJitter())
     history.forgive()
@@ -166,8 +166,8 @@ def test_whoever_is_forgiven_begins_as_new() -> None:
     assert history.failed_at.maxlen == 10_000
 
 
-ends = st.builds(
-    End,
+exits = st.builds(
+    EndedRun,
     outcome=st.sampled_from(Outcome),
     asked=st.booleans(),
     exit_code=st.sampled_from([None, 0, 1, 75, 78]),
@@ -186,9 +186,11 @@ specs = st.builds(
 
 
 @settings(max_examples=30)
-@given(specs, st.lists(st.tuples(ends, st.floats(0, 1e5)), max_size=30))
-def test_no_budget_falls_below_zero_and_no_delay_exceeds_its_cap(spec: JobSpec, story: list[tuple[End, float]]) -> None:
-    history, now = History(), 0.0
+@given(specs, st.lists(st.tuples(exits, st.floats(0, 1e5)), max_size=30))
+def test_no_budget_falls_below_zero_and_no_delay_exceeds_its_cap(
+    spec: JobSpec, story: list[tuple[EndedRun, float]]
+) -> None:
+    history, now = FailureHistory(), 0.0
     for end, gap in story:
         now += gap
         decision = decide(spec, history, end, now, Random(1))

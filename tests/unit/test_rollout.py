@@ -5,7 +5,7 @@ from typing import Any
 
 from workerd.daemon.rules.facts import Fact
 from workerd.daemon.slots.rollout import Rollout
-from workerd.daemon.slots.slot import Slot
+from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import State
 
@@ -16,18 +16,18 @@ class Scene:
     def __init__(self) -> None:
         self.told: list[tuple[str, Fact]] = []
         self.bears = True
-        lives: Any = SimpleNamespace(tell=lambda slot, fact: self.told.append((slot.name, fact)))
-        self.rollout = Rollout(lives, None, lambda: "" if self.bears else "the code does not load")
+        lifecycle: Any = SimpleNamespace(tell=lambda slot, fact: self.told.append((slot.name, fact)))
+        self.rollout = Rollout(lifecycle, None, lambda: "" if self.bears else "the code does not load")
 
 
-def running(name: str, generation: int, *, builtin: bool = False) -> Slot:
+def running(name: str, generation: int, *, builtin: bool = False) -> LiveSlot:
     child: Any = SimpleNamespace(generation=generation, slot=None)
-    return Slot(JobSpec(name), 0, builtin=builtin, state=State.RUNNING, child=child)
+    return LiveSlot(JobSpec(name), 0, builtin=builtin, state=State.RUNNING, child=child)
 
 
 def test_who_runs_old_code_is_asked_to_go_one_after_the_other() -> None:
     scene, ledger, slots = Scene(), running("ledger", 2, builtin=True), [running("feed", 1), running("mail", 1)]
-    scene.rollout.begin(ledger, slots, 2)
+    scene.rollout.start(ledger, slots, 2)
 
     scene.rollout.go_on()
     assert scene.told == [("feed", Fact.RESTART_ASKED)]
@@ -39,7 +39,7 @@ def test_who_runs_old_code_is_asked_to_go_one_after_the_other() -> None:
 
 def test_nobody_is_asked_to_go_while_nobody_bears_a_successor() -> None:
     scene = Scene()
-    scene.rollout.begin(running("ledger", 2, builtin=True), [running("feed", 1)], 2)
+    scene.rollout.start(running("ledger", 2, builtin=True), [running("feed", 1)], 2)
     scene.bears = False
 
     scene.rollout.go_on()

@@ -7,9 +7,9 @@ import pytest
 
 from tests.harness.fakes import loop_of, recording_log
 from workerd.daemon.processes.child import Child
-from workerd.daemon.rules.outcome import Exit
+from workerd.daemon.rules.outcome import ExitStatus
 from workerd.daemon.slots.rows import run_row
-from workerd.daemon.slots.slot import Slot
+from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire.messages import Failed, Record, encode
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome
@@ -25,8 +25,8 @@ def child() -> Iterator[Child]:
 
 
 def row_of(child: Child, outcome: Outcome = Outcome.ERROR) -> dict[str, object]:
-    slot = Slot(JobSpec("feed", id=7, processes=2), 1, child=child, end_reason="exit code 1")
-    return run_row(child, slot, Exit(code=1), outcome, 1_700_000_000.0)
+    slot = LiveSlot(JobSpec("feed", id=7, processes=2), 1, child=child, end_reason="exit code 1")
+    return run_row(child, slot, ExitStatus(code=1), outcome, 1_700_000_000.0)
 
 
 def test_a_run_is_told_whole(child: Child) -> None:

@@ -7,10 +7,10 @@ import pytest
 
 from tests.harness.fakes import FakeClock, Recorder, loop_of, recording_log
 from workerd.daemon.rules.facts import Effect
-from workerd.daemon.slots.lifecycle import Lives
+from workerd.daemon.slots.lifecycle import Lifecycle
 from workerd.daemon.slots.pacing import Pacing
-from workerd.daemon.slots.slot import Slot
-from workerd.daemon.slots.slot_set import Fleet
+from workerd.daemon.slots.slot import LiveSlot
+from workerd.daemon.slots.slot_set import SlotSet
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import State
 
@@ -24,11 +24,11 @@ class Scene:
         self.records = Recorder()
         self.done: list[tuple[Effect, str]] = []
         loop = loop_of(FakeClock())
-        self.pacing = Pacing(lambda slot: self.lives.turn_came(slot), places=99)  # noqa: PLW0108 - made below
-        self.fleet = Fleet(loop, self.records)  # type: ignore[arg-type]
-        self.lives = Lives(loop, recording_log()[0], self.pacing, self.fleet.note_change)
-        self.fleet.lives = self.lives
-        self.lives.effects = {effect: self._note(effect) for effect in Effect} | {
+        self.pacing = Pacing(lambda slot: self.lifecycle.turn_came(slot), places=99)  # noqa: PLW0108 - made below
+        self.slot_set = SlotSet(loop, self.records)  # type: ignore[arg-type]
+        self.lifecycle = Lifecycle(loop, recording_log()[0], self.pacing, self.slot_set.note_change)
+        self.slot_set.lifecycle = self.lifecycle
+        self.lifecycle.effects = {effect: self._note(effect) for effect in Effect} | {
             Effect.QUEUE: self.pacing.stand_in_line,
             Effect.FORGIVE: lambda _: None,
         }
@@ -38,18 +38,18 @@ class Scene:
 
     def apply(self, spec: JobSpec | None, problem: str = "", **changes: Any) -> None:
         self.done.clear()
-        self.fleet.apply("feed", dataclasses.replace(spec, **changes) if spec else None, problem)
+        self.slot_set.apply("feed", dataclasses.replace(spec, **changes) if spec else None, problem)
 
-    def slot(self, index: int = 0) -> Slot:
-        return next(slot for slot in self.fleet.job_slots() if slot.index == index)
+    def slot(self, index: int = 0) -> LiveSlot:
+        return next(slot for slot in self.slot_set.job_slots() if slot.index == index)
 
     @property
     def states(self) -> list[State]:
-        return [slot.state for slot in self.fleet.job_slots()]
+        return [slot.state for slot in self.slot_set.job_slots()]
 
     def rows(self) -> list[tuple[str, str, bool]]:
         """Return what was recorded since: kind, key, and whether there is a row."""
-        self.fleet.write_rows()
+        self.slot_set.write_rows()
         calls, self.records.calls = self.records.calls, []
         return [(kind, key, row is not None) for _, kind, key, row in calls]
 
@@ -117,9 +117,9 @@ def test_a_row_may_be_put_right_and_grow_at_once(scene: Scene) -> None:
 
 
 def test_a_hold_outlives_an_edit(scene: Scene) -> None:
-    for slot in scene.fleet.job_slots():
+    for slot in scene.slot_set.job_slots():
         slot.held = True
-        scene.lives.want(slot, False)
+        scene.lifecycle.want(slot, False)
     scene.apply(JOB, max_age=5.0)
 
     assert scene.states == [State.STOPPED, State.STOPPED]
@@ -128,7 +128,7 @@ def test_a_hold_outlives_an_edit(scene: Scene) -> None:
 def test_a_change_of_enabled_ends_a_hold(scene: Scene) -> None:
     slot = scene.slot()
     slot.held = True
-    scene.lives.want(slot, False)
+    scene.lifecycle.want(slot, False)
     scene.apply(JOB, enabled=False)
     scene.apply(JOB)
 
@@ -136,9 +136,9 @@ def test_a_change_of_enabled_ends_a_hold(scene: Scene) -> None:
 
 
 def test_what_is_added_to_a_job_on_hold_waits_too(scene: Scene) -> None:
-    for slot in scene.fleet.job_slots():
+    for slot in scene.slot_set.job_slots():
         slot.held = True
-        scene.lives.want(slot, False)
+        scene.lifecycle.want(slot, False)
     scene.apply(JOB, processes=3)
 
     assert scene.states == [State.STOPPED] * 3
@@ -146,18 +146,18 @@ def test_what_is_added_to_a_job_on_hold_waits_too(scene: Scene) -> None:
 
 def test_our_own_slots_have_no_rows(scene: Scene) -> None:
     scene.rows()
-    scene.fleet.add_builtin(JobSpec("workerd.ledger"))
+    scene.slot_set.add_builtin(JobSpec("workerd.ledger"))
 
     assert scene.rows() == []
-    assert len(list(scene.fleet.slots())) == 3
-    assert len(list(scene.fleet.job_slots())) == 2
+    assert len(list(scene.slot_set.slots())) == 3
+    assert len(list(scene.slot_set.job_slots())) == 2
 
 
 def test_while_the_daemon_ends_no_row_starts_anything(scene: Scene) -> None:
     """A first picture of the rows may come after TERM, and an edit at any time."""
-    scene.lives.stopping = True
-    for slot in scene.fleet.job_slots():
-        scene.lives.want(slot, False)
+    scene.lifecycle.stopping = True
+    for slot in scene.slot_set.job_slots():
+        scene.lifecycle.want(slot, False)
     scene.apply(JOB, processes=3)
     scene.apply(JOB, processes=3, target="shop.jobs.other")
 
@@ -165,6 +165,6 @@ def test_while_the_daemon_ends_no_row_starts_anything(scene: Scene) -> None:
 
 
 def test_while_the_daemon_ends_its_own_slots_go_on(scene: Scene) -> None:
-    scene.lives.stopping = True
+    scene.lifecycle.stopping = True
 
-    assert scene.fleet.add_builtin(JobSpec("workerd.ledger")).state is State.STARTING
+    assert scene.slot_set.add_builtin(JobSpec("workerd.ledger")).state is State.STARTING

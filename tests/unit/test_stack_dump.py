@@ -10,7 +10,7 @@ import pytest
 from tests.harness.fakes import FakeClock, loop_of, recording_log, turn
 from workerd.daemon.processes.child import Child
 from workerd.daemon.processes.stack_dump import PATIENCE_S, QUIET_S, Condition, dump
-from workerd.daemon.slots.slot import Slot
+from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire.dumping import DUMP_SIGNAL
 from workerd.wire.spec import JobSpec
 
@@ -23,7 +23,7 @@ class Scene:
         self.loop = loop_of(self.clock)
         self.log, self.lines = recording_log()
         self.done: list[str] = []
-        self.slot = Slot(JobSpec("feed"), 0)
+        self.slot = LiveSlot(JobSpec("feed"), 0)
         self.child = Child.conceive(self.loop, self.log, 1, lambda *_: None, lambda *_: None)
         channel, self.writing, page = self.child.theirs
         os.close(channel)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.harness.fakes import loop_of, turn
 from workerd.daemon.io import stdout
-from workerd.daemon.io.stdout import RING_BYTES, Sink
+from workerd.daemon.io.stdout import RING_BYTES, Stdout
 
 KIB = 1024
 
@@ -25,11 +25,11 @@ class Stream:
         self.writing, self.reading = writing, reading
         os.set_blocking(reading, False)
         self.dropped: list[int] = []
-        self.sink = Sink(self.loop, writing, self.dropped.append)
+        self.stdout = Stdout(self.loop, writing, self.dropped.append)
 
     def put(self, *lines: bytes) -> None:
         for line in lines:
-            self.sink.put(line + b"\n")
+            self.stdout.write_line(line + b"\n")
         turn(self.loop)
 
     def stop_reading(self) -> None:
@@ -37,7 +37,7 @@ class Stream:
         self.reading = -1
 
     def close(self) -> None:
-        self.sink.close()
+        self.stdout.close()
         os.close(self.writing)
         if self.reading >= 0:
             os.close(self.reading)
@@ -140,9 +140,9 @@ def test_a_stuck_reader_loses_the_oldest_lines_whole_and_counted(make: Make, kin
 def test_the_ring_holds_eight_mebibytes(make: Make) -> None:
     stream = make("pipe")
     for line in numbered(20_000, size=1000):
-        stream.sink.put(line)
+        stream.stdout.write_line(line)
 
-    assert RING_BYTES - 1000 <= stream.sink._bytes <= RING_BYTES == 8 * KIB * KIB
+    assert RING_BYTES - 1000 <= stream.stdout._bytes <= RING_BYTES == 8 * KIB * KIB
 
 
 def test_it_says_again_how_many_were_lost_when_it_was_stuck_again(make: Make) -> None:
@@ -169,7 +169,7 @@ def test_a_reader_that_is_gone_ends_nothing(make: Make, kind: str) -> None:
     stream.put(b"one")
     stream.put(b"two")
 
-    assert stream.sink._bytes == 0
+    assert stream.stdout._bytes == 0
 
 
 def test_the_open_file_that_others_share_stays_blocking(make: Make) -> None:
@@ -185,10 +185,10 @@ def test_a_regular_file_is_written_and_appended_to(tmp_path: Path) -> None:
     path.write_bytes(b"before\n")
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
     loop = loop_of()
-    sink = Sink(loop, descriptor, lambda _: None)
-    sink.put(b"one\n")
+    output = Stdout(loop, descriptor, lambda _: None)
+    output.write_line(b"one\n")
     turn(loop)
-    sink.close()
+    output.close()
     os.close(descriptor)
 
     assert path.read_bytes() == b"before\none\n"
@@ -214,12 +214,12 @@ def test_a_pipe_that_cannot_be_opened_anew_is_written_as_far_as_it_is_writable(
 def test_a_terminal_gets_its_lines() -> None:
     primary, terminal = os.openpty()
     loop = loop_of()
-    sink = Sink(loop, terminal, lambda _: None)
-    sink.put(b"hello\n")
+    output = Stdout(loop, terminal, lambda _: None)
+    output.write_line(b"hello\n")
     turn(loop)
     os.set_blocking(primary, False)
     got = os.read(primary, 99)
-    sink.close()
+    output.close()
     os.close(primary)
     os.close(terminal)
 

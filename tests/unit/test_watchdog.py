@@ -9,19 +9,19 @@ import pytest
 from tests.harness.fakes import FakeClock, loop_of, recording_log, turn
 from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.facts import Fact
-from workerd.daemon.slots.slot import Slot
-from workerd.daemon.slots.watchdog import Watch
+from workerd.daemon.slots.slot import LiveSlot
+from workerd.daemon.slots.watchdog import Watchdog
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome, State
 
 
-class Lives:
+class Lifecycle:
     """Keeps what it is told; a slot that is told its deadline passed goes on to STOPPING, as the table says."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[Slot, Fact, bool]] = []
+        self.told: list[tuple[LiveSlot, Fact, bool]] = []
 
-    def tell(self, slot: Slot, fact: Fact, *, hung: bool = False) -> None:
+    def tell(self, slot: LiveSlot, fact: Fact, *, hung: bool = False) -> None:
         self.told.append((slot, fact, hung))
         slot.state = State.STOPPING
 
@@ -36,9 +36,9 @@ class Scene:
         monkeypatch.setattr("workerd.daemon.processes.memory.private_mib", lambda _pid: self.memory)
         self.loop = loop_of(self.clock)
         log, self.lines = recording_log()
-        self.lives = Lives()
+        self.lifecycle = Lifecycle()
         self.recycled: list[str] = []
-        self.slot = Slot(JobSpec("feed", **spec), 0, state=State.RUNNING)
+        self.slot = LiveSlot(JobSpec("feed", **spec), 0, state=State.RUNNING)
         self.child = Child.conceive(self.loop, log, 1, lambda *_: None, lambda *_: None)
         channel, self.writing, page = self.child.theirs
         os.close(channel)
@@ -48,10 +48,10 @@ class Scene:
         self.child.growth.private_at_birth = 100.0
         self.obstacle = ""
         slots = lambda: iter([self.slot])  # noqa: E731
-        self.watch = Watch(self.loop, log, self.lives, slots, self._recycle, lambda: self.obstacle)  # type: ignore[arg-type]
+        self.watch = Watchdog(self.loop, log, self.lifecycle, slots, self._recycle, lambda: self.obstacle)  # type: ignore[arg-type]
         self.watch.wake(self.slot)
 
-    def _recycle(self, slot: Slot, reason: str) -> None:
+    def _recycle(self, slot: LiveSlot, reason: str) -> None:
         self.recycled.append(reason)
         slot.state = State.STOPPING
 
@@ -71,7 +71,7 @@ class Scene:
 
     @property
     def found(self) -> list[tuple[Fact, bool]]:
-        return [(fact, hung) for _, fact, hung in self.lives.told]
+        return [(fact, hung) for _, fact, hung in self.lifecycle.told]
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_a_silent_child_is_found_right_after_its_time(scene_of: Any, limit: floa
     scene.live(0.2)
 
     assert (early, scene.found) == ([], HUNG)
-    assert scene.child.fallen is Outcome.HUNG
+    assert scene.child.verdict is Outcome.HUNG
 
 
 def test_the_event_says_how_long_and_what_it_was_doing(scene_of: Any) -> None:
@@ -209,7 +209,7 @@ def test_memory_above_the_limit_is_a_graceful_end(scene_of: Any) -> None:
     scene.live(12)
 
     assert scene.found == [(Fact.DEADLINE_PASSED, False)]
-    assert scene.child.fallen is Outcome.OVER_MEMORY
+    assert scene.child.verdict is Outcome.OVER_MEMORY
     assert scene.lines.of("child.over_memory")[0]["memory_mib"] == 55.0
     assert not scene.child.killed
 
@@ -244,7 +244,7 @@ def test_while_nobody_can_be_born_a_limit_passed_a_little_ends_nobody(scene_of: 
     scene.live(2)
 
     assert spared == ([], [])
-    assert scene.child.fallen is Outcome.OVER_MEMORY
+    assert scene.child.verdict is Outcome.OVER_MEMORY
 
 
 def test_far_above_the_limit_it_is_killed_at_once(scene_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,13 @@
-"""What every admin of workerd has in common: its rows live in ``WORKERD["DATABASE"]``, whatever the router says."""
+"""What every admin of workerd has in common: its database, its read-only history, its pages of many rows.
 
+Its rows live in ``WORKERD["DATABASE"]``, whatever the router says.
+"""
+
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin
+from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest
 
@@ -10,9 +15,13 @@ from workerd.conf import get_settings
 
 Row = TypeVar("Row", bound=models.Model)
 
+MOST_COUNTED = 10_000
+
 if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin
+    AnyPaginator = Paginator[Any]
 else:
+    AnyPaginator = Paginator
 
     class AnyModelAdmin(admin.ModelAdmin):
         """Generic for the type checker; Django's own class is so with a monkey patch only."""
@@ -40,3 +49,31 @@ class WorkerdAdmin(AnyModelAdmin[Row]):
     def delete_model(self, request: HttpRequest, obj: Row) -> None:
         """Delete there."""
         obj.delete(using=self.alias)
+
+
+def _never(*_args: Any, **_kwargs: Any) -> bool:
+    return False
+
+
+class ReadOnlyAdmin(WorkerdAdmin[Row]):
+    """No row is added, changed or deleted here; the view permission decides who reads."""
+
+    actions = None
+    show_full_result_count = False
+    has_add_permission = _never
+    has_change_permission = _never
+    has_delete_permission = _never
+    change_list_template = "admin/workerd/list.html"
+
+    class Media:
+        css = {"all": ("workerd/workerd.css",)}
+
+
+class CappedPaginator(AnyPaginator):
+    """Counts up to ``MOST_COUNTED`` rows; what lies beyond is reached by filters and search."""
+
+    @cached_property
+    def count(self) -> int:
+        """Return the number of rows, at most ``MOST_COUNTED``."""
+        rows: Any = self.object_list
+        return int(rows.order_by()[:MOST_COUNTED].count())

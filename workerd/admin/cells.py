@@ -14,13 +14,13 @@ from workerd.wire.words import THE_LAST, State
 from .ages import Ages
 from .badges import STATE_TONES, STATE_WORDS, badge, state_badge
 from .markup import markup
-from .snapshot import WAITING_STATES, JobPicture
+from .snapshot import WAITING_STATES, JobSnapshot
 
 Text = SafeString | str
 _MODULE = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z])")
 
 
-def state_cell(picture: JobPicture, ages: Ages) -> SafeString:
+def state_cell(picture: JobSnapshot, ages: Ages) -> SafeString:
     """Return "running" or "3 of 4 running", since when, and what the others are."""
     worst = picture.worst
     if worst is None:
@@ -39,7 +39,7 @@ def state_cell(picture: JobPicture, ages: Ages) -> SafeString:
     return two_lines(headline, others or _since(worst, ages))
 
 
-def activity_cell(picture: JobPicture, ages: Ages) -> SafeString:
+def activity_cell(picture: JobSnapshot, ages: Ages) -> SafeString:
     """Return what stands in the way, or what it last said it was doing; and when that was."""
     worst = picture.worst
     if picture.job.problem:
@@ -59,7 +59,7 @@ def activity_cell(picture: JobPicture, ages: Ages) -> SafeString:
     return two_lines(clipped(beating.note or "-"), said)
 
 
-def restarts_cell(picture: JobPicture, _ages: Ages) -> SafeString:
+def restarts_cell(picture: JobSnapshot, _ages: Ages) -> SafeString:
     """Return how often it was started anew within the hour, and how many of these were failures."""
     failures: Text = ""
     if picture.failures:
@@ -68,13 +68,13 @@ def restarts_cell(picture: JobPicture, _ages: Ages) -> SafeString:
     return two_lines(str(picture.restarts), failures)
 
 
-def memory_cell(picture: JobPicture, _ages: Ages) -> SafeString:
+def memory_cell(picture: JobSnapshot, _ages: Ages) -> SafeString:
     """Return the largest process's memory against the limit."""
     largest = max((slot.memory for slot in picture.slots if slot.memory is not None), default=None)
     return memory(largest, picture.job.max_memory)
 
 
-LIVE_CELLS: Mapping[str, Callable[[JobPicture, Ages], SafeString]] = {
+LIVE_CELLS: Mapping[str, Callable[[JobSnapshot, Ages], SafeString]] = {
     "state": state_cell,
     "activity": activity_cell,
     "restarts": restarts_cell,
@@ -132,13 +132,13 @@ def _since(slot: Slot, ages: Ages) -> Text:
     return markup(_("for {}"), ages.since(slot.since)) if slot.since else ""
 
 
-def _tone(picture: JobPicture, worst: Slot, running: int) -> str:
+def _tone(picture: JobSnapshot, worst: Slot, running: int) -> str:
     if running >= picture.wanted:
         return "good"
     return "hold" if picture.is_held else STATE_TONES.get(worst.state, "rest")
 
 
-def _empty_badge(picture: JobPicture) -> SafeString:
+def _empty_badge(picture: JobSnapshot) -> SafeString:
     """Say why there is no slot at all."""
     if picture.is_late:
         return badge("wait", _("no daemon"))

@@ -15,7 +15,7 @@ from workerd.models import Node
 
 from .ages import Ages
 from .badges import badge
-from .read_only import ReadOnlyAdmin
+from .base import ReadOnlyAdmin
 from .snapshot import LATE
 
 

@@ -11,10 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from workerd.models import Operation
 
-from . import rights
-from .capped_paginator import CappedPaginator
+from . import permissions
+from .base import CappedPaginator, ReadOnlyAdmin
 from .orders import order_badge, result_of, what_for
-from .read_only import ReadOnlyAdmin
 
 
 @admin.register(Operation)
@@ -49,7 +48,7 @@ class OperationAdmin(ReadOnlyAdmin[Operation]):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Refuse to filter by results one may not read."""
-        if lookup.partition("__")[0] == "result" and (request is None or not rights.may_view_output(request)):
+        if lookup.partition("__")[0] == "result" and (request is None or not permissions.may_view_output(request)):
             return False
         return super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]  # None until Django 6
 

@@ -17,10 +17,10 @@ from django.utils.translation import ngettext
 
 from workerd.models import Job, Operation
 
-from . import rights
+from . import permissions
 from .ages import Ages
 from .badges import badge
-from .snapshot import Fleet
+from .snapshot import Nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +62,23 @@ def give(request: HttpRequest, verb: str, jobs: Sequence[Job], alias: str, slot:
     messages.info(request, said)
 
 
-def orders_list(orders: Iterable[Operation], fleet: Fleet, ages: Ages, request: HttpRequest) -> SafeString:
+def orders_list(orders: Iterable[Operation], nodes: Nodes, ages: Ages, request: HttpRequest) -> SafeString:
     """Return the latest orders and what became of each."""
-    items = (_order(order, fleet, ages, request) for order in orders)
+    items = (_order(order, nodes, ages, request) for order in orders)
     lines = format_html_join("", "<li>{} <b>{}</b> {} · {}{}</li>", items)
     return format_html('<ul class="workerd-orders">{}</ul>', lines) if lines else lines
 
 
 def result_of(order: Operation, request: HttpRequest) -> str:
     """Return what came of the order; stacks only for one who may view output."""
-    if order.verb == "dump" and order.result and not rights.may_view_output(request):
+    if order.verb == "dump" and order.result and not permissions.may_view_output(request):
         return _("done; the stacks are for those who may view output")
     return order.result
 
 
-def _order(order: Operation, fleet: Fleet, ages: Ages, request: HttpRequest) -> tuple[object, ...]:
+def _order(order: Operation, nodes: Nodes, ages: Ages, request: HttpRequest) -> tuple[object, ...]:
     asked = format_html(_("asked {} ago by {}"), ages.since(order.requested), order.requested_by or "-")
-    return order_badge(order, fleet), order.get_verb_display(), what_for(order), asked, _short(order, request)
+    return order_badge(order, nodes), order.get_verb_display(), what_for(order), asked, _short(order, request)
 
 
 def what_for(order: Operation) -> str:
@@ -92,18 +92,18 @@ def _short(order: Operation, request: HttpRequest) -> SafeString | str:
     if not result:
         return ""
     first, newline, _rest = result.partition("\n")
-    if not newline or not rights.may_view_operations(request):
+    if not newline or not permissions.may_view_operations(request):
         return format_html(": {}", Truncator(first).chars(200))
     url = reverse("admin:workerd_operation_change", args=[order.pk], current_app=getattr(request, "current_app", None))
     return format_html(': {} <a href="{}">{}</a>', Truncator(first).chars(200), url, _("all of it"))
 
 
-def order_badge(order: Operation, fleet: Fleet | None = None) -> SafeString:
+def order_badge(order: Operation, nodes: Nodes | None = None) -> SafeString:
     """Return where the order stands."""
     if order.taken is not None:
         return badge("done", _("taken"))
     if order.expires <= timezone.now():
         return badge("bad", _("expired"))
-    if fleet is not None and not fleet.live:
+    if nodes is not None and not nodes.live:
         return badge("wait", _("no daemon to take it"))
     return badge("busy", _("waiting"))

@@ -16,13 +16,12 @@ from django.utils.translation import gettext_lazy as _
 
 from workerd.models import Job, Run
 
-from . import rights
+from . import permissions
 from .ages import Ages, exact, spell_span
 from .badges import outcome_badge
-from .capped_paginator import CappedPaginator
+from .base import CappedPaginator, ReadOnlyAdmin
 from .cells import Text
 from .jobs.recent_runs import neighbours
-from .read_only import ReadOnlyAdmin
 from .run_sentence import lived_s, tell_end
 
 OUTPUT_FIELDS = ("exception", "traceback", "stack", "last_lines")
@@ -86,7 +85,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Refuse to filter by what the user may not read: the answer would tell it letter by letter."""
         is_output = lookup.partition("__")[0] in OUTPUT_FIELDS
-        if is_output and (request is None or not rights.may_view_output(request)):
+        if is_output and (request is None or not permissions.may_view_output(request)):
             return False
         return super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]  # None until Django 6
 
@@ -99,7 +98,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         run = self.get_object(request, object_id)
         if run is None:
             raise Http404
-        may_view_output = rights.may_view_output(request)
+        may_view_output = permissions.may_view_output(request)
         before, after = neighbours(run, self.alias)
         context = {
             **self.admin_site.each_context(request),

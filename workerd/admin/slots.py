@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from workerd.models import Slot
 
 from .badges import state_badge
-from .read_only import ReadOnlyAdmin
+from .base import ReadOnlyAdmin
 
 
 @admin.register(Slot)

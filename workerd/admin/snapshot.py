@@ -36,7 +36,7 @@ MOVING_STATES = frozenset({State.STARTING, State.STOPPING, State.WAITING})
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class Nodes:
     """Every node and the database's time at which they were looked at."""
 
     nodes: tuple[Node, ...]
@@ -58,7 +58,7 @@ class Fleet:
 
 
 @dataclass(frozen=True, slots=True)
-class JobPicture:
+class JobSnapshot:
     """One job as it is now: the slots of live nodes, or the last known ones where no daemon reports."""
 
     job: Job
@@ -96,11 +96,11 @@ class JobPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class Snapshot:
     """The jobs of a page."""
 
-    fleet: Fleet
-    of_job: dict[int, JobPicture] = field(default_factory=dict)
+    nodes: Nodes
+    of_job: dict[int, JobSnapshot] = field(default_factory=dict)
 
 
 def is_open(order: Operation) -> bool:
@@ -108,32 +108,32 @@ def is_open(order: Operation) -> bool:
     return not order.result and order.expires > timezone.now()
 
 
-def read_fleet(alias: str) -> Fleet:
+def read_nodes(alias: str) -> Nodes:
     """Return the nodes and the database's time, in one query."""
     nodes = tuple(Node.objects.using(alias).annotate(read_at=Now()).order_by("name", "host"))
-    return Fleet(nodes, nodes[0].read_at if nodes else timezone.now())
+    return Nodes(nodes, nodes[0].read_at if nodes else timezone.now())
 
 
-def read_pictures(jobs: Sequence[Job], alias: str) -> Pictures:
+def read_snapshot(jobs: Sequence[Job], alias: str) -> Snapshot:
     """Return the picture of ``jobs``: four queries."""
-    fleet = read_fleet(alias)
+    nodes = read_nodes(alias)
     slots = _by_job(_read_slots(jobs, alias))
-    ends = _count_ends(jobs, alias, fleet.now)
+    ends = _count_ends(jobs, alias, nodes.now)
     orders = _read_orders(alias)
     of_job = {}
     for job in jobs:
         known = slots.get(job.pk, [])
-        fresh = [slot for slot in known if not fleet.is_late(slot)]
+        fresh = [slot for slot in known if not nodes.is_late(slot)]
         restarts, failures = ends.get(job.pk, (0, 0))
-        of_job[job.pk] = JobPicture(
+        of_job[job.pk] = JobSnapshot(
             job,
-            tuple(fresh if fleet.live else known),
-            is_late=not fleet.live,
+            tuple(fresh if nodes.live else known),
+            is_late=not nodes.live,
             restarts=restarts,
             failures=failures,
             orders=tuple(order for order in orders if order.job_name == job.name),
         )
-    return Pictures(fleet, of_job)
+    return Snapshot(nodes, of_job)
 
 
 def _read_slots(jobs: Sequence[Job], alias: str) -> Iterable[Slot]:

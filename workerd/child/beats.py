@@ -39,7 +39,7 @@ class Page(Protocol):
         """How many processes of the job are wanted now."""
 
 
-class Pulse:
+class Beats:
     """The one writer of a page; several threads and tasks may wait at once."""
 
     def __init__(self, page: Page, heartbeat_timeout: float | None) -> None:

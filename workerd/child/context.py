@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from workerd.wire.messages import BecameReady, Message, RecycleAsked
 
-from .beats import Pulse
+from .beats import Beats
 from .connections import arefresh, refresh
 from .stopping import StopRequest
 from .turns import Turns, as_seconds
@@ -15,7 +15,7 @@ from .turns import Turns, as_seconds
 Item = TypeVar("Item")
 
 
-class Voice(Protocol):
+class Sender(Protocol):
     """Where a child's messages to the daemon go."""
 
     def send(self, message: Message) -> None:
@@ -26,15 +26,15 @@ class JobContext:
     """A job's side of workerd; one a child, made before its function is called."""
 
     def __init__(
-        self, job_name: str, index: int, run_id: str, *, pulse: Pulse, stop: StopRequest, voice: Voice, log: Any
+        self, job_name: str, index: int, run_id: str, *, beats: Beats, stop: StopRequest, sender: Sender, log: Any
     ) -> None:
         self.job_name = job_name
         self.index = index
         self.run_id = run_id
         self.log = log
-        self._pulse = pulse
+        self._beats = beats
         self._stop = stop
-        self._voice = voice
+        self._sender = sender
         self._said: set[str] = set()
 
     def __repr__(self) -> str:
@@ -43,7 +43,7 @@ class JobContext:
     @property
     def processes(self) -> int:
         """How many processes of this job are wanted now; follows the row while the job runs."""
-        return self._pulse.page.processes
+        return self._beats.page.processes
 
     @property
     def stopping(self) -> bool:
@@ -52,18 +52,18 @@ class JobContext:
 
     def beat(self, note: str = "", within: float | timedelta | None = None) -> None:
         """Say "getting on": ``note`` says with what, ``within`` how long the next beat may take this once."""
-        pulse = self._pulse
+        beats = self._beats
         if note:
-            pulse.write_note(note)
-        pulse.beat()
-        if within is not None or pulse.within is not None:
-            pulse.ask_within(None if within is None else as_seconds(within))
+            beats.write_note(note)
+        beats.beat()
+        if within is not None or beats.within is not None:
+            beats.ask_within(None if within is None else as_seconds(within))
 
     def wait(self, seconds: float | timedelta | None = None) -> bool:
         """Sleep until asked to stop (True, at once) or for ``seconds`` (False); never counts as hanging."""
         left = None if seconds is None else as_seconds(seconds)
         if left != 0:
-            with self._pulse.asleep(left):
+            with self._beats.asleep(left):
                 self._stop.wait(left)
         self.beat()
         return self._stop.asked
@@ -76,7 +76,7 @@ class JobContext:
         turns = Turns(as_seconds(seconds))
         turn = 0
         while not self.wait(turns.left()):
-            turns.begin()
+            turns.start_next()
             refresh()
             yield turn
             refresh()
@@ -101,7 +101,7 @@ class JobContext:
     async def await_stop(self, seconds: float | timedelta | None = None) -> bool:
         """As ``wait``, in a coroutine; it beats from the event loop, so a loop that blocks still counts as hanging."""
         left = None if seconds is None else as_seconds(seconds)
-        await self._pulse.beat_until(self._stop.event(), left)
+        await self._beats.beat_until(self._stop.event(), left)
         self.beat()
         return self._stop.asked
 
@@ -110,7 +110,7 @@ class JobContext:
         turns = Turns(as_seconds(seconds))
         turn = 0
         while not await self.await_stop(turns.left()):
-            turns.begin()
+            turns.start_next()
             await arefresh()
             yield turn
             await arefresh()
@@ -128,7 +128,7 @@ class JobContext:
         kind = type(message).__name__
         if kind not in self._said:
             self._said.add(kind)
-            self._voice.send(message)
+            self._sender.send(message)
 
 
 async def _aiterate(iterable: AsyncIterable[Item] | Iterable[Item]) -> AsyncIterator[Item]:

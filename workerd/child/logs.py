@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import structlog
 
 from .rendering import Renderer
-from .stdio import Sink
+from .stdio import LineWriter
 
 REPORTED = "workerd_reported"
 """Set on a record whose event is in the pipe already, so that it only reaches the project's other handlers."""
@@ -22,7 +22,7 @@ _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "ta
 _format_exception = structlog.processors.format_exc_info
 
 
-def install_logging(renderer: Renderer, sink: Sink) -> structlog.typing.FilteringBoundLogger:
+def install_logging(renderer: Renderer, sink: LineWriter) -> structlog.typing.FilteringBoundLogger:
     """Configure both kinds of logging for this process; return the logger of workerd's own events."""
     _install_structlog(renderer, sink)
     _install_standard(renderer, sink)
@@ -33,7 +33,7 @@ def install_logging(renderer: Renderer, sink: Sink) -> structlog.typing.Filterin
 class PipeHandler(logging.Handler):
     """Writes records as lines; one record is one line, however many loggers on its way have such a handler."""
 
-    def __init__(self, renderer: Renderer, sink: Sink, level: int = logging.NOTSET) -> None:
+    def __init__(self, renderer: Renderer, sink: LineWriter, level: int = logging.NOTSET) -> None:
         super().__init__(level)
         self._renderer = renderer
         self._sink = sink
@@ -73,13 +73,13 @@ def _to_event(record: logging.LogRecord) -> MutableMapping[str, Any]:
 class _LineLogger:
     """What structlog writes to: rendered lines."""
 
-    def __init__(self, sink: Sink, name: str = "") -> None:
+    def __init__(self, sink: LineWriter, name: str = "") -> None:
         self.name = name
         self.msg = self.debug = self.info = self.warning = self.warn = sink.write_line
         self.error = self.err = self.critical = self.fatal = self.exception = self.failure = self.log = sink.write_line
 
 
-def _install_structlog(renderer: Renderer, sink: Sink) -> None:
+def _install_structlog(renderer: Renderer, sink: LineWriter) -> None:
     """Render structlog's events here, unless the project sends them to the standard library, which ends here too."""
     config = structlog.get_config()
     if isinstance(config["logger_factory"], structlog.stdlib.LoggerFactory):
@@ -124,7 +124,7 @@ def _wrap(logger: _LineLogger, processors: list[Any]) -> structlog.typing.Filter
     return bound
 
 
-def _install_standard(renderer: Renderer, sink: Sink) -> None:
+def _install_standard(renderer: Renderer, sink: LineWriter) -> None:
     """Replace the handlers on our streams; a project that configured none gets one for everything from INFO up."""
     for logger in _loggers():
         for handler in list(logger.handlers):

@@ -19,9 +19,9 @@ from workerd.wire.messages import Born, License, Loaded
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
 
-from .process_setup import dress
+from .process_setup import set_up
 from .run import run_job
-from .warm_up import rehearse
+from .warm_up import warm_up_process
 
 Builtin = Callable[[Channel, HeartbeatPage, License], int]
 REPARENTING_POLL_S = 0.0001
@@ -41,7 +41,7 @@ def changed_signals() -> list[int]:
     return [n for n in signal.valid_signals() if signal.getsignal(n) is not usual.get(n, signal.SIG_DFL)]
 
 
-def live(
+def run_child(
     descriptors: Sequence[int], parents: Parents, changed: Sequence[int], builtins: Mapping[str, Builtin]
 ) -> NoReturn:
     """Live as the child that holds ``descriptors`` (channel, output, page), with the ``changed`` signals as usual."""
@@ -49,7 +49,7 @@ def live(
     try:
         channel, page = _settle(descriptors, parents, changed)
         channel.send(Born(os.getpid()))
-        rehearse()
+        warm_up_process()
         message, _ = channel.receive()
         # anything but a licence is end-of-file: the wish was withdrawn, or the daemon is gone
         code = _run(channel, page, message, builtins) if isinstance(message, License) else exit_codes.DONE
@@ -89,7 +89,7 @@ def _run(channel: Channel, page: HeartbeatPage, licence: License, builtins: Mapp
     if builtin is None:
         return run_job(licence, channel, page)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # ours end by message; one that hangs is killed
-    dress(licence, page)
+    set_up(licence, page)
     channel.send(Loaded())
     return builtin(channel, page, licence)
 

@@ -11,10 +11,10 @@ from workerd.registry import autodiscover
 from workerd.wire.messages import Message, RecycleAsked, Refused
 from workerd.wire.spec import JobSpec
 
-from .beats import Pulse
+from .beats import Beats
 from .context import JobContext
 from .logs import install_logging
-from .run import Run, perform, stop_signals
+from .run import JobRun, run_target, stop_signals
 from .stopping import StopRequest
 
 
@@ -24,26 +24,26 @@ def run_once(spec: JobSpec) -> int:
     A second Ctrl-C interrupts at once. Raises what a broken ``jobs`` module raises.
     """
     autodiscover()
-    log = install_logging(_ForPeople(colors=sys.stderr.isatty()), _Terminal())
+    log = install_logging(_ConsoleRenderer(colors=sys.stderr.isatty()), _Terminal())
     stop = StopRequest(impatient=True)
     stop.listen(stop_signals(spec))
-    voice = _Aloud(stop)
+    sender = _ConsoleSender(stop)
     try:
         context = JobContext(
             spec.name,
             0,
             str(uuid.uuid4()),
-            pulse=Pulse(_NobodyLooks(spec.processes), spec.heartbeat_timeout),
+            beats=Beats(_NullPage(spec.processes), spec.heartbeat_timeout),
             stop=stop,
-            voice=voice,
+            sender=sender,
             log=structlog.get_logger(spec.name),
         )
-        return perform(Run(spec, spec.name, context, stop, voice, log))
+        return run_target(JobRun(spec, spec.name, context, stop, sender, log))
     finally:
         stop.close()
 
 
-class _NobodyLooks:
+class _NullPage:
     """A page without a reader."""
 
     def __init__(self, processes: int) -> None:
@@ -65,7 +65,7 @@ class _NobodyLooks:
         """Note for nobody."""
 
 
-class _Aloud:
+class _ConsoleSender:
     """Says to the person what a child would say to the daemon."""
 
     def __init__(self, stop: StopRequest) -> None:
@@ -79,7 +79,7 @@ class _Aloud:
             self._stop.ask()
 
 
-class _ForPeople:
+class _ConsoleRenderer:
     """Renders events as structlog does for a terminal."""
 
     def __init__(self, colors: bool) -> None:

@@ -11,14 +11,14 @@ from .beating import beat_with_queries
 from .beats import Page
 from .logs import install_logging
 from .rendering import LineRenderer
-from .stdio import LINE_BYTES, Output
+from .stdio import LINE_BYTES, Stdio
 from .title import show_title
 
 MARK_BYTES = 128
 """Room for the mark and the newline around a rendered line."""
 
 
-def dress(license: License, page: Page) -> Any:  # noqa: A002 - the message's name
+def set_up(license: License, page: Page) -> Any:  # noqa: A002 - the message's name
     """Dress this process, whose descriptors 1 and 2 are the output pipe, for its slot; return the log of our events."""
     from workerd.forksafe import label_sessions
     from workerd.forksafe.events import listeners
@@ -26,7 +26,7 @@ def dress(license: License, page: Page) -> Any:  # noqa: A002 - the message's na
     spec = JobSpec.from_dict(license.spec)
     slot = slot_name(spec.name, license.index, spec.processes)
     beats = spec.heartbeat != Heartbeat.EXPLICIT
-    output = Output(license.mark, page.beat if beats else _nothing)
+    output = Stdio(license.mark, page.beat if beats else _nothing)
     output.take_streams()
     identity = {"job": spec.name, "slot": slot, "run": license.run, "generation": license.generation}
     log = install_logging(LineRenderer(identity, LINE_BYTES - MARK_BYTES), output)

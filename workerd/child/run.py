@@ -16,58 +16,58 @@ from workerd.wire.messages import License, Loaded, Message, Refused
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import slot_name
 
-from .beats import Page, Pulse
+from .beats import Beats, Page
 from .call import call
-from .context import JobContext, Voice
-from .process_setup import dress
+from .context import JobContext, Sender
+from .process_setup import set_up
 from .reports import describe_failure, drop_our_frames, exit_code_of, log_failure
 from .stopping import StopRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class JobRun:
     """What one run works with; ``log`` is for workerd's own events."""
 
     spec: JobSpec
     slot: str
     context: JobContext
     stop: StopRequest
-    voice: Voice
+    sender: Sender
     log: Any
 
 
-def run_job(license: License, channel: Voice, page: Page) -> int:  # noqa: A002 - the message's name
+def run_job(license: License, channel: Sender, page: Page) -> int:  # noqa: A002 - the message's name
     """Run the licensed job in this process, and return its exit code; the caller closes connections and leaves.
 
     Expects descriptors 1 and 2 on the output pipe, and default signals.
     """
-    voice = _Quiet(channel)
+    sender = _ChildSender(channel)
     try:
         spec = JobSpec.from_dict(license.spec)
         stop = StopRequest()
         stop.listen(stop_signals(spec))
-        log = dress(license, page)
-        context = _make_context(license, spec, page, stop, voice)
-        return perform(Run(spec, slot_name(spec.name, license.index, spec.processes), context, stop, voice, log))
+        log = set_up(license, page)
+        context = _make_context(license, spec, page, stop, sender)
+        return run_target(JobRun(spec, slot_name(spec.name, license.index, spec.processes), context, stop, sender, log))
     except Exception as error:  # noqa: BLE001 - a fault of our own, before or after the job's code: the daemon must know
-        voice.send(describe_failure(error))
+        sender.send(describe_failure(error))
         return exit_codes.OWN_FAULT
     finally:
         _flush()
 
 
-def perform(run: Run) -> int:
+def run_target(run: JobRun) -> int:
     """Resolve, announce, call, and return the exit code."""
     try:
         _lower_priority(run.spec)
         target = resolve(run.spec)
         kwargs = read_environment(target.kwargs)
     except TargetError as error:
-        run.voice.send(Refused(str(error)))
+        run.sender.send(Refused(str(error)))
         return exit_codes.REFUSED
     run.context.beat()
     _announce_start(run)
-    run.voice.send(Loaded())
+    run.sender.send(Loaded())
     code = exit_codes.DONE if run.stop.asked else _call(run, target, kwargs)
     _announce_end(run, code)
     return code
@@ -78,7 +78,7 @@ def stop_signals(spec: JobSpec) -> set[int]:
     return {signal.SIGTERM, signal.SIGINT, getattr(signal, f"SIG{spec.stop_signal.removeprefix('SIG')}")}
 
 
-def _call(run: Run, target: Target, kwargs: dict[str, Any]) -> int:
+def _call(run: JobRun, target: Target, kwargs: dict[str, Any]) -> int:
     try:
         call(target, kwargs, run.context, run.stop)
     except SystemExit as error:
@@ -88,27 +88,27 @@ def _call(run: Run, target: Target, kwargs: dict[str, Any]) -> int:
     except BaseException as error:  # noqa: BLE001 - the border to the job's code: whatever ends it is told
         drop_our_frames(error)
         log_failure(run.log, run.slot, error)
-        run.voice.send(describe_failure(error))
+        run.sender.send(describe_failure(error))
         return exit_code_of(error)
     return exit_codes.DONE
 
 
-def _announce_start(run: Run) -> None:
+def _announce_start(run: JobRun) -> None:
     from workerd.signals import child_started
 
     child_started.send_robust(sender=JobContext, context=run.context)  # Django logs what a receiver raises
 
 
-def _announce_end(run: Run, code: int) -> None:
+def _announce_end(run: JobRun, code: int) -> None:
     from workerd.signals import child_stopping
 
     child_stopping.send_robust(sender=JobContext, context=run.context, exit_code=code)
 
 
-def _make_context(license: License, spec: JobSpec, page: Page, stop: StopRequest, voice: Voice) -> JobContext:  # noqa: A002
+def _make_context(license: License, spec: JobSpec, page: Page, stop: StopRequest, sender: Sender) -> JobContext:  # noqa: A002
     log = structlog.get_logger(spec.target.rpartition(".")[0] or "workerd.job")
-    pulse = Pulse(page, spec.heartbeat_timeout)
-    return JobContext(spec.name, license.index, license.run, pulse=pulse, stop=stop, voice=voice, log=log)
+    beats = Beats(page, spec.heartbeat_timeout)
+    return JobContext(spec.name, license.index, license.run, beats=beats, stop=stop, sender=sender, log=log)
 
 
 def _lower_priority(spec: JobSpec) -> None:
@@ -126,13 +126,13 @@ def _flush() -> None:
             stream.flush()
 
 
-class _Quiet:
+class _ChildSender:
     """The channel, for a job that must not fail because the daemon has gone: PDEATHSIG ends it soon enough.
 
     What the job forks has the channel too, and is not who the daemon listens to.
     """
 
-    def __init__(self, channel: Voice) -> None:
+    def __init__(self, channel: Sender) -> None:
         self._channel = channel
         self._pid = os.getpid()
 

@@ -18,14 +18,14 @@ else:
     _Buffer = io.BufferedWriter
 
 
-class Sink(Protocol):
+class LineWriter(Protocol):
     """Where rendered lines go."""
 
     def write_line(self, line: bytes) -> None:
         """Write one rendered line; it has no newline of its own."""
 
 
-class Output:
+class Stdio:
     """Descriptor 1. ``mark`` prefixes rendered lines, so that printed text cannot pass for one."""
 
     def __init__(self, mark: str, beat: Callable[[], None]) -> None:
@@ -68,7 +68,7 @@ class Output:
 class _Printed(_Buffer):
     """Below sys.stdout or sys.stderr. Not the raw end: Ctrl-C in Python code there would have text written twice."""
 
-    def __init__(self, raw: io.FileIO, output: Output) -> None:
+    def __init__(self, raw: io.FileIO, output: Stdio) -> None:
         super().__init__(raw)
         self._output = output
 

@@ -35,12 +35,12 @@ class StopRequest:
         self._former_wakeup = -1
         self._pid = os.getpid()
         self._events: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Event] = weakref.WeakKeyDictionary()
-        self._open_bell()
+        self._open_self_pipe()
 
     def listen(self, numbers: Iterable[int]) -> None:
         """Take these signals as the wish to stop; main thread only."""
         self._pid = os.getpid()
-        self._former_wakeup = signal.set_wakeup_fd(self._bell.fileno(), warn_on_full_buffer=False)
+        self._former_wakeup = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         self._former = {number: signal.signal(number, self._on_signal) for number in numbers}
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
@@ -51,22 +51,22 @@ class StopRequest:
         for number, handler in self._former.items():
             signal.signal(number, handler)
         self._former.clear()
-        self._ear.close()
-        self._bell.close()
+        self._reader.close()
+        self._writer.close()
 
     def ask(self) -> None:
         """Ask this process to stop; harmless a second time, from any thread or handler."""
         self.asked = True
-        self._ring()
+        self._wake_sleepers()
 
     def wait(self, seconds: float | None) -> bool:
         """Sleep until asked to stop (True), or for ``seconds`` (False); None sleeps for good."""
         deadline = math.inf if seconds is None else time.monotonic() + seconds
-        while not self.take():
+        while not self.check():
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            _sleep_on(self._ear, min(left, _SLICE_S))
+            _sleep_on(self._reader, min(left, _SLICE_S))
         return True
 
     def event(self) -> asyncio.Event:
@@ -75,17 +75,17 @@ class StopRequest:
         if loop not in self._events:
             self._events[loop] = event = asyncio.Event()
             try:
-                loop.add_reader(self._ear, self._hear, loop, event)
+                loop.add_reader(self._reader, self._hear, loop, event)
             except NotImplementedError:  # Windows' loop, where ``once`` may run
                 self._look_again(loop, event)
         return self._events[loop]
 
-    def take(self) -> bool:
+    def check(self) -> bool:
         """Return whether asked, having read other signals' bytes; once asked, the socket stays readable for all."""
         if self.asked:
             return True
         try:
-            numbers = self._ear.recv(4096)
+            numbers = self._reader.recv(4096)
         except BlockingIOError:
             return self._is_asked()
         if self._is_asked() or not self._former.keys().isdisjoint(numbers):
@@ -97,12 +97,12 @@ class StopRequest:
         return self.asked
 
     def _hear(self, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
-        if self.take():
-            loop.remove_reader(self._ear)
+        if self.check():
+            loop.remove_reader(self._reader)
             event.set()
 
     def _look_again(self, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
-        if self.take():
+        if self.check():
             event.set()
         else:
             loop.call_later(_LOOK_S, self._look_again, loop, event)
@@ -120,14 +120,14 @@ class StopRequest:
             self._interrupted = True
             raise KeyboardInterrupt
 
-    def _open_bell(self) -> None:
-        self._ear, self._bell = socket.socketpair()
-        self._ear.setblocking(False)
-        self._bell.setblocking(False)
+    def _open_self_pipe(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
 
-    def _ring(self) -> None:
+    def _wake_sleepers(self) -> None:
         with contextlib.suppress(BlockingIOError):  # full, hence readable
-            self._bell.send(b"\0")
+            self._writer.send(b"\0")
 
     def _forget(self) -> None:
         """Be an ordinary process in what the job forks: with signals of its own, and a sleep that hears no other's."""
@@ -138,9 +138,9 @@ class StopRequest:
             if signal.getsignal(number) == self._on_signal:
                 _give_back(number)
         self._events.clear()
-        self._open_bell()
+        self._open_self_pipe()
         if self.asked:
-            self._ring()
+            self._wake_sleepers()
 
 
 def _give_back(number: int) -> None:

@@ -24,7 +24,7 @@ class Turns:
         """Return the seconds until the next turn is due."""
         return max(0.0, self._due - time.monotonic())
 
-    def begin(self) -> None:
+    def start_next(self) -> None:
         """Take the turn that is due: the next one counts from when this one should have begun, or began when late."""
         now = time.monotonic()
         self._due = self._due if now - self._due < self._period_s else now

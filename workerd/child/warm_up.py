@@ -14,21 +14,21 @@ from workerd.wire.spec import JobSpec
 
 from .logs import install_logging
 from .rendering import LineRenderer
-from .stdio import Output
+from .stdio import Stdio
 from .stopping import StopRequest
 from .title import show_title
 
 _EVENT = {"timestamp": "", "level": "info", "event": "rehearsed"}
 
 
-def rehearse() -> None:
+def warm_up_process() -> None:
     """Listen for signals and stop, take streams and logging, render a line, ask for listeners, resolve some job."""
     with suppress(Exception):  # whatever it is, the job's own start will say it
         show_title(f"workerd: {get_settings().name} spare")
         stop = StopRequest()
         stop.listen({signal.SIGTERM, signal.SIGINT})
         stop.close()
-        renderer, output = LineRenderer({}, 1000), Output("", lambda: None)
+        renderer, output = LineRenderer({}, 1000), Stdio("", lambda: None)
         output.take_streams()
         install_logging(renderer, output)
         renderer.render(dict(_EVENT))

@@ -13,38 +13,38 @@ from workerd.wire.words import Outcome, State
 from .io.control import ControlSocket
 from .io.log import EventLog
 from .io.loop import Loop
-from .io.records import Records
-from .io.sd_notify import Notifier
-from .io.stdout import Sink
+from .io.records import RecordQueue
+from .io.sd_notify import SdNotifier
+from .io.stdout import Stdout
 from .io.versions import Versions
-from .node.audit import Operations
+from .node.audit import Audit
 from .node.ledger import LEDGER_SPEC, Ledger
-from .node.node_record import Chronicle
+from .node.node_record import NodeRecord
 from .node.observer import OBSERVER_SPEC, Counters
 from .node.orders import Orders
 from .node.readiness import Readiness
 from .node.reloading import Reloading
 from .node.requests import Requests
 from .node.shutdown import Shutdown
-from .node.state_dir import Presence
+from .node.state_dir import StateDir
 from .node.status_line import StatusLine
-from .processes.births import Nursery
+from .processes.births import Births
 from .processes.child import Child
 from .processes.generations import Generations
-from .processes.leftovers import Strays
+from .processes.leftovers import Leftovers
 from .processes.reaper import reap
 from .processes.stack_dump import dump
 from .rules.clock import SystemClock
-from .rules.outcome import Exit
-from .slots.child_messages import Hearing
+from .rules.outcome import ExitStatus
+from .slots.child_messages import ChildMessages
 from .slots.effects import Effects
-from .slots.exits import Ends
-from .slots.lifecycle import Lives
+from .slots.exits import Exits
+from .slots.lifecycle import Lifecycle
 from .slots.pacing import Pacing
 from .slots.rollout import Rollout
-from .slots.slot import Slot
-from .slots.slot_set import Fleet
-from .slots.watchdog import Watch
+from .slots.slot import LiveSlot
+from .slots.slot_set import SlotSet
+from .slots.watchdog import Watchdog
 
 STDOUT = 1
 
@@ -53,7 +53,7 @@ class Daemon:
     """One node: built, run until it is told to stop, ended in order."""
 
     def __init__(self, config: DaemonConfig) -> None:
-        self._presence = Presence(config)
+        self._state_dir = StateDir(config)
         self.config = config
         self.clock = SystemClock()
         self._started, self.started_wall = self.clock.monotonic(), self.clock.wall()
@@ -61,76 +61,78 @@ class Daemon:
         """What the observer is told of the past, where there is one."""
         self._stranger_left = False
         self.loop = Loop(self.clock, self._survive)
-        self.notifier = Notifier(self.loop)
+        self.sd_notifier = SdNotifier(self.loop)
         self._status_line = StatusLine(self.loop, self)
-        self._sink = Sink(self.loop, STDOUT, lambda lines: self.log.emit("log.dropped", lines=lines))
-        self.log = EventLog(self._sink, config.log_format == "console")
+        self._stdout = Stdout(self.loop, STDOUT, lambda lines: self.log.emit("log.dropped", lines=lines))
+        self.log = EventLog(self._stdout, config.log_format == "console")
         self._versions = Versions(Path(config.state_dir) / f"{config.name}.epoch", self.clock)
-        self.records = Records(self._versions)
+        self.records = RecordQueue(self._versions)
         self._build_births()
         self._build_supervision()
 
     def _build_births(self) -> None:
         """What gives birth, and what the lives of slots ask of it."""
         loop, log, records = self.loop, self.log, self.records
-        self._pacing = Pacing(lambda slot: self.lives.turn_came(slot))  # noqa: PLW0108 - made below
-        self.fleet = Fleet(loop, records)
-        self.lives = self.fleet.lives = Lives(loop, log, self._pacing, self._changed)
+        self._pacing = Pacing(lambda slot: self.lifecycle.turn_came(slot))  # noqa: PLW0108 - made below
+        self.slot_set = SlotSet(loop, records)
+        self.lifecycle = self.slot_set.lifecycle = Lifecycle(loop, log, self._pacing, self._changed)
         self.generations = Generations(
             loop,
             log,
             self.config,
             _raise_descriptor_limit(),
-            lambda *failed: self.nursery.birth_failed(*failed),  # noqa: PLW0108
+            lambda *failed: self.births.birth_failed(*failed),  # noqa: PLW0108
         )
         self.generations.on_ready = self._generation_ready
-        self._hearing = Hearing(log, records, self.lives, self._pacing, self._ledger_heard)
-        self.nursery = Nursery(loop, log, self.generations, self.lives, self._born, self._hearing.take)
-        self.generations.on_trouble = self.nursery.explain
-        self._chronicle = Chronicle(self.config, self.started_wall, records, self.fleet, self.generations)
+        self._child_messages = ChildMessages(log, records, self.lifecycle, self._pacing, self._ledger_heard)
+        self.births = Births(loop, log, self.generations, self.lifecycle, self._born, self._child_messages.receive)
+        self.generations.on_trouble = self.births.explain
+        self._node_record = NodeRecord(self.config, self.started_wall, records, self.slot_set, self.generations)
         identity = (self.config.name, self.config.host)
-        self._effects = Effects(loop, log, self.lives, identity, self._chronicle.note_run)
-        self.lives.effects = self._effects.by_name(self._pacing, self.nursery)
+        self._effects = Effects(loop, log, self.lifecycle, identity, self._node_record.note_run)
+        self.lifecycle.effects = self._effects.by_name(self._pacing, self.births)
 
     def _build_supervision(self) -> None:
         """What watches and steers them."""
         loop, log, records = self.loop, self.log, self.records
         self.shutdown = Shutdown(loop, log, self)
-        self.orders = Orders(loop, log, self.fleet, self.lives, self.generations.obstacle)
-        self._rollout = Rollout(self.lives, self.config.max_unavailable, self.generations.obstacle)
-        self.reloading = Reloading(self.generations, self._rollout, self.notifier, lambda: bool(self.shutdown.begun))
-        self.operations = Operations(log, self.clock, records, self.orders, self.reloading.ask)
-        self.ledger = Ledger(log, self.clock, records, self.fleet, self.shutdown.drained, self.operations.take)
-        self.ledger.on_recovered = lambda: self._effects.database_recovered(self.fleet.job_slots())
-        self._ends = Ends(loop, log, records, self.lives, self._is_database_out)
+        self.orders = Orders(loop, log, self.slot_set, self.lifecycle, self.generations.obstacle)
+        self._rollout = Rollout(self.lifecycle, self.config.max_unavailable, self.generations.obstacle)
+        self.reloading = Reloading(self.generations, self._rollout, self.sd_notifier, lambda: bool(self.shutdown.begun))
+        self.audit = Audit(log, self.clock, records, self.orders, self.reloading.ask)
+        self.ledger = Ledger(log, self.clock, records, self.slot_set, self.shutdown.drained, self.audit.carry_out)
+        self.ledger.on_recovered = lambda: self._effects.database_recovered(self.slot_set.job_slots())
+        self._exits = Exits(loop, log, records, self.lifecycle, self._is_database_out)
         obstacle = self.generations.obstacle
-        self._watch = Watch(loop, log, self.lives, self.fleet.slots, self._hearing.recycle, obstacle)
-        self.strays = Strays(loop, log, self.config.tree, self.nursery)
-        self.readiness = Readiness(log, self.clock, self.notifier, self.fleet, self.ledger)
+        self._watchdog = Watchdog(
+            loop, log, self.lifecycle, self.slot_set.slots, self._child_messages.recycle, obstacle
+        )
+        self.leftovers = Leftovers(loop, log, self.config.tree, self.births)
+        self.readiness = Readiness(log, self.clock, self.sd_notifier, self.slot_set, self.ledger)
 
     def run(self) -> int:
         """Supervise until stopped; return the exit code."""
         prctl.become_subreaper()
         self._catch_signals()
         config = self.config
-        control = ControlSocket(self.loop, Path(config.state_dir), config.name, Requests(self).take)
-        self._presence.begin(self.loop, self.log, control, self._versions.keep, self._yield_to)
+        control = ControlSocket(self.loop, Path(config.state_dir), config.name, Requests(self).answer)
+        self._state_dir.watch(self.loop, self.log, control, self._versions.keep, self._yield_to)
         said = {"name": config.name, "host": config.host, "state_dir": config.state_dir, "version": config.version}
         self.log.emit("daemon.started", **said)
-        self.ledger_slot = self.fleet.add_builtin(LEDGER_SPEC)
+        self.ledger_slot = self.slot_set.add_builtin(LEDGER_SPEC)
         if config.http_bind:
             self.counters = Counters()
-            self.log.taps.add(self.counters.take)
-            self.fleet.add_builtin(OBSERVER_SPEC)
-        self.strays.end_leftovers(self._begin)
-        for call in (self._finish_turn, self.fleet.write_rows, self.ledger.flush, self._sink.flush):
+            self.log.taps.add(self.counters.count_line)
+            self.slot_set.add_builtin(OBSERVER_SPEC)
+        self.leftovers.end_leftovers(self._begin)
+        for call in (self._finish_turn, self.slot_set.write_rows, self.ledger.flush, self._stdout.flush):
             self.loop.at_turn_end(call)
-        self.notifier.start()
+        self.sd_notifier.start()
         self.loop.run()
         code, seconds = self.shutdown.exit_code, round(self.clock.monotonic() - self._started, 3)
         self.log.emit("daemon.stopped", exit_code=code, seconds=seconds)
-        self._presence.end()
-        self._sink.close()
+        self._state_dir.end()
+        self._stdout.close()
         return code
 
     def _yield_to(self, reason: str) -> None:
@@ -140,8 +142,8 @@ class Daemon:
     def _begin(self) -> None:
         if not self.shutdown.begun:
             self.generations.start()
-            self._chronicle.note_node()
-            self.fleet.note_progress()
+            self._node_record.note_node()
+            self.slot_set.note_progress()
 
     def _catch_signals(self) -> None:
         self.loop.on_signal(signal.SIGCHLD, self._reap)
@@ -155,25 +157,25 @@ class Daemon:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     def _dump_all(self) -> None:
-        for child in tuple(self.nursery.children.values()):
+        for child in tuple(self.births.children.values()):
             if child.slot is not None and not child.dumped:
                 dump(self.loop, self.log, child, lambda _stack: None)
 
     # what the parts tell each other through us
 
-    def _born(self, slot: Slot, child: Child) -> None:
+    def _born(self, slot: LiveSlot, child: Child) -> None:
         slot.child = child
-        self.lives.born(slot)
+        self.lifecycle.born(slot)
         if slot is self.ledger_slot:
             self.ledger.begun(child)
-            self._chronicle.note_node()
+            self._node_record.note_node()
 
-    def _changed(self, slot: Slot) -> None:
+    def _changed(self, slot: LiveSlot) -> None:
         child = slot.child
         if slot.state is State.RUNNING and child is not None and child.ready_at is None:
             child.become_ready(self.clock.monotonic(), self.clock.wall(), self.log)
-            self._chronicle.note_run(slot)
-        self._watch.wake(slot)  # an edit too may have set a limit
+            self._node_record.note_run(slot)
+        self._watchdog.wake(slot)  # an edit too may have set a limit
         if slot.spec is LEDGER_SPEC:
             self._ledger_changed(slot)
         if (
@@ -183,11 +185,11 @@ class Daemon:
             and not self.shutdown.begun
         ):
             self.shutdown.begin(f"{slot.name} is parked, and is significant: {slot.reason}", exit_codes.OWN_FAULT)
-        self.fleet.note_change(slot)
+        self.slot_set.note_change(slot)
         self._status_line.wake()
 
-    def _ledger_changed(self, slot: Slot) -> None:
-        if slot.child is not None and slot.child.fallen is Outcome.HUNG:
+    def _ledger_changed(self, slot: LiveSlot) -> None:
+        if slot.child is not None and slot.child.verdict is Outcome.HUNG:
             self.ledger.hung()
         elif slot.child is None and slot.reason:
             self.ledger.missing()
@@ -197,15 +199,15 @@ class Daemon:
         self._status_line.wake()
 
     def _reap(self) -> None:
-        self._stranger_left = reap(self.nursery, self._reaped)
+        self._stranger_left = reap(self.births, self._reaped)
 
-    def _reaped(self, pid: int, end: Exit) -> None:
+    def _reaped(self, pid: int, end: ExitStatus) -> None:
         if (forkserver := self.generations.find(pid)) is not None:
             self.generations.reaped(forkserver, end)
             return
-        child = self.nursery.forget(pid)
-        self._ends.take(child, end)
-        self.strays.end_adopted()
+        child = self.births.forget(pid)
+        self._exits.conclude(child, end)
+        self.leftovers.end_adopted()
 
     def _is_database_out(self, alias: str) -> bool | None:
         """Whether it is the ledger's database, and the ledger does not reach it either; None where it did before."""
@@ -214,14 +216,17 @@ class Daemon:
         return True if self.ledger.reachable is False else None
 
     def _generation_ready(self, replaced: bool) -> None:
-        self._chronicle.note_node()
-        self.nursery.generation_ready(replaced)
+        self._node_record.note_node()
+        self.births.generation_ready(replaced)
         if replaced:
-            slots = [*(one for one in self.fleet.builtins() if one is not self.ledger_slot), *self.fleet.job_slots()]
-            self._rollout.begin(self.ledger_slot, slots, self.generations.number)
+            slots = [
+                *(one for one in self.slot_set.builtins() if one is not self.ledger_slot),
+                *self.slot_set.job_slots(),
+            ]
+            self._rollout.start(self.ledger_slot, slots, self.generations.number)
 
     def _finish_turn(self) -> None:
-        if self._stranger_left and not self.nursery.expects_births():
+        if self._stranger_left and not self.births.expects_births():
             self._reap()
         if self.shutdown.begun:
             self.shutdown.go_on()
@@ -230,7 +235,7 @@ class Daemon:
         self._rollout.go_on()
         self.orders.go_on()
         if self._pacing.idle:
-            self.nursery.replenish()
+            self.births.replenish()
 
     def _survive(self, error: Exception) -> None:
         trace = "".join(traceback.format_exception(error))

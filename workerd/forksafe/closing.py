@@ -6,7 +6,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from . import sessions
-from .discard import bury, reset
+from .discard import detach, reset
 from .drivers import descriptor_of
 from .lifecycle import ClosingFor, report_closed
 from .sockets import peer_of
@@ -17,8 +17,8 @@ def close_wrapper(wrapper: BaseDatabaseWrapper, reason: str = "before_fork") -> 
 
     A close that fails with its socket open is cut off from the server instead: said once, and gone at the next fork.
     """
-    if sessions.session_noted(wrapper) is None:
-        sessions.note(wrapper)
+    if sessions.session_of(wrapper) is None:
+        sessions.add(wrapper)
     connection: Any = wrapper.connection
     wrapper.inc_thread_sharing()
     try:
@@ -38,7 +38,7 @@ def _cut_off(wrapper: BaseDatabaseWrapper, connection: Any, error: Exception, re
     descriptor = descriptor_of(connection)
     was_open = descriptor is not None and peer_of(descriptor) != ""
     if was_open:
-        bury(connection)
+        detach(connection)
     reset(wrapper)
     report_closed(wrapper, reason)
     if not was_open:

@@ -14,9 +14,9 @@ from . import events, sessions
 from .drivers import descriptor_of, in_transaction
 from .lifecycle import identity
 from .pools import idle_connections, take_pools
-from .sqlite_locks import poison
+from .sqlite_locks import keep_locked
 
-_graveyard: list[Any] = []
+_kept_alive: list[Any] = []
 
 
 def discard_inherited() -> None:
@@ -30,14 +30,14 @@ def discard_inherited() -> None:
             fields = {"error": type(error).__name__, "message": f"discarding after a fork: {error}", "ms": 0.0}
             events.emit_later("connection.failed", alias=wrapper.alias, vendor=wrapper.vendor, **fields)
     for pool in take_pools():
-        _graveyard.append(pool)
+        _kept_alive.append(pool)
         for connection in idle_connections(pool):
-            bury(connection)
+            detach(connection)
 
 
-def bury(connection: Any) -> None:
+def detach(connection: Any) -> None:
     """Cut the driver's connection off from the server and keep it from ever being finalised with a live descriptor."""
-    _graveyard.append(connection)
+    _kept_alive.append(connection)
     descriptor = descriptor_of(connection)
     if descriptor is None:
         return
@@ -50,7 +50,7 @@ def bury(connection: Any) -> None:
 
 
 def _discard(wrapper: BaseDatabaseWrapper) -> None:
-    session = sessions.session_noted(wrapper)
+    session = sessions.session_of(wrapper)
     if sessions.is_in_memory(wrapper):
         if session is not None:  # a copy of its own, and all there is of the data
             session.pid = os.getpid()
@@ -60,9 +60,9 @@ def _discard(wrapper: BaseDatabaseWrapper) -> None:
     connection: Any = wrapper.connection
     if connection is not None:
         if wrapper.vendor == "sqlite" and (wrapper.in_atomic_block or in_transaction(connection)):
-            poison(wrapper)
-        bury(connection)
-    sessions.strike(wrapper)
+            keep_locked(wrapper)
+        detach(connection)
+    sessions.remove(wrapper)
     reset(wrapper)
     if session is not None:
         events.emit_later("connection.discarded", **identity(session), opened_by=session.pid)

@@ -19,7 +19,7 @@ def descriptor_of(connection: Any) -> int | None:
     return number if isinstance(number, int) and number >= 0 else None
 
 
-def session_of(connection: Any) -> int | None:
+def session_id_of(connection: Any) -> int | None:
     """Return the server's number for the session: joins ``pg_stat_activity.pid`` or ``processlist.id``."""
     try:
         number = getattr(getattr(connection, "info", None), "backend_pid", None)

@@ -38,7 +38,7 @@ def _connect(original: Method) -> Method:
         # An old note would trip the queries that MySQL runs inside connect().
         report_closed(self, "explicit")
         refuse_poisoned(self)
-        sessions.enter(self)
+        sessions.track(self)
         started = time.perf_counter()
         self.__dict__[_CONNECTING] = True
         try:
@@ -60,7 +60,7 @@ def _note_stranger(sender: object, connection: BaseDatabaseWrapper, **_: Any) ->
     """Net for a backend whose ``connect`` does not call ``super()``."""
     if _CONNECTING in connection.__dict__ or connection.connection is None:
         return
-    noted = sessions.session_noted(connection)
+    noted = sessions.session_of(connection)
     if noted is None or noted.connection_id != id(connection.connection):
         report_closed(connection, "explicit")
         report_opened(connection, time.perf_counter())

@@ -31,7 +31,7 @@ def name_other_threads() -> list[str]:
     """Name, once each, the connections of other living threads, and return a sentence for each."""
     sentences = []
     for wrapper in _others():
-        session = sessions.session_noted(wrapper)
+        session = sessions.session_of(wrapper)
         which = "" if session is None or session.number is None else f", session {session.number}"
         what = f"database {wrapper.alias!r}{which}, of the living thread {name_of(wrapper)!r}"
         _name_once(what, _descriptor(wrapper))
@@ -44,7 +44,7 @@ def _others() -> list[BaseDatabaseWrapper]:
 
 
 def _descriptor(wrapper: BaseDatabaseWrapper) -> int | None:
-    session = sessions.session_noted(wrapper)
+    session = sessions.session_of(wrapper)
     return None if session is None else session.descriptor
 
 

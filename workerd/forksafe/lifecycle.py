@@ -43,20 +43,20 @@ def reason_of(wrapper: BaseDatabaseWrapper) -> str:
 
 def report_opened(wrapper: BaseDatabaseWrapper, started: float) -> None:
     """Note the wrapper's new session and say that it is there."""
-    emit("connection.opened", **identity(sessions.note(wrapper)), ms=_ms(started))
+    emit("connection.opened", **identity(sessions.add(wrapper)), ms=_ms(started))
 
 
 def report_failed(wrapper: BaseDatabaseWrapper, error: BaseException, started: float) -> None:
     """Say that the wrapper could not connect; a session whose set-up failed was opened all the same."""
     if wrapper.connection is not None:
-        emit_later("connection.opened", **identity(sessions.note(wrapper)), ms=_ms(started))
+        emit_later("connection.opened", **identity(sessions.add(wrapper)), ms=_ms(started))
     fields = {"error": type(error).__name__, "message": " ".join(str(error).split()), "ms": _ms(started)}
     emit("connection.failed", alias=wrapper.alias, vendor=wrapper.vendor, **fields)
 
 
 def report_closed(wrapper: BaseDatabaseWrapper, reason: str) -> None:
     """Say that the session noted for the wrapper, if any, is over."""
-    session = sessions.strike(wrapper)
+    session = sessions.remove(wrapper)
     if session is not None and session.pid == os.getpid():
         emit("connection.closed", **_closed(session, reason))
     elif session is not None:

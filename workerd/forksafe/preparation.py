@@ -77,12 +77,12 @@ def _own_wrappers() -> list[BaseDatabaseWrapper]:
 
 def _tasks_of(wrappers: list[BaseDatabaseWrapper]) -> set[int]:
     """Return the kernel's numbers of the ended threads that left one of these."""
-    notes = [sessions.session_noted(one) for one in wrappers]
+    notes = [sessions.session_of(one) for one in wrappers]
     return {one.task for one in notes if one is not None and one.task is not None and not one.is_this_threads}
 
 
 def _is_in_transaction(wrapper: BaseDatabaseWrapper) -> bool:
-    session = sessions.session_noted(wrapper)
+    session = sessions.session_of(wrapper)
     if session is not None and not session.is_this_threads:
         return False  # its thread ended, so nobody will ever commit it
     if wrapper.in_atomic_block:

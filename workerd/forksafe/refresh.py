@@ -51,7 +51,7 @@ def close_own_connections() -> None:
 
 
 def _refresh(wrapper: BaseDatabaseWrapper, max_age: float | None) -> None:
-    session = sessions.session_noted(wrapper) or sessions.note(wrapper)
+    session = sessions.session_of(wrapper) or sessions.add(wrapper)
     if max_age is not None and session.age_s >= max_age:
         with ClosingFor(wrapper, "max_age"):
             wrapper.close()

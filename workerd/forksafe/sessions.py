@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from .drivers import descriptor_of, session_of
+from .drivers import descriptor_of, session_id_of
 from .sockets import peer_of
 
 NOTE = "_workerd_session"
@@ -45,7 +45,7 @@ class Session:
         self.vendor = wrapper.vendor
         self.pid = os.getpid()
         self.connection_id = id(connection)
-        self.number = session_of(connection)
+        self.number = session_id_of(connection)
         self.descriptor = descriptor_of(connection)
         self.peer = "" if self.descriptor is None else peer_of(self.descriptor)
         owner = _owner(wrapper)
@@ -90,13 +90,13 @@ def wrappers() -> list[BaseDatabaseWrapper]:
     return [wrapper for wrapper in found if wrapper is not None]
 
 
-def session_noted(wrapper: BaseDatabaseWrapper) -> Session | None:
+def session_of(wrapper: BaseDatabaseWrapper) -> Session | None:
     """Return the note of the wrapper's session, if it has an open one that we saw."""
     session: Session | None = wrapper.__dict__.get(NOTE)
     return session
 
 
-def enter(wrapper: BaseDatabaseWrapper) -> None:
+def track(wrapper: BaseDatabaseWrapper) -> None:
     """Have the wrapper known before it connects: a fork in the middle must find it."""
     if id(wrapper) not in _entries or _entries[id(wrapper)]() is not wrapper:
         entry = _Entry(wrapper, _collected)
@@ -104,9 +104,9 @@ def enter(wrapper: BaseDatabaseWrapper) -> None:
         _entries[id(wrapper)] = entry
 
 
-def note(wrapper: BaseDatabaseWrapper) -> Session:
+def add(wrapper: BaseDatabaseWrapper) -> Session:
     """Write down the session that the wrapper has now."""
-    enter(wrapper)
+    track(wrapper)
     session = Session(wrapper)
     wrapper.__dict__[NOTE] = _entries[id(wrapper)].session = session
     if session.peer:
@@ -117,7 +117,7 @@ def note(wrapper: BaseDatabaseWrapper) -> Session:
     return session
 
 
-def strike(wrapper: BaseDatabaseWrapper) -> Session | None:
+def remove(wrapper: BaseDatabaseWrapper) -> Session | None:
     """Drop the note and return it: from now on the wrapper has no session."""
     if (entry := _entries.get(id(wrapper))) is not None:
         entry.session = None
@@ -128,8 +128,8 @@ def strike(wrapper: BaseDatabaseWrapper) -> Session | None:
 def adopt(candidates: Iterable[BaseDatabaseWrapper]) -> None:
     """Note the sessions that were opened before anybody watched."""
     for wrapper in candidates:
-        if wrapper.connection is not None and session_noted(wrapper) is None:
-            note(wrapper)
+        if wrapper.connection is not None and session_of(wrapper) is None:
+            add(wrapper)
 
 
 def open_wrappers() -> list[BaseDatabaseWrapper]:

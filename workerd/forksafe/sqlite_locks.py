@@ -8,14 +8,14 @@ import os
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .errors import ForkedConnectionError
-from .sessions import Session, session_noted
+from .sessions import Session, session_of
 
 _opened_by: dict[str, Session | None] = {}
 
 
-def poison(wrapper: BaseDatabaseWrapper) -> None:
+def keep_locked(wrapper: BaseDatabaseWrapper) -> None:
     """Remember, in a forked child, the file on which the parent's transaction was open."""
-    _opened_by[_file(wrapper)] = session_noted(wrapper)
+    _opened_by[_file(wrapper)] = session_of(wrapper)
 
 
 def refuse_poisoned(wrapper: BaseDatabaseWrapper) -> None:

@@ -55,7 +55,7 @@ def belongs_to_other(wrapper: BaseDatabaseWrapper) -> bool:
     ident = sessions.owner_of(wrapper)
     if ident == threading.get_ident() or ident not in sys._current_frames():
         return False
-    session = sessions.session_noted(wrapper)
+    session = sessions.session_of(wrapper)
     if session is None:
         return True
     # An identity is given again to later threads, so the thread itself is asked.
@@ -65,6 +65,6 @@ def belongs_to_other(wrapper: BaseDatabaseWrapper) -> bool:
 
 def name_of(wrapper: BaseDatabaseWrapper) -> str:
     """Return the name of the thread that opened the wrapper's connection."""
-    session = sessions.session_noted(wrapper)
+    session = sessions.session_of(wrapper)
     thread = session.thread() if session is not None else None
     return thread.name if thread is not None else str(sessions.owner_of(wrapper))

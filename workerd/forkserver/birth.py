@@ -10,7 +10,7 @@ from workerd.ledger.main import run_ledger
 from workerd.observer.main import run_observer
 from workerd.wire import exit_codes
 
-from .bootstrap import Post
+from .bootstrap import Assignment
 
 BUILTINS = {"workerd.ledger": run_ledger, "workerd.observer": run_observer}
 """Slots of our own: what their spec names, and what runs in their child."""
@@ -23,7 +23,7 @@ class BirthError(Exception):
         super().__init__(f"no process could be forked: {reason}. Look at the limits on processes and memory.")
 
 
-def bear(post: Post, descriptors: Sequence[int]) -> None:
+def bear(assignment: Assignment, descriptors: Sequence[int]) -> None:
     """Fork a child that holds ``descriptors`` (channel, output, page) and waits for its licence.
 
     The only door to ``os.fork``. Raises UnsafeForkError where a connection would be inherited, BirthError where the
@@ -36,19 +36,19 @@ def bear(post: Post, descriptors: Sequence[int]) -> None:
     except OSError as error:
         raise BirthError(error) from error
     if middle == 0:
-        _be_the_middle(post, descriptors, changed)
+        _fork_child_and_exit(assignment, descriptors, changed)
     _, status = os.waitpid(middle, 0)
     if status != 0:
         raise BirthError("the second fork failed")
 
 
-def _be_the_middle(post: Post, descriptors: Sequence[int], changed: Sequence[int]) -> NoReturn:
+def _fork_child_and_exit(assignment: Assignment, descriptors: Sequence[int], changed: Sequence[int]) -> NoReturn:
     """Fork the child and end at once, which makes it an orphan, and so the daemon's."""
     try:
         middle = os.getpid()
         if os.fork() == 0:
-            os.close(post.channel.socket.detach())
-            child.live(descriptors, child.Parents(post.load.daemon_pid, middle), changed, BUILTINS)
+            os.close(assignment.channel.socket.detach())
+            child.run_child(descriptors, child.Parents(assignment.load.daemon_pid, middle), changed, BUILTINS)
         os._exit(0)
     finally:
         os._exit(exit_codes.OWN_FAULT)

@@ -16,14 +16,14 @@ LINE_BYTES = 60 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class Assignment:
     """What this forkserver was told: whose it is, which generation, and the channel that said so."""
 
     channel: Channel
     load: Load
 
 
-_post: Post | None = None
+_assignment: Assignment | None = None
 
 
 def is_forkserver(argv: list[str]) -> bool:
@@ -31,10 +31,10 @@ def is_forkserver(argv: list[str]) -> bool:
     return argv[1:3] == ["workerd", "forkserver"] and CHANNEL_OPTION in argv[:-1]
 
 
-def begin() -> Post:
+def start() -> Assignment:
     """Hear the daemon's first message, have logging and fork safety installed. Ends a process that is alone."""
-    global _post
-    if _post is None:
+    global _assignment
+    if _assignment is None:
         try:
             channel = Channel.from_descriptor(int(sys.argv[sys.argv.index(CHANNEL_OPTION) + 1]))
             os.set_inheritable(channel.fileno(), False)
@@ -44,18 +44,18 @@ def begin() -> Post:
             os._exit(exit_codes.USAGE)
         if not isinstance(message, Load) or os.getppid() != message.daemon_pid:
             os._exit(0)  # the daemon has ended meanwhile
-        _post = Post(channel, message)
+        _assignment = Assignment(channel, message)
         _install(message)
-    return _post
+    return _assignment
 
 
 def _install(load: Load) -> None:
     from workerd import forksafe
     from workerd.child.logs import install_logging
     from workerd.child.rendering import LineRenderer
-    from workerd.child.stdio import Output
+    from workerd.child.stdio import Stdio
 
-    output = Output(load.mark, lambda: None)
+    output = Stdio(load.mark, lambda: None)
     output.take_streams()
     install_logging(LineRenderer({"generation": load.generation}, LINE_BYTES), output)
     forksafe.install(f"workerd {load.log_name} forkserver")

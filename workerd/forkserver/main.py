@@ -12,29 +12,31 @@ from workerd.wire import WIRE_VERSION, exit_codes
 from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Message
 
 from .birth import BirthError, bear
-from .bootstrap import Post
+from .bootstrap import Assignment
 
 
-def serve(post: Post) -> int:
+def serve(assignment: Assignment) -> int:
     """Serve the daemon until it closes the channel; return the exit code."""
     started = time.monotonic()
     rejection = _load()
     if rejection is not None:
-        post.channel.send(rejection)
+        assignment.channel.send(rejection)
         return exit_codes.FAILED
     gc.collect()
     gc.freeze()
-    show_title(f"workerd: {post.load.log_name} forkserver {post.load.generation}")
+    show_title(f"workerd: {assignment.load.log_name} forkserver {assignment.load.generation}")
     load_ms = round((time.monotonic() - started) * 1000, 1)
     jobs = sorted(registry.registered())[:500]
-    post.channel.send(ForkserverReady(WIRE_VERSION, post.load.generation, workerd.__version__, load_ms, jobs))
-    while (order := _next_order(post)) is not None:
+    assignment.channel.send(
+        ForkserverReady(WIRE_VERSION, assignment.load.generation, workerd.__version__, load_ms, jobs)
+    )
+    while (order := _next_order(assignment)) is not None:
         message, descriptors = order
         if isinstance(message, Bear):
             try:
-                bear(post, descriptors)
+                bear(assignment, descriptors)
             except (forksafe.UnsafeForkError, BirthError) as error:
-                post.channel.send(BirthFailed(message.birth, str(error)))
+                assignment.channel.send(BirthFailed(message.birth, str(error)))
             finally:
                 for descriptor in descriptors:
                     os.close(descriptor)
@@ -52,9 +54,9 @@ def _load() -> ForkserverRejected | None:
     return None
 
 
-def _next_order(post: Post) -> tuple[Message, list[int]] | None:
+def _next_order(assignment: Assignment) -> tuple[Message, list[int]] | None:
     try:
-        message, descriptors = post.channel.receive()
+        message, descriptors = assignment.channel.receive()
     except ConnectionError:
         return None
     return None if message is None else (message, descriptors)

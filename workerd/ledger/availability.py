@@ -8,7 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from workerd.forksafe.closing import close_wrapper
 from workerd.wire.messages import DatabaseConnected, DatabaseLost, DatabaseRecovered, Message
 
-from .db_errors import Trouble, judge
+from .db_errors import DatabaseFault, classify
 
 RETRY_CAP_S = 5.0
 BUSY_RETRY_S = 0.2
@@ -20,7 +20,7 @@ CATCH_UP_S = 5.0
 _PRODUCTS = {"postgresql": "PostgreSQL", "mysql": "MySQL or MariaDB"}
 
 
-class Reach:
+class Availability:
     """Lost or not, since when, tried again when; tells the daemon each change once."""
 
     def __init__(self, connection: BaseDatabaseWrapper, send: Callable[[Message], None], poll_seconds: float) -> None:
@@ -68,14 +68,14 @@ class Reach:
 
     def failed(self, error: BaseException) -> None:
         """Set the next try, on a new connection where it was more than a lock; an outage is told once."""
-        trouble, now = judge(error), time.monotonic()
-        if trouble is Trouble.BUSY and now - (self._busy_since or now) < BUSY_PATIENCE_S:
+        trouble, now = classify(error), time.monotonic()
+        if trouble is DatabaseFault.BUSY and now - (self._busy_since or now) < BUSY_PATIENCE_S:
             self._busy_since = self._busy_since or now
             self.retry_at = now + BUSY_RETRY_S
             return
         if self._connection.connection is not None:
             close_wrapper(self._connection, "unusable")
-        if trouble is Trouble.UNREACHABLE and self.up and not self._renewed:
+        if trouble is DatabaseFault.UNREACHABLE and self.up and not self._renewed:
             self._renewed = True  # a session may end while the server is well: one more try, at once
             return
         self.retry_at = now + self._retry_s
@@ -87,18 +87,18 @@ class Reach:
             self._send(DatabaseLost(describe(self._connection, trouble, error)))
 
 
-def describe(connection: BaseDatabaseWrapper, trouble: Trouble, error: BaseException) -> str:
+def describe(connection: BaseDatabaseWrapper, trouble: DatabaseFault, error: BaseException) -> str:
     """Return one sentence: which database, what is wrong, what to do."""
     what = f'database "{connection.alias}" ({_place(connection)})'
     said = str(error.args[-1] if error.args else error).strip().partition("\n")[0][:300]
     again = "running jobs go on, and it is tried again by itself"
-    if trouble is Trouble.UNMIGRATED:
+    if trouble is DatabaseFault.UNMIGRATED:
         return f'{what} is not migrated ({said}): run "manage.py migrate --database {connection.alias}"; {again}'
-    if trouble is Trouble.FORBIDDEN:
+    if trouble is DatabaseFault.FORBIDDEN:
         return f"{what} does not let its user read and write workerd's tables ({said}): grant that; {again}"
-    if trouble is Trouble.BUSY:
+    if trouble is DatabaseFault.BUSY:
         return f"{what} is locked by another transaction ({said}): end that; {again}"
-    if trouble in (Trouble.POISON, Trouble.FAULT):
+    if trouble in (DatabaseFault.POISON, DatabaseFault.FAULT):
         return f"{what} refuses our query ({said}): please report this; {again}"
     return f"{what} does not answer ({said}): start it or put its settings right; {again}"
 

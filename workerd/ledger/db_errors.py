@@ -6,7 +6,7 @@ from enum import Enum
 from django.db import DataError, IntegrityError, ProgrammingError
 
 
-class Trouble(Enum):
+class DatabaseFault(Enum):
     """What an error of the database means for us."""
 
     UNREACHABLE = "it does not answer"
@@ -17,49 +17,49 @@ class Trouble(Enum):
     FAULT = "it refuses a query that it should take, whatever the record"
 
 
-_CODES: tuple[tuple[tuple[str, ...], frozenset[int], Trouble], ...] = (
-    (("42P01", "42703", "3F000"), frozenset({1054, 1146}), Trouble.UNMIGRATED),
-    (("40001", "40P01", "55P03"), frozenset({1205, 1213, 3572}), Trouble.BUSY),
-    (("42501", "25006", "28"), frozenset({1044, 1045, 1142, 1143, 1227, 1290, 1792, 1836}), Trouble.FORBIDDEN),
-    (("22", "23"), frozenset({1153, 1264, 1292, 1366, 1406, 3140}), Trouble.POISON),
+_CODES: tuple[tuple[tuple[str, ...], frozenset[int], DatabaseFault], ...] = (
+    (("42P01", "42703", "3F000"), frozenset({1054, 1146}), DatabaseFault.UNMIGRATED),
+    (("40001", "40P01", "55P03"), frozenset({1205, 1213, 3572}), DatabaseFault.BUSY),
+    (("42501", "25006", "28"), frozenset({1044, 1045, 1142, 1143, 1227, 1290, 1792, 1836}), DatabaseFault.FORBIDDEN),
+    (("22", "23"), frozenset({1153, 1264, 1292, 1366, 1406, 3140}), DatabaseFault.POISON),
 )
 """SQLSTATEs of PostgreSQL, or how they begin; error numbers of MySQL and MariaDB, whose drivers class some badly."""
 _SQLITE_CODES = {
-    sqlite3.SQLITE_BUSY: Trouble.BUSY,
-    sqlite3.SQLITE_LOCKED: Trouble.BUSY,
-    sqlite3.SQLITE_READONLY: Trouble.FORBIDDEN,
-    sqlite3.SQLITE_PERM: Trouble.FORBIDDEN,
-    sqlite3.SQLITE_TOOBIG: Trouble.POISON,
-    sqlite3.SQLITE_CONSTRAINT: Trouble.POISON,
-    sqlite3.SQLITE_MISMATCH: Trouble.POISON,
+    sqlite3.SQLITE_BUSY: DatabaseFault.BUSY,
+    sqlite3.SQLITE_LOCKED: DatabaseFault.BUSY,
+    sqlite3.SQLITE_READONLY: DatabaseFault.FORBIDDEN,
+    sqlite3.SQLITE_PERM: DatabaseFault.FORBIDDEN,
+    sqlite3.SQLITE_TOOBIG: DatabaseFault.POISON,
+    sqlite3.SQLITE_CONSTRAINT: DatabaseFault.POISON,
+    sqlite3.SQLITE_MISMATCH: DatabaseFault.POISON,
 }
 _SQLITE_UNMIGRATED = ("no such table", "no such column", "has no column")
 _POISONOUS = (DataError, IntegrityError, sqlite3.DataError, ValueError, TypeError, OverflowError)
 _FAULTY = (ProgrammingError, sqlite3.ProgrammingError)
 
 
-def judge(error: BaseException) -> Trouble:
+def classify(error: BaseException) -> DatabaseFault:
     """Return what ``error`` (Django's, its driver's as the cause) means."""
     if isinstance(error.__cause__, sqlite3.Error):
-        return _judge_sqlite(error.__cause__)
+        return _classify_sqlite(error.__cause__)
     state, number = _sqlstate(error), _number(error)
     for states, numbers, trouble in _CODES:
         if state.startswith(states) or number in numbers:
             return trouble
-    return _judge_class(error)
+    return _classify_class(error)
 
 
-def _judge_sqlite(error: sqlite3.Error) -> Trouble:
+def _classify_sqlite(error: sqlite3.Error) -> DatabaseFault:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code == sqlite3.SQLITE_ERROR and any(words in str(error) for words in _SQLITE_UNMIGRATED):
-        return Trouble.UNMIGRATED
-    return _SQLITE_CODES.get(code) or _judge_class(error)
+        return DatabaseFault.UNMIGRATED
+    return _SQLITE_CODES.get(code) or _classify_class(error)
 
 
-def _judge_class(error: BaseException) -> Trouble:
+def _classify_class(error: BaseException) -> DatabaseFault:
     if isinstance(error, _POISONOUS):
-        return Trouble.POISON
-    return Trouble.FAULT if isinstance(error, _FAULTY) else Trouble.UNREACHABLE
+        return DatabaseFault.POISON
+    return DatabaseFault.FAULT if isinstance(error, _FAULTY) else DatabaseFault.UNREACHABLE
 
 
 def _sqlstate(error: BaseException) -> str:

@@ -18,7 +18,7 @@ PRUNE_ROWS = 500
 BACKLOG_SECONDS = 1.0
 
 
-class History:
+class RunHistory:
     """Runs of one node, on one alias."""
 
     def __init__(self, alias: str, node: NodeRow, retention_s: float) -> None:

@@ -92,7 +92,7 @@ class Journal:
         """Close the file; harmless a second time."""
         self._sqlite.close()
 
-    def put(self, records: Iterable[Record]) -> int:
+    def append(self, records: Iterable[Record]) -> int:
         """Store the records, all or none; return how many of the oldest runs had to go to stay below the limit."""
         rows = [(one.kind, clean_text(one.key), one.version, _dump(one.row)) for one in records]
         with self._transaction():
@@ -109,7 +109,7 @@ class Journal:
             dropped += gone
         return dropped
 
-    def take(self, most: int = BATCH_RECORDS) -> list[Entry]:
+    def oldest(self, most: int = BATCH_RECORDS) -> list[Entry]:
         """Return the oldest records, as many as make a batch; they stay until forgotten or set aside."""
         batch: list[Entry] = []
         size = 0
@@ -120,7 +120,7 @@ class Journal:
             batch.append(_entry(position, kind, key, version, row))
         return batch
 
-    def take_all(self) -> list[Entry]:
+    def all_entries(self) -> list[Entry]:
         """Return every record, to be put elsewhere."""
         return [_entry(*row) for row in self._select(-1)]
 

@@ -13,16 +13,16 @@ from workerd.wire.channel import Channel
 from workerd.wire.messages import Drained, License, Message
 from workerd.wire.page import HeartbeatPage
 
-from .availability import Reach
+from .availability import Availability
 from .connection import prepare_connection, refresh
-from .history import History
+from .history import RunHistory
 from .inbox import Inbox
 from .jobs import JobRows
 from .node import NodeRow
-from .operations import Operations
+from .operations import OpenOrders
 from .push import Push
-from .receiver import DaemonGoneError, Keeper
-from .records import Records
+from .receiver import DaemonGoneError, Receiver
+from .records import RecordWriter
 from .spool import Spool
 
 PULSE_SECONDS = 5.0
@@ -36,14 +36,14 @@ LONGEST_WAIT_S = 5.0
 
 def run_ledger(channel: Channel, page: HeartbeatPage, license: License) -> int:  # noqa: A002 - the wire's word
     """Run until the daemon has the journal drained, or is gone; return the exit code."""
-    ledger = Ledger(channel, page, license, get_settings())
+    ledger = LedgerLoop(channel, page, license, get_settings())
     with suppress(DaemonGoneError):
         ledger.run()
     ledger.close()
     return exit_codes.DONE
 
 
-class Ledger:
+class LedgerLoop:
     """One process, one connection; only its database may make it wait, and then its keeper goes on listening."""
 
     def __init__(self, channel: Channel, page: HeartbeatPage, license: License, settings: Settings) -> None:  # noqa: A002
@@ -51,35 +51,35 @@ class Ledger:
         self._page = page
         self._inbox = Inbox(channel)
         self._spool = Spool(_journal_path(settings), settings.spool_max_bytes)
-        self._keeper = Keeper(self._inbox, self._spool, self._send)
+        self._receiver = Receiver(self._inbox, self._spool, self._send)
         self._connection = prepare_connection(settings.database, settings.conn_max_age)
-        self._reach = Reach(self._connection, self._send, settings.poll_seconds)
+        self._availability = Availability(self._connection, self._send, settings.poll_seconds)
         self._push = Push(self._connection, self._send)
         self._jobs = JobRows(settings.database, check_shape)
         self._node = NodeRow(settings.database, license.node, license.host)
-        self._operations = Operations(settings.database, self._node)
-        self._records = Records(
+        self._operations = OpenOrders(settings.database, self._node)
+        self._records = RecordWriter(
             settings.database, self._node, self._spool.set_aside, self._jobs.note_problem, self._operations
         )
-        self._history = History(settings.database, self._node, settings.run_retention_s)
+        self._history = RunHistory(settings.database, self._node, settings.run_retention_s)
         self._poll_seconds = settings.poll_seconds
         self._poll_at = self._pulse_at = self._apply_at = 0.0
 
     def run(self) -> None:
         """Take turns until the end."""
-        self._keeper.start()
+        self._receiver.start()
         while not self._inbox.closed and not self._inbox.drain_asked:
             self._page.beat()
-            self._keeper.read(self._due_in(), self._push.descriptor)
+            self._receiver.read(self._due_in(), self._push.descriptor)
             if not self._inbox.closed:
-                with self._keeper.away():
+                with self._receiver.away():
                     self._turn()
         if self._inbox.drain_asked:
             self._drain()
 
     def close(self) -> None:
         """Close the journal; the connection is closed by whoever ends the process."""
-        self._keeper.close()
+        self._receiver.close()
 
     def _send(self, message: Message) -> None:
         try:
@@ -89,8 +89,8 @@ class Ledger:
 
     def _due_in(self) -> float:
         """Return the seconds until something is to be done."""
-        due = self._reach.retry_at
-        if self._reach.up:
+        due = self._availability.retry_at
+        if self._availability.up:
             due = max(due, min(self._poll_at, self._pulse_at, self._apply_at if self._spool else self._poll_at))
         return min(max(due - time.monotonic(), 0.0), LONGEST_WAIT_S)
 
@@ -99,15 +99,15 @@ class Ledger:
     def _turn(self) -> None:
         """Do what is due; an error of the database ends the turn and sets the next try."""
         self._spool.mend()
-        if time.monotonic() < self._reach.retry_at:
+        if time.monotonic() < self._availability.retry_at:
             return
         try:
-            if self._reach.up:
+            if self._availability.up:
                 self._do_what_is_due()
             else:
                 self._try_to_reach()
         except (Error, OSError) as error:
-            self._reach.failed(error)
+            self._availability.failed(error)
 
     def _do_what_is_due(self) -> None:
         now = time.monotonic()
@@ -119,7 +119,7 @@ class Ledger:
         if now >= self._apply_at and self._spool:
             self._apply()
         self._history.tend(drained=not self._spool)
-        self._reach.settle(empty=not self._spool)
+        self._availability.settle(empty=not self._spool)
 
     def _try_to_reach(self) -> None:
         """Read, write and apply: reached is a database that does it all. What could be read is told in any case."""
@@ -129,7 +129,7 @@ class Ledger:
             self._pulse(now)
             if self._spool:
                 self._apply()
-            self._reach.answered()
+            self._availability.answered()
         finally:
             self._tell(changes)
         self._poll_at = now + self._poll_seconds
@@ -138,7 +138,7 @@ class Ledger:
         self._tell(self._look())
         self._poll_at = now + self._poll_seconds
         self._jobs.write_problems()
-        self._tell(self._operations.take())
+        self._tell(self._operations.claim())
 
     def _look(self) -> list[Message]:
         refresh(self._connection)
@@ -154,11 +154,11 @@ class Ledger:
 
     def _apply(self) -> None:
         """Apply one batch; what is left of a backlog follows at once."""
-        written = self._records.apply(self._spool.take())
+        written = self._records.apply(self._spool.oldest())
         self._spool.forget(written)
-        self._reach.caught_up += len(written)
+        self._availability.caught_up += len(written)
         self._apply_at = time.monotonic() + (0.0 if self._spool else APPLY_SECONDS)
-        self._keeper.acknowledge()
+        self._receiver.acknowledge()
 
     def _drain(self) -> None:
         """Apply what the journal holds while the database takes it, for at most five seconds; the rest stays.
@@ -167,16 +167,16 @@ class Ledger:
         """
         deadline = time.monotonic() + DRAIN_SECONDS
         self._spool.mend(at_once=True)
-        while self._spool and time.monotonic() < deadline and not (self._reach.lost and self._spool.durable):
+        while self._spool and time.monotonic() < deadline and not (self._availability.lost and self._spool.durable):
             self._page.beat()
             try:
                 self._apply()
             except (Error, OSError) as error:
-                self._reach.failed(error)
-                pause = DRAIN_AGAIN_LOST_S if self._reach.lost else DRAIN_AGAIN_S
+                self._availability.failed(error)
+                pause = DRAIN_AGAIN_LOST_S if self._availability.lost else DRAIN_AGAIN_S
                 time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
                 self._spool.mend(at_once=True)
-        self._keeper.acknowledge()
+        self._receiver.acknowledge()
         self._send(Drained(len(self._spool)))
 
 

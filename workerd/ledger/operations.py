@@ -16,7 +16,7 @@ from .sanitize import clean_for, clean_text
 AT_ONCE = 100
 
 
-class Operations:
+class OpenOrders:
     """The open orders for this node, by the database's clock."""
 
     def __init__(self, alias: str, node: NodeRow) -> None:
@@ -24,7 +24,7 @@ class Operations:
         self._node = node
         self._is_first = True
 
-    def take(self) -> list[Message]:
+    def claim(self) -> list[Message]:
         """Take what is open and not expired; of several daemons one gets it. One query where there is nothing.
 
         The first time also what was taken here and has no answer: a ledger before us may have been killed in between.

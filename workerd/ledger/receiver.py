@@ -21,7 +21,7 @@ class DaemonGoneError(Exception):
     """Nobody reads our channel any more; the journal has all that the daemon said."""
 
 
-class Keeper:
+class Receiver:
     """Two threads read the inbox: the main one, and while that is ``away``, one that stands in for it."""
 
     def __init__(self, inbox: Inbox, spool: Spool, send: Callable[[Message], None]) -> None:
@@ -76,7 +76,7 @@ class Keeper:
         """Journal what has come, all in one commit, then say so."""
         records = self._inbox.read(timeout_s)
         if records:
-            self._spool.put(records)
+            self._spool.append(records)
             self._received = max(self._received, *(record.sequence for record in records))
             self._acknowledge()
 

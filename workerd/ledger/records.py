@@ -10,10 +10,10 @@ from django.db.models import Case, TextField, Value, When
 from workerd.models import Job, Run, Slot
 
 from .connection import write_transaction
-from .db_errors import Trouble, judge
+from .db_errors import DatabaseFault, classify
 from .journal import Entry
 from .node import NodeRow
-from .operations import Operations
+from .operations import OpenOrders
 from .sanitize import clean_for, clean_text
 
 Write = Callable[[Sequence[Entry]], None]
@@ -25,11 +25,11 @@ class RefusedRecordError(ValueError):
     """A record that no database would take."""
 
 
-class Records:
+class RecordWriter:
     """Applies journal entries to one alias; what the database refuses is narrowed down to the record and set aside."""
 
     def __init__(
-        self, alias: str, node: NodeRow, set_aside: SetAside, note_problem: NoteProblem, operations: Operations
+        self, alias: str, node: NodeRow, set_aside: SetAside, note_problem: NoteProblem, operations: OpenOrders
     ) -> None:
         self._alias = alias
         self._node = node
@@ -62,7 +62,7 @@ class Records:
             with write_transaction(self._node.connection):
                 write(entries)
         except Exception as error:
-            if judge(error) is not Trouble.POISON:
+            if classify(error) is not DatabaseFault.POISON:
                 raise
             if len(entries) == 1:
                 self._set_aside(entries[0], f"{type(error).__name__}: {error}")

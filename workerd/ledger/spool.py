@@ -48,18 +48,18 @@ class Spool:
     def __len__(self) -> int:
         return self._attempt(len)
 
-    def put(self, records: Sequence[Record]) -> None:
+    def append(self, records: Sequence[Record]) -> None:
         """Keep the records; above SPOOL_MAX the oldest runs go, counted in an event."""
-        dropped = self._attempt(lambda journal: journal.put(records))
+        dropped = self._attempt(lambda journal: journal.append(records))
         with self._lock:
             self._come_back()
         if dropped:
             reason = f"the journal holds SPOOL_MAX ({self._limit_bytes} bytes): its oldest {dropped} runs were dropped"
             emit(_log, "daemon.degraded", reason=reason)
 
-    def take(self) -> list[Entry]:
+    def oldest(self) -> list[Entry]:
         """Return the oldest batch."""
-        return self._attempt(Journal.take)
+        return self._attempt(Journal.oldest)
 
     def forget(self, entries: Sequence[Entry]) -> None:
         """Drop what the database has."""
@@ -89,7 +89,7 @@ class Spool:
         except sqlite3.Error:
             return
         try:
-            journal.put(_records(self._journal.take_all()))
+            journal.append(_records(self._journal.all_entries()))
         except sqlite3.Error:
             journal.close()
             return
@@ -125,12 +125,12 @@ class Spool:
         """Replace the journal that raised ``error``, with what can still be read of it."""
         old = self._journal
         try:
-            held = old.take_all()
+            held = old.all_entries()
         except sqlite3.Error:
             held = []
         old.close()
         self._journal = self._replacement(error)
-        self._attempt(lambda journal: journal.put(_records(held)))
+        self._attempt(lambda journal: journal.append(_records(held)))
 
     def _replacement(self, error: sqlite3.Error) -> Journal:
         """Return a new file in place of one that is gone or no journal, or memory where none can be written."""

@@ -7,7 +7,7 @@ Console = Callable[[Any, str, MutableMapping[str, Any]], Any]
 """structlog's ConsoleRenderer, or its like."""
 
 
-def dress(console: Console, fields: MutableMapping[str, Any]) -> str:
+def format_event(console: Console, fields: MutableMapping[str, Any]) -> str:
     """Return the event's line: the time of day, no ids; tracebacks and stacks stand on lines of their own."""
     time_of_day = str(fields.pop("timestamp", ""))[11:23]
     blocks = [str(fields.pop(key)) for key in ("exception", "traceback", "stack") if fields.get(key)]

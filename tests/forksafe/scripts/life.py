@@ -177,9 +177,9 @@ def turns() -> dict[str, Any]:
 
 def _idle() -> None:
     """Make the connection one that nobody looked at for a while."""
-    from workerd.forksafe.sessions import session_noted
+    from workerd.forksafe.sessions import session_of
 
-    noted = session_noted(connections["default"])
+    noted = session_of(connections["default"])
     assert noted is not None
     noted.checked_at -= 60
 
@@ -189,9 +189,9 @@ def old_age() -> list[str]:
     session()
     forksafe.refresh_connections()
     young = list(_reasons())
-    from workerd.forksafe.sessions import session_noted
+    from workerd.forksafe.sessions import session_of
 
-    noted = session_noted(connections["default"])
+    noted = session_of(connections["default"])
     assert noted is not None
     noted.opened_at -= 301
     forksafe.refresh_connections()

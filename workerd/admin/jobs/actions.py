@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from workerd.admin import rights
+from workerd.admin import permissions
 from workerd.admin.base import WorkerdAdmin
 from workerd.admin.orders import VERBS, give
 from workerd.models import Job, Slot
@@ -15,12 +15,12 @@ from workerd.models import Job, Slot
 from .switch import turn
 
 
-class JobSteerAdmin(WorkerdAdmin[Job]):
+class JobActionsAdmin(WorkerdAdmin[Job]):
     """Both views write by POST alone."""
 
     def orders_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Take an order for the job, or for one slot of it."""
-        if not (self.has_view_or_change_permission(request) and rights.may_operate(request)):
+        if not (self.has_view_or_change_permission(request) and permissions.may_operate(request)):
             raise PermissionDenied
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])

@@ -9,15 +9,15 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from workerd.admin.snapshot import read_fleet, read_pictures
+from workerd.admin.snapshot import read_nodes, read_snapshot
 from workerd.models import Job
 from workerd.wire.spec import RESTARTING_FIELDS
 
 from .form import JobForm
 from .list import JobListAdmin
 from .page import JobPageAdmin
-from .preview import ALIVE, foretell
-from .readonly_fields import for_reading
+from .preview import ALIVE, preview_save
+from .readonly_fields import as_readonly
 
 
 @admin.register(Job)
@@ -90,11 +90,11 @@ class JobAdmin(JobListAdmin, JobPageAdmin):
     def save_model(self, request: HttpRequest, obj: Job, form: Any, change: bool) -> None:
         """Save, and say what will happen."""
         was = self.get_queryset(request).filter(pk=obj.pk).first() if change else None
-        picture = read_pictures([obj], self.alias).of_job[obj.pk] if was is not None else None
-        is_late = picture.is_late if picture is not None else not read_fleet(self.alias).live
+        picture = read_snapshot([obj], self.alias).of_job[obj.pk] if was is not None else None
+        is_late = picture.is_late if picture is not None else not read_nodes(self.alias).live
         super().save_model(request, obj, form, change)
         slots = picture.slots if picture is not None else ()
-        messages.info(request, foretell(was.to_spec() if was else None, obj.to_spec(), slots, is_late=is_late))
+        messages.info(request, preview_save(was.to_spec() if was else None, obj.to_spec(), slots, is_late=is_late))
 
     def response_post_save_add(self, request: HttpRequest, obj: Job) -> HttpResponseRedirect:
         """Go on to the job's page, to see it run."""
@@ -105,7 +105,7 @@ class JobAdmin(JobListAdmin, JobPageAdmin):
         return self.response_post_save_add(request, obj)
 
     def _count_alive(self, job: Job) -> int:
-        picture = read_pictures([job], self.alias).of_job[job.pk]
+        picture = read_snapshot([job], self.alias).of_job[job.pk]
         return sum(1 for slot in picture.slots if slot.state in ALIVE and not picture.is_late)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -114,7 +114,7 @@ class JobAdmin(JobListAdmin, JobPageAdmin):
         if obj is None or not obj.problem:
             fieldsets = _without_problem(fieldsets)
         is_form = obj is None or self.has_change_permission(request, obj)
-        return fieldsets if is_form else for_reading(fieldsets)
+        return fieldsets if is_form else as_readonly(fieldsets)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Refuse to filter by arguments: the answer would tell a secret letter by letter."""

@@ -1,9 +1,10 @@
-"""A form field for durations: people type "90s" or "5 min", the form gives seconds, and shows them the same way."""
+"""Form fields of a job: durations, which people type as "90s" or "5 min", and its arguments in JSON."""
 
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
 from django.utils.translation import gettext_lazy as _
 
 from workerd.durations import MAX_SECONDS, DurationError, format_duration, parse_duration
@@ -52,3 +53,26 @@ class DurationField(forms.Field):
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         """Keep the box as wide as a duration."""
         return {**super().widget_attrs(widget), "size": 12, "autocomplete": "off"}
+
+
+class KwargsField(forms.JSONField):
+    """A JSON object; an emptied box is one without arguments."""
+
+    default_error_messages = {
+        "invalid": _('This is not JSON: write an object with texts in double quotes, such as {"warehouse": "main"}.')
+    }
+
+    def to_python(self, value: Any) -> Any:
+        """Return the decoded value. Raises ValidationError."""
+        try:
+            decoded = super().to_python(value)
+        except (RecursionError, ValueError) as error:  # Django lets these pass: nested too deep, a number too long
+            raise ValidationError(self.error_messages["invalid"], code="invalid", params={"value": value}) from error
+        return {} if decoded is None else decoded
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return what was typed for the box, decoded where it can be."""
+        try:
+            return super().bound_data(data, initial)
+        except (RecursionError, ValueError):
+            return InvalidJSONInput(data)

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from workerd.admin.kwargs_field import KwargsField
+from workerd.admin.jobs.fields import KwargsField
 from workerd.conf import SettingsError, get_settings
 from workerd.models import Job
 from workerd.models.job import DURATION_FIELDS

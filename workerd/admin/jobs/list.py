@@ -15,17 +15,16 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from workerd.admin import rights
+from workerd.admin import permissions
 from workerd.admin.ages import Ages
 from workerd.admin.base import WorkerdAdmin
 from workerd.admin.cells import LIVE_CELLS, live
 from workerd.admin.filters import StateFilter
-from workerd.admin.fleet_notice import fleet_notice
 from workerd.admin.live import answer, script_settings
-from workerd.admin.markup import markup
+from workerd.admin.markup import RowUrl, markup
+from workerd.admin.nodes_notice import nodes_notice
 from workerd.admin.orders import VERBS, give, orders_list
-from workerd.admin.row_url import RowUrl
-from workerd.admin.snapshot import Pictures, read_pictures
+from workerd.admin.snapshot import Snapshot, read_snapshot
 from workerd.conf import get_settings
 from workerd.models import Job, Operation
 
@@ -38,27 +37,27 @@ if TYPE_CHECKING:
 class LiveChangeList(ChangeList):
     """A page of jobs with their picture."""
 
-    pictures: Pictures
+    snapshot: Snapshot
 
     def get_results(self, request: HttpRequest) -> None:
         """Fetch the page's jobs and their picture together."""
         super().get_results(request)
         jobs = self.result_list = list(self.result_list)
-        self.pictures = read_pictures(jobs, get_settings().database)
-        ages = Ages(self.pictures.fleet.now)
+        self.snapshot = read_snapshot(jobs, get_settings().database)
+        ages = Ages(self.snapshot.nodes.now)
         for job in jobs:
-            job.picture, job.ages = self.pictures.of_job[job.pk], ages
+            job.picture, job.ages = self.snapshot.of_job[job.pk], ages
 
     @property
     def orders(self) -> list[Operation]:
         """The latest orders for jobs of this page, newest first."""
-        orders = [order for picture in self.pictures.of_job.values() for order in picture.orders]
+        orders = [order for picture in self.snapshot.of_job.values() for order in picture.orders]
         return sorted(orders, key=lambda order: (order.requested, order.pk), reverse=True)[:5]
 
     @property
     def is_moving(self) -> bool:
         """Something on the page is about to change."""
-        return any(picture.is_moving for picture in self.pictures.of_job.values())
+        return any(picture.is_moving for picture in self.snapshot.of_job.values())
 
 
 def _column(name: str, description: Any) -> Callable[["JobListAdmin", Any], SafeString]:
@@ -132,11 +131,11 @@ class JobListAdmin(WorkerdAdmin[Job]):
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Return whether the user sees the orders among the actions."""
-        return rights.may_operate(request)
+        return permissions.may_operate(request)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Refuse an order that the user may not give, and put the freshness above the list."""
-        if request.method == "POST" and request.POST.get("action") in VERBS and not rights.may_operate(request):
+        if request.method == "POST" and request.POST.get("action") in VERBS and not permissions.may_operate(request):
             raise PermissionDenied
         response = super().changelist_view(request, {"title": _("Jobs"), **(extra_context or {})})
         if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
@@ -153,10 +152,10 @@ class JobListAdmin(WorkerdAdmin[Job]):
             changes: LiveChangeList = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return HttpResponseBadRequest()
-        pictures = changes.pictures
-        ages = Ages(pictures.fleet.now, spelled=False)
+        snapshot = changes.snapshot
+        ages = Ages(snapshot.nodes.now, spelled=False)
         pieces = {
-            f"{job.pk}:{name}": cell(pictures.of_job[job.pk], ages)
+            f"{job.pk}:{name}": cell(snapshot.of_job[job.pk], ages)
             for job in changes.result_list
             for name, cell in LIVE_CELLS.items()
         }
@@ -169,13 +168,13 @@ class JobListAdmin(WorkerdAdmin[Job]):
         url = reverse(f"{self.admin_site.name}:workerd_job_live")
         query = request.GET.urlencode()
         return {
-            **self._pieces(request, changes, Ages(changes.pictures.fleet.now)),
-            "is_late": not changes.pictures.fleet.live,
+            **self._pieces(request, changes, Ages(changes.snapshot.nodes.now)),
+            "is_late": not changes.snapshot.nodes.live,
             "workerd_settings": script_settings(f"{url}?{query}" if query else url, is_moving=changes.is_moving),
             "may_add": self.has_add_permission(request),
         }
 
     def _pieces(self, request: HttpRequest, changes: LiveChangeList, ages: Ages) -> dict[str, Any]:
-        fleet = changes.pictures.fleet
-        shown = changes.orders if rights.may_operate(request) or rights.may_view_operations(request) else []
-        return {"fleet": fleet_notice(fleet, ages), "orders": orders_list(shown, fleet, ages, request)}
+        nodes = changes.snapshot.nodes
+        shown = changes.orders if permissions.may_operate(request) or permissions.may_view_operations(request) else []
+        return {"fleet": nodes_notice(nodes, ages), "orders": orders_list(shown, nodes, ages, request)}

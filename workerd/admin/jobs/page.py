@@ -9,87 +9,89 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from workerd.admin import rights
+from workerd.admin import permissions
 from workerd.admin.ages import Ages, exact
 from workerd.admin.badges import outcome_badge, state_badge
 from workerd.admin.cells import clipped, memory, next_start
-from workerd.admin.fleet_notice import fleet_notice
 from workerd.admin.live import answer, script_settings
+from workerd.admin.nodes_notice import nodes_notice
 from workerd.admin.orders import VERBS, orders_list
-from workerd.admin.snapshot import Pictures, read_pictures
+from workerd.admin.snapshot import Snapshot, read_snapshot
 from workerd.admin.timeline import draw, tell
 from workerd.models import Job, Run
 
-from .actions import JobSteerAdmin
+from .actions import JobActionsAdmin
 from .recent_runs import RecentRuns, read_recent_runs
 from .summary import summary_of
 
 
-class JobPageAdmin(JobSteerAdmin):
+class JobPageAdmin(JobActionsAdmin):
     """The page, and the pieces of it that its script fetches."""
 
     def page_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the job, to one who may see it."""
-        job, pictures = self._look(request, pk)
+        job, snapshot = self._look(request, pk)
         if request.method != "GET":
             return HttpResponseNotAllowed(["GET"])
         site = self.admin_site.name
         url = reverse(f"{site}:workerd_job_page_live", args=[pk])
         context = {
             **self.admin_site.each_context(request),
-            **self._page_pieces(request, job, pictures, spelled=True),
+            **self._page_pieces(request, job, snapshot, spelled=True),
             "title": job.name,
             "job": job,
             "opts": self.opts,
             "media": self.media,
-            "verbs": VERBS.values() if rights.may_operate(request) else (),
+            "verbs": VERBS.values() if permissions.may_operate(request) else (),
             "orders_url": reverse(f"{site}:workerd_job_orders", args=[pk]),
             "may_change": self.has_change_permission(request, job),
-            "may_view_runs": rights.may_view_runs(request),
+            "may_view_runs": permissions.may_view_runs(request),
             "summary": summary_of(job),
-            "workerd_settings": script_settings(url, is_moving=pictures.of_job[pk].is_moving),
+            "workerd_settings": script_settings(url, is_moving=snapshot.of_job[pk].is_moving),
         }
         request.current_app = self.admin_site.name  # as Django's own views do, for {% url %}
         return TemplateResponse(request, "admin/workerd/job/page.html", context)
 
     def page_live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Answer the page's script."""
-        job, pictures = self._look(request, pk)
+        job, snapshot = self._look(request, pk)
         if request.method != "GET":
             return HttpResponseNotAllowed(["GET"])
-        pieces = self._page_pieces(request, job, pictures, spelled=False)
-        return answer(request, pieces, is_moving=pictures.of_job[pk].is_moving)
+        pieces = self._page_pieces(request, job, snapshot, spelled=False)
+        return answer(request, pieces, is_moving=snapshot.of_job[pk].is_moving)
 
-    def _look(self, request: HttpRequest, pk: int) -> tuple[Job, Pictures]:
+    def _look(self, request: HttpRequest, pk: int) -> tuple[Job, Snapshot]:
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         job = self._job(request, pk)
-        return job, read_pictures([job], self.alias)
+        return job, read_snapshot([job], self.alias)
 
-    def _page_pieces(self, request: HttpRequest, job: Job, pictures: Pictures, *, spelled: bool) -> dict[str, Any]:
-        fleet = pictures.fleet
-        picture = pictures.of_job[job.pk]
-        ages = Ages(fleet.now, spelled=spelled)
-        shown = picture.orders[:5] if rights.may_operate(request) or rights.may_view_operations(request) else ()
+    def _page_pieces(self, request: HttpRequest, job: Job, snapshot: Snapshot, *, spelled: bool) -> dict[str, Any]:
+        nodes = snapshot.nodes
+        picture = snapshot.of_job[job.pk]
+        ages = Ages(nodes.now, spelled=spelled)
+        shown = (
+            picture.orders[:5] if permissions.may_operate(request) or permissions.may_view_operations(request) else ()
+        )
         slots = {
             "slots": [self._slot_row(slot, job, ages, request) for slot in picture.slots],
             "job": job,
             "is_late": picture.is_late,
-            "may_operate": rights.may_operate(request),
+            "may_operate": permissions.may_operate(request),
         }
         pieces: dict[str, Any] = {
-            "fleet": fleet_notice(fleet, ages),
-            "orders": orders_list(shown, fleet, ages, request),
+            "fleet": nodes_notice(nodes, ages),
+            "orders": orders_list(shown, nodes, ages, request),
             "slots": render_to_string("admin/workerd/job/slots.html", slots, request),
         }
-        if rights.may_view_runs(request):
-            recent = read_recent_runs(job, picture.slots, fleet.now, self.alias)
+        if permissions.may_view_runs(request):
+            recent = read_recent_runs(job, picture.slots, nodes.now, self.alias)
             pieces |= self._history(request, recent, ages)
         return pieces
 
     def _slot_row(self, slot: Any, job: Job, ages: Ages, request: HttpRequest) -> dict[str, Any]:
         run_url = ""
-        if slot.run and rights.may_view_runs(request):
+        if slot.run and permissions.may_view_runs(request):
             run_url = reverse(f"{self.admin_site.name}:workerd_run_change", args=[slot.run])
         return {
             "slot": slot,
@@ -105,7 +107,7 @@ class JobPageAdmin(JobSteerAdmin):
 
     def _history(self, request: HttpRequest, recent: RecentRuns, ages: Ages) -> dict[str, Any]:
         site = self.admin_site.name
-        may_read = rights.may_view_output(request)
+        may_read = permissions.may_view_output(request)
         timeline = draw(recent, site)
         rows = [_run_row(run, recent, site, ages) for run in recent.shown[:100]]
         failures = [

@@ -12,7 +12,7 @@ from workerd.wire.words import State
 ALIVE = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
 
 
-def foretell(was: JobSpec | None, now: JobSpec, slots: Sequence[Slot], *, is_late: bool) -> str:
+def preview_save(was: JobSpec | None, now: JobSpec, slots: Sequence[Slot], *, is_late: bool) -> str:
     """Return what follows the edit from ``was`` (None for a new job) to ``now``."""
     running = sum(1 for slot in slots if slot.state in ALIVE)
     if is_late:

@@ -15,7 +15,7 @@ from workerd.models.job import DURATION_FIELDS
 from .masking import masked
 
 
-def for_reading(fieldsets: Any) -> Any:
+def as_readonly(fieldsets: Any) -> Any:
     """Return ``fieldsets`` with each duration's field replaced by its text."""
     return [(title, {**options, "fields": _replace(options["fields"])}) for title, options in fieldsets]
 

@@ -22,7 +22,7 @@ CAPTURE_BYTES = 256 * 1024
 CUT = b" [cut]"
 
 
-class Output:
+class ChildOutput:
     """The read end of one child's pipe. ``mark`` prefixes the lines that its logging rendered; nobody can guess it."""
 
     def __init__(self, loop: Loop, log: EventLog, descriptor: int) -> None:

@@ -7,7 +7,7 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
-from .control_connection import Client, Request
+from .control_connection import ControlConnection, Request
 from .loop import READ, Loop
 
 MAX_CLIENTS = 256
@@ -20,7 +20,7 @@ class ControlSocket:
     def __init__(self, loop: Loop, state_dir: Path, name: str, on_request: Request) -> None:
         self._loop = loop
         self._on_request = on_request
-        self._clients: set[Client] = set()
+        self._clients: set[ControlConnection] = set()
         self._users = {uid: _user_name(uid) for uid in (0, os.geteuid())}
         self._path = state_dir / f"{name}.sock"
         self._inode = 0
@@ -75,8 +75,8 @@ class ControlSocket:
         if self.is_in_place():
             with suppress(OSError):  # the folder may not let us any more
                 self._path.unlink()
-        for client in tuple(self._clients):
-            client.close()
+        for connection in tuple(self._clients):
+            connection.close()
 
     def _stop_listening(self) -> None:
         self._loop.unwatch(self._socket.fileno())
@@ -93,7 +93,7 @@ class ControlSocket:
         if user is None or len(self._clients) >= MAX_CLIENTS:
             connection.close()
             return
-        self._clients.add(Client(self._loop, connection, user, self._on_request, self._clients.discard))
+        self._clients.add(ControlConnection(self._loop, connection, user, self._on_request, self._clients.discard))
 
 
 def _user_name(uid: int) -> str:

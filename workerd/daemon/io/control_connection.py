@@ -17,10 +17,10 @@ STREAM_BYTES = 1024 * 1024
 """A reader of ``tail`` that is further behind loses lines, and is told how many."""
 
 Answer = dict[str, Any]
-Request = Callable[["Client", dict[str, Any]], None]
+Request = Callable[["ControlConnection", dict[str, Any]], None]
 
 
-class Client:
+class ControlConnection:
     """Takes a line as a request; ``reply`` may come at once or later, ``stream`` any number of times."""
 
     def __init__(
@@ -29,7 +29,7 @@ class Client:
         connection: socket.socket,
         user: str,
         on_request: Request,
-        on_close: "Callable[[Client], None]",
+        on_close: "Callable[[ControlConnection], None]",
     ) -> None:
         self._loop = loop
         self._connection = connection

@@ -9,7 +9,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from workerd.wire import events
-from workerd.wire.console import dress
+from workerd.wire.console import format_event
 
 from .last_lines import LastLines
 
@@ -21,7 +21,7 @@ HISTORY_BYTES = 2 * 1024 * 1024
 class LineTaker(Protocol):
     """Where lines go: the sink."""
 
-    def put(self, line: bytes) -> None:
+    def write_line(self, line: bytes) -> None:
         """Take one line with its newline."""
 
 
@@ -54,17 +54,17 @@ class EventLog:
         self.history.append(line)
         for tap in tuple(self.taps):
             tap(line)
-        self._lines.put((line if self._console is None else self._dress(line)) + b"\n")
+        self._lines.write_line((line if self._console is None else self._format_event(line)) + b"\n")
 
     def _render(self, _: WrappedLogger, __: str, fields: EventDict) -> str:
         text = json.dumps(fields, default=repr, ensure_ascii=False, separators=(",", ":"))
         self.relay(text.encode("utf-8", "replace"))
         raise structlog.DropEvent
 
-    def _dress(self, line: bytes) -> bytes:
+    def _format_event(self, line: bytes) -> bytes:
         assert self._console is not None
         try:
-            return dress(self._console, json.loads(line)).encode("utf-8", "replace")
+            return format_event(self._console, json.loads(line)).encode("utf-8", "replace")
         except (ValueError, TypeError, AttributeError):
             return line
 

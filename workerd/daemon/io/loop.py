@@ -41,7 +41,7 @@ class Loop:
         self._timers: list[Timer] = []
         self._order = itertools.count()
         self._soon: deque[Callable[[], None]] = deque()
-        self._ends: list[Callable[[], None]] = []
+        self._exits: list[Callable[[], None]] = []
         self._signals: dict[int, Callable[[], None]] = {}
         self._running = True
         self._stalled_at = self._stalled_s = 0.0
@@ -78,7 +78,7 @@ class Loop:
 
     def at_turn_end(self, call: Callable[[], None]) -> None:
         """Call at the end of every turn."""
-        self._ends.append(call)
+        self._exits.append(call)
 
     def on_signal(self, number: int, call: Callable[[], None]) -> None:
         """Call in the loop after signal ``number``; nothing is done in the handler itself."""
@@ -116,7 +116,7 @@ class Loop:
                 self._do(timer.call)
                 timer.call = None
         self._run_soon()
-        for call in self._ends:
+        for call in self._exits:
             self._do(call)
             self._run_soon()
 

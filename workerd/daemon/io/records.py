@@ -11,7 +11,7 @@ OUTBOX_MESSAGES = 256
 """No more than this many wait in the ledger's link; the rest is kept here, where newer replaces older."""
 
 
-class Records:
+class RecordQueue:
     """Keyed by (kind, key): what is not acknowledged yet. Sent in the order in which it last changed."""
 
     def __init__(self, versions: Versions) -> None:
@@ -20,7 +20,7 @@ class Records:
         self._unsent: dict[tuple[str, str], None] = {}
         self._sequence = 0
 
-    def put(self, kind: str, key: str, row: dict[str, Any] | None) -> None:
+    def add(self, kind: str, key: str, row: dict[str, Any] | None) -> None:
         """Keep the row as it is now, to be sent with the next flush."""
         self._sequence += 1
         identity = (kind, key)

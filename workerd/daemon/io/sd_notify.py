@@ -8,7 +8,7 @@ from contextlib import suppress
 from .loop import Loop
 
 
-class Notifier:
+class SdNotifier:
     """Datagrams to NOTIFY_SOCKET, never waited for; silent where there is none.
 
     Both variables are taken out of the environment, as nothing below us may speak for the service.

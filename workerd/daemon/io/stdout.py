@@ -20,7 +20,7 @@ PIPE_BUF = 4096
 """A pipe that polls writable takes this much without blocking (pipe(7))."""
 
 
-class Sink:
+class Stdout:
     """Lines of bytes out, whole or not at all; ``on_dropped`` is told how many were lost once it flows again."""
 
     def __init__(self, loop: Loop, descriptor: int, on_dropped: Callable[[int], None]) -> None:
@@ -34,7 +34,7 @@ class Sink:
         self._write, self._descriptor, self._batch = _open(descriptor)
         loop.at_turn_end(self.flush)
 
-    def put(self, line: bytes) -> None:
+    def write_line(self, line: bytes) -> None:
         """Take one line with its newline."""
         self._lines.append(line)
         self._bytes += len(line)

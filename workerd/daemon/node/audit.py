@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workerd.daemon.io.log import EventLog
-from workerd.daemon.io.records import Records
+from workerd.daemon.io.records import RecordQueue
 from workerd.daemon.rules.clock import Clock
 from workerd.wire.messages import OperationTaken
 
@@ -17,10 +17,10 @@ KNOWN = 1000
 """Orders remembered; they expire after a minute."""
 
 
-class Operations:
+class Audit:
     """Does what a row asks for, and has what came of every order written down."""
 
-    def __init__(self, log: EventLog, clock: Clock, records: Records, orders: Orders, reload: Reload) -> None:
+    def __init__(self, log: EventLog, clock: Clock, records: RecordQueue, orders: Orders, reload: Reload) -> None:
         self._log = log
         self._clock = clock
         self._records = records
@@ -28,7 +28,7 @@ class Operations:
         self._reload = reload
         self._known: dict[str, None] = {}
 
-    def take(self, operation: OperationTaken) -> None:
+    def carry_out(self, operation: OperationTaken) -> None:
         """Do the order of a row, once; its result is written when it has come true."""
         if operation.key in self._known:
             return  # a new ledger cannot know what the one before it has told
@@ -38,16 +38,16 @@ class Operations:
         self._log.emit("operation.taken", verb=operation.verb, job=operation.name, requested_by=operation.requested_by)
 
         def answer(said: dict[str, Any]) -> None:
-            self._records.put("operation", operation.key, {"result": describe(said)})
+            self._records.add("operation", operation.key, {"result": describe(said)})
 
         if operation.verb == "reload":
             self._reload(answer)
         elif operation.verb in VERBS:
-            self._orders.take(operation.verb, [operation.name] if operation.name else [], answer)
+            self._orders.carry_out(operation.verb, [operation.name] if operation.name else [], answer)
         else:
             answer({"ok": False, "error": f"no row can ask a daemon for “{operation.verb}”"})
 
-    def audit(self, verb: str, names: list[str], requested_by: str, reply: Reply) -> Reply:
+    def audited(self, verb: str, names: list[str], requested_by: str, reply: Reply) -> Reply:
         """Have the log say who orders what; return a reply that writes the audit rows, one for each name."""
         requested = self._clock.wall()
         for name in names or [""]:
@@ -67,7 +67,7 @@ class Operations:
                     "taken": requested,
                     "result": describe(said, name),
                 }
-                self._records.put("operation", str(uuid.uuid4()), row)
+                self._records.add("operation", str(uuid.uuid4()), row)
 
         return answer
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from workerd.daemon.io.log import EventLog
-from workerd.daemon.io.records import Records
+from workerd.daemon.io.records import RecordQueue
 from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.clock import Clock
-from workerd.daemon.slots.slot_set import Fleet
+from workerd.daemon.slots.slot_set import SlotSet
 from workerd.wire.messages import (
     Acknowledged,
     DatabaseConnected,
@@ -42,15 +42,15 @@ class Ledger:
         self,
         log: EventLog,
         clock: Clock,
-        records: Records,
-        fleet: Fleet,
+        records: RecordQueue,
+        slot_set: SlotSet,
         on_drained: Callable[[], None],
         on_operation: Callable[[OperationTaken], None],
     ) -> None:
         self._log = log
         self._clock = clock
         self._records = records
-        self._fleet = fleet
+        self._slot_set = slot_set
         self._on_drained = on_drained
         self._on_operation = on_operation
         self._child: Child | None = None
@@ -76,7 +76,7 @@ class Ledger:
         self._seen.clear()
         self._complete = False
         self._records.send_again()
-        self._fleet.note_all()
+        self._slot_set.note_all()
 
     def hung(self) -> None:
         """It has not given a sign of life in time: what holds it is its database, or its disk."""
@@ -136,22 +136,22 @@ class Ledger:
     def _job(self, message: JobChanged | JobRefused) -> None:
         spec = JobSpec.from_dict(message.spec)
         self._seen.add(spec.name)
-        known = self._fleet.specs.get(spec.name)
+        known = self._slot_set.specs.get(spec.name)
         problem = message.problem if isinstance(message, JobRefused) else ""
-        if known == spec and self._fleet.lives.problems.get(spec.name, "") == problem:
+        if known == spec and self._slot_set.lifecycle.problems.get(spec.name, "") == problem:
             return
         self._counts[0 if known is None else 1] += 1
-        self._fleet.apply(spec.name, spec, problem)
+        self._slot_set.apply(spec.name, spec, problem)
 
     def _remove(self, name: str) -> None:
-        if name in self._fleet.specs:
+        if name in self._slot_set.specs:
             self._counts[2] += 1
-            self._fleet.apply(name, None)
+            self._slot_set.apply(name, None)
 
     def _list(self) -> None:
         if not self._complete:
             self._complete = self.listed = True
-            for name in set(self._fleet.specs) - self._seen:
+            for name in set(self._slot_set.specs) - self._seen:
                 self._remove(name)
         added, changed, removed = self._counts
         if any(self._counts):

@@ -62,7 +62,7 @@ class Counters:
             "fork.prepared": Times(BIRTH_BOUNDS_S),
         }
 
-    def take(self, line: bytes) -> None:
+    def count_line(self, line: bytes) -> None:
         """Count a line; it begins with timestamp, level and event where it is ours or a child's."""
         self._lines += 1
         at = line.find(_EVENT, 0, _NEAR_THE_START)

@@ -8,9 +8,9 @@ from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
 from workerd.daemon.processes.stack_dump import dump
 from workerd.daemon.rules.facts import Fact
-from workerd.daemon.slots.lifecycle import ALIVE, Lives
-from workerd.daemon.slots.slot import Slot
-from workerd.daemon.slots.slot_set import Fleet
+from workerd.daemon.slots.lifecycle import ALIVE, Lifecycle
+from workerd.daemon.slots.slot import LiveSlot
+from workerd.daemon.slots.slot_set import SlotSet
 from workerd.wire.words import State
 
 Reply = Callable[[dict[str, Any]], None]
@@ -37,7 +37,7 @@ class Order:
     reply: Reply
     everyone: bool = False
     """Of every slot, those with whom it cannot be done are passed over; of one that was named, that is a failure."""
-    waiting: dict[Slot, str | None] = field(default_factory=dict)
+    waiting: dict[LiveSlot, str | None] = field(default_factory=dict)
     said: list[Said] = field(default_factory=list)
     overdue: Timer | None = None
 
@@ -45,15 +45,17 @@ class Order:
 class Orders:
     """Takes orders by name; each is answered once, at the latest when its slots have had their time."""
 
-    def __init__(self, loop: Loop, log: EventLog, fleet: Fleet, lives: Lives, obstacle: Callable[[], str]) -> None:
+    def __init__(
+        self, loop: Loop, log: EventLog, slot_set: SlotSet, lifecycle: Lifecycle, obstacle: Callable[[], str]
+    ) -> None:
         """``obstacle`` says why nobody could be born now, nothing where nothing speaks against it."""
         self._loop = loop
         self._log = log
-        self._fleet = fleet
-        self._lives = lives
+        self._slot_set = slot_set
+        self._lifecycle = lifecycle
         self._obstacle = obstacle
         self._open: set[Order] = set()
-        self._verbs: dict[str, Callable[[Order, Slot], str]] = {
+        self._verbs: dict[str, Callable[[Order, LiveSlot], str]] = {
             "start": self._start,
             "stop": self._stop,
             "restart": self._restart,
@@ -61,7 +63,7 @@ class Orders:
             "dump": self._dump,
         }
 
-    def take(self, verb: str, names: Iterable[str], reply: Reply, *, wait: bool = True) -> None:
+    def carry_out(self, verb: str, names: Iterable[str], reply: Reply, *, wait: bool = True) -> None:
         """Do ``verb`` with the slots that ``names`` mean (jobs or slots; none is all); reply once it has come true."""
         names = tuple(names)
         if verb == "restart" and (obstacle := self._obstacle()):
@@ -90,18 +92,18 @@ class Orders:
             if not order.waiting:
                 self._answer(order)
 
-    def _find(self, names: tuple[str, ...]) -> tuple[list[Slot], list[str]]:
-        slots = sorted(self._fleet.job_slots(), key=lambda slot: (slot.spec.name, slot.index))
+    def _find(self, names: tuple[str, ...]) -> tuple[list[LiveSlot], list[str]]:
+        slots = sorted(self._slot_set.job_slots(), key=lambda slot: (slot.spec.name, slot.index))
         if not names:
             return slots, []
         meant = [slot for slot in slots if _is_meant(slot, names)]
         return meant, [name for name in names if not any(_is_meant(slot, (name,)) for slot in meant)]
 
     def _known(self) -> str:
-        jobs = sorted({slot.spec.name for slot in self._fleet.job_slots()})
+        jobs = sorted({slot.spec.name for slot in self._slot_set.job_slots()})
         return f"There are {', '.join(jobs[:20])}{' …' if len(jobs) > 20 else ''}." if jobs else "There are no jobs."
 
-    def _begin(self, order: Order, slot: Slot) -> None:
+    def _begin(self, order: Order, slot: LiveSlot) -> None:
         run = slot.child.run if slot.child is not None else None
         problem = self._verbs[order.verb](order, slot)
         if problem:
@@ -109,48 +111,48 @@ class Orders:
         else:
             order.waiting[slot] = run
 
-    def _start(self, _: Order, slot: Slot) -> str:
+    def _start(self, _: Order, slot: LiveSlot) -> str:
         if not slot.spec.enabled:
             return "it is disabled: enable its row first"
         slot.held = False
         if not slot.wanted:
-            self._lives.want(slot, True)
+            self._lifecycle.want(slot, True)
         elif slot.state is State.DONE:
-            self._lives.tell(slot, Fact.RESTART_ASKED)
+            self._lifecycle.tell(slot, Fact.RESTART_ASKED)
         elif slot.state in {State.PARKED, State.BACKOFF}:
-            self._lives.tell(slot, Fact.RESUMED)
+            self._lifecycle.tell(slot, Fact.RESUMED)
         return ""
 
-    def _stop(self, _: Order, slot: Slot) -> str:
+    def _stop(self, _: Order, slot: LiveSlot) -> str:
         slot.held = True
-        self._lives.want(slot, False)
+        self._lifecycle.want(slot, False)
         return ""
 
-    def _restart(self, _: Order, slot: Slot) -> str:
+    def _restart(self, _: Order, slot: LiveSlot) -> str:
         if not slot.wanted:
             return "it is stopped: start it" if slot.spec.enabled else "it is disabled: enable its row first"
-        self._lives.tell(slot, Fact.RESTART_ASKED)
+        self._lifecycle.tell(slot, Fact.RESTART_ASKED)
         return ""
 
-    def _resume(self, _: Order, slot: Slot) -> str:
+    def _resume(self, _: Order, slot: LiveSlot) -> str:
         if slot.state is not State.PARKED:
             return f"it is not parked, but {slot.state.value}"
-        self._lives.tell(slot, Fact.RESUMED)
+        self._lifecycle.tell(slot, Fact.RESUMED)
         return ""
 
-    def _dump(self, order: Order, slot: Slot) -> str:
+    def _dump(self, order: Order, slot: LiveSlot) -> str:
         child = slot.child
         if child is None or slot.state not in ALIVE or child.dumped:
             return f"it has no child to look at, it is {slot.state.value}"
         dump(self._loop, self._log, child, lambda stack: self._dumped(order, slot, stack))
         return ""
 
-    def _dumped(self, order: Order, slot: Slot, stack: str) -> None:
+    def _dumped(self, order: Order, slot: LiveSlot, stack: str) -> None:
         if order.waiting.pop(slot, "") != "":
             order.said.append(Said(slot.name, ok=not stack.startswith("no stack"), text=stack))
             self.go_on()
 
-    def _see(self, order: Order, slot: Slot, run: str | None) -> None:
+    def _see(self, order: Order, slot: LiveSlot, run: str | None) -> None:
         """Look whether the slot has arrived where the order wants it."""
         state, child = slot.state, slot.child
         if order.verb == "stop":
@@ -177,11 +179,11 @@ class Orders:
         order.reply({"ok": all(one.ok for one in order.said), "slots": said})
 
 
-def _is_meant(slot: Slot, names: tuple[str, ...]) -> bool:
+def _is_meant(slot: LiveSlot, names: tuple[str, ...]) -> bool:
     return bool({slot.spec.name, slot.name, f"{slot.spec.name}:{slot.index}"}.intersection(names))
 
 
-def _describe(slot: Slot) -> str:
+def _describe(slot: LiveSlot) -> str:
     child = slot.child
     pid = f", pid {child.pid}" if child is not None and child.pid is not None else ""
     reason = f": {slot.reason}" if slot.reason else ""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from workerd.daemon.io.sd_notify import Notifier
+from workerd.daemon.io.sd_notify import SdNotifier
 from workerd.daemon.processes.generations import Generations
 from workerd.daemon.slots.rollout import Rollout
 
@@ -14,11 +14,11 @@ class Reloading:
     """Asked any number of times while one goes on, it answers all of them."""
 
     def __init__(
-        self, generations: Generations, rollout: Rollout, notifier: Notifier, is_stopping: Callable[[], bool]
+        self, generations: Generations, rollout: Rollout, sd_notifier: SdNotifier, is_stopping: Callable[[], bool]
     ) -> None:
         self._generations = generations
         self._rollout = rollout
-        self._notifier = notifier
+        self._sd_notifier = sd_notifier
         self._is_stopping = is_stopping
 
     def ask(self, reply: Reply) -> None:
@@ -26,7 +26,7 @@ class Reloading:
         if self._is_stopping():
             reply({"ok": False, "error": "the daemon is stopping"})
             return
-        self._notifier.reloading()
+        self._sd_notifier.reloading()
         self._generations.reload(lambda rejection: self._loaded(reply, rejection))
 
     def _loaded(self, reply: Reply, rejection: str) -> None:
@@ -37,5 +37,5 @@ class Reloading:
             self._rollout.when_done(lambda: self._answer(reply, {"ok": True, "generation": number}))
 
     def _answer(self, reply: Reply, said: dict[str, Any]) -> None:
-        self._notifier.ready()
+        self._sd_notifier.ready()
         reply(said)

@@ -7,7 +7,7 @@ from workerd.daemon.io.loop import Loop
 from workerd.daemon.rules.facts import Fact
 from workerd.daemon.slots.effects import KILL_PATIENCE_S
 from workerd.daemon.slots.lifecycle import ALIVE
-from workerd.daemon.slots.slot import Slot
+from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire import exit_codes
 from workerd.wire.words import State
 
@@ -42,28 +42,30 @@ class Shutdown:
             return
         self.begun, self.exit_code = reason, exit_code
         self._log.emit("daemon.stopping", reason=reason)
-        patience = max((slot.spec.stop_timeout for slot in daemon.fleet.job_slots()), default=0.0)
-        daemon.notifier.stopping(patience + DRAIN_PATIENCE_S + FORKSERVER_PATIENCE_S + KILL_PATIENCE_S)
-        daemon.lives.stopping = True
-        for slot in daemon.fleet.job_slots():
-            daemon.lives.want(slot, False)
+        patience = max((slot.spec.stop_timeout for slot in daemon.slot_set.job_slots()), default=0.0)
+        daemon.sd_notifier.stopping(patience + DRAIN_PATIENCE_S + FORKSERVER_PATIENCE_S + KILL_PATIENCE_S)
+        daemon.lifecycle.stopping = True
+        for slot in daemon.slot_set.job_slots():
+            daemon.lifecycle.want(slot, False)
 
     def go_on(self) -> None:
         """Take the next step if the one before is done."""
         daemon = self._daemon
-        if any(slot.state in ALIVE and not slot.unkillable for slot in daemon.fleet.job_slots()):
+        if any(slot.state in ALIVE and not slot.unkillable for slot in daemon.slot_set.job_slots()):
             return
         if not self._draining:
             self._draining = True
-            daemon.fleet.write_rows()
+            daemon.slot_set.write_rows()
             if daemon.ledger.drain() or daemon.records.unacknowledged:
                 self._loop.call_in(DRAIN_PATIENCE_S, self._drain_is_overdue)
             else:
                 self._dismiss_builtins()
         self._see_to_ledger()
-        if not self._closing and all(not one.wanted and one.state is State.STOPPED for one in daemon.fleet.builtins()):
+        if not self._closing and all(
+            not one.wanted and one.state is State.STOPPED for one in daemon.slot_set.builtins()
+        ):
             self._closing = True
-            daemon.nursery.close()
+            daemon.births.close()
             daemon.generations.close()
             self._loop.call_in(FORKSERVER_PATIENCE_S, daemon.generations.kill)
         if self._closing and not any(daemon.generations.processes()) and not self._left():
@@ -74,7 +76,7 @@ class Shutdown:
         slot, unsafe = self._daemon.ledger_slot, self._daemon.records.unacknowledged
         if slot.wanted and slot.state is State.BACKOFF and unsafe and self._revivals < REVIVALS:
             self._revivals += 1
-            self._daemon.lives.tell(slot, Fact.RESTART_ASKED)
+            self._daemon.lifecycle.tell(slot, Fact.RESTART_ASKED)
         elif slot.wanted and self._replacing and not unsafe:
             self._dismiss_builtins()
             self._kill(slot, "its journal has all, and its database does not answer")
@@ -85,13 +87,13 @@ class Shutdown:
         Before that it is spared: the jobs' ends are still to be written down.
         """
         daemon = self._daemon
-        slots = [daemon.ledger_slot] if self._draining else daemon.fleet.job_slots()
+        slots = [daemon.ledger_slot] if self._draining else daemon.slot_set.job_slots()
         if self._draining:
             self._dismiss_builtins()
         for slot in slots:
             self._kill(slot, f"a second {reason}")
 
-    def _kill(self, slot: Slot, reason: str) -> None:
+    def _kill(self, slot: LiveSlot, reason: str) -> None:
         if slot.child is not None:
             slot.child.killed = True
             self._log.emit("child.killed", **slot.identity, reason=reason)
@@ -99,8 +101,8 @@ class Shutdown:
 
     def _left(self) -> bool:
         """Whether a child, or what one has left, is still there and can be waited for."""
-        children = self._daemon.nursery.children.values()
-        return self._daemon.strays.busy or any(child.slot is None or not child.slot.unkillable for child in children)
+        children = self._daemon.births.children.values()
+        return self._daemon.leftovers.busy or any(child.slot is None or not child.slot.unkillable for child in children)
 
     def drained(self) -> None:
         """The ledger has written down all that it was told."""
@@ -131,5 +133,5 @@ class Shutdown:
             self._log.emit("daemon.degraded", reason=reason)
 
     def _dismiss_builtins(self) -> None:
-        for slot in self._daemon.fleet.builtins():
-            self._daemon.lives.want(slot, False)
+        for slot in self._daemon.slot_set.builtins():
+            self._daemon.lifecycle.want(slot, False)

@@ -8,27 +8,27 @@ from pathlib import Path
 from workerd.daemon.io.control import ControlSocket
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
-from workerd.daemon.processes.leftovers import find_master
+from workerd.daemon.processes.leftovers import find_running_daemon
 from workerd.daemon.processes.lock import DaemonLock, LockHeldError, LockLostError
 from workerd.wire.config import DaemonConfig
 
 LOOKS_S = 2.0
 
 
-class Presence:
+class StateDir:
     """The lock is taken before anything else; both are made anew where somebody takes them away."""
 
     def __init__(self, config: DaemonConfig) -> None:
         """Raise DaemonRunsError where another daemon of this NAME runs, OSError where STATE_DIR cannot be used."""
         self._folder = Path(config.state_dir)
         self._lock = DaemonLock(self._folder, config.name)
-        self._lock.take()
-        if (master := find_master(config.tree)) is not None:
+        self._lock.acquire()
+        if (master := find_running_daemon(config.tree)) is not None:
             raise LockLostError(config.name, self._folder, master)
         self._lock.sign()
         self._owners = {os.geteuid(), self._folder.stat().st_uid}
 
-    def begin(
+    def watch(
         self,
         loop: Loop,
         log: EventLog,
@@ -78,7 +78,7 @@ class Presence:
         if self._folder.stat().st_uid not in self._owners:
             raise PermissionError(errno.EPERM, "it is another user's now", str(self._folder))
         if not self._lock.is_in_place():
-            self._lock.take()
+            self._lock.acquire()
             self._lock.sign()
         self._control.reopen()
         self._on_back()

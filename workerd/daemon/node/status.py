@@ -35,9 +35,11 @@ def picture(daemon: "Daemon") -> dict[str, Any]:
             "unjournaled": daemon.records.unacknowledged,
             "waiting": daemon.ledger.waiting,
             "significant_parked": [
-                slot.name for slot in daemon.fleet.job_slots() if slot.spec.significant and slot.state is State.PARKED
+                slot.name
+                for slot in daemon.slot_set.job_slots()
+                if slot.spec.significant and slot.state is State.PARKED
             ],
         },
-        "slots": daemon.fleet.picture(),
+        "slots": daemon.slot_set.picture(),
         **counters,
     }

@@ -22,19 +22,19 @@ class StatusLine:
 
     def wake(self) -> None:
         """Something may have changed."""
-        if self._timer is None and self._daemon.notifier.listened_to:
+        if self._timer is None and self._daemon.sd_notifier.listened_to:
             self._timer = self._loop.call_in(REST_S, self._say)
 
     def _say(self) -> None:
         self._timer = None
-        self._daemon.notifier.status(self.text())
+        self._daemon.sd_notifier.status(self.text())
 
     def text(self) -> str:
         """Return the line."""
         daemon = self._daemon
         if daemon.shutdown.begun:
             return f"stopping: {daemon.shutdown.begun}"
-        slots = list(daemon.fleet.job_slots())
+        slots = list(daemon.slot_set.job_slots())
         states = [slot.state for slot in slots]
         parts = [f"{states.count(State.RUNNING)} of {sum(slot.wanted for slot in slots)} running"]
         if parked := states.count(State.PARKED):

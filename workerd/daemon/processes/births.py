@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
 from workerd.daemon.rules.facts import Fact
-from workerd.daemon.slots.lifecycle import Lives
-from workerd.daemon.slots.slot import Slot
+from workerd.daemon.slots.lifecycle import Lifecycle
+from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire.messages import Born, Message
 
 from .child import Child
@@ -19,7 +19,7 @@ RETRY_INITIAL_S = 0.2
 RETRY_MAX_S = 10.0
 
 
-class Nursery:
+class Births:
     """Knows every child of ours. ``on_born`` gives a slot its child."""
 
     def __init__(  # noqa: PLR0917 - the parts that it ties together
@@ -27,20 +27,20 @@ class Nursery:
         loop: Loop,
         log: EventLog,
         generations: Generations,
-        lives: Lives,
-        on_born: Callable[[Slot, Child], None],
+        lifecycle: Lifecycle,
+        on_born: Callable[[LiveSlot, Child], None],
         on_message: Callable[[Child, Message], None],
     ) -> None:
         self._loop = loop
         self._log = log
         self._generations = generations
         self._on_born = on_born
-        self._lives = lives
+        self._lifecycle = lifecycle
         self._on_message = on_message
-        self._expecting: dict[Child, Slot | None] = {}
+        self._expecting: dict[Child, LiveSlot | None] = {}
         self._overdue: dict[Child, Timer] = {}
-        self._retries: dict[Slot, Timer] = {}
-        self._waiting: dict[Slot, None] = {}
+        self._retries: dict[LiveSlot, Timer] = {}
+        self._waiting: dict[LiveSlot, None] = {}
         self._retry_s = RETRY_INITIAL_S
         self._rest_until = 0.0
         self._spares: list[Child] = []
@@ -68,7 +68,7 @@ class Nursery:
 
     # what slots ask
 
-    def bear(self, slot: Slot) -> None:
+    def bear(self, slot: LiveSlot) -> None:
         """Find ``slot`` a child: a spare at once, or a birth."""
         if self._spares:
             self._on_born(slot, self._spares.pop(0))
@@ -80,9 +80,9 @@ class Nursery:
         """Have every slot that waits for a birth say why there is none, where that is known."""
         reason = f"nobody can be born: {trouble}" if (trouble := self._generations.trouble) else ""
         for slot in tuple(self._waiting):
-            self._lives.explain(slot, reason)
+            self._lifecycle.explain(slot, reason)
 
-    def withdraw(self, slot: Slot) -> None:
+    def withdraw(self, slot: LiveSlot) -> None:
         """The wish is gone: what is being born for it becomes a spare or ends unlicensed."""
         self._waiting.pop(slot, None)
         if (timer := self._retries.pop(slot, None)) is not None:
@@ -141,7 +141,7 @@ class Nursery:
             self._spares.remove(child)
         return child
 
-    def _ask(self, slot: Slot | None) -> bool:
+    def _ask(self, slot: LiveSlot | None) -> bool:
         """Ask the current generation for a birth; False where there is none."""
         forkserver = self._generations.current
         if forkserver is None:
@@ -204,14 +204,14 @@ class Nursery:
     def _give_up(self, child: Child) -> None:
         self._retry(self._drop(child))
 
-    def _drop(self, child: Child) -> Slot | None:
+    def _drop(self, child: Child) -> LiveSlot | None:
         """Want a birth no longer: its child reads end-of-file. Return the slot it was for."""
         slot = self._expecting.pop(child)
         self._overdue.pop(child).cancel()
         child.bury()
         return slot
 
-    def _retry(self, slot: Slot | None) -> None:
+    def _retry(self, slot: LiveSlot | None) -> None:
         if self.closed:
             return
         if slot is not None:
@@ -219,6 +219,6 @@ class Nursery:
         self._rest_until = self._loop.clock.monotonic() + self._retry_s
         self._retry_s = min(self._retry_s * 2, RETRY_MAX_S)
 
-    def _fail(self, slot: Slot) -> None:
+    def _fail(self, slot: LiveSlot) -> None:
         del self._retries[slot]
-        self._lives.tell(slot, Fact.BIRTH_FAILED)
+        self._lifecycle.tell(slot, Fact.BIRTH_FAILED)

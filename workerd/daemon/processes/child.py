@@ -11,20 +11,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from workerd.daemon.io.child_output import Output
+from workerd.daemon.io.child_output import ChildOutput
 from workerd.daemon.io.link import Link
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
-from workerd.daemon.rules.outcome import Testimony
+from workerd.daemon.rules.outcome import Evidence
 from workerd.wire.channel import Channel
 from workerd.wire.messages import Failed, License, Message, WireError
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.words import Outcome
 
-from .memory import Growth
+from .memory import MemoryGrowth
 
 if TYPE_CHECKING:
-    from workerd.daemon.slots.slot import Slot
+    from workerd.daemon.slots.slot import LiveSlot
 
     from .stack_dump import Dump
 
@@ -39,13 +39,13 @@ class Child:
     birth: int
     generation: int
     link: Link
-    output: Output
+    output: ChildOutput
     page: HeartbeatPage
     theirs: tuple[int, int, int]
     """The ends that ride along with the request: channel, output, page."""
     asked_at: float
     pid: int | None = None
-    slot: "Slot | None" = None
+    slot: "LiveSlot | None" = None
     run: str = field(default_factory=lambda: str(uuid.uuid4()))
     mark: str = field(default_factory=lambda: RECORD_SEPARATOR + secrets.token_hex(8))
     was_spare: bool = False
@@ -60,12 +60,12 @@ class Child:
     """A dump that is under way."""
     buried: bool = False
     killed: bool = False
-    fallen: Outcome | None = None
-    fallen_reason: str = ""
+    verdict: Outcome | None = None
+    verdict_reason: str = ""
     refusal: str = ""
     failed: Failed | None = None
     stack: str = ""
-    growth: Growth = field(default_factory=Growth)
+    growth: MemoryGrowth = field(default_factory=MemoryGrowth)
     age_factor: float | None = None
     appointment: Timer | None = None
     """When the watch comes back to it before its next look at all."""
@@ -102,7 +102,7 @@ class Child:
             birth=next(_births),
             generation=generation,
             link=link,
-            output=Output(loop, log, reading),
+            output=ChildOutput(loop, log, reading),
             page=page,
             theirs=(theirs.socket.detach(), writing, their_page),
             asked_at=loop.clock.monotonic(),
@@ -130,7 +130,7 @@ class Child:
         beat = self.page.last_beat
         return time.time() - (time.monotonic_ns() - beat) / 1e9 if beat else None
 
-    def license(self, slot: "Slot", node: str, host: str, now: float, wall: float) -> None:
+    def license(self, slot: "LiveSlot", node: str, host: str, now: float, wall: float) -> None:
         """Send the licence to run as ``slot``."""
         self.slot = slot
         self.licensed_at, self.born_wall = now, wall
@@ -140,7 +140,7 @@ class Child:
         self.output.identity = self.identity
         spec = slot.spec.to_dict()
         self.link.send(License(spec, slot.index, self.run, self.generation, node, host, self.mark))
-        self.growth.begin(self.pid)  # after it: the child need not wait for what /proc says
+        self.growth.set_baseline(self.pid)  # after it: the child need not wait for what /proc says
 
     def become_ready(self, now: float, wall: float, log: EventLog) -> None:
         """It counts as running from now on."""
@@ -155,10 +155,10 @@ class Child:
             log.emit("child.stack", **self.identity, stack=stack)
         return stack
 
-    def fall(self, outcome: Outcome, reason: str) -> None:
+    def set_verdict(self, outcome: Outcome, reason: str) -> None:
         """The verdict on this run, while it lives; the first one stands."""
-        if self.fallen is None:
-            self.fallen, self.fallen_reason = outcome, reason
+        if self.verdict is None:
+            self.verdict, self.verdict_reason = outcome, reason
 
     def signal(self, number: int) -> None:
         """Send a signal to the child itself; it is ours and not reaped, so the pid is its own."""
@@ -176,12 +176,12 @@ class Child:
         except PermissionError:
             self.signal(signal.SIGKILL)  # a member has changed its user
 
-    def testimony(self, stop_signal: int, out_of_memory: bool) -> Testimony:
+    def evidence(self, stop_signal: int, out_of_memory: bool) -> Evidence:
         """Return what is known of its end beside the exit status."""
         exception = f"{self.failed.exception}: {self.failed.message}" if self.failed else ""
-        return Testimony(
-            fallen=self.fallen,
-            fallen_reason=self.fallen_reason,
+        return Evidence(
+            verdict=self.verdict,
+            verdict_reason=self.verdict_reason,
             asked=self.asked,
             killed=self.killed,
             stop_signal=stop_signal,

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from workerd.daemon.io.child_output import Output
+from workerd.daemon.io.child_output import ChildOutput
 from workerd.daemon.io.link import Link
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
-from workerd.daemon.rules.outcome import Exit
+from workerd.daemon.rules.outcome import ExitStatus
 from workerd.wire import WIRE_VERSION, prctl
 from workerd.wire.channel import Channel
 from workerd.wire.config import DaemonConfig
@@ -67,7 +67,7 @@ class Forkserver:
         self.pid = self._spawn(theirs.fileno(), writing)
         theirs.close()
         os.close(writing)
-        self._output = Output(self._loop, self._log, reading)
+        self._output = ChildOutput(self._loop, self._log, reading)
         self._output.mark = f"{mark} ".encode()
         self._output.identity = {"pid": self.pid, "generation": self.generation}
         self._link = Link(self._loop, ours, self._heard, self._fell_silent, self._complain)
@@ -87,7 +87,7 @@ class Forkserver:
         """SIGKILL to its group; it is not reaped yet."""
         os.killpg(self.pid, signal.SIGKILL)
 
-    def bury(self, end: Exit) -> None:
+    def bury(self, end: ExitStatus) -> None:
         """It was reaped: read what it still said; one that ended before it was ready is rejected."""
         self.ready = False
         self._overdue.cancel()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
-from workerd.daemon.rules.outcome import Exit
+from workerd.daemon.rules.outcome import ExitStatus
 from workerd.wire.config import DaemonConfig
 
 from .forkserver import Forkserver, Listener
@@ -121,7 +121,7 @@ class Generations:
         for one in tuple(self.processes()):
             one.kill()
 
-    def reaped(self, one: Forkserver, end: Exit) -> None:
+    def reaped(self, one: Forkserver, end: ExitStatus) -> None:
         """A forkserver has ended."""
         one.bury(end)
         self._ending.discard(one)
@@ -136,7 +136,7 @@ class Generations:
         self.number += 1
         return Forkserver(self._loop, self._log, self._config, self._limits, self.number, self._listener)
 
-    def _start_again(self, one: Forkserver, end: Exit) -> None:
+    def _start_again(self, one: Forkserver, end: ExitStatus) -> None:
         self._hurry()
         self._log.emit(
             "forkserver.exited",

@@ -15,7 +15,7 @@ from workerd.wire.config import DAEMON_VARIABLE
 
 from .forkserver import TREE_VARIABLE
 from .lock import holds_lock
-from .reaper import Registry
+from .reaper import OwnedProcesses
 
 GRACE_S = 2.0
 POLL_S = 0.05
@@ -35,7 +35,7 @@ def find_marked(tree: str, pids: Iterable[int], variable: str = TREE_VARIABLE) -
     return found
 
 
-def find_master(tree: str) -> int | None:
+def find_running_daemon(tree: str) -> int | None:
     """Return the daemon of this tree that runs, wherever its lock file is now; who only tries to be it holds none."""
     return next((pid for pid in find_marked(tree, all_pids(), DAEMON_VARIABLE) if holds_lock(pid)), None)
 
@@ -51,10 +51,10 @@ def adopted_pids() -> list[int]:
     return [int(word) for word in (PROC / str(pid) / "task" / str(pid) / "children").read_text().split()]
 
 
-class Strays:
+class Leftovers:
     """Ends marked processes: TERM, then KILL after two seconds."""
 
-    def __init__(self, loop: Loop, log: EventLog, tree: str, registry: Registry) -> None:
+    def __init__(self, loop: Loop, log: EventLog, tree: str, registry: OwnedProcesses) -> None:
         self._loop = loop
         self._log = log
         self._tree = tree

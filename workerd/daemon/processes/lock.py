@@ -43,7 +43,7 @@ class DaemonLock:
         self._descriptor: int | None = None
         self._pid_path = state_dir / f"{name}.pid"
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Hold the lock until the process ends; again, where its file is gone.
 
         Raises LockHeldError, or OSError where STATE_DIR cannot be used.

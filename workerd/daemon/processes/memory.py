@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 @dataclass(slots=True)
-class Growth:
+class MemoryGrowth:
     """The MiB that a child has of its own beyond what it was born with."""
 
     seen: float | None = None
@@ -16,7 +16,7 @@ class Growth:
     private_at_birth: float = 0.0
     resident_at_birth: float = 0.0
 
-    def begin(self, pid: int) -> None:
+    def set_baseline(self, pid: int) -> None:
         """It has not got anywhere yet: measure from here."""
         self.private_at_birth, self.resident_at_birth = private_mib(pid), resident_mib(pid)
 

@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from workerd.daemon.rules.outcome import Exit
+from workerd.daemon.rules.outcome import ExitStatus
 
 _EXITED = os.WEXITED | os.WNOHANG
 
 
-class Registry(Protocol):
+class OwnedProcesses(Protocol):
     """Who is ours, and whether a newborn may still be unknown."""
 
     def owned_pids(self) -> Iterable[int]:
@@ -25,7 +25,7 @@ class Registry(Protocol):
         """Return whether a child may exist whose pid is not known yet."""
 
 
-def reap(registry: Registry, tell: Callable[[int, Exit], None]) -> bool:
+def reap(registry: OwnedProcesses, tell: Callable[[int, ExitStatus], None]) -> bool:
     """Reap whatever has ended. A stranger at the head of the queue is left while a birth is open, and looked behind.
 
     Return whether one was left: no further SIGCHLD tells of it, so reap again when the births are over.
@@ -42,7 +42,7 @@ def reap(registry: Registry, tell: Callable[[int, Exit], None]) -> bool:
     return False
 
 
-def _collect(pid: int, registry: Registry, tell: Callable[[int, Exit], None]) -> None:
+def _collect(pid: int, registry: OwnedProcesses, tell: Callable[[int, ExitStatus], None]) -> None:
     """Reap by wait4(2): of all its kin it alone says how much memory the process ever had."""
     if os_waitid(os.P_PID, pid, _EXITED | os.WNOWAIT) is None:
         return
@@ -52,7 +52,7 @@ def _collect(pid: int, registry: Registry, tell: Callable[[int, Exit], None]) ->
     except ChildProcessError:
         return
     if ended:
-        tell(pid, Exit.from_wait(status, usage.ru_maxrss / 1024))
+        tell(pid, ExitStatus.from_wait(status, usage.ru_maxrss / 1024))
 
 
 def os_waitid(kind: int, number: int, options: int) -> os.waitid_result | None:

@@ -9,7 +9,7 @@ from workerd.wire.words import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Exit:
+class ExitStatus:
     """How a process ended: exit code or signal, never both."""
 
     code: int | None = None
@@ -18,7 +18,7 @@ class Exit:
     """The most MiB that it ever had in RAM, its share of the forkserver's memory included."""
 
     @classmethod
-    def from_wait(cls, status: int, peak_rss: float = 0.0) -> "Exit":
+    def from_wait(cls, status: int, peak_rss: float = 0.0) -> "ExitStatus":
         """Read a wait status, and what wait4(2) says of its memory."""
         if os.WIFSIGNALED(status):
             return cls(signal=os.WTERMSIG(status), peak_rss=peak_rss)
@@ -36,11 +36,11 @@ class Exit:
 
 
 @dataclass(frozen=True, slots=True)
-class Testimony:
-    """What the daemon knows beside the exit; ``fallen`` is a verdict that fell while the child lived."""
+class Evidence:
+    """What the daemon knows beside the exit; ``verdict`` is a verdict that fell while the child lived."""
 
-    fallen: Outcome | None = None
-    fallen_reason: str = ""
+    verdict: Outcome | None = None
+    verdict_reason: str = ""
     asked: bool = False
     killed: bool = False
     stop_signal: int = signal.SIGTERM
@@ -49,10 +49,10 @@ class Testimony:
     out_of_memory: bool = False
 
 
-def judge(end: Exit, known: Testimony) -> tuple[Outcome, str]:
+def classify(end: ExitStatus, known: Evidence) -> tuple[Outcome, str]:
     """Return the outcome and a short reason in words."""
-    if known.fallen is not None:
-        return known.fallen, known.fallen_reason
+    if known.verdict is not None:
+        return known.verdict, known.verdict_reason
     if known.refusal or end.code == exit_codes.REFUSED:
         return Outcome.REFUSED, known.refusal or "exit code 78: the job says that it cannot run as configured"
     if end.signal is not None:
@@ -64,7 +64,7 @@ def judge(end: Exit, known: Testimony) -> tuple[Outcome, str]:
     return Outcome.ERROR, known.exception or f"exit code {end.code}"
 
 
-def _judge_signal(end: Exit, known: Testimony) -> tuple[Outcome, str]:
+def _judge_signal(end: ExitStatus, known: Evidence) -> tuple[Outcome, str]:
     if known.killed and end.signal == signal.SIGKILL:
         return Outcome.KILLED, "did not stop in time and was killed"
     if known.asked and end.signal == known.stop_signal:

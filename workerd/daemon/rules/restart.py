@@ -16,7 +16,7 @@ MAX_DOUBLINGS = 32
 
 
 @dataclass(slots=True)
-class History:
+class FailureHistory:
     """What the policy remembers of a slot: failures in a row, uncounted waits in a row, and when failures were."""
 
     failures: int = 0
@@ -30,7 +30,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class EndedRun:
     """How a run ended, as far as the policy cares; ``ready_s`` is None where it never became ready."""
 
     outcome: Outcome
@@ -50,7 +50,7 @@ class Decision:
     reason: str = ""
 
 
-def decide(spec: JobSpec, history: History, end: End, now: float, random: Random) -> Decision:
+def decide(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, random: Random) -> Decision:
     """Return what follows ``end``, and note it in ``history``; ``now`` is monotonic seconds."""
     if end.ready_s is not None and end.ready_s >= spec.backoff_max:
         history.failures = history.waits = 0
@@ -67,13 +67,13 @@ def decide(spec: JobSpec, history: History, end: End, now: float, random: Random
     return _count(spec, history, end, now, random)
 
 
-def _wait(spec: JobSpec, history: History, end: End, random: Random) -> Decision:
+def _wait(spec: JobSpec, history: FailureHistory, end: EndedRun, random: Random) -> Decision:
     history.waits += 1
     reason = "the database is unreachable" if end.database_out else "it asked to be started later (exit 75)"
     return Decision(Next.WAIT, _delay(spec, history.waits, random), reason)
 
 
-def _count(spec: JobSpec, history: History, end: End, now: float, random: Random) -> Decision:
+def _count(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, random: Random) -> Decision:
     history.failed_at.append(now)
     if spec.max_restarts is not None:
         recent = sum(1 for moment in history.failed_at if now - moment <= spec.restart_window)

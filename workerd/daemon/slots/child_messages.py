@@ -3,35 +3,35 @@
 from collections.abc import Callable
 
 from workerd.daemon.io.log import EventLog
-from workerd.daemon.io.records import Records
+from workerd.daemon.io.records import RecordQueue
 from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.facts import Fact
 from workerd.wire.messages import BecameReady, Failed, Loaded, Message, RecycleAsked, Refused
 from workerd.wire.words import Outcome, State
 
-from .lifecycle import Lives
+from .lifecycle import Lifecycle
 from .pacing import Pacing
-from .slot import Slot
+from .slot import LiveSlot
 
 
-class Hearing:
+class ChildMessages:
     """Takes every message of every licensed child; ``on_other`` gets those that are not about a slot's life."""
 
     def __init__(
         self,
         log: EventLog,
-        records: Records,
-        lives: Lives,
+        records: RecordQueue,
+        lifecycle: Lifecycle,
         pacing: Pacing,
         on_other: Callable[[Child, Message], None],
     ) -> None:
         self._log = log
         self._records = records
-        self._lives = lives
+        self._lifecycle = lifecycle
         self._pacing = pacing
         self._on_other = on_other
 
-    def take(self, child: Child, message: Message) -> None:
+    def receive(self, child: Child, message: Message) -> None:
         """Act on a message; from a child that is no slot's any more it means nothing."""
         slot = child.slot
         if slot is None or slot.child is not child:
@@ -41,7 +41,7 @@ class Hearing:
                 child.loaded = True
                 self._loaded(slot)
             case BecameReady():
-                self._lives.tell(slot, Fact.BECAME_READY)
+                self._lifecycle.tell(slot, Fact.BECAME_READY)
             case Refused():
                 child.refusal = message.reason
             case Failed():
@@ -51,16 +51,16 @@ class Hearing:
             case _:
                 self._on_other(child, message)
 
-    def recycle(self, slot: Slot, reason: str) -> None:
+    def recycle(self, slot: LiveSlot, reason: str) -> None:
         """Have a running child replaced gracefully; that is no failure of it."""
         assert slot.child is not None
-        slot.child.fall(Outcome.RECYCLED, reason)
+        slot.child.set_verdict(Outcome.RECYCLED, reason)
         self._log.emit("child.recycled", **slot.identity, reason=reason)
-        self._lives.tell(slot, Fact.DEADLINE_PASSED)
+        self._lifecycle.tell(slot, Fact.DEADLINE_PASSED)
 
-    def _loaded(self, slot: Slot) -> None:
+    def _loaded(self, slot: LiveSlot) -> None:
         self._pacing.leave(slot)
         if slot.problem:
             slot.problem = ""
-            self._records.put("problem", slot.spec.name, {"problem": ""})
-        self._lives.tell(slot, Fact.LOADED)
+            self._records.add("problem", slot.spec.name, {"problem": ""})
+        self._lifecycle.tell(slot, Fact.LOADED)

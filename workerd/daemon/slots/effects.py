@@ -6,16 +6,16 @@ from random import Random
 
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
-from workerd.daemon.processes.births import Nursery
+from workerd.daemon.processes.births import Births
 from workerd.daemon.processes.child import Child
 from workerd.daemon.processes.stack_dump import dump
 from workerd.daemon.rules.facts import Effect, Fact
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome, State
 
-from .lifecycle import Lives
+from .lifecycle import Lifecycle
 from .pacing import Pacing
-from .slot import Slot
+from .slot import LiveSlot
 
 KILL_PATIENCE_S = 5.0
 """A killed child that is still there after this is called unkillable."""
@@ -26,25 +26,30 @@ PLACE_S = 5.0
 
 
 class Effects:
-    """Does what ``Lives`` is told to do; ``on_licensed`` hears of every run that begins."""
+    """Does what ``Lifecycle`` is told to do; ``on_licensed`` hears of every run that begins."""
 
     def __init__(
-        self, loop: Loop, log: EventLog, lives: Lives, identity: tuple[str, str], on_licensed: Callable[[Slot], None]
+        self,
+        loop: Loop,
+        log: EventLog,
+        lifecycle: Lifecycle,
+        identity: tuple[str, str],
+        on_licensed: Callable[[LiveSlot], None],
     ) -> None:
         self._loop = loop
         self._log = log
-        self._lives = lives
+        self._lifecycle = lifecycle
         self._identity = identity
         self._on_licensed = on_licensed
         self._random = Random()
 
-    def by_name(self, pacing: Pacing, nursery: Nursery) -> Mapping[Effect, Callable[[Slot], None]]:
-        """Return the mapping that ``Lives.effects`` takes."""
+    def by_name(self, pacing: Pacing, births: Births) -> Mapping[Effect, Callable[[LiveSlot], None]]:
+        """Return the mapping that ``Lifecycle.effects`` takes."""
         self._pacing = pacing
         return {
             Effect.QUEUE: self._queue,
-            Effect.BEAR: nursery.bear,
-            Effect.WITHDRAW: nursery.withdraw,
+            Effect.BEAR: births.bear,
+            Effect.WITHDRAW: births.withdraw,
             Effect.LICENSE: self._license,
             Effect.TERMINATE: self._terminate,
             Effect.KILL: self._kill,
@@ -58,43 +63,43 @@ class Effects:
             Effect.FORGIVE: lambda slot: slot.history.forgive(),
         }
 
-    def _queue(self, slot: Slot) -> None:
+    def _queue(self, slot: LiveSlot) -> None:
         """Stand in line; what it waited for until now is over."""
         slot.disarm()
         slot.reason, slot.next_start_wall = "", None
         self._pacing.stand_in_line(slot)
 
-    def _arm(self, slot: Slot, seconds: float, call: Callable[[Slot], None] | None = None) -> None:
+    def _arm(self, slot: LiveSlot, seconds: float, call: Callable[[LiveSlot], None] | None = None) -> None:
         slot.disarm()
         due = call or self._deadline_passed
         slot.deadline = self._loop.call_in(seconds, lambda: due(slot))
 
-    def _arm_judgement(self, slot: Slot, seconds: float, call: Callable[[Slot], None]) -> None:
+    def _arm_judgement(self, slot: LiveSlot, seconds: float, call: Callable[[LiveSlot], None]) -> None:
         """As ``_arm``; where the daemon itself has stalled, the child gets that time back."""
 
-        def judge(slot: Slot) -> None:
+        def check(slot: LiveSlot) -> None:
             left = self._loop.pardon(seconds) - self._loop.clock.monotonic()
             if left > 0:
                 self._arm(slot, left, call)
             else:
                 call(slot)
 
-        self._arm(slot, seconds, judge)
+        self._arm(slot, seconds, check)
 
-    def _deadline_passed(self, slot: Slot) -> None:
-        self._lives.tell(slot, Fact.DEADLINE_PASSED)
+    def _deadline_passed(self, slot: LiveSlot) -> None:
+        self._lifecycle.tell(slot, Fact.DEADLINE_PASSED)
 
-    def _grace_is_over(self, slot: Slot) -> None:
-        self._lives.tell(slot, Fact.BECAME_READY)
+    def _grace_is_over(self, slot: LiveSlot) -> None:
+        self._lifecycle.tell(slot, Fact.BECAME_READY)
 
-    def _start_is_overdue(self, slot: Slot) -> None:
+    def _start_is_overdue(self, slot: LiveSlot) -> None:
         child, limit = _child(slot), slot.spec.start_timeout
-        child.fall(Outcome.HUNG, f"it was not ready within {limit:g} s")
+        child.set_verdict(Outcome.HUNG, f"it was not ready within {limit:g} s")
         note = child.page.read_note() or None
         self._log.emit("child.hung", **slot.identity, silent_s=limit, timeout_s=limit, note=note)
-        self._lives.tell(slot, Fact.DEADLINE_PASSED, hung=True)
+        self._lifecycle.tell(slot, Fact.DEADLINE_PASSED, hung=True)
 
-    def _arm_delay(self, slot: Slot) -> None:
+    def _arm_delay(self, slot: LiveSlot) -> None:
         delay, reason = slot.decision.delay, slot.decision.reason
         self._arm(slot, delay)
         slot.next_start_wall = self._loop.clock.wall() + delay
@@ -104,13 +109,13 @@ class Effects:
             "child.restart_scheduled", **slot.identity, delay_s=round(delay, 3), reason=reason, failures=failures
         )
 
-    def database_recovered(self, slots: Iterable[Slot]) -> None:
+    def database_recovered(self, slots: Iterable[LiveSlot]) -> None:
         """Cut short the waits of those that missed it, not all at one moment."""
         for slot in slots:
             if slot.state is State.WAITING and slot.misses_database and slot.deadline is not None:
                 self._arm(slot, self._random.uniform(0.0, RECOVERY_SPREAD_S))
 
-    def _license(self, slot: Slot) -> None:
+    def _license(self, slot: LiveSlot) -> None:
         child, clock = _child(slot), self._loop.clock
         now = clock.monotonic()
         child.license(slot, *self._identity, now, clock.wall())
@@ -119,16 +124,16 @@ class Effects:
         self._loop.call_in(PLACE_S, lambda: self._free_place(slot, child))
         self._on_licensed(slot)
 
-    def _free_place(self, slot: Slot, child: Child) -> None:
+    def _free_place(self, slot: LiveSlot, child: Child) -> None:
         """Let others start while this one loads on: one import that hangs must not hold up every job."""
         if slot.child is child and slot.state is State.STARTING:
             self._pacing.leave(slot)
 
-    def _terminate(self, slot: Slot) -> None:
+    def _terminate(self, slot: LiveSlot) -> None:
         child = _child(slot)
         child.asked = True
         number, limit = stop_signal(slot.spec), slot.spec.stop_timeout
-        reason = child.fallen_reason or ("an order or an edit" if slot.wanted else "not wanted any more")
+        reason = child.verdict_reason or ("an order or an edit" if slot.wanted else "not wanted any more")
         said = None if slot.builtin else number.name
         self._log.emit("child.stopping", **slot.identity, signal=said, reason=reason, timeout_s=limit)
         if slot.builtin:
@@ -136,13 +141,13 @@ class Effects:
         else:
             child.signal(number)
 
-    def _kill(self, slot: Slot) -> None:
+    def _kill(self, slot: LiveSlot) -> None:
         child = _child(slot)
         child.killed = True
         self._log.emit("child.killed", **slot.identity, reason=f"did not stop within {slot.spec.stop_timeout:g} s")
         child.kill_group()
 
-    def _dump(self, slot: Slot) -> None:
+    def _dump(self, slot: LiveSlot) -> None:
         child = _child(slot)
         child.dumped = True
 
@@ -152,7 +157,7 @@ class Effects:
 
         dump(self._loop, self._log, child, dumped)
 
-    def _report_unkillable(self, slot: Slot) -> None:
+    def _report_unkillable(self, slot: LiveSlot) -> None:
         slot.unkillable = True
         self._log.emit("child.unkillable", **slot.identity, seconds=KILL_PATIENCE_S)
 
@@ -162,6 +167,6 @@ def stop_signal(spec: JobSpec) -> signal.Signals:
     return getattr(signal.Signals, f"SIG{spec.stop_signal}", signal.SIGTERM)
 
 
-def _child(slot: Slot) -> Child:
+def _child(slot: LiveSlot) -> Child:
     assert slot.child is not None, f"{slot.name} is {State(slot.state)} without a child"
     return slot.child

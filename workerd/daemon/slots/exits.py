@@ -6,39 +6,44 @@ from random import Random
 
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
-from workerd.daemon.io.records import Records
+from workerd.daemon.io.records import RecordQueue
 from workerd.daemon.processes.child import Child
 from workerd.daemon.processes.oom import OomCounter
 from workerd.daemon.rules.facts import Fact, Next
-from workerd.daemon.rules.outcome import Exit, judge
-from workerd.daemon.rules.restart import End, decide
+from workerd.daemon.rules.outcome import ExitStatus, classify
+from workerd.daemon.rules.restart import EndedRun, decide
 from workerd.wire.words import Outcome
 
 from .effects import stop_signal
-from .lifecycle import Lives
+from .lifecycle import Lifecycle
 from .rows import run_row
-from .slot import Slot
+from .slot import LiveSlot
 
 DOUBT_S = 40.0
 """As long as a ledger may take to find its database out; a child that misses it is believed for this long."""
 GOOD = frozenset({Outcome.STOPPED, Outcome.FINISHED, Outcome.RECYCLED})
 
 
-class Ends:
+class Exits:
     """Takes reaped children; ``database_out`` says whether an alias is known to be unreachable, None for perhaps."""
 
     def __init__(
-        self, loop: Loop, log: EventLog, records: Records, lives: Lives, database_out: Callable[[str], bool | None]
+        self,
+        loop: Loop,
+        log: EventLog,
+        records: RecordQueue,
+        lifecycle: Lifecycle,
+        database_out: Callable[[str], bool | None],
     ) -> None:
         self._loop = loop
         self._log = log
         self._records = records
-        self._lives = lives
+        self._lifecycle = lifecycle
         self._database_out = database_out
         self._random = Random()
         self._oom = OomCounter()
 
-    def take(self, child: Child, end: Exit) -> None:
+    def conclude(self, child: Child, end: ExitStatus) -> None:
         """Read what it still said, judge, record, and let its slot go on. A spare is merely buried."""
         child.link.read_all()
         child.output.drain()
@@ -46,19 +51,19 @@ class Ends:
         child.growth.end(end.peak_rss)
         slot = child.slot
         if slot is not None:
-            self._conclude(slot, child, end)
+            self._close_run(slot, child, end)
             slot.child, slot.unkillable = None, False
         child.bury()
         if slot is not None:
-            self._lives.tell(slot, Fact.EXITED)
+            self._lifecycle.tell(slot, Fact.EXITED)
 
-    def _conclude(self, slot: Slot, child: Child, end: Exit) -> None:
+    def _close_run(self, slot: LiveSlot, child: Child, end: ExitStatus) -> None:
         now = self._loop.clock.monotonic()
         oom = end.signal == signal.SIGKILL and not child.killed and self._oom.has_risen()
-        outcome, reason = judge(end, child.testimony(stop_signal(slot.spec), oom))
-        ended = End(
+        outcome, reason = classify(end, child.evidence(stop_signal(slot.spec), oom))
+        ended = EndedRun(
             outcome=outcome,
-            asked=child.asked and child.fallen is None,
+            asked=child.asked and child.verdict is None,
             exit_code=end.code,
             ready_s=now - child.ready_at if child.ready_at is not None else None,
             database_out=self._is_database_out(slot, child, now),
@@ -74,7 +79,7 @@ class Ends:
         if not slot.builtin:
             self._record(slot, child, end, outcome, reason)
 
-    def _is_database_out(self, slot: Slot, child: Child, now: float) -> bool:
+    def _is_database_out(self, slot: LiveSlot, child: Child, now: float) -> bool:
         """Whether it ended for want of a database that the ledger does not reach either, or has not tried since."""
         alias = child.failed.unreachable if child.failed else ""
         out = self._database_out(alias) if alias else False
@@ -85,7 +90,7 @@ class Ends:
             slot.doubted_since = now
         return now - slot.doubted_since < DOUBT_S
 
-    def _say(self, slot: Slot, child: Child, end: Exit, judged: tuple[Outcome, str], good: bool) -> None:
+    def _say(self, slot: LiveSlot, child: Child, end: ExitStatus, judged: tuple[Outcome, str], good: bool) -> None:
         since = child.licensed_at or child.asked_at
         self._log.emit(
             "child.exited",
@@ -98,8 +103,8 @@ class Ends:
             seconds=round(self._loop.clock.monotonic() - since, 3),
         )
 
-    def _record(self, slot: Slot, child: Child, end: Exit, outcome: Outcome, reason: str) -> None:
+    def _record(self, slot: LiveSlot, child: Child, end: ExitStatus, outcome: Outcome, reason: str) -> None:
         if outcome is Outcome.REFUSED:
             slot.problem = reason
-            self._records.put("problem", slot.spec.name, {"problem": reason})
-        self._records.put("run", child.run, run_row(child, slot, end, outcome, self._loop.clock.wall()))
+            self._records.add("problem", slot.spec.name, {"problem": reason})
+        self._records.add("run", child.run, run_row(child, slot, end, outcome, self._loop.clock.wall()))

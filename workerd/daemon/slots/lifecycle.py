@@ -9,34 +9,34 @@ from workerd.daemon.rules.transitions import Situation, step
 from workerd.wire.words import State
 
 from .pacing import Pacing
-from .slot import Slot
+from .slot import LiveSlot
 
 ALIVE = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
 """The states in which a slot may have a child."""
 
 
-class Lives:
+class Lifecycle:
     """Tells slots facts. ``effects`` says how each effect is done; ``on_changed`` hears of every slot that was told."""
 
-    def __init__(self, loop: Loop, log: EventLog, pacing: Pacing, on_changed: Callable[[Slot], None]) -> None:
+    def __init__(self, loop: Loop, log: EventLog, pacing: Pacing, on_changed: Callable[[LiveSlot], None]) -> None:
         self._loop = loop
         self._log = log
         self._pacing = pacing
         self._on_changed = on_changed
-        self.effects: Mapping[Effect, Callable[[Slot], None]] = {}
+        self.effects: Mapping[Effect, Callable[[LiveSlot], None]] = {}
         self.problems: dict[str, str] = {}
         """By job: why its row cannot be run as it is written."""
         self.stopping = False
         """The daemon stops: no job is wanted any more, whatever a row or an order says that comes late."""
 
-    def want(self, slot: Slot, wanted: bool) -> None:
+    def want(self, slot: LiveSlot, wanted: bool) -> None:
         """Change the wish; the table closes the gap."""
         wanted = wanted and (slot.builtin or not self.stopping)
         if slot.wanted != wanted:
             slot.wanted = wanted
             self.tell(slot, Fact.WANTED_UP if wanted else Fact.WANTED_DOWN)
 
-    def tell(self, slot: Slot, fact: Fact, *, hung: bool = False, restarting: bool = False) -> None:
+    def tell(self, slot: LiveSlot, fact: Fact, *, hung: bool = False, restarting: bool = False) -> None:
         """Put a fact through the table, and do what it asks for."""
         was = slot.state
         after = step(was, fact, self._situation(slot, hung, restarting))
@@ -49,21 +49,21 @@ class Lives:
                 self.effects[effect](slot)
         self._on_changed(slot)
 
-    def explain(self, slot: Slot, reason: str) -> None:
+    def explain(self, slot: LiveSlot, reason: str) -> None:
         """Have it say why it is as it is, until it is otherwise."""
         if slot.reason != reason:
             slot.reason = reason
             self._on_changed(slot)
 
-    def turn_came(self, slot: Slot) -> None:
+    def turn_came(self, slot: LiveSlot) -> None:
         """It has a place at pacing: TURN_CAME."""
         self.tell(slot, Fact.TURN_CAME)
 
-    def born(self, slot: Slot) -> None:
+    def born(self, slot: LiveSlot) -> None:
         """It has a child, not licensed yet: BORN."""
         self.tell(slot, Fact.BORN)
 
-    def _situation(self, slot: Slot, hung: bool, restarting: bool) -> Situation:
+    def _situation(self, slot: LiveSlot, hung: bool, restarting: bool) -> Situation:
         child = slot.child
         return Situation(
             wanted=slot.wanted,
@@ -78,7 +78,7 @@ class Lives:
             next=slot.decision.next,
         )
 
-    def _move(self, slot: Slot, state: State) -> None:
+    def _move(self, slot: LiveSlot, state: State) -> None:
         was, slot.state = slot.state, state
         slot.disarm()
         slot.since, slot.since_wall = self._loop.clock.monotonic(), self._loop.clock.wall()
@@ -94,7 +94,7 @@ class Lives:
         if state is State.PARKED:
             self._park(slot)
 
-    def _park(self, slot: Slot) -> None:
+    def _park(self, slot: LiveSlot) -> None:
         slot.reason = self.problems.get(slot.spec.name) or slot.decision.reason
         if slot.spec.name in self.problems:
             self._log.emit("job.refused", **slot.identity, reason=slot.reason)

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .slot import Slot
+    from .slot import LiveSlot
 
 
 class Pacing:
     """A line of slots, and the places in front of it; ``give_turn`` is called for whoever has one."""
 
-    def __init__(self, give_turn: "Callable[[Slot], None]", places: int | None = None) -> None:
+    def __init__(self, give_turn: "Callable[[LiveSlot], None]", places: int | None = None) -> None:
         self._give_turn = give_turn
         self._places = places or len(os.sched_getaffinity(0))
-        self._line: OrderedDict[Slot, None] = OrderedDict()
-        self._loading: set[Slot] = set()
+        self._line: OrderedDict[LiveSlot, None] = OrderedDict()
+        self._loading: set[LiveSlot] = set()
         self._moving = False
 
     @property
@@ -24,12 +24,12 @@ class Pacing:
         """Whether nobody waits and nobody loads."""
         return not self._line and not self._loading
 
-    def stand_in_line(self, slot: "Slot") -> None:
+    def stand_in_line(self, slot: "LiveSlot") -> None:
         """Ask for a turn; asking twice is asking once."""
         self._line[slot] = None
         self.move_up()
 
-    def leave(self, slot: "Slot") -> None:
+    def leave(self, slot: "LiveSlot") -> None:
         """Give up the turn or the place, whichever it had: it is loaded, gone, or not wanted any more."""
         self._line.pop(slot, None)
         self._loading.discard(slot)

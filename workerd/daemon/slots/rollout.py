@@ -6,8 +6,8 @@ from collections.abc import Callable
 from workerd.daemon.rules.facts import Fact
 from workerd.wire.words import Outcome, State
 
-from .lifecycle import ALIVE, Lives
-from .slot import Slot
+from .lifecycle import ALIVE, Lifecycle
+from .slot import LiveSlot
 
 
 class Rollout:
@@ -16,12 +16,12 @@ class Rollout:
     While nobody gives birth, nobody is stopped for it.
     """
 
-    def __init__(self, lives: Lives, max_unavailable: int | None, obstacle: Callable[[], str]) -> None:
-        self._lives = lives
+    def __init__(self, lifecycle: Lifecycle, max_unavailable: int | None, obstacle: Callable[[], str]) -> None:
+        self._lifecycle = lifecycle
         self._obstacle = obstacle
         self._max_unavailable = max_unavailable
-        self._line: deque[Slot] = deque()
-        self._moving: set[Slot] = set()
+        self._line: deque[LiveSlot] = deque()
+        self._moving: set[LiveSlot] = set()
         self._limit = 1
         self._on_done: list[Callable[[], None]] = []
 
@@ -30,7 +30,7 @@ class Rollout:
         """Whether some slot still has to move over."""
         return bool(self._line or self._moving)
 
-    def begin(self, ledger: Slot, slots: list[Slot], generation: int) -> None:
+    def start(self, ledger: LiveSlot, slots: list[LiveSlot], generation: int) -> None:
         """Move everything over to ``generation``; what a refusal has parked is tried again with the new code."""
         self._generation = generation
         self._limit = self._max_unavailable or max(1, len(slots) // 10)
@@ -38,7 +38,7 @@ class Rollout:
         self._moving.clear()
         for slot in slots:
             if slot.state is State.PARKED and slot.outcome is Outcome.REFUSED:
-                self._lives.tell(slot, Fact.RESUMED)
+                self._lifecycle.tell(slot, Fact.RESUMED)
 
     def when_done(self, call: Callable[[], None]) -> None:
         """Call once when nothing is under way any more."""
@@ -54,14 +54,14 @@ class Rollout:
             for call in calls:
                 call()
 
-    def _move(self, slot: Slot) -> None:
+    def _move(self, slot: LiveSlot) -> None:
         child = slot.child
         if slot.state in ALIVE and child is not None and child.generation < self._generation:
             self._moving.add(slot)
             if slot.state is not State.STOPPING:
-                self._lives.tell(slot, Fact.RESTART_ASKED)
+                self._lifecycle.tell(slot, Fact.RESTART_ASKED)
 
-    def _has_arrived(self, slot: Slot) -> bool:
+    def _has_arrived(self, slot: LiveSlot) -> bool:
         """It runs the new code, or does not run: then its next start will have the new code."""
         if slot.state is State.RUNNING:
             return slot.child is not None and slot.child.generation >= self._generation

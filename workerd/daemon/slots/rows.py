@@ -5,10 +5,10 @@ from typing import Any
 
 from workerd.daemon.io.child_output import KEPT_BYTES
 from workerd.daemon.processes.child import Child
-from workerd.daemon.rules.outcome import Exit
+from workerd.daemon.rules.outcome import ExitStatus
 from workerd.wire.words import Outcome
 
-from .slot import Slot
+from .slot import LiveSlot
 
 EXCEPTION_BYTES = 8_000
 TRACEBACK_BYTES = 48_000
@@ -17,7 +17,11 @@ LAST_LINES_BYTES = KEPT_BYTES
 
 
 def run_row(
-    child: Child, slot: Slot, end: "Exit | None" = None, outcome: Outcome | None = None, ended: float | None = None
+    child: Child,
+    slot: LiveSlot,
+    end: ExitStatus | None = None,
+    outcome: Outcome | None = None,
+    ended: float | None = None,
 ) -> dict[str, Any]:
     """Return the whole row of a run as it is now."""
     failed = child.failed
@@ -47,7 +51,7 @@ def run_row(
     }
 
 
-def slot_row(slot: Slot) -> dict[str, Any]:
+def slot_row(slot: LiveSlot) -> dict[str, Any]:
     """Return the live picture of a slot."""
     child = slot.child
     beat = child.last_beat_wall if child is not None else None

@@ -6,13 +6,13 @@ from typing import Any
 from workerd.daemon.io.loop import Timer
 from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.facts import Next
-from workerd.daemon.rules.restart import Decision, History
+from workerd.daemon.rules.restart import Decision, FailureHistory
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome, State, slot_name
 
 
 @dataclass(eq=False, slots=True)
-class Slot:
+class LiveSlot:
     """``wanted`` is the wish and ``state`` is what is; orders change the wish, facts change the state."""
 
     spec: JobSpec
@@ -29,7 +29,7 @@ class Slot:
     deadline: Timer | None = None
     next_start_wall: float | None = None
     decision: Decision = field(default_factory=lambda: Decision(Next.AGAIN))
-    history: History = field(default_factory=History)
+    history: FailureHistory = field(default_factory=FailureHistory)
     restarts: int = 0
     written_beat: int = 0
     """The last beat that its row shows."""

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from workerd.daemon.io.loop import Loop
-from workerd.daemon.io.records import Records
+from workerd.daemon.io.records import RecordQueue
 from workerd.daemon.rules.facts import Fact
 from workerd.daemon.rules.plan import plan
 from workerd.wire.spec import JobSpec
 
-from .lifecycle import ALIVE, Lives
+from .lifecycle import ALIVE, Lifecycle
 from .rows import slot_row
-from .slot import Slot
+from .slot import LiveSlot
 
 PROGRESS_S = 5.0
 PROGRESS_ROWS_A_SECOND = 50
@@ -19,43 +19,43 @@ BUILTIN_INDEX = -1
 """Keeps our own slots apart from whatever a row is called."""
 
 
-class Fleet:
+class SlotSet:
     """Every slot of every job, and our own."""
 
-    def __init__(self, loop: Loop, records: Records) -> None:
+    def __init__(self, loop: Loop, records: RecordQueue) -> None:
         self._loop = loop
         self._records = records
-        self._slots: dict[tuple[str, int], Slot] = {}
-        self._changed: dict[Slot, None] = {}
+        self._slots: dict[tuple[str, int], LiveSlot] = {}
+        self._changed: dict[LiveSlot, None] = {}
         self.specs: dict[str, JobSpec] = {}
-        self.lives: Lives
+        self.lifecycle: Lifecycle
 
-    def slots(self) -> Iterator[Slot]:
+    def slots(self) -> Iterator[LiveSlot]:
         """Every slot, our own too."""
         return iter(tuple(self._slots.values()))
 
-    def job_slots(self) -> Iterator[Slot]:
+    def job_slots(self) -> Iterator[LiveSlot]:
         """Every slot that is not our own."""
         return (slot for slot in tuple(self._slots.values()) if not slot.builtin)
 
-    def builtins(self) -> Iterator[Slot]:
+    def builtins(self) -> Iterator[LiveSlot]:
         """Every slot of our own."""
         return (slot for slot in tuple(self._slots.values()) if slot.builtin)
 
-    def add_builtin(self, spec: JobSpec) -> Slot:
+    def add_builtin(self, spec: JobSpec) -> LiveSlot:
         """Add a slot of our own: same table, same birth."""
-        slot = self._slots[spec.name, BUILTIN_INDEX] = Slot(spec, 0, builtin=True)
-        self.lives.want(slot, True)
+        slot = self._slots[spec.name, BUILTIN_INDEX] = LiveSlot(spec, 0, builtin=True)
+        self.lifecycle.want(slot, True)
         return slot
 
     def apply(self, name: str, spec: JobSpec | None, problem: str = "") -> None:
         """Take a job's row as it is now, None where it is gone; with a ``problem`` it cannot be run as it is."""
-        was, had = self.specs.pop(name, None), self.lives.problems.pop(name, "")
+        was, had = self.specs.pop(name, None), self.lifecycle.problems.pop(name, "")
         changes = plan(was, spec)
         if spec is not None:
             self.specs[name] = spec
         if problem:
-            self.lives.problems[name] = problem
+            self.lifecycle.problems[name] = problem
         unsound = problem != had
         for index in changes.doomed:
             self._doom(self._slots[name, index])
@@ -67,7 +67,7 @@ class Fleet:
         for index in changes.added:
             self._add(spec, index)
 
-    def note_change(self, slot: Slot) -> None:
+    def note_change(self, slot: LiveSlot) -> None:
         """Have the slot's row written at the end of this turn, or forget the slot where it is over."""
         if slot.builtin:
             return
@@ -96,13 +96,13 @@ class Fleet:
         """Record every slot that changed in this turn, once."""
         changed, self._changed = self._changed, {}
         for slot in changed:
-            self._records.put("slot", _key(slot), slot_row(slot))
+            self._records.add("slot", _key(slot), slot_row(slot))
 
     def picture(self) -> list[dict[str, Any]]:
         """Return every slot's row, as ``status`` shows them."""
         return [slot_row(slot) | {"builtin": slot.builtin, "wanted": slot.wanted} for slot in self._slots.values()]
 
-    def _edit(self, slot: Slot, spec: JobSpec, restarting: bool) -> None:
+    def _edit(self, slot: LiveSlot, spec: JobSpec, restarting: bool) -> None:
         if slot.spec.enabled != spec.enabled:
             slot.held = False
         slot.spec = spec
@@ -110,20 +110,20 @@ class Fleet:
             slot.child.page.want_processes(spec.processes)
         wanted = spec.enabled and not slot.held
         if slot.wanted and wanted:
-            self.lives.tell(slot, Fact.SPEC_CHANGED, restarting=restarting)
+            self.lifecycle.tell(slot, Fact.SPEC_CHANGED, restarting=restarting)
         else:
-            self.lives.want(slot, wanted)
+            self.lifecycle.want(slot, wanted)
         self.note_change(slot)
 
     def _add(self, spec: JobSpec, index: int) -> None:
         slot = self._slots.get((spec.name, index))
         if slot is None:
             clock = self._loop.clock
-            slot = Slot(spec, index, since=clock.monotonic(), since_wall=clock.wall())
+            slot = LiveSlot(spec, index, since=clock.monotonic(), since_wall=clock.wall())
             slot.held = self._is_held(spec.name)
             self._slots[spec.name, index] = slot
         slot.spec, slot.doomed = spec, False
-        self.lives.want(slot, spec.enabled and not slot.held)
+        self.lifecycle.want(slot, spec.enabled and not slot.held)
         self.note_change(slot)
 
     def _is_held(self, job: str) -> bool:
@@ -131,16 +131,16 @@ class Fleet:
         siblings = [slot for slot in self.job_slots() if slot.spec.name == job]
         return bool(siblings) and all(slot.held for slot in siblings)
 
-    def _doom(self, slot: Slot) -> None:
+    def _doom(self, slot: LiveSlot) -> None:
         slot.doomed = True
-        self.lives.want(slot, False)
+        self.lifecycle.want(slot, False)
         self.note_change(slot)
 
-    def _forget(self, slot: Slot) -> None:
+    def _forget(self, slot: LiveSlot) -> None:
         if self._slots.pop((slot.spec.name, slot.index), None) is not None:
             self._changed.pop(slot, None)
-            self._records.put("slot", _key(slot), None)
+            self._records.add("slot", _key(slot), None)
 
 
-def _key(slot: Slot) -> str:
+def _key(slot: LiveSlot) -> str:
     return f"{slot.spec.name}\n{slot.index}"

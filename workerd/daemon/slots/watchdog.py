@@ -9,8 +9,8 @@ from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.facts import Fact
 from workerd.wire.words import Heartbeat, Outcome, State
 
-from .lifecycle import Lives
-from .slot import Slot
+from .lifecycle import Lifecycle
+from .slot import LiveSlot
 
 LOOK_S = 1.0
 MEMORY_LOOK_S = 10.0
@@ -21,29 +21,29 @@ HARD = 1.25
 AGE_SPREAD = 0.1
 
 
-class Watch:
+class Watchdog:
     """Looks at every running slot with a limit; what it finds becomes a verdict and DEADLINE_PASSED."""
 
     def __init__(  # noqa: PLR0917 - the parts that it ties together
         self,
         loop: Loop,
         log: EventLog,
-        lives: Lives,
-        slots: Callable[[], Iterator[Slot]],
-        on_recycled: Callable[[Slot, str], None],
+        lifecycle: Lifecycle,
+        slots: Callable[[], Iterator[LiveSlot]],
+        on_recycled: Callable[[LiveSlot, str], None],
         obstacle: Callable[[], str],
     ) -> None:
         """``obstacle`` says why nobody could be born now: then none is stopped that may as well go on for a while."""
         self._loop = loop
         self._log = log
-        self._lives = lives
+        self._lifecycle = lifecycle
         self._slots = slots
         self._on_recycled = on_recycled
         self._obstacle = obstacle
         self._random = Random()
         self._looking = False
 
-    def wake(self, slot: Slot) -> None:
+    def wake(self, slot: LiveSlot) -> None:
         """Look at ``slot``, which may have a limit now, and go on to look at all."""
         if slot.state is State.RUNNING and _has_limit(slot):
             self._loop.call_soon(lambda: self._judge_beat(slot))
@@ -69,7 +69,7 @@ class Watch:
 
     # beats
 
-    def _judge_beat(self, slot: Slot) -> None:
+    def _judge_beat(self, slot: LiveSlot) -> None:
         child, limit = slot.child, slot.spec.heartbeat_timeout
         if child is None or limit is None or slot.state is not State.RUNNING or child.ready_at is None:
             return
@@ -85,31 +85,31 @@ class Watch:
         if self._last_sign(slot, child) == last:
             self._hang(slot, child, now - last, limit)
 
-    def _judge_again_at(self, due: float, slot: Slot, child: Child) -> None:
+    def _judge_again_at(self, due: float, slot: LiveSlot, child: Child) -> None:
         """Come back before the next look; one such appointment a child."""
         if child.appointment is not None:
             child.appointment.cancel()
         child.appointment = self._loop.call_at(due, lambda: self._judge_again(slot, child))
 
-    def _judge_again(self, slot: Slot, child: Child) -> None:
+    def _judge_again(self, slot: LiveSlot, child: Child) -> None:
         if slot.child is child:
             self._judge_beat(slot)
 
-    def _last_sign(self, slot: Slot, child: Child) -> float:
+    def _last_sign(self, slot: LiveSlot, child: Child) -> float:
         """Return the monotonic moment of the last sign of life that counts, becoming ready at the earliest."""
         beat = child.page.last_beat / 1e9
         heard = child.output.heard_at if slot.spec.heartbeat != Heartbeat.EXPLICIT else 0.0
         return max(beat, heard, child.ready_at or 0.0)
 
-    def _hang(self, slot: Slot, child: Child, silent_s: float, limit: float) -> None:
-        child.fall(Outcome.HUNG, f"no sign of life for {limit:g} s")
+    def _hang(self, slot: LiveSlot, child: Child, silent_s: float, limit: float) -> None:
+        child.set_verdict(Outcome.HUNG, f"no sign of life for {limit:g} s")
         note = child.page.read_note() or None
         self._log.emit("child.hung", **slot.identity, silent_s=round(silent_s, 3), timeout_s=limit, note=note)
-        self._lives.tell(slot, Fact.DEADLINE_PASSED, hung=True)
+        self._lifecycle.tell(slot, Fact.DEADLINE_PASSED, hung=True)
 
     # memory and age
 
-    def _judge_memory(self, slot: Slot, now: float) -> None:
+    def _judge_memory(self, slot: LiveSlot, now: float) -> None:
         child, limit = slot.child, slot.spec.max_memory
         if child is None or child.pid is None or limit is None or now < child.growth.due:
             return
@@ -117,16 +117,16 @@ class Watch:
         child.growth.due = now + (0.0 if grown > NEAR * limit else MEMORY_LOOK_S)
         if grown <= limit or (grown <= HARD * limit and self._obstacle()):
             return
-        child.fall(Outcome.OVER_MEMORY, f"{grown:.0f} MiB of private growth, more than {limit:g}")
+        child.set_verdict(Outcome.OVER_MEMORY, f"{grown:.0f} MiB of private growth, more than {limit:g}")
         self._log.emit("child.over_memory", **slot.identity, memory_mib=round(grown, 1), limit_mib=limit)
-        self._lives.tell(slot, Fact.DEADLINE_PASSED)
+        self._lifecycle.tell(slot, Fact.DEADLINE_PASSED)
         if grown > HARD * limit:
             child.killed = True
             reason = f"more than {HARD:g} times its memory limit"
             self._log.emit("child.killed", **slot.identity, reason=reason)
             child.kill_group()
 
-    def _judge_age(self, slot: Slot, now: float) -> None:
+    def _judge_age(self, slot: LiveSlot, now: float) -> None:
         child, limit = slot.child, slot.spec.max_age
         if child is None or limit is None or child.licensed_at is None:
             return
@@ -136,6 +136,6 @@ class Watch:
             self._on_recycled(slot, f"it is older than {limit:g} s (± 10 %)")
 
 
-def _has_limit(slot: Slot) -> bool:
+def _has_limit(slot: LiveSlot) -> bool:
     spec = slot.spec
     return spec.heartbeat_timeout is not None or spec.max_memory is not None or spec.max_age is not None

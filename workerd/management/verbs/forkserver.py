@@ -23,4 +23,4 @@ def run(command: BaseCommand, _options: dict[str, Any]) -> int:
         return exit_codes.USAGE
     from workerd.forkserver.main import serve  # what a child needs; no other verb should pay for it
 
-    os._exit(serve(bootstrap.begin()))
+    os._exit(serve(bootstrap.start()))

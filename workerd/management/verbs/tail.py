@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 from workerd.conf import get_settings
 from workerd.management.client import NoDaemonError, stream
 from workerd.wire import exit_codes
-from workerd.wire.console import dress
+from workerd.wire.console import format_event
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 DEFAULT_LINES = 20
@@ -36,7 +36,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
     try:
         for line in _choose(_source(options), options):
             event = json.loads(line)
-            command.stdout.write(dress(console, event) if console is not None else line)
+            command.stdout.write(format_event(console, event) if console is not None else line)
             command.stdout.flush()
     except NoDaemonError as error:
         command.stderr.write(str(error))

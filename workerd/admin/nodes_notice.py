@@ -5,24 +5,24 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from .ages import Ages
-from .snapshot import Fleet
+from .snapshot import Nodes
 
 
-def fleet_notice(fleet: Fleet, ages: Ages) -> SafeString:
+def nodes_notice(nodes: Nodes, ages: Ages) -> SafeString:
     """Return the line above every live page."""
-    if not fleet.nodes:
+    if not nodes.nodes:
         words = _("No daemon has ever reported. Start one: {}")
         return _notice("late", format_html(words, format_html("<code>{}</code>", "manage.py workerd run")))
-    if not fleet.live:
+    if not nodes.live:
         words = _("No daemon has reported for {}. What you see is the last it told; orders expire after a minute.")
-        return _notice("late", format_html(words, ages.since(fleet.last_pulse)))
-    live = fleet.live
+        return _notice("late", format_html(words, ages.since(nodes.last_pulse)))
+    live = nodes.live
     lines = format_html_join(
         " · ",
         _("{} generation {}, reported {} ago"),
         ((node, node.generation, ages.since(node.pulse)) for node in live),
     )
-    silent = [node for node in fleet.nodes if node not in live]
+    silent = [node for node in nodes.nodes if node not in live]
     if silent:
         names = ", ".join(str(node) for node in silent)
         lines = format_html("{} · {}", lines, _("silent: %(names)s") % {"names": names})
