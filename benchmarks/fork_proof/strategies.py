@@ -36,7 +36,7 @@ class SetToNone(Strategy):
 
     name = "connection = None"
 
-    def in_child(self) -> None:  # noqa: D102 - as in Strategy
+    def in_child(self) -> None:
         connections["default"].connection = None
 
 
@@ -48,11 +48,11 @@ class TemporaryConnection(Strategy):
     def __init__(self) -> None:
         self.is_child = False
 
-    def in_child(self) -> None:  # noqa: D102 - as in Strategy
+    def in_child(self) -> None:
         self.is_child = True
 
     @contextlib.contextmanager
-    def cursor(self) -> Iterator[Any]:  # noqa: D102 - as in Strategy
+    def cursor(self) -> Iterator[Any]:
         with connection.temporary_connection() if self.is_child else connection.cursor() as cursor:
             yield cursor
 
@@ -66,7 +66,7 @@ class Lock(Strategy):
         self.lock = multiprocessing.get_context("fork").Lock()
 
     @contextlib.contextmanager
-    def cursor(self) -> Iterator[Any]:  # noqa: D102 - as in Strategy
+    def cursor(self) -> Iterator[Any]:
         if not self.lock.acquire(timeout=LOCK_WITHIN_S):
             raise TimeoutError("the lock is held by a process that is not there any more")
         try:
@@ -81,7 +81,7 @@ class CloseAllAtBoot(Strategy):
 
     name = "close_all() at boot"
 
-    def at_boot(self) -> None:  # noqa: D102 - as in Strategy
+    def at_boot(self) -> None:
         connections.close_all()
 
 
@@ -90,7 +90,7 @@ class CloseAllInChild(Strategy):
 
     name = "close_all() in the child"
 
-    def in_child(self) -> None:  # noqa: D102 - as in Strategy
+    def in_child(self) -> None:
         connections.close_all()
 
 
@@ -99,7 +99,7 @@ class CloseAllBeforeFork(Strategy):
 
     name = "close_all() before every fork"
 
-    def before_fork(self) -> None:  # noqa: D102 - as in Strategy
+    def before_fork(self) -> None:
         connections.close_all()
 
 
@@ -108,7 +108,7 @@ class InstallAlone(Strategy):
 
     name = "install() alone"
 
-    def at_boot(self) -> None:  # noqa: D102 - as in Strategy
+    def at_boot(self) -> None:
         from workerd import forksafe
 
         forksafe.install()
@@ -119,7 +119,7 @@ class PrepareToFork(InstallAlone):
 
     name = "prepare_to_fork()"
 
-    def before_fork(self) -> None:  # noqa: D102 - as in Strategy
+    def before_fork(self) -> None:
         from workerd import forksafe
 
         forksafe.prepare_to_fork()
