@@ -6,6 +6,7 @@ from collections.abc import Callable
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from workerd.forksafe.closing import close_wrapper
+from workerd.wire.backoff import Backoff
 from workerd.wire.messages import DatabaseConnected, DatabaseLost, DatabaseRecovered, Message
 
 from .db_errors import DatabaseFault, classify
@@ -26,8 +27,7 @@ class Availability:
     def __init__(self, connection: BaseDatabaseWrapper, send: Callable[[Message], None], poll_seconds: float) -> None:
         self._connection: BaseDatabaseWrapper = connection
         self._send = send
-        self._first_retry_s = min(poll_seconds, RETRY_CAP_S)
-        self._retry_s = self._first_retry_s
+        self._backoff = Backoff(poll_seconds, RETRY_CAP_S)
         self._connected = False
         self._lost = False
         self._answered_at: float | None = None
@@ -53,7 +53,7 @@ class Availability:
             self._send(DatabaseConnected(self._connection.vendor, _version(self._connection)))
         if first or self._lost:  # an earlier ledger, that was killed, may have lost it
             self._answered_at = time.monotonic()
-        self._retry_s = self._first_retry_s
+        self._backoff.reset()
 
     def settle(self, *, empty: bool) -> None:
         """All that was due went well; say so once what was held up is written."""
@@ -78,8 +78,7 @@ class Availability:
         if trouble is DatabaseFault.UNREACHABLE and self.up and not self._renewed:
             self._renewed = True  # a session may end while the server is well: one more try, at once
             return
-        self.retry_at = now + self._retry_s
-        self._retry_s = min(2 * self._retry_s, RETRY_CAP_S)
+        self.retry_at = now + self._backoff.next()
         self._answered_at = None
         if not self._lost:
             self._lost = True

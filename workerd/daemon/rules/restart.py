@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from workerd.wire import exit_codes
+from workerd.wire.backoff import delay_after
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import THE_LAST, Outcome, Restart
 
@@ -12,7 +13,6 @@ from .facts import Next
 
 JITTER = 0.1
 """Delays are spread by ± 10 %, so that what failed together does not come back together."""
-MAX_DOUBLINGS = 32
 
 
 @dataclass(slots=True)
@@ -92,5 +92,5 @@ def _delay(spec: JobSpec, doublings: int, random: Random) -> float:
     """Return 0 for the first failure after a healthy life, then ``backoff_initial`` doubling to ``backoff_max``."""
     if doublings == 0 or spec.backoff_initial == 0:
         return 0.0
-    delay = min(spec.backoff_initial * 2.0 ** min(doublings - 1, MAX_DOUBLINGS), spec.backoff_max)
+    delay = delay_after(doublings - 1, spec.backoff_initial, spec.backoff_max)
     return delay * random.uniform(1 - JITTER, 1 + JITTER)
