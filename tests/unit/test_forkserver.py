@@ -16,7 +16,7 @@ HANGS = "import time\ntime.sleep(3600)"
 def test_a_project_that_is_still_not_imported_after_five_minutes_is_rejected_and_killed(tmp_path: Path) -> None:
     clock, (log, lines), rejected = FakeClock(), recording_log(), list[str]()
     loop = loop_of(clock)
-    config = DaemonConfig("shop", str(tmp_path), "web1", "0", (sys.executable, "-c", HANGS), str(tmp_path), "json", 1.0)
+    config = DaemonConfig("shop", str(tmp_path), "web1", "0", (sys.executable, "-c", HANGS), str(tmp_path), "json")
     listener = Listener(lambda _: None, lambda _, reason: rejected.append(reason), lambda *_: None)
     forkserver = Forkserver(loop, log, config, resource.getrlimit(resource.RLIMIT_NOFILE), 1, listener)
     try:

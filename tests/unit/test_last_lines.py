@@ -3,26 +3,27 @@
 from workerd.daemon.io.last_lines import LastLines
 
 
-def test_no_more_than_so_many_are_kept() -> None:
-    kept = LastLines(count=3, size=100)
+def keep(lines: list[bytes], *, count: int = 50) -> LastLines:
+    kept = LastLines(count, size=100)
+    for line in lines:
+        kept.append(line)
+    return kept
 
-    kept.extend([b"1", b"2", b"3", b"4"])
+
+def test_no_more_than_so_many_are_kept() -> None:
+    kept = keep([b"1", b"2", b"3", b"4"], count=3)
 
     assert list(kept) == [b"2", b"3", b"4"]
 
 
 def test_no_more_than_so_many_bytes_are_kept() -> None:
-    kept = LastLines(count=50, size=100)
-
-    kept.extend([b"a" * 60, b"b" * 50, b"c" * 40])
+    kept = keep([b"a" * 60, b"b" * 50, b"c" * 40])
 
     assert list(kept) == [b"b" * 50, b"c" * 40]
 
 
 def test_the_newest_is_there_whatever_its_size() -> None:
-    kept = LastLines(count=50, size=100)
-
-    kept.extend([b"small", b"x" * 1000])
+    kept = keep([b"small", b"x" * 1000])
     assert list(kept) == [b"x" * 1000]
 
     kept.append(b"small")

@@ -32,7 +32,8 @@ def row_of(child: Child, outcome: Outcome = Outcome.ERROR) -> dict[str, object]:
 def test_a_run_is_told_whole(child: Child) -> None:
     child.pid, child.born_wall = 42, 1_699_999_999.0
     child.failed = Failed("ValueError", "no such order", "Traceback …")
-    child.output.last_lines.extend([b"one", b"two"])
+    child.output.last_lines.append(b"one")
+    child.output.last_lines.append(b"two")
     child.page.write_note("order 7")
 
     assert row_of(child) == {
@@ -65,7 +66,8 @@ def test_the_largest_run_fits_one_message(child: Child, character: str) -> None:
     """Else it would be dropped, and the run would seem to go on for ever."""
     child.failed = Failed("E" * 500, character * 100_000, character * 100_000)
     child.stack = character * 100_000
-    child.output.last_lines.extend([character.encode("utf-8", "replace") * 60_000] * 50)
+    for _ in range(50):
+        child.output.last_lines.append(character.encode("utf-8", "replace") * 60_000)
     child.page.write_note(character * 1_000)
 
     encode(Record(1, "run", child.run, 1, row_of(child)))

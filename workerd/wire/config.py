@@ -19,7 +19,6 @@ class DaemonConfig:
     cwd: str
     log_format: str
     """``json`` or ``console``; the command has resolved ``auto``."""
-    poll_seconds: float
     database: str = "default"
     """The alias of the ledger's database."""
     tree: str = ""

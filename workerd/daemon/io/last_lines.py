@@ -1,7 +1,7 @@
 """The last lines of something that writes on and on."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 
 class LastLines:
@@ -19,11 +19,6 @@ class LastLines:
         self._bytes += len(line)
         while len(self._lines) > self._count or (self._bytes > self._size and len(self._lines) > 1):
             self._bytes -= len(self._lines.popleft())
-
-    def extend(self, lines: Iterable[bytes]) -> None:
-        """Keep each of ``lines``."""
-        for line in lines:
-            self.append(line)
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._lines)

@@ -65,7 +65,6 @@ def describe(settings: Settings, options: dict[str, Any]) -> DaemonConfig:
         forkserver_argv=forkserver_argv(options),
         cwd=_working_directory(),
         log_format=log_format,
-        poll_seconds=settings.poll_seconds,
         tree=_tree(settings),
         database=settings.database,
         max_unavailable=settings.max_unavailable,
