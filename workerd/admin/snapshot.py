@@ -12,8 +12,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from workerd.models import Job, Node, Operation, Run, Slot
-from workerd.models.run import FAILURES
-from workerd.wire.words import Outcome, State
+from workerd.wire.words import FAILURES, MOVING, Outcome, State
 
 LATE = timedelta(seconds=15)
 """Three pulses that did not come: from then on the picture is a memory."""
@@ -32,7 +31,6 @@ SEVERITY = (
 )
 """What an operator wants to hear of first."""
 WAITING_STATES = frozenset({State.PARKED, State.BACKOFF, State.WAITING})
-MOVING_STATES = frozenset({State.STARTING, State.STOPPING, State.WAITING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ class JobSnapshot:
     @property
     def is_moving(self) -> bool:
         """Something is about to happen: worth a closer look."""
-        return any(slot.state in MOVING_STATES for slot in self.slots) or any(is_open(order) for order in self.orders)
+        return any(slot.state in MOVING for slot in self.slots) or any(is_open(order) for order in self.orders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +148,7 @@ def _count_ends(jobs: Sequence[Job], alias: str, now: datetime) -> dict[int | No
     if len(jobs) == 1:
         rows = rows.filter(job_id=jobs[0].pk)
     ends = Count("outcome", filter=~Q(outcome=Outcome.STOPPED.value))
-    failures = Count("outcome", filter=Q(outcome__in=FAILURES))
+    failures = Count("outcome", filter=Q(outcome__in=[outcome.value for outcome in FAILURES]))
     counted = rows.order_by().values_list("job_id").annotate(ends=ends, failures=failures)
     return {job_id: (ends, failures) for job_id, ends, failures in counted}
 

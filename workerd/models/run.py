@@ -24,13 +24,6 @@ OUTCOME_CHOICES = [
 ]
 
 
-FAILURES = tuple(
-    one.value
-    for one in (Outcome.ERROR, Outcome.CRASHED, Outcome.HUNG, Outcome.OVER_MEMORY, Outcome.REFUSED, Outcome.KILLED)
-)
-"""Ends that somebody should look at."""
-
-
 class Run(models.Model):
     """What became of one process; written by the ledger, outlives its job and its node."""
 

@@ -16,6 +16,12 @@ class State(StrEnum):
     PARKED = "PARKED"
 
 
+ALIVE = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
+"""The slot has a child, or asks for one."""
+MOVING = frozenset({State.STARTING, State.STOPPING, State.WAITING})
+"""The slot leaves this state by itself, soon."""
+
+
 class Outcome(StrEnum):
     """How a run ended."""
 
@@ -29,6 +35,14 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     KILLED = "killed"
     LOST = "lost"
+
+
+GOOD = frozenset({Outcome.STOPPED, Outcome.FINISHED, Outcome.RECYCLED})
+"""The run ended as it should. LOST is neither good nor a failure: nobody saw how the run ended."""
+FAILURES = frozenset(
+    {Outcome.ERROR, Outcome.CRASHED, Outcome.HUNG, Outcome.OVER_MEMORY, Outcome.REFUSED, Outcome.KILLED}
+)
+"""Somebody should look at the run."""
 
 
 class Restart(StrEnum):

@@ -12,11 +12,12 @@ from django.utils.translation import ngettext
 from workerd.admin.snapshot import read_nodes, read_snapshot
 from workerd.models import Job
 from workerd.wire.spec import RESTARTING_FIELDS
+from workerd.wire.words import ALIVE
 
 from .form import JobForm
 from .list import JobListAdmin
 from .page import JobPageAdmin
-from .preview import ALIVE, preview_save
+from .preview import preview_save
 from .readonly_fields import as_readonly
 
 

@@ -7,9 +7,7 @@ from django.utils.translation import ngettext
 
 from workerd.models import Slot
 from workerd.wire.spec import RESTARTING_FIELDS, JobSpec
-from workerd.wire.words import State
-
-ALIVE = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
+from workerd.wire.words import ALIVE, State
 
 
 def preview_save(was: JobSpec | None, now: JobSpec, slots: Sequence[Slot], *, is_late: bool) -> str:

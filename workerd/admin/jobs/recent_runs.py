@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from workerd.models import Job, Run, Slot
-from workerd.models.run import FAILURES
+from workerd.wire.words import FAILURES
 
 WINDOW = timedelta(hours=24)
 MOST = 500

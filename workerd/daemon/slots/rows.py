@@ -6,7 +6,7 @@ from typing import Any
 from workerd.daemon.io.child_output import KEPT_BYTES
 from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.outcome import ExitStatus
-from workerd.wire.words import Outcome
+from workerd.wire.words import GOOD, Outcome
 
 from .slot import LiveSlot
 
@@ -25,7 +25,7 @@ def run_row(
 ) -> dict[str, Any]:
     """Return the whole row of a run as it is now."""
     failed = child.failed
-    bad = outcome is not None and outcome not in (Outcome.STOPPED, Outcome.FINISHED, Outcome.RECYCLED)
+    bad = outcome is not None and outcome not in GOOD
     return {
         "job_id": slot.spec.id,
         "job_name": slot.spec.name,
