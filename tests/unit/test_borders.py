@@ -1,10 +1,13 @@
-"""The borders between the processes' folders: who may import whom, and who never loads Django."""
+"""The borders between folders: who may import whom, the daemon's layers, no circles, and who never loads Django."""
 
 import ast
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -34,6 +37,21 @@ AGAINST_THE_ARROWS = {
 }
 FORKSAFE_TAKES = {"conf"}
 """Fork safety works in a project without the app, so of the root it reads the settings alone."""
+
+LAYERS = ("rules", "io", "processes", "slots", "node")
+"""The daemon's, from below. A layer imports only layers below it; the files beside them in daemon/ import them all."""
+
+STILL_TO_TURN = {
+    ("workerd.daemon.processes.births", "workerd.daemon.slots.lifecycle"),
+    ("workerd.daemon.processes.births", "workerd.daemon.slots.slot"),
+    ("workerd.daemon.processes.child", "workerd.daemon.slots.slot"),
+    ("workerd.daemon.processes.child", "workerd.daemon.processes.stack_dump"),
+    ("workerd.daemon.node.requests", "workerd.daemon.daemon"),
+    ("workerd.daemon.node.shutdown", "workerd.daemon.daemon"),
+    ("workerd.daemon.node.status", "workerd.daemon.daemon"),
+    ("workerd.daemon.node.status_line", "workerd.daemon.daemon"),
+}
+"""Imports that still point up or close a circle. Whoever turns one takes it off this list; nobody adds one."""
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -95,13 +113,36 @@ def imports_of(path: Path) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def edges() -> Iterator[tuple[str, str, str]]:
-    """Yield (our module, its folder, what it imports from us) for every import in the package."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        importer = module_name(path)
-        for imported in imports_of(path):
-            if imported.startswith("workerd.") and imported not in ("workerd.__version__", "workerd.VERSION"):
-                yield importer, room_of(importer), imported
+@cache
+def edges() -> list[tuple[str, str, str]]:
+    """Return (our module, its folder, what it imports from us) for every import in the package."""
+    return [
+        (module_name(path), room_of(module_name(path)), imported)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for imported in imports_of(path)
+        if imported.startswith("workerd.") and imported not in ("workerd.__version__", "workerd.VERSION")
+    ]
+
+
+def module_of(name: str) -> str:
+    """Return the module of ours that an imported name stands in, or is."""
+    while not (ROOT / (name.replace(".", "/") + ".py")).exists() and not (ROOT / name.replace(".", "/")).is_dir():
+        name = name.rpartition(".")[0]
+    return name
+
+
+def graph() -> dict[str, set[str]]:
+    """Return which of our modules each of them imports, under TYPE_CHECKING and inside functions, too."""
+    found: dict[str, set[str]] = {}
+    for importer, _, imported in edges():
+        found.setdefault(importer, set()).add(module_of(imported))
+    return found
+
+
+def layer_of(module: str) -> int:
+    """Return the height of a module of the daemon; what stands beside the layers is above them."""
+    name = module.split(".")[2]
+    return LAYERS.index(name) if name in LAYERS else len(LAYERS)
 
 
 def test_the_arrows_run_one_way() -> None:
@@ -129,3 +170,52 @@ def test_every_folder_is_on_the_map() -> None:
     folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
 
     assert folders <= set(MAY_IMPORT)
+
+
+def arrows_up() -> set[tuple[str, str]]:
+    daemon = {name: imported for name, imported in graph().items() if name.startswith("workerd.daemon.")}
+    return {
+        (importer, imported)
+        for importer, names in daemon.items()
+        for imported in names
+        if imported.startswith("workerd.daemon.") and layer_of(imported) > layer_of(importer)
+    }
+
+
+def test_a_layer_of_the_daemon_imports_only_layers_below_it() -> None:
+    assert sorted(arrows_up() - STILL_TO_TURN) == []
+
+
+def test_the_list_of_imports_still_to_turn_only_shrinks() -> None:
+    imports = {(importer, name) for importer, names in graph().items() for name in names}
+
+    assert sorted(STILL_TO_TURN - imports) == [], "turned: take it off STILL_TO_TURN"
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    """Those under TYPE_CHECKING count: a circle there is one in the reader's head."""
+    imports = {
+        importer: {name for name in names if (importer, name) not in STILL_TO_TURN}
+        for importer, names in graph().items()
+    }
+
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        pytest.fail("a circle: " + " <- ".join(error.args[1]))
+
+
+def test_every_folder_of_the_daemon_is_a_layer() -> None:
+    folders = {path.name for path in (PACKAGE / "daemon").iterdir() if (path / "__init__.py").exists()}
+
+    assert folders == set(LAYERS)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_linter_holds_the_border_of_each_layer(layer: str) -> None:
+    """A table of banned imports replaces the one that it extends, so each file names Django anew."""
+    file = PACKAGE / "daemon" / layer / "ruff.toml"
+    banned = tomllib.loads(file.read_text())["lint"]["flake8-tidy-imports"]["banned-api"]
+    above = LAYERS[LAYERS.index(layer) + 1 :]
+
+    assert set(banned) == {"django", "workerd.daemon.daemon", *(f"workerd.daemon.{name}" for name in above)}
