@@ -80,11 +80,11 @@ def refreshed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Where turns say that they refreshed the connections."""
     calls: list[str] = []
 
-    async def arefresh() -> None:
+    async def arefresh_connections() -> None:
         calls.append("refresh")
 
-    monkeypatch.setattr(context_module, "refresh", lambda: calls.append("refresh"))
-    monkeypatch.setattr(context_module, "arefresh", arefresh)
+    monkeypatch.setattr(context_module, "refresh_connections", lambda: calls.append("refresh"))
+    monkeypatch.setattr(context_module, "arefresh_connections", arefresh_connections)
     return calls
 
 
@@ -212,8 +212,8 @@ def test_on_the_real_page_a_wait_is_allowed_and_then_no_more(alarm: Alarm, monke
 
 def test_the_longer_of_two_waits_keeps_its_patience(diary: Diary) -> None:
     beats = Beats(diary, None)
-    with beats.patience(100, 0):
-        with beats.patience(1, 0):
+    with beats.allowance(100, 0):
+        with beats.allowance(1, 0):
             pass
         assert diary.allowed == pytest.approx(100, abs=1)
     assert diary.allowed is None

@@ -1,38 +1,36 @@
-"""A child's signs of life on its page: beats, notes, and how long the daemon is asked to be patient."""
+"""A child's signs of life on its heartbeat page: beats, notes, and how long the next beat may take."""
 
 import asyncio
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 GRACE_S = 60.0
-"""Patience beyond the end of a wait, for a machine that is late; a child asleep in ``wait`` cannot hang."""
-
+"""How much longer than its wait a sleeping thread may stay silent: the machine may be late, the thread cannot hang."""
 
 FOREVER_S = 1e9
 LOOP_PAUSE_S = 10.0
-"""The longest pause between two beats of an event loop at rest."""
+"""The longest pause between two beats of an idle event loop."""
 
 
 class Page(Protocol):
-    """What a child writes to and reads from: ``wire.page.HeartbeatPage``, or the like in memory."""
+    """What a child writes and reads: ``wire.page.HeartbeatPage``, or an object with the same methods."""
 
-    def beat(self) -> None:
-        """Say "alive and getting on"."""
+    def beat(self) -> None: ...
 
     def allow(self, seconds: float | None) -> None:
-        """Ask for ``seconds`` between beats; None ends that."""
+        """Let the next beat take ``seconds`` in place of the row's time-out; None restores the time-out."""
 
     def write_note(self, text: str) -> None:
-        """Store what the child is doing."""
+        """Store ``text`` as what the job is doing."""
 
     def count_opened(self) -> None:
-        """Count a database connection that was opened."""
+        """Count a database connection as opened."""
 
     def count_closed(self) -> None:
-        """Count one that was closed."""
+        """Count a database connection as closed."""
 
     @property
     def processes(self) -> int:
@@ -40,47 +38,47 @@ class Page(Protocol):
 
 
 class Beats:
-    """The one writer of a page; several threads and tasks may wait at once."""
+    """The only writer of a page; several threads and tasks may wait at the same time."""
 
     def __init__(self, page: Page, heartbeat_timeout: float | None) -> None:
         self.page = page
         self.timeout_s = heartbeat_timeout or 0.0
+        # A job may beat in its innermost loop: bound once, a beat costs no more than the page's own call.
         self.beat: Callable[[], None] = page.beat
         self.write_note: Callable[[str], None] = page.write_note
         self.within: float | None = None
-        """What the job's last beat asked for; its next one ends that."""
+        """What the job's last beat allowed for the next one; None is the row's time-out."""
         self._waits: dict[object, float] = {}
 
-    def ask_within(self, seconds: float | None) -> None:
-        """Ask for ``seconds`` until the job's next beat; None is the row's time-out again."""
+    def allow_within(self, seconds: float | None) -> None:
+        """Allow ``seconds`` until the job's next beat; None restores the row's time-out."""
         self.within = seconds
-        self._ask()
+        self._write_allowance()
 
     @contextmanager
-    def patience(self, seconds: float, grace_s: float) -> Iterator[None]:
-        """Ask for as long as a wait takes, and beat at both ends: it is legitimate, however short the time-out."""
+    def allowance(self, seconds: float, grace_s: float) -> Iterator[None]:
+        """Allow a wait of ``seconds`` and ``grace_s`` more, however short the time-out is; beat at both ends."""
         key = object()
         self._waits[key] = time.monotonic() + seconds + grace_s
-        self._ask()
+        self._write_allowance()
         self.beat()
         try:
             yield
         finally:
             del self._waits[key]
-            self.beat()  # before the patience ends: an old beat alone would look like a hang
-            self._ask()
+            self.beat()  # before the allowance ends: without it, the beat from before the wait looks like a hang
+            self._write_allowance()
 
     @contextmanager
     def asleep(self, seconds: float | None) -> Iterator[None]:
-        """Ask for a wait of a thread, which cannot hang."""
-        with self.patience(math.inf if seconds is None else seconds, max(GRACE_S, self.timeout_s)):
+        """Allow a thread to sleep for ``seconds``; None is without end."""
+        with self.allowance(math.inf if seconds is None else seconds, max(GRACE_S, self.timeout_s)):
             yield
 
     async def beat_until(self, event: asyncio.Event, seconds: float | None) -> bool:
-        """Beat from the event loop until ``event`` is set (True) or ``seconds`` are over (False).
-
-        One long patience would hide a loop that blocks meanwhile; so each beat asks for a little, and comes again.
-        """
+        """Beat from the event loop until ``event`` is set (True) or ``seconds`` are over (False)."""
+        # One allowance for the whole wait would hide another task that blocks the loop. Each beat allows a little,
+        # and only a loop that still turns sends the next one.
         pause = min(max(self.timeout_s / 3, 0.1), LOOP_PAUSE_S) if self.timeout_s else LOOP_PAUSE_S
         grace = max(2 * pause, self.timeout_s - pause)
         deadline = math.inf if seconds is None else time.monotonic() + seconds
@@ -88,15 +86,37 @@ class Beats:
             left = deadline - time.monotonic()
             if left <= 0:
                 break
-            with self.patience(min(pause, left), grace):
+            with self.allowance(min(pause, left), grace):
                 await _wait_for(event, min(pause, left))
         return event.is_set()
 
-    def _ask(self) -> None:
-        asked = [end - time.monotonic() for end in list(self._waits.values())]
+    def _write_allowance(self) -> None:
+        # list(): another thread may start or end a wait while this one computes
+        allowed = [end - time.monotonic() for end in list(self._waits.values())]
         if self.within is not None:
-            asked.append(self.within)
-        self.page.allow(min(max(asked), FOREVER_S) if asked else None)
+            allowed.append(self.within)
+        self.page.allow(min(max(allowed), FOREVER_S) if allowed else None)
+
+
+def beat_with_queries(beat: Callable[[], None]) -> None:
+    """Beat before and after every query, on this thread's open connections and on all that are opened later."""
+    from django.db import connections
+    from django.db.backends.signals import connection_created
+
+    def beat_around(execute: Callable[..., Any], sql: Any, params: Any, many: Any, context: Any) -> Any:
+        beat()
+        result = execute(sql, params, many, context)
+        beat()
+        return result
+
+    def install(connection: Any, **_kwargs: Any) -> None:
+        if beat_around not in connection.execute_wrappers:
+            # First in the list: execute_wrapper() of the project appends its own and pops the last one.
+            connection.execute_wrappers.insert(0, beat_around)
+
+    for connection in connections.all(initialized_only=True):
+        install(connection)
+    connection_created.connect(install, weak=False, dispatch_uid="workerd.beat_with_queries")
 
 
 async def _wait_for(event: asyncio.Event, seconds: float) -> None:
@@ -104,4 +124,4 @@ async def _wait_for(event: asyncio.Event, seconds: float) -> None:
         async with asyncio.timeout(seconds):
             await event.wait()
     except TimeoutError:
-        pass  # the caller looks at the event and the clock itself
+        pass  # the caller looks at the event and at the clock itself

@@ -1,4 +1,7 @@
-"""The call itself: a job with its context, or code that knows none and hears TERM as Ctrl-C."""
+"""Calls a job's function or command, and turns a request to stop into what that code understands.
+
+A job with a context is only told. Code without one gets what Ctrl-C gives it: KeyboardInterrupt, or a cancelled task.
+"""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,19 +9,19 @@ from typing import Any
 
 from workerd.targets import Target
 
-from .connections import aclose, heal
+from .connections import aclose_connections, heal_connections
 from .context import JobContext
 from .stopping import StopRequest
 
 
 def call(target: Target, kwargs: dict[str, Any], context: JobContext, stop: StopRequest) -> None:
-    """Call ``target`` and return when it has ended; what it raises goes through, but for the end that was asked for."""
-    heal()
+    """Call ``target`` and return when it has ended. Raises what it raises, except for the stop that was asked for."""
+    heal_connections()
     arguments = (context,) if target.takes_context else target.args
     if target.is_async:
         coroutine = target.function(*arguments, **kwargs)
-        heeding = _heed if target.takes_context else _cancel_when_asked
-        asyncio.run(_close_after(heeding(coroutine, stop)))
+        run = _run_with_stop_event if target.takes_context else _run_until_stop
+        asyncio.run(_run_and_close(run(coroutine, stop)))
     elif target.takes_context:
         target.function(*arguments, **kwargs)
     else:
@@ -28,7 +31,8 @@ def call(target: Target, kwargs: dict[str, Any], context: JobContext, stop: Stop
 def _call_interruptibly(target: Target, kwargs: dict[str, Any], stop: StopRequest) -> None:
     try:
         stop.interrupts = True
-        if not stop.asked:  # from here on, a signal raises; before, it was a flag
+        # A signal before the line above only set the flag, and one after it raises here: none is lost in between.
+        if not stop.asked:
             target.function(*target.args, **kwargs)
     except KeyboardInterrupt:
         if not stop.asked:
@@ -37,20 +41,20 @@ def _call_interruptibly(target: Target, kwargs: dict[str, Any], stop: StopReques
         stop.interrupts = False
 
 
-async def _close_after(coroutine: Coroutine[Any, Any, object]) -> None:
+async def _run_and_close(coroutine: Coroutine[Any, Any, object]) -> None:
     try:
         await coroutine
     finally:
-        await aclose()
+        await aclose_connections()
 
 
-async def _heed(coroutine: Coroutine[Any, Any, object], stop: StopRequest) -> None:
-    stop.event()  # the signal wakes the loop, also for a job that only looks at ``stopping``
+async def _run_with_stop_event(coroutine: Coroutine[Any, Any, object], stop: StopRequest) -> None:
+    stop.event()  # has the signal wake the loop, also for a job that only reads ``stopping``
     await coroutine
 
 
-async def _cancel_when_asked(coroutine: Coroutine[Any, Any, object], stop: StopRequest) -> None:
-    """Cancel at the wish to stop, as asyncio does at Ctrl-C."""
+async def _run_until_stop(coroutine: Coroutine[Any, Any, object], stop: StopRequest) -> None:
+    """Run the coroutine and cancel it when a stop is asked for, as asyncio.run() does at Ctrl-C."""
     task = asyncio.ensure_future(coroutine)
     asked = asyncio.ensure_future(stop.event().wait())
     try:

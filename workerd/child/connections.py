@@ -1,41 +1,42 @@
-"""A child's database connections: between two turns dropped when unusable or too old, at an async job's end closed."""
+"""What a child does to its database connections: refreshes them each turn, closes an async job's at its end.
+
+Imports Django late: JobContext can be imported where Django is not set up.
+"""
 
 import asyncio
 from contextlib import suppress
 
-CLOSING_WITHIN_S = 1.0
-"""The thread may still be in a query that nobody waits for any more."""
+CLOSE_WITHIN_S = 1.0
 
 
-def refresh() -> None:
-    """Refresh the connections of this thread."""
-    from django.db import reset_queries
+def refresh_connections() -> None:
+    """Drop this thread's connections that are dead or too old, and forget its query log."""
+    from workerd import forksafe
 
-    from workerd.forksafe import refresh_connections
-
-    refresh_connections()
-    reset_queries()
+    forksafe.refresh_connections()
 
 
-def heal() -> None:
-    """From now on, have a connection that an error has left unusable dropped: for code that knows no turns."""
-    from workerd.forksafe import heal_connections
+def heal_connections() -> None:
+    """Have a connection that met an error tried before its next use: for code that has no turns to refresh it."""
+    from workerd import forksafe
 
-    heal_connections()
+    forksafe.heal_connections()
 
 
-async def arefresh() -> None:
-    """Refresh the connections of the thread in which asynchronous code has Django query."""
+async def arefresh_connections() -> None:
+    """Call ``refresh_connections`` in the thread where Django runs the queries of async code."""
     from asgiref.sync import sync_to_async
 
-    await sync_to_async(refresh, thread_sensitive=True)()
+    await sync_to_async(refresh_connections, thread_sensitive=True)()
 
 
-async def aclose() -> None:
-    """Close the connections of that thread: it lives as long as the process, and nobody else may close them."""
+async def aclose_connections() -> None:
+    """Close the connections of the thread where Django runs the queries of async code."""
     from asgiref.sync import sync_to_async
 
-    from workerd.forksafe import close_own_connections
+    from workerd import forksafe
 
+    # Only their own thread may close them, and it lives as long as the process: this is the last chance.
+    # The limit: that thread may still be in a query whose task was cancelled.
     with suppress(TimeoutError):
-        await asyncio.wait_for(sync_to_async(close_own_connections, thread_sensitive=True)(), CLOSING_WITHIN_S)
+        await asyncio.wait_for(sync_to_async(forksafe.close_own_connections, thread_sensitive=True)(), CLOSE_WITHIN_S)

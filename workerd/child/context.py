@@ -1,4 +1,4 @@
-"""What a job is given first: the wish to stop, its turns, its signs of life, and who it is."""
+"""The context that a job gets as its first argument: turns, waits, beats, the request to stop, and who the job is."""
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from workerd.wire.messages import BecameReady, Message, RecycleAsked
 
 from .beats import Beats
-from .connections import arefresh, refresh
+from .connections import arefresh_connections, refresh_connections
 from .stopping import StopRequest
 from .turns import Turns, as_seconds
 
@@ -16,14 +16,19 @@ Item = TypeVar("Item")
 
 
 class Sender(Protocol):
-    """Where a child's messages to the daemon go."""
+    """Takes a child's messages to the daemon."""
 
-    def send(self, message: Message) -> None:
-        """Send one message."""
+    def send(self, message: Message) -> None: ...
 
 
 class JobContext:
-    """A job's side of workerd; one a child, made before its function is called."""
+    """A job's side of workerd. Each process has one, made before the job's function is called.
+
+    ``job_name`` is the row's name, ``index`` the number of this process among the job's processes (from 0), ``run_id``
+    the UUID of this run. ``log`` is a structlog logger whose lines carry job, slot, run and generation.
+
+    A duration is a number of seconds or a ``timedelta``; a negative one, or NaN, raises ValueError.
+    """
 
     def __init__(
         self, job_name: str, index: int, run_id: str, *, beats: Beats, stop: StopRequest, sender: Sender, log: Any
@@ -35,7 +40,7 @@ class JobContext:
         self._beats = beats
         self._stop = stop
         self._sender = sender
-        self._said: set[str] = set()
+        self._sent: set[str] = set()
 
     def __repr__(self) -> str:
         return f"<JobContext {self.job_name}:{self.index} run {self.run_id}>"
@@ -51,16 +56,23 @@ class JobContext:
         return self._stop.asked
 
     def beat(self, note: str = "", within: float | timedelta | None = None) -> None:
-        """Say "getting on": ``note`` says with what, ``within`` how long the next beat may take this once."""
+        """Tell the daemon that the job makes progress.
+
+        ``note`` is what it is doing: a hang report shows the last one. ``within`` is how long the next beat may take,
+        this once, in place of the row's heartbeat timeout.
+        """
         beats = self._beats
         if note:
             beats.write_note(note)
         beats.beat()
         if within is not None or beats.within is not None:
-            beats.ask_within(None if within is None else as_seconds(within))
+            beats.allow_within(None if within is None else as_seconds(within))
 
     def wait(self, seconds: float | timedelta | None = None) -> bool:
-        """Sleep until asked to stop (True, at once) or for ``seconds`` (False); never counts as hanging."""
+        """Sleep for ``seconds`` (None: without end); return whether the job has been asked to stop.
+
+        A request to stop ends the sleep at once. A sleep never counts as a hang.
+        """
         left = None if seconds is None else as_seconds(seconds)
         if left != 0:
             with self._beats.asleep(left):
@@ -69,21 +81,22 @@ class JobContext:
         return self._stop.asked
 
     def every(self, seconds: float | timedelta) -> Iterator[int]:
-        """Yield 0, 1, 2 … each ``seconds`` until asked to stop, with fresh database connections each turn.
+        """Yield 0, 1, 2 … until asked to stop; the turns start ``seconds`` apart, the first one at once.
 
-        Turns start that far apart; a late one starts at once, and none is made up.
+        A late turn starts at once, and missed turns are not made up. Database connections are refreshed before and
+        after each turn.
         """
         turns = Turns(as_seconds(seconds))
         turn = 0
         while not self.wait(turns.left()):
             turns.start_next()
-            refresh()
+            refresh_connections()
             yield turn
-            refresh()
+            refresh_connections()
             turn += 1
 
     def each(self, iterable: Iterable[Item]) -> Iterator[Item]:
-        """Yield the items, a beat with each, and stop between two when asked to."""
+        """Yield the items and beat before each; end early, between two items, when asked to stop."""
         for item in iterable:
             if self._stop.asked:
                 return
@@ -91,51 +104,51 @@ class JobContext:
             yield item
 
     def ready(self) -> None:
-        """Say that the job does its work now; for rows with ``signals_ready``."""
-        self._say_once(BecameReady())
+        """Tell the daemon that the job works now: for rows with ``signals_ready``. Only the first call counts."""
+        self._send_once(BecameReady())
 
     def recycle(self) -> None:
-        """Ask for a successor: the daemon stops this process gracefully and starts a fresh one."""
-        self._say_once(RecycleAsked())
+        """Ask the daemon to stop this process gracefully and start a fresh one. Only the first call counts."""
+        self._send_once(RecycleAsked())
 
     async def await_stop(self, seconds: float | timedelta | None = None) -> bool:
-        """As ``wait``, in a coroutine; it beats from the event loop, so a loop that blocks still counts as hanging."""
+        """``wait`` for coroutines. The beats come from the event loop: a loop that blocks still counts as a hang."""
         left = None if seconds is None else as_seconds(seconds)
         await self._beats.beat_until(self._stop.event(), left)
         self.beat()
         return self._stop.asked
 
     async def aevery(self, seconds: float | timedelta) -> AsyncIterator[int]:
-        """As ``every``, in a coroutine."""
+        """``every`` for coroutines."""
         turns = Turns(as_seconds(seconds))
         turn = 0
         while not await self.await_stop(turns.left()):
             turns.start_next()
-            await arefresh()
+            await arefresh_connections()
             yield turn
-            await arefresh()
+            await arefresh_connections()
             turn += 1
 
     async def aeach(self, iterable: AsyncIterable[Item] | Iterable[Item]) -> AsyncIterator[Item]:
-        """As ``each``, in a coroutine, over items of either kind."""
-        async for item in _aiterate(iterable):
+        """``each`` for coroutines; ``iterable`` may be synchronous or asynchronous."""
+        async for item in _iterate(iterable):
             if self._stop.asked:
                 return
             self.beat()
             yield item
 
-    def _say_once(self, message: Message) -> None:
+    def _send_once(self, message: Message) -> None:
         kind = type(message).__name__
-        if kind not in self._said:
-            self._said.add(kind)
+        if kind not in self._sent:
+            self._sent.add(kind)
             self._sender.send(message)
 
 
-async def _aiterate(iterable: AsyncIterable[Item] | Iterable[Item]) -> AsyncIterator[Item]:
+async def _iterate(iterable: AsyncIterable[Item] | Iterable[Item]) -> AsyncIterator[Item]:
     if isinstance(iterable, AsyncIterable):
         async for item in iterable:
             yield item
     else:
         for item in iterable:
             yield item
-            await asyncio.sleep(0)  # the loop's other tasks, and the signal, have their turn
+            await asyncio.sleep(0)  # lets the loop's other tasks run, and the callback that sees the request to stop

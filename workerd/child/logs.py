@@ -1,4 +1,4 @@
-"""Logging in a child: structlog and the standard library's arrive in the daemon as structured lines, one an event.
+"""Logging in a child: an event of structlog or of the standard library reaches the daemon as one structured line.
 
 Only handlers on stdout or stderr are replaced; the project's others (files, Sentry, mail) stay as they are.
 """
@@ -16,7 +16,7 @@ from .rendering import Renderer
 from .stdio import LineWriter
 
 REPORTED = "workerd_reported"
-"""Set on a record whose event is in the pipe already, so that it only reaches the project's other handlers."""
+"""Marks a record whose event is in the pipe already: PipeHandler passes it by, the project's other handlers take it."""
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "_logger", "_name", REPORTED}
 _format_exception = structlog.processors.format_exc_info
@@ -31,7 +31,7 @@ def install_logging(renderer: Renderer, sink: LineWriter) -> structlog.typing.Fi
 
 
 class PipeHandler(logging.Handler):
-    """Writes records as lines; one record is one line, however many loggers on its way have such a handler."""
+    """Writes each record as one line, also where several loggers on the record's way have such a handler."""
 
     def __init__(self, renderer: Renderer, sink: LineWriter, level: int = logging.NOTSET) -> None:
         super().__init__(level)
@@ -39,12 +39,11 @@ class PipeHandler(logging.Handler):
         self._sink = sink
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Render and write ``record``."""
         if getattr(record, REPORTED, False):
             return
         try:
             line = self._renderer.render(_to_event(record))
-        except Exception:  # noqa: BLE001 - as every handler of the standard library: a bad call of the job's must not end it
+        except Exception:  # noqa: BLE001 - as in every handler of the standard library: a log call with wrong arguments must not end the job
             self.handleError(record)
             return
         setattr(record, REPORTED, True)
@@ -52,13 +51,13 @@ class PipeHandler(logging.Handler):
 
 
 def _to_event(record: logging.LogRecord) -> MutableMapping[str, Any]:
-    """Return the record as structlog would have it; ``wrap_for_formatter`` leaves structlog's own as its message."""
+    """Return the record as structlog's event dict."""
     event: MutableMapping[str, Any] = {
         "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
         "level": record.levelname.lower(),
         "logger": record.name,
     }
-    if isinstance(record.msg, MutableMapping):
+    if isinstance(record.msg, MutableMapping):  # an event of structlog, passed on by its wrap_for_formatter
         event = {**event, **record.msg}
     else:
         event["event"] = record.getMessage()
@@ -71,7 +70,7 @@ def _to_event(record: logging.LogRecord) -> MutableMapping[str, Any]:
 
 
 class _LineLogger:
-    """What structlog writes to: rendered lines."""
+    """The logger below structlog's processors: it has a method for each level, and all write the rendered line."""
 
     def __init__(self, sink: LineWriter, name: str = "") -> None:
         self.name = name
@@ -80,15 +79,14 @@ class _LineLogger:
 
 
 def _install_structlog(renderer: Renderer, sink: LineWriter) -> None:
-    """Render structlog's events here, unless the project sends them to the standard library, which ends here too."""
     config = structlog.get_config()
     if isinstance(config["logger_factory"], structlog.stdlib.LoggerFactory):
-        return
+        return  # the project sends its events to the standard library, where PipeHandler takes them
 
     def make_logger(*args: Any) -> _LineLogger:
         return _LineLogger(sink, str(args[0]) if args and args[0] is not None else "")
 
-    if structlog.is_configured():  # the project's processors up to its renderer, and its way of filtering
+    if structlog.is_configured():  # keep the project's way of filtering, and its processors but the last, the renderer
         processors = [*config["processors"][:-1], *_own_processors(renderer)]
         structlog.configure(processors=processors, logger_factory=make_logger)
     else:
@@ -125,25 +123,26 @@ def _wrap(logger: _LineLogger, processors: list[Any]) -> structlog.typing.Filter
 
 
 def _install_standard(renderer: Renderer, sink: LineWriter) -> None:
-    """Replace the handlers on our streams; a project that configured none gets one for everything from INFO up."""
+    """Replace the handlers on stdout and stderr; where the project configured none, add one from INFO up."""
     for logger in _loggers():
         for handler in list(logger.handlers):
             if _writes_to_streams(handler):
-                ours = PipeHandler(renderer, sink, handler.level)
-                ours.filters = handler.filters
-                logger.handlers[logger.handlers.index(handler)] = ours
+                replacement = PipeHandler(renderer, sink, handler.level)
+                replacement.filters = handler.filters
+                logger.handlers[logger.handlers.index(handler)] = replacement
     root = logging.getLogger()
     if not root.handlers:
         root.addHandler(PipeHandler(renderer, sink))
         root.setLevel(min(root.level, logging.INFO) if root.level else logging.INFO)
-    ours_too = logging.getLogger("workerd")
-    if ours_too.level == logging.NOTSET:
-        ours_too.setLevel(logging.INFO)
+    workerd_logger = logging.getLogger("workerd")
+    if workerd_logger.level == logging.NOTSET:  # else a root at WARNING would drop workerd's own events
+        workerd_logger.setLevel(logging.INFO)
 
 
 def _loggers() -> Iterator[logging.Logger]:
     yield logging.getLogger()
-    yield from (one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger))
+    # a name such as "shop" in "shop.orders" that nobody asked for is a PlaceHolder there
+    yield from (logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger))
 
 
 def _writes_to_streams(handler: logging.Handler) -> bool:
@@ -159,7 +158,7 @@ def _writes_to_streams(handler: logging.Handler) -> bool:
 def _descriptor(stream: TextIO) -> int:
     try:
         return stream.fileno()
-    except (OSError, ValueError, AttributeError):  # a stream in memory, a closed one
+    except (OSError, ValueError, AttributeError):  # a stream in memory, or a closed one
         return -1
 
 

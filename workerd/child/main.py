@@ -1,4 +1,4 @@
-"""A child from first instruction to last: becomes the daemon's own, waits for its licence, runs, leaves by _exit."""
+"""A child from its first instruction to its last: leaves the forkserver's group, waits for its licence, runs, exits."""
 
 import faulthandler
 import logging
@@ -29,53 +29,67 @@ REPARENTING_POLL_S = 0.0001
 
 @dataclass(frozen=True, slots=True)
 class Parents:
-    """Whose child this is to be, and whose it is until that one has ended."""
+    """The pids of the child's parents: the middle process that forks it, and the daemon that adopts it then."""
 
     daemon: int
     middle: int
 
 
 def changed_signals() -> list[int]:
-    """Return the signals that a fresh interpreter would handle otherwise; asked before the fork, as it touches much."""
-    usual = {signal.SIGPIPE: signal.SIG_IGN, signal.SIGXFSZ: signal.SIG_IGN, signal.SIGINT: signal.default_int_handler}
-    return [n for n in signal.valid_signals() if signal.getsignal(n) is not usual.get(n, signal.SIG_DFL)]
+    """Return the signals whose handlers are not those of a fresh interpreter.
+
+    The forkserver calls this before the fork: a look at every signal would make a child copy many pages.
+    """
+    fresh = {signal.SIGPIPE: signal.SIG_IGN, signal.SIGXFSZ: signal.SIG_IGN, signal.SIGINT: signal.default_int_handler}
+    return [n for n in signal.valid_signals() if signal.getsignal(n) is not fresh.get(n, signal.SIG_DFL)]
 
 
 def run_child(
     descriptors: Sequence[int], parents: Parents, changed: Sequence[int], builtins: Mapping[str, Builtin]
 ) -> NoReturn:
-    """Live as the child that holds ``descriptors`` (channel, output, page), with the ``changed`` signals as usual."""
+    """Run as the child that holds ``descriptors`` (channel, output, page), and exit.
+
+    ``changed`` are the signals to restore; ``builtins`` are workerd's own slots, by the name in their spec.
+    """
     code = exit_codes.OWN_FAULT
     try:
-        channel, page = _settle(descriptors, parents, changed)
+        channel, page = _leave_forkserver(descriptors, parents, changed)
         channel.send(Born(os.getpid()))
         warm_up_process()
         message, _ = channel.receive()
-        # anything but a licence is end-of-file: the wish was withdrawn, or the daemon is gone
+        # No licence means end-of-file: the daemon withdrew the birth, or is gone.
         code = _run(channel, page, message, builtins) if isinstance(message, License) else exit_codes.DONE
     except ConnectionError:
         code = exit_codes.DONE
     except BaseException:
-        logging.getLogger("workerd.child").exception("a child could not be set up")
+        logging.getLogger("workerd.child").exception("a process could not be set up")
     finally:
-        _leave(code)
+        _exit(code)
 
 
-def _settle(
-    descriptors: Sequence[int], parents: Parents, changed_signals: Sequence[int]
+def _leave_forkserver(
+    descriptors: Sequence[int], parents: Parents, changed: Sequence[int]
 ) -> tuple[Channel, HeartbeatPage]:
-    """Signals as a fresh process has them, a group of its own, death with the daemon, output into the pipe."""
+    """Take the forkserver's signals, group, parent and output off this process; return its own channel and page."""
+    # A module of the project may have set a wakeup descriptor when the forkserver imported it. A fork shares it: a
+    # signal here would write into the forkserver's.
     signal.set_wakeup_fd(-1)
-    for number in changed_signals:
+    for number in changed:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    # A group of its own: the daemon kills the group, and so all that the job has started.
     os.setpgid(0, 0)
+    # PDEATHSIG fires at the end of whoever is the parent when it is armed (prctl(2)). Armed under the middle process,
+    # it would fire at once: so wait until the daemon, a subreaper, has adopted this process.
     while os.getppid() == parents.middle:
         time.sleep(REPARENTING_POLL_S)
     prctl.die_with_parent()
-    if os.getppid() != parents.daemon:  # it ended before the line above could arm anything
+    if os.getppid() != parents.daemon:
+        # The daemon ended before the line above: PDEATHSIG waits for the end of another process, perhaps PID 1.
         os._exit(exit_codes.DONE)
+    # A module of the project may have blocked signals, too; a fork inherits the mask, and so does exec(2).
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     channel, output, page = descriptors
+    # dup2 clears close-on-exec: the programs that the job starts write into the pipe, too.
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
@@ -85,22 +99,25 @@ def _settle(
 def _run(channel: Channel, page: HeartbeatPage, licence: License, builtins: Mapping[str, Builtin]) -> int:
     faulthandler.register(DUMP_SIGNAL, file=1, all_threads=True)
     spec = JobSpec.from_dict(licence.spec)
-    builtin = builtins.get(spec.name)  # no row can have such a name: it is no slug
+    builtin = builtins.get(spec.name)  # no row can have such a name: its dot is not allowed in a slug
     if builtin is None:
         return run_job(licence, channel, page)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # ours end by message; one that hangs is killed
+    # The ledger and the observer end when the daemon tells them to or closes the channel. A TERM that a service
+    # manager sends to every process must not end the ledger before it has saved what it holds. The daemon kills one
+    # that hangs.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     set_up(licence, page)
     channel.send(Loaded())
     return builtin(channel, page, licence)
 
 
-def _leave(code: int) -> NoReturn:
-    """Close our own connections (else the server notes an aborted client), flush, and never unwind into manage.py."""
+def _exit(code: int) -> NoReturn:
     try:
-        forksafe.close_connections()
+        forksafe.close_connections()  # without a goodbye the server counts an aborted client
         logging.shutdown()
         for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
+            with suppress(OSError, ValueError):  # the pipe is broken, or the job closed the stream
                 stream.flush()
     finally:
+        # Not sys.exit: it would unwind into the forkserver's manage.py, and run the parent's atexit functions.
         os._exit(code)

@@ -1,4 +1,4 @@
-"""One job in the foreground, for its author: no fork, no daemon, logs for a person, Ctrl-C stops it gracefully."""
+"""Runs one job in the foreground, for its author: no fork, no daemon, a readable log; Ctrl-C stops it gracefully."""
 
 import sys
 import uuid
@@ -19,9 +19,9 @@ from .stopping import StopRequest
 
 
 def run_once(spec: JobSpec) -> int:
-    """Run the job in this process until it ends or is asked to stop; return the exit code that its child would have.
+    """Run the job in this process until it ends or is asked to stop; return the exit code that a child would have.
 
-    A second Ctrl-C interrupts at once. Raises what a broken ``jobs`` module raises.
+    A second Ctrl-C interrupts the job at once. Raises what the import of a broken ``jobs`` module raises.
     """
     autodiscover()
     log = install_logging(_ConsoleRenderer(colors=sys.stderr.isatty()), _Terminal())
@@ -44,35 +44,29 @@ def run_once(spec: JobSpec) -> int:
 
 
 class _NullPage:
-    """A page without a reader."""
+    """A page that nobody reads."""
 
     def __init__(self, processes: int) -> None:
         self.processes = processes
 
-    def beat(self) -> None:
-        """Beat for nobody."""
+    def beat(self) -> None: ...
 
-    def allow(self, seconds: float | None) -> None:
-        """Ask nobody for patience."""
+    def allow(self, seconds: float | None) -> None: ...
 
-    def count_opened(self) -> None:
-        """Count for nobody."""
+    def count_opened(self) -> None: ...
 
-    def count_closed(self) -> None:
-        """Count for nobody."""
+    def count_closed(self) -> None: ...
 
-    def write_note(self, text: str) -> None:
-        """Note for nobody."""
+    def write_note(self, text: str) -> None: ...
 
 
 class _ConsoleSender:
-    """Says to the person what a child would say to the daemon."""
+    """Does in the terminal what the daemon does at a child's messages: prints a refusal, stops a job to be recycled."""
 
     def __init__(self, stop: StopRequest) -> None:
         self._stop = stop
 
     def send(self, message: Message) -> None:
-        """Say a refusal; take the wish for a successor as the end."""
         if isinstance(message, Refused):
             sys.stderr.write(f"{message.reason}\n")
         elif isinstance(message, RecycleAsked):
@@ -86,13 +80,12 @@ class _ConsoleRenderer:
         self._console = structlog.dev.ConsoleRenderer(colors=colors)
 
     def render(self, event: MutableMapping[str, Any]) -> bytes:
-        """Return the line, without a newline; with a traceback, several."""
+        """Return the text without a last newline; a traceback makes several lines of it."""
         return str(self._console(None, "", event)).encode("utf-8", "backslashreplace")
 
 
 class _Terminal:
-    """Standard error."""
+    """Writes rendered lines to standard error."""
 
     def write_line(self, line: bytes) -> None:
-        """Write one rendered line."""
         sys.stderr.write(f"{line.decode()}\n")

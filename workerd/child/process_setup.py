@@ -1,4 +1,4 @@
-"""Makes a process one slot's: its title, streams and logging, what beats, how its database sessions are labelled."""
+"""Makes a process one slot's: its title, streams and logging, what beats, and the label of its database sessions."""
 
 from typing import Any
 
@@ -7,37 +7,36 @@ from workerd.wire.messages import License
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Heartbeat, slot_name
 
-from .beating import beat_with_queries
-from .beats import Page
+from .beats import Page, beat_with_queries
 from .logs import install_logging
 from .rendering import LineRenderer
 from .stdio import LINE_BYTES, Stdio
 from .title import show_title
 
 MARK_BYTES = 128
-"""Room for the mark and the newline around a rendered line."""
+"""Room for the mark and the newlines around a rendered line."""
 
 
 def set_up(license: License, page: Page) -> Any:  # noqa: A002 - the message's name
-    """Dress this process, whose descriptors 1 and 2 are the output pipe, for its slot; return the log of our events."""
+    """Set this process up for its slot, with descriptors 1 and 2 on the output pipe; return the log of our events."""
     from workerd.forksafe import label_sessions
     from workerd.forksafe.events import listeners
 
     spec = JobSpec.from_dict(license.spec)
     slot = slot_name(spec.name, license.index, spec.processes)
-    beats = spec.heartbeat != Heartbeat.EXPLICIT
-    output = Stdio(license.mark, page.beat if beats else _nothing)
-    output.take_streams()
+    is_implicit = spec.heartbeat != Heartbeat.EXPLICIT
+    stdio = Stdio(license.mark, page.beat if is_implicit else _no_beat)
+    stdio.replace_streams()
     identity = {"job": spec.name, "slot": slot, "run": license.run, "generation": license.generation}
-    log = install_logging(LineRenderer(identity, LINE_BYTES - MARK_BYTES), output)
+    log = install_logging(LineRenderer(identity, LINE_BYTES - MARK_BYTES), stdio)
     name = get_settings().name
     show_title(f"workerd: {name} {slot}")
     label_sessions(f"{name} {slot}")
-    if beats:
+    if is_implicit:
         beat_with_queries(page.beat)
     listeners.update({"connection.opened": page.count_opened, "connection.closed": page.count_closed})
     return log
 
 
-def _nothing() -> None:
-    """Beat for no line: the row says ``explicit``."""
+def _no_beat() -> None:
+    pass

@@ -1,4 +1,4 @@
-"""How a job's failure is told: to the daemon for the run's row, to the pipe as one event, to the project's logging."""
+"""Reports a job's failure: to the daemon for the run's row, to the pipe as one event, and to the project's logging."""
 
 import logging
 import traceback
@@ -12,11 +12,11 @@ from .logs import REPORTED
 
 MESSAGE_CHARACTERS = 2_000
 TRACEBACK_CHARACTERS = 16_000
-"""JSON may make six bytes of a character, and a packet has 160 KiB."""
+"""Both fit a packet of 160 KiB, also where JSON takes six bytes for each character."""
 
 
 def drop_our_frames(error: BaseException) -> None:
-    """Let the traceback begin at the job's own code."""
+    """Drop workerd's frames from the start of the traceback: it begins at the job's own code then."""
     frames = error.__traceback__
     while frames and frames.tb_next and frames.tb_frame.f_globals.get("__package__") == __package__:
         frames = frames.tb_next
@@ -24,7 +24,7 @@ def drop_our_frames(error: BaseException) -> None:
 
 
 def describe_failure(error: BaseException) -> Failed:
-    """Return ``error`` as a message, cut to what fits a packet: of a traceback, its end says most."""
+    """Return ``error`` as a message that fits a packet; of a long traceback the end is kept, which tells most."""
     from workerd.forksafe import is_unreachable
 
     text = "".join(traceback.format_exception(error))
@@ -37,14 +37,14 @@ def describe_failure(error: BaseException) -> Failed:
 
 
 def log_failure(log: Any, slot: str, error: BaseException) -> None:
-    """Log ``error`` once in the pipe, and once to whatever else the project hung into stdlib logging (Sentry, mail)."""
+    """Log ``error`` once into the pipe, and once to the project's other logging handlers (Sentry, mail)."""
     emit(log, "job.failed", level="error", exception_type=_dotted(type(error)), exc_info=error)
     extra = {REPORTED: True}
     logging.getLogger("workerd.child").error("%s failed", slot, exc_info=error, extra=extra)
 
 
 def exit_code_of(error: BaseException) -> int:
-    """Return the process's exit code for what ended the job, as the interpreter would and ``manage.py`` does."""
+    """Return the exit code that the interpreter or ``manage.py`` would give a process that ``error`` ended."""
     if isinstance(error, SystemExit):
         if error.code is None:
             return exit_codes.DONE
@@ -61,5 +61,5 @@ def _dotted(cls: type[BaseException]) -> str:
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as broken:  # noqa: BLE001 - the project's __str__; that it failed is worth less than what failed
+    except Exception as broken:  # noqa: BLE001 - the project's __str__ may raise anything; the failure that is reported is worth more
         return f"<{type(broken).__name__} in its __str__>"

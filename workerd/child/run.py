@@ -1,4 +1,4 @@
-"""One run in a child, from the licence to the exit code."""
+"""One run of a job in a child, from the licence to the exit code."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ from .stopping import StopRequest
 
 @dataclass(frozen=True, slots=True)
 class JobRun:
-    """What one run works with; ``log`` is for workerd's own events."""
+    """The parts of one run; ``log`` takes workerd's own events."""
 
     spec: JobSpec
     slot: str
@@ -37,9 +37,9 @@ class JobRun:
 
 
 def run_job(license: License, channel: Sender, page: Page) -> int:  # noqa: A002 - the message's name
-    """Run the licensed job in this process, and return its exit code; the caller closes connections and leaves.
+    """Run the licensed job in this process and return its exit code; the caller closes connections and exits.
 
-    Expects descriptors 1 and 2 on the output pipe, and default signals.
+    Descriptors 1 and 2 must be on the output pipe, and the signals at their defaults.
     """
     sender = _ChildSender(channel)
     try:
@@ -49,7 +49,7 @@ def run_job(license: License, channel: Sender, page: Page) -> int:  # noqa: A002
         log = set_up(license, page)
         context = _make_context(license, spec, page, stop, sender)
         return run_target(JobRun(spec, slot_name(spec.name, license.index, spec.processes), context, stop, sender, log))
-    except Exception as error:  # noqa: BLE001 - a fault of our own, before or after the job's code: the daemon must know
+    except Exception as error:  # noqa: BLE001 - a fault of workerd's own, before or after the job's code: the daemon must know
         sender.send(describe_failure(error))
         return exit_codes.OWN_FAULT
     finally:
@@ -57,7 +57,7 @@ def run_job(license: License, channel: Sender, page: Page) -> int:  # noqa: A002
 
 
 def run_target(run: JobRun) -> int:
-    """Resolve, announce, call, and return the exit code."""
+    """Resolve the target, announce the start, call the target, and return the exit code."""
     try:
         _lower_priority(run.spec)
         target = resolve(run.spec)
@@ -74,7 +74,7 @@ def run_target(run: JobRun) -> int:
 
 
 def stop_signals(spec: JobSpec) -> set[int]:
-    """Return the signals that ask this job to stop: its own, and those that people send by hand."""
+    """Return the signals that ask this job to stop: the one of its row, and TERM and INT, which people send by hand."""
     return {signal.SIGTERM, signal.SIGINT, getattr(signal, f"SIG{spec.stop_signal.removeprefix('SIG')}")}
 
 
@@ -85,7 +85,7 @@ def _call(run: JobRun, target: Target, kwargs: dict[str, Any]) -> int:
         if isinstance(error.code, str):
             sys.stderr.write(f"{error.code}\n")  # as the interpreter does
         return exit_code_of(error)
-    except BaseException as error:  # noqa: BLE001 - the border to the job's code: whatever ends it is told
+    except BaseException as error:  # noqa: BLE001 - the border to the job's code: whatever ends it is reported
         drop_our_frames(error)
         log_failure(run.log, run.slot, error)
         run.sender.send(describe_failure(error))
@@ -122,23 +122,20 @@ def _lower_priority(spec: JobSpec) -> None:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # the job closed it
+        with suppress(OSError, ValueError):  # the pipe is broken, or the job closed the stream
             stream.flush()
 
 
 class _ChildSender:
-    """The channel, for a job that must not fail because the daemon has gone: PDEATHSIG ends it soon enough.
-
-    What the job forks has the channel too, and is not who the daemon listens to.
-    """
+    """Sends over the channel, and drops messages that the daemon cannot or must not get."""
 
     def __init__(self, channel: Sender) -> None:
         self._channel = channel
         self._pid = os.getpid()
 
     def send(self, message: Message) -> None:
-        """Send, or drop when nobody reads any more."""
         if os.getpid() != self._pid:
-            return
+            return  # a process that the job forked: it has the channel too, but it must not speak for the job
+        # The daemon is gone. That is no failure of the job, and PDEATHSIG ends this process anyway.
         with suppress(BrokenPipeError, ConnectionResetError):
             self._channel.send(message)

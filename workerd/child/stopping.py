@@ -1,7 +1,8 @@
-"""The wish that a job stops: raised by a signal, kept as a flag, and heard by whoever sleeps.
+"""The request that a job stops: a signal raises it, a flag keeps it, and it wakes every thread and task that sleeps.
 
-A flag alone loses the signal that comes between looking and sleeping. Here the interpreter's own C handler writes to a
-socket (``signal.set_wakeup_fd``) that every sleep polls, so it wakes at once; the Python handler only sets flags.
+A flag alone loses the signal that comes after the look at the flag and before the sleep. Here the interpreter's own C
+handler writes each signal's number to a socket (``signal.set_wakeup_fd``) that every sleep polls. A sleep that begins
+after the signal finds the socket readable and ends at once. The Python handler only sets flags.
 """
 
 import asyncio
@@ -17,99 +18,109 @@ from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
-_SLICE_S = 86_400.0
-"""poll(2) takes milliseconds in an int: longer sleeps are cut, and go on."""
-_LOOK_S = 0.1
+_LONGEST_POLL_S = 86_400.0
+"""poll(2) takes its time-out as milliseconds in an int; a longer sleep is several polls."""
+_LOOP_POLL_S = 0.1
 
 
 class StopRequest:
-    """Whether this process has been asked to stop; one a process. ``impatient``: a second signal is Ctrl-C."""
+    """Whether this process has been asked to stop; one per process.
+
+    With ``impatient``, a second signal raises KeyboardInterrupt, as Ctrl-C does.
+    """
 
     def __init__(self, *, impatient: bool = False) -> None:
         self.asked = False
         self._impatient = impatient
         self.interrupts = False
-        """Raise KeyboardInterrupt at the first signal too, for code that knows no context."""
+        """Whether the first signal raises KeyboardInterrupt too: for code that has no context to ask."""
         self._interrupted = False
-        self._former: dict[int, Any] = {}
-        self._former_wakeup = -1
+        self._replaced_handlers: dict[int, Any] = {}
+        self._replaced_wakeup_fd = -1
         self._pid = os.getpid()
         self._events: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Event] = weakref.WeakKeyDictionary()
         self._open_self_pipe()
 
     def listen(self, numbers: Iterable[int]) -> None:
-        """Take these signals as the wish to stop; main thread only."""
+        """Take these signals as the request to stop; main thread only."""
         self._pid = os.getpid()
-        self._former_wakeup = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        self._former = {number: signal.signal(number, self._on_signal) for number in numbers}
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forget)
+        # No warning on a full buffer: a full socket is readable, and that is all a sleep needs.
+        self._replaced_wakeup_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        self._replaced_handlers = {number: signal.signal(number, self._on_signal) for number in numbers}
+        if hasattr(os, "register_at_fork"):  # Windows has no fork
+            os.register_at_fork(after_in_child=self._reset_in_fork)
 
     def close(self) -> None:
-        """Give the signals back to whom they belonged; main thread only."""
-        signal.set_wakeup_fd(self._former_wakeup)
-        for number, handler in self._former.items():
+        """Restore the signal handlers from before ``listen``; main thread only."""
+        signal.set_wakeup_fd(self._replaced_wakeup_fd)
+        for number, handler in self._replaced_handlers.items():
             signal.signal(number, handler)
-        self._former.clear()
+        self._replaced_handlers.clear()
         self._reader.close()
         self._writer.close()
 
     def ask(self) -> None:
-        """Ask this process to stop; harmless a second time, from any thread or handler."""
+        """Ask this process to stop; from any thread or handler, and any number of times."""
         self.asked = True
         self._wake_sleepers()
 
     def wait(self, seconds: float | None) -> bool:
-        """Sleep until asked to stop (True), or for ``seconds`` (False); None sleeps for good."""
+        """Sleep until asked to stop (True) or for ``seconds`` (False); None sleeps without end."""
         deadline = math.inf if seconds is None else time.monotonic() + seconds
         while not self.check():
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            _sleep_on(self._reader, min(left, _SLICE_S))
+            _sleep_on(self._reader, min(left, _LONGEST_POLL_S))
         return True
 
     def event(self) -> asyncio.Event:
-        """Return the running loop's event that is set when asked to stop."""
+        """Return the running loop's event; it is set when the process is asked to stop."""
         loop = asyncio.get_running_loop()
         if loop not in self._events:
             self._events[loop] = event = asyncio.Event()
             try:
-                loop.add_reader(self._reader, self._hear, loop, event)
-            except NotImplementedError:  # Windows' loop, where ``once`` may run
-                self._look_again(loop, event)
+                loop.add_reader(self._reader, self._on_readable, loop, event)
+            except NotImplementedError:  # the default loop of Windows, where ``workerd once`` may run
+                self._poll_from(loop, event)
         return self._events[loop]
 
     def check(self) -> bool:
-        """Return whether asked, having read other signals' bytes; once asked, the socket stays readable for all."""
+        """Read the signals that have arrived, and return whether the process has been asked to stop."""
+        # Once asked, nothing is read any more: the socket stays readable, and wakes every other sleeper too.
         if self.asked:
             return True
         try:
             numbers = self._reader.recv(4096)
         except BlockingIOError:
             return self._is_asked()
-        if self._is_asked() or not self._former.keys().isdisjoint(numbers):
+        # The C handler has written the number, but the Python handler may not have run yet: it runs in the main thread
+        # only, and this may be another one. Numbers of other signals, such as SIGCHLD, are dropped.
+        if self._is_asked() or not self._replaced_handlers.keys().isdisjoint(numbers):
             self.ask()
         return self.asked
 
     def _is_asked(self) -> bool:
-        """Look again: a handler may have run since the last look."""
+        # A function, so that mypy does not take the flag's value from before for the one of now: a handler or another
+        # thread may have set it since.
         return self.asked
 
-    def _hear(self, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    def _on_readable(self, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
         if self.check():
-            loop.remove_reader(self._reader)
+            loop.remove_reader(self._reader)  # the socket stays readable: the loop would call this without end
             event.set()
 
-    def _look_again(self, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    def _poll_from(self, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
         if self.check():
             event.set()
         else:
-            loop.call_later(_LOOK_S, self._look_again, loop, event)
+            loop.call_later(_LOOP_POLL_S, self._poll_from, loop, event)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if os.getpid() != self._pid:  # what the job forks has not forgotten us yet: it is meant, as any process is
-            _give_back(number)
+        if os.getpid() != self._pid:
+            # A process that the job has forked, in its first instant: _reset_in_fork has not run there yet. The signal
+            # is for that process, so it gets what any Python process would do at it.
+            _restore_default(number)
             os.kill(os.getpid(), number)
             return
         again = self.asked
@@ -117,40 +128,42 @@ class StopRequest:
         if again and self._impatient:
             raise KeyboardInterrupt
         if self.interrupts and not self._interrupted:
-            self._interrupted = True
+            self._interrupted = True  # once only: a second interrupt would cut short the job's own cleaning up
             raise KeyboardInterrupt
 
     def _open_self_pipe(self) -> None:
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
-        self._writer.setblocking(False)
+        self._writer.setblocking(False)  # set_wakeup_fd demands it: a handler that blocks would block the process
 
     def _wake_sleepers(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # full, hence readable
+        with contextlib.suppress(BlockingIOError):  # the socket is full, and therefore readable already
             self._writer.send(b"\0")
 
-    def _forget(self) -> None:
-        """Be an ordinary process in what the job forks: with signals of its own, and a sleep that hears no other's."""
-        if not self._former:
+    def _reset_in_fork(self) -> None:
+        """Make a process that the job forks an ordinary one: default signals, and a socket of its own."""
+        if not self._replaced_handlers:
             return
+        # The socket is shared with the parent: a byte written by a signal here would wake the job's sleep there, and a
+        # byte read here would be lost to it.
         signal.set_wakeup_fd(-1)
-        for number in self._former:
-            if signal.getsignal(number) == self._on_signal:
-                _give_back(number)
+        for number in self._replaced_handlers:
+            if signal.getsignal(number) == self._on_signal:  # a handler that the job has set since is its own
+                _restore_default(number)
         self._events.clear()
         self._open_self_pipe()
         if self.asked:
-            self._wake_sleepers()
+            self._wake_sleepers()  # sleeps read the new socket, which knows nothing of a stop from before the fork
 
 
-def _give_back(number: int) -> None:
-    """Have the signal do what it does in a Python that nobody has told otherwise."""
+def _restore_default(number: int) -> None:
+    """Have the signal do what it does in a fresh Python process."""
     signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def _sleep_on(sock: socket.socket, seconds: float) -> None:
     """Sleep until ``sock`` is readable, at most ``seconds``."""
-    if hasattr(select, "poll"):  # select(2) ends at descriptor 1023
+    if hasattr(select, "poll"):  # select(2) cannot watch a descriptor above 1023, and a job may have that many open
         poller = select.poll()
         poller.register(sock, select.POLLIN)
         poller.poll(math.ceil(seconds * 1000))

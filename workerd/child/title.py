@@ -4,7 +4,9 @@ import os
 
 
 def show_title(title: str) -> None:
-    """Show ``title``; without touching the environment's memory, by which the daemon knows its own (WORKERD_TREE)."""
+    """Show ``title`` in ``ps``; without setproctitle, do nothing."""
+    # setproctitle writes over the process's environment to make room for a long title, and the daemon finds processes
+    # that it has left behind by WORKERD_TREE in /proc/PID/environ. SPT_NOENV keeps it off.
     before = os.environ.get("SPT_NOENV")
     os.environ["SPT_NOENV"] = "1"
     try:
@@ -12,7 +14,7 @@ def show_title(title: str) -> None:
 
         setproctitle(title)
     except ImportError:
-        pass  # an extra, and only for people who read ps
+        pass  # an optional extra, only for people who read ps
     finally:
         if before is None:
             del os.environ["SPT_NOENV"]

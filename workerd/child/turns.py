@@ -1,4 +1,4 @@
-"""When turns start: a given time apart by the monotonic clock, a late one at once, and none made up."""
+"""The times at which a job's turns start, by the monotonic clock."""
 
 import math
 import time
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 
 def as_seconds(duration: float | timedelta) -> float:
-    """Return ``duration`` in seconds. Raises ValueError for what no clock can wait for."""
+    """Return ``duration`` in seconds. Raises ValueError for a negative one and for NaN."""
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
     if math.isnan(seconds) or seconds < 0:
         raise ValueError(f"{duration!r} is not a duration: give seconds or a timedelta, from 0 up")
@@ -14,18 +14,20 @@ def as_seconds(duration: float | timedelta) -> float:
 
 
 class Turns:
-    """The times at which turns are due; the first one is now."""
+    """Turns that are due ``period_s`` apart; the first one is due at once."""
 
     def __init__(self, period_s: float) -> None:
         self._period_s = period_s
         self._due = time.monotonic()
 
     def left(self) -> float:
-        """Return the seconds until the next turn is due."""
+        """Return the seconds until the next turn is due; 0 for a late one."""
         return max(0.0, self._due - time.monotonic())
 
     def start_next(self) -> None:
-        """Take the turn that is due: the next one counts from when this one should have begun, or began when late."""
+        """Start the turn that is due, and compute when the next one is."""
         now = time.monotonic()
+        # Less than a period late: the next turn keeps the rhythm. Later than that: the rhythm starts again from now,
+        # so that missed turns are not made up.
         self._due = self._due if now - self._due < self._period_s else now
         self._due += self._period_s

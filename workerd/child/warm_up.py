@@ -1,7 +1,7 @@
-"""What a newborn does while it waits for its licence: the steps of a start, to no effect.
+"""Runs the steps of a start without effect, in a spare that waits for its licence.
 
-After a fork each page of Python's objects is copied when it is first touched. Done here, most of that is off the path
-of a restart.
+After a fork the kernel copies each page of Python's objects when the process first touches it. Most of that copying
+happens here, and a restart does not wait for it.
 """
 
 import signal
@@ -18,20 +18,20 @@ from .stdio import Stdio
 from .stopping import StopRequest
 from .title import show_title
 
-_EVENT = {"timestamp": "", "level": "info", "event": "rehearsed"}
+_EVENT = {"timestamp": "", "level": "info", "event": "warmed up"}
 
 
 def warm_up_process() -> None:
-    """Listen for signals and stop, take streams and logging, render a line, ask for listeners, resolve some job."""
-    with suppress(Exception):  # whatever it is, the job's own start will say it
+    """Touch what a start touches: signal handlers, streams, logging, a rendered line, a resolved target."""
+    with suppress(Exception):  # an error here comes again in the job's own start, which reports it
         show_title(f"workerd: {get_settings().name} spare")
         stop = StopRequest()
         stop.listen({signal.SIGTERM, signal.SIGINT})
         stop.close()
-        renderer, output = LineRenderer({}, 1000), Stdio("", lambda: None)
-        output.take_streams()
-        install_logging(renderer, output)
+        renderer, stdio = LineRenderer({}, 1000), Stdio("", lambda: None)
+        stdio.replace_streams()
+        install_logging(renderer, stdio)
         renderer.render(dict(_EVENT))
         signals.child_started.has_listeners()
         target = next(iter(registered()), "")
-        targets.resolve(JobSpec.from_dict(JobSpec("rehearsal", target=target).to_dict()))
+        targets.resolve(JobSpec.from_dict(JobSpec("warm-up", target=target).to_dict()))

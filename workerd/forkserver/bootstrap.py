@@ -56,6 +56,6 @@ def _install(load: Load) -> None:
     from workerd.child.stdio import Stdio
 
     output = Stdio(load.mark, lambda: None)
-    output.take_streams()
+    output.replace_streams()
     install_logging(LineRenderer({"generation": load.generation}, LINE_BYTES), output)
     forksafe.install(f"workerd {load.log_name} forkserver")
