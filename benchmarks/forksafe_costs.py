@@ -5,6 +5,7 @@ included; and what the tripwire adds to a query. PyMySQL frees an SSL context of
 takes it longer than all the rest; with ``?ssl_disabled=1`` in the URL it has none.
 """
 
+import inspect
 import statistics
 import sys
 import time
@@ -52,15 +53,19 @@ def measure(url: str) -> dict[str, float]:
         while pool and len(pool._pool) < pool.min_size - 1:
             time.sleep(0.001)
 
+    def reconnect() -> None:
+        connection.close()
+        connection.ensure_connection()
+
     # With nothing inside, the hook of connect says both what it ends and what it opens.
     connect, close = HOOKS["connect"](nothing), HOOKS["close"](nothing)
     wired = type(wrapper).validate_thread_sharing
-    free = wired.__wrapped__
+    free = inspect.unwrap(wired)
     return {
         "connect and close, added": _median(lambda: (close(wrapper), connect(wrapper)), 5 * ROUNDS),
         "tripwire": _median_of(lambda: _time_often(wired, wrapper) - _time_often(free, wrapper)) / OFTEN,
         "prepare_to_fork": _median(forksafe.prepare_to_fork, before=open_whole),
-        "connect and close": _median(lambda: (connection.close(), connection.ensure_connection())),
+        "connect and close": _median(reconnect),
     }
 
 

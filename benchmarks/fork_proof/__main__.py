@@ -63,7 +63,7 @@ class Bench:
         options = dict(transport(databases.backend, databases.server, kind))
         if column.endswith("-pool"):
             options["pool"] = "1"
-        return databases.url(database, **options)
+        return databases.url(database, options)
 
     def versions(self) -> list[str]:
         """Return what ran, in words."""

@@ -59,7 +59,7 @@ class Cell:
         if self.births >= self.program["births_at_most"]:
             return False
         asked = self.counters.total(ANSWERED, self.births) + self.counters.total(ERRORS, self.births)
-        return self.births < CHILDREN + self.program["restarts"] or asked < self.program["queries"]
+        return bool(self.births < CHILDREN + self.program["restarts"] or asked < self.program["queries"])
 
     def _fill(self) -> None:
         from django.db import connection
@@ -69,7 +69,7 @@ class Cell:
             cursor.execute("DROP TABLE IF EXISTS written")
             cursor.execute("CREATE TABLE item (id INTEGER PRIMARY KEY, payload VARCHAR(80) NOT NULL)")
             cursor.execute("CREATE TABLE written (birth INTEGER NOT NULL, n INTEGER NOT NULL)")
-            rows = [[number, f"{self.nonce}:{number}"] for number in range(ITEMS)]
+            rows = [(number, f"{self.nonce}:{number}") for number in range(ITEMS)]
             cursor.executemany("INSERT INTO item VALUES (%s, %s)", rows)
 
     def _poll(self) -> int | None:
@@ -174,8 +174,9 @@ def _write(strategy: Any, counters: Counters, row: int, number: int) -> None:
 
 def sessions_leaked() -> int:
     """Return how many sessions are on the database besides the parent's own, a second after its last child ended."""
-    from django.db import connection
+    from django.db import connections
 
+    connection: Any = connections["default"]  # of whichever backend: only some have a pool
     query = {
         "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         " AND backend_type = 'client backend'",

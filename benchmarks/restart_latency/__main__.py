@@ -20,11 +20,12 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 MANAGE = ROOT / "django_site" / "manage.py"
+Value = TypeVar("Value")
 PATIENCE_S = 60.0
 BETWEEN_KILLS_S = 0.15
 """Time enough to have the next spare born, as a child that crashes now and then leaves."""
@@ -80,7 +81,7 @@ class Daemon:
         """Return the wall seconds of a child's event."""
 
         def find() -> float:
-            found = [one for one in self.events if one.get("event") == name and one.get("pid") == pid]
+            found = [event for event in self.events if event.get("event") == name and event.get("pid") == pid]
             return datetime.fromisoformat(found[0]["timestamp"]).timestamp() if found else 0.0
 
         return wait_for(find, f"{name} of {pid}")
@@ -100,7 +101,7 @@ class Daemon:
             self.events.append(json.loads(line))
 
 
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
+def wait_for(condition: Callable[[], Value], what: str) -> Value:
     """Return the condition's value as soon as it is true."""
     deadline = time.monotonic() + PATIENCE_S
     while not (value := condition()):

@@ -46,7 +46,7 @@ def add_history(runs: int) -> None:
     assert jobs == list(range(jobs[0], jobs[0] + len(jobs)))  # what _values goes by
     assert runs <= MOST
     values = {field.column: _default(field) for field in Run._meta.concrete_fields} | _values(jobs[0])
-    columns = ", ".join(connection.ops.quote_name(column) for column in values)
+    columns = ", ".join(connection.ops.quote_name(column) for column in values if column)
     rows = NUMBERED.format(values=", ".join(values.values()), jobs=len(jobs), runs=runs, stretch=STRETCH)
     with _without_indexes(), connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {TABLE} ({columns}) {rows}")

@@ -87,7 +87,7 @@ def test_every_outcome_has_its_sentence() -> None:
 
 
 def test_a_run_shows_what_was_kept_of_it(superuser: Client, job: Job) -> None:
-    kept = {"traceback": "Traceback:\n  <1>", "stack": "Thread <2>", "last_lines": "line <3>"}
+    kept: dict[str, Any] = {"traceback": "Traceback:\n  <1>", "stack": "Thread <2>", "last_lines": "line <3>"}
     run = add_run(job, 90, connections_opened=3, connections_closed=2, peak_memory=12.5, pid=4711, **kept)
 
     page = client_page = superuser.get(reverse("admin:workerd_run_change", args=[run.pk])).content.decode()

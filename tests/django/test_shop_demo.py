@@ -26,7 +26,9 @@ def test_one_command_sets_everything_up_and_says_where_to_go() -> None:
 
     assert set(Job.objects.values_list("name", flat=True)) == {row["name"] for row in demo.JOBS}
     assert Article.objects.exists()
-    assert authenticate(username="admin", password="admin").is_superuser
+    admin = authenticate(username="admin", password="admin")
+    assert admin is not None
+    assert admin.is_superuser
     assert "http://127.0.0.1:8000/admin/" in output
 
 

@@ -1,6 +1,7 @@
 """The shop's jobs, called as functions: each does its work, turn by turn."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import timedelta
 from io import StringIO
@@ -14,7 +15,6 @@ from django.db import connections
 from django.utils import timezone
 
 from shop import jobs, mishaps
-from shop.management.commands import expire_carts
 from shop.models import Account, Article, Cart, Entry, Order, Violation
 from shop.opening import open_shop
 from shop.stocktaking import count_stock
@@ -73,7 +73,7 @@ def test_what_is_ordered_is_shipped_and_the_books_balance(context: Any) -> None:
     jobs.audit_books(context)
 
     assert Order.objects.filter(shipped__isnull=False).count() == 3
-    assert context.notes[-1] == f"books balance up to entry {Entry.objects.order_by('pk').last().pk}"
+    assert context.notes[-1] == f"books balance up to entry {Entry.objects.latest('pk').pk}"
 
 
 @pytest.mark.usefixtures("shop")
@@ -139,7 +139,7 @@ def interrupt(_seconds: float) -> None:
 
 @pytest.mark.django_db
 def test_the_command_deletes_old_carts_until_it_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expire_carts.time, "sleep", interrupt)
+    monkeypatch.setattr(time, "sleep", interrupt)
     Cart.objects.create(touched=timezone.now() - timedelta(minutes=5))
     kept = Cart.objects.create()
     output = StringIO()

@@ -18,7 +18,7 @@ from tests.harness.backends.server import GivenServer, Server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLAY_WITHIN_S = 60
-Play = Callable[..., Any]
+Play = Callable[..., tuple[Any, list[dict[str, Any]]]]
 _numbers = itertools.count()
 
 PLAIN = {
@@ -58,7 +58,7 @@ def url(databases: Databases, backend: Backend, ring_database: str) -> Callable[
     """Return a function that returns the DATABASE_URL of a transport: plain, tls or pool."""
 
     def build(kind: str = "plain") -> str:
-        return databases.url(ring_database, **transport(backend, databases.server, kind))
+        return databases.url(ring_database, transport(backend, databases.server, kind))
 
     return build
 
@@ -94,7 +94,7 @@ def perform(command: list[str], expected: int = 0, **options: Any) -> str:
         **options,
     ) as process:
         try:
-            output, _ = process.communicate(timeout=PLAY_WITHIN_S)
+            output: str = process.communicate(timeout=PLAY_WITHIN_S)[0]
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -8,9 +8,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 SESSION = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT CONNECTION_ID()", "sqlite": "SELECT 0"}
 SLOW = {"postgresql": "SELECT 111 FROM pg_sleep({})", "mysql": "SELECT 111 + 0 * SLEEP({})"}
@@ -26,6 +26,13 @@ def one(sql: str, alias: str = "default") -> Any:
     with connections[alias].cursor() as cursor:
         cursor.execute(sql)
         return cursor.fetchone()[0]
+
+
+def wrapper() -> Any:
+    """Return the default connection, for what only the wrapper of its backend has, such as a pool."""
+    from django.db import connections
+
+    return connections["default"]
 
 
 def session(alias: str = "default") -> int:
@@ -151,7 +158,7 @@ def _configure() -> None:
     settings.configure(DATABASES=databases, USE_TZ=True, **program.get("settings", {}))
     descriptor = os.open(program["events"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
 
-    def write(_: object, __: str, event: dict[str, Any]) -> str:
+    def write(_: object, __: str, event: MutableMapping[str, Any]) -> NoReturn:
         os.write(descriptor, json.dumps({**event, "pid": os.getpid()}).encode() + b"\n")
         raise structlog.DropEvent
 

@@ -130,8 +130,8 @@ def gunicorn(environment: dict[str, str], folder: Path) -> Iterator[tuple[int, i
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
         )
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         line = process.stdout.readline().split()
         assert line, (folder / "gunicorn.log").read_text()
         yield port, process.pid, int(line[2])

@@ -131,7 +131,7 @@ def test_an_absent_server_is_told_from_an_error_of_the_jobs_own(
     server = new_server()
     name = {"postgresql": "postgres", "mysql": "mysql"}[backend.vendor]
     program = {
-        "urls": {"default": databases.url(name, server, **transport(backend, server, "plain"))},
+        "urls": {"default": databases.url(name, transport(backend, server, "plain"), server=server)},
         "events": str(tmp_path / "events"),
         "result": str(tmp_path / "result"),
     }
@@ -146,7 +146,7 @@ def test_an_absent_server_is_told_from_an_error_of_the_jobs_own(
         "wrapped": "",
         "back": "5",
     }
-    events = [json.loads(line) for line in Path(program["events"]).read_text().splitlines()]
+    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
     assert len(named(events, "connection.failed")) == 1
 
 

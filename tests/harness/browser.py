@@ -113,7 +113,7 @@ class Browser:
 
     def errors(self) -> list[str]:
         """Return what the console has complained of; the demo has no icon, and browsers ask for one."""
-        entries = self.driver.get_log("browser")
+        entries = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
         return [one["message"] for one in entries if one["level"] == "SEVERE" and "favicon.ico" not in one["message"]]
 
     # what it does

@@ -37,7 +37,7 @@ class Link:
         )
         link._make_account()
         own = Address("127.0.0.1", link.proxy.port, link.account, "secret")
-        parts = urlsplit(databases.url(project.database, **options))
+        parts = urlsplit(databases.url(project.database, options))
         account = f"{own.user}:{own.password}@{own.host}:{own.port}"
         project.url = urlunsplit((parts.scheme, account, parts.path, parts.query, ""))
         return link

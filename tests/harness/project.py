@@ -30,7 +30,7 @@ class Project:
     processes with ``env``.
     """
 
-    def __init__(self, folder: Path, databases: Databases, database: str, **options: str) -> None:
+    def __init__(self, folder: Path, databases: Databases, database: str) -> None:
         self.folder = folder
         self.state_dir = folder / "state"
         self.databases = databases
@@ -40,7 +40,7 @@ class Project:
         self.settings: dict[str, Any] = {"POLL_SECONDS": 0.1, "LOG_FORMAT": "json"}
         """Laid over the project's WORKERD; change it before the daemon starts."""
         self.extra_env: dict[str, str] = {}
-        self.url = databases.url(database, **options)
+        self.url = databases.url(database)
         self._open_alias()
 
     @property

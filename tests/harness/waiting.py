@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 Value = TypeVar("Value")
 
@@ -17,26 +17,23 @@ class TooLateError(AssertionError):
         super().__init__(f"{what} did not come within {within:g} s; last seen: {last!r}")
 
 
-def eventually(condition: Callable[[], Value], within: float = 5.0, what: str = "") -> Value:
+def eventually(condition: Callable[[], Value | Literal[False]], within: float = 5.0, what: str = "") -> Value:
     """Return the condition's value as soon as it is true.
 
     An AssertionError in the condition means "not yet", so that it may be a function of asserts; such a one returns
     None, which counts as true then. Raises TooLateError, with the last value, after ``within`` seconds.
     """
     began = time.monotonic()
+    last: object = None
     while True:
         waited = time.monotonic() - began
-        value, holds = _look(condition)
-        if holds:
-            return value
+        try:
+            value = condition()
+            if value or value is None:
+                return value
+            last = value
+        except AssertionError as error:
+            last = error
         if waited > within:
-            raise TooLateError(what or getattr(condition, "__name__", "it"), within, value)
+            raise TooLateError(what or getattr(condition, "__name__", "it"), within, last)
         time.sleep(min(max(LOOK_EVERY_S, LATER * waited), SELDOM_S))
-
-
-def _look(condition: Callable[[], Value]) -> tuple[Value, bool]:
-    try:
-        value = condition()
-    except AssertionError as error:
-        return error, False  # type: ignore[return-value]
-    return value, bool(value) or value is None

@@ -15,7 +15,7 @@ from tests.harness.outages import Link
 from tests.harness.project import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("postgres-psycopg2", "mysql-mysqlclient")]
-NEVER_COUNT = {"max_restarts": 0, "backoff_initial": 20, "backoff_max": 60}
+NEVER_COUNT: dict[str, Any] = {"max_restarts": 0, "backoff_initial": 20, "backoff_max": 60}
 """The first failure that is counted parks."""
 
 

@@ -57,8 +57,7 @@ def test_restarts_are_as_quick_in_an_outage_and_every_run_is_in_the_table_after_
     took = []
     for number in range(KILLS):
         took.append(_kill_and_time(daemon))
-        due = began + OUTAGE_S * (number + 1) / KILLS
-        eventually(lambda due=due: time.monotonic() >= due, OUTAGE_S, "the next kill")
+        _wait_until(began + OUTAGE_S * (number + 1) / KILLS)
     assert daemon.picture()["daemon"]["database"]["reachable"] is False
     eventually(lambda: daemon.picture()["daemon"]["waiting"] >= KILLS, 5, "a count of what waits for the database")
     link.proxy.heal()
@@ -117,8 +116,7 @@ def test_a_server_that_falls_silent_holds_up_the_ledger_alone(
         link.proxy.heal()
 
     daemon.wait_event("ledger.recovered", since=position, within=60)
-    for one in (run, second):
-        eventually(lambda one=one: project.runs.filter(pk=one).exclude(ended=None).exists(), 20, "the run's end")
+    _wait_for_ends(project, run, second)
     assert len(daemon.events("ledger.lost", since=position)) == 1
     assert len(daemon.events("ledger.recovered", since=position)) == 1
 
@@ -130,8 +128,7 @@ def test_a_lock_in_the_way_delays_the_table_and_nothing_else(
         run = _assert_supervision_goes_on(daemon)
         second = _assert_supervision_goes_on(daemon)
 
-    for one in (run, second):
-        eventually(lambda one=one: project.runs.filter(pk=one).exclude(ended=None).exists(), 30, "the run's end")
+    _wait_for_ends(project, run, second, within=30)
     assert daemon.events("ledger.lost", since=position) == []
 
 
@@ -147,8 +144,7 @@ def test_a_lock_that_never_comes_is_an_outage_of_the_ledger_alone(
         eventually(lambda: not daemon.picture()["daemon"]["unjournaled"], 10, "all of it in the journal")
 
     daemon.wait_event("ledger.recovered", since=position, within=60)
-    for one in (run, second):
-        eventually(lambda one=one: project.runs.filter(pk=one).exclude(ended=None).exists(), 20, "the run's end")
+    _wait_for_ends(project, run, second)
     assert len(daemon.events("ledger.lost", since=position)) == 1
     assert len(daemon.events("ledger.recovered", since=position)) == 1
 
@@ -277,6 +273,16 @@ def _assert_supervision_goes_on(daemon: Daemon) -> str:
     assert daemon.picture()["daemon"]["ready"]
     assert time.monotonic() - asked < 1.0
     return run
+
+
+def _wait_until(due: float) -> None:
+    eventually(lambda: time.monotonic() >= due, OUTAGE_S, "the next kill")
+
+
+def _wait_for_ends(project: Project, *runs: str, within: float = 20.0) -> None:
+    """Return when every one of the runs has its end in the table."""
+    ended = project.runs.filter(pk__in=runs).exclude(ended=None)
+    eventually(lambda: ended.count() == len(runs), within, "the runs' ends")
 
 
 def _kill_and_time(daemon: Daemon) -> float:

@@ -47,7 +47,7 @@ def test_what_was_shared_at_birth_counts_for_nobody(case: Case) -> None:
     def is_looked_at() -> bool:
         memory = case.daemon.slot(case.name)["memory"]
         assert memory is not None
-        return 0 <= memory < 8
+        return bool(0 <= memory < 8)
 
     eventually(is_looked_at, 15, "a look at its memory")
     case.project.edit_job(case.name, enabled=False)

@@ -5,7 +5,6 @@ import signal
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 
 import pytest
 
@@ -47,7 +46,7 @@ class Observed:
 
 
 @pytest.fixture
-def observed(project: Project, daemon: Daemon) -> Iterator[Observed]:
+def observed(project: Project, daemon: Daemon) -> Observed:
     port = free_port()
     project.settings["HTTP_BIND"] = f"127.0.0.1:{port}"
     project.add_job("idle", backoff_initial=0)

@@ -17,6 +17,7 @@ import pytest
 
 from tests.harness.control import connect
 from tests.harness.daemon import Daemon
+from tests.harness.log import Event
 from tests.harness.project import MANAGE, Project
 from tests.harness.waiting import eventually
 
@@ -55,14 +56,16 @@ def test_the_past_is_shown_as_far_as_asked_for_and_filtered(project: Project, da
     daemon.wait_event("victim.spoke")
     daemon.wait_state("crash", "BACKOFF")
 
-    for words, count in ((("-n", "3"), 3), (("-n", "1000"), 1000), ((), 20)):  # a spare may still be on its way
+    spans: list[tuple[tuple[str, ...], int]] = [(("-n", "3"), 3), (("-n", "1000"), 1000), ((), 20)]
+    for words, count in spans:  # a spare may still be on its way
         eventually(lambda: tail(project, "--no-follow", *words) == daemon.events()[-count:], 20, f"{words}")  # noqa: B023
-    for words, wanted in (
+    filters: list[tuple[tuple[str, ...], list[Event]]] = [
         (("--job", "log"), daemon.events(job="log")),
         (("--event", "child.born"), daemon.events("child.born")),
         (("--event", "child.*", "--job", "crash"), daemon.events(event=lambda name: "child." in name, job="crash")),
         (("--level", "error"), daemon.events(level="error")),
-    ):
+    ]
+    for words, wanted in filters:
         assert wanted, words
         assert tail(project, "--no-follow", "-n", "1000", *words) == wanted
 
@@ -175,7 +178,7 @@ def kill_and_time(daemon: Daemon) -> float:
 
     def is_back() -> bool:
         slot = daemon.slot("idle")
-        return slot["state"] == "RUNNING" and slot["pid"] != pid
+        return bool(slot["state"] == "RUNNING" and slot["pid"] != pid)
 
     eventually(is_back, 10, "another child")
     return time.monotonic() - killed

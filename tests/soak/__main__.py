@@ -118,7 +118,7 @@ def _soak(stage: Any, options: argparse.Namespace, seed: int) -> dict[str, Any]:
     def is_over() -> bool:
         minutes = (time.monotonic() - began) / 60
         enough = outside.has_done(options.at_least) and inside.has_done(options.at_least)
-        return minutes > (1 if enough else LONGER) * options.minutes
+        return bool(minutes > (1 if enough else LONGER) * options.minutes)
 
     inside.begin()
     outside.run(is_over)  # here: a server ends with the thread that has started it

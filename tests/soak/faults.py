@@ -235,7 +235,7 @@ def _import(module: str) -> Fault:
             end = stage.daemon.wait_event("child.exited", since=since, job=name, within=30)
         finally:
             stage.write(stage.project.jobs.filter(name=name).delete)
-        return end["outcome"] == ("hung" if module == "hanging_module" else "crashed")
+        return bool(end["outcome"] == ("hung" if module == "hanging_module" else "crashed"))
 
     return break_it
 

@@ -102,7 +102,7 @@ def _damage_the_page(_: JobContext) -> None:
 
 
 def _flood(_: JobContext) -> None:
-    for _ in range(100):
+    for _number in range(100):
         sys.stdout.write("f" * 50_000 + "\n")
 
 

@@ -118,7 +118,7 @@ def open_stage(url: str, folder: Path) -> Stage:
     proxy = Proxy(at.host, at.port)
     project = Project(folder, databases, name)
     clear = {"sslmode": "disable"} if backend.vendor == "postgresql" else {}
-    parts = urlsplit(databases.url(name, **clear))
+    parts = urlsplit(databases.url(name, clear))
     account = parts.netloc.rpartition("@")[0]
     project.url = urlunsplit((parts.scheme, f"{account}@127.0.0.1:{proxy.port}", parts.path, parts.query, ""))
     project.extra_env = {"DJANGO_SETTINGS_MODULE": SETTINGS, FOLDER: str(folder)}

@@ -42,7 +42,8 @@ def test_no_more_orders_are_remembered_than_may_come_again() -> None:
 
 def test_an_order_of_the_command_is_said_in_the_log_and_written_down_for_each_name() -> None:
     log, lines = recording_log()
-    records, answers = Recorder(), []
+    records = Recorder()
+    answers: list[Any] = []
     audit: Any = Audit(log, FakeClock(), records, Recorder(), lambda _: None)  # type: ignore[arg-type]
 
     reply = audit.audited("restart", ["mail:0", "feed"], "ann", answers.append)

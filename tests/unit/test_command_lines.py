@@ -23,7 +23,7 @@ class Mail(BaseCommand):
 @pytest.fixture(autouse=True)
 def commands(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.WORKERD = {**settings.WORKERD, "COMMANDS": ["mail", "absent", "broken"]}
-    monkeypatch.setitem(get_commands(), "mail", Mail())  # type: ignore[arg-type]  # call_command takes an instance too
+    monkeypatch.setitem(get_commands(), "mail", Mail())  # call_command takes an instance too
     monkeypatch.setitem(get_commands(), "broken", "nothing_of_that_name")
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from workerd import JobContext
 from workerd.child import context as context_module
-from workerd.child import turns as turns_module
 from workerd.child.beats import LOOP_PAUSE_S, Beats
 from workerd.child.stopping import StopRequest
 from workerd.child.turns import Turns, as_seconds
@@ -37,6 +36,12 @@ class Diary:
     def write_note(self, text: str) -> None:
         self.entries.append(text)
 
+    def count_opened(self) -> None:
+        self.entries.append("opened")
+
+    def count_closed(self) -> None:
+        self.entries.append("closed")
+
     @property
     def allowed(self) -> object:
         return [entry for entry in self.entries if not isinstance(entry, str)][-1]
@@ -59,7 +64,7 @@ class Alarm(StopRequest):
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     clock = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr(turns_module.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
     return clock
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.harness.fakes import Lines, recording_log
 from workerd.daemon.io.log import FIRST_KEYS, EventLog
 from workerd.wire.events import EVENTS
 
-IDENTITY = {"generation": 3, "run": "r-1", "slot": "feed:1", "job": "feed", "pid": 42}
+IDENTITY: dict[str, Any] = {"generation": 3, "run": "r-1", "slot": "feed:1", "job": "feed", "pid": 42}
 
 
 def test_keys_come_in_one_order_whatever_the_call() -> None:

@@ -47,8 +47,9 @@ def test_every_message_comes_back_as_it_was(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_missing_a_foreign_and_a_wrong_field_are_wire_errors(kind: str) -> None:
     names = [field.name for field in dataclasses.fields(Message.kinds[kind])]
-    wrong = object.__name__
-    for values in [{"nobody": 1}, {name: [wrong] for name in names if not _takes_lists(kind, name)} or {"no": 1}]:
+    foreign: dict[str, Any] = {"nobody": 1}
+    wrong: dict[str, Any] = {name: ["object"] for name in names if not _takes_lists(kind, name)}
+    for values in (foreign, wrong or {"no": 1}):
         with pytest.raises(WireError):
             decode(json.dumps([kind, values]).encode())
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from workerd.daemon.rules.plan import Plan, plan
 from workerd.wire.spec import RESTARTING_FIELDS, JobSpec
 
 JOB = JobSpec("feed", target="shop.jobs.feed", processes=3)
-CHANGES: dict[str, object] = {
+CHANGES: dict[str, Any] = {
     "id": 7,
     "target": "shop.jobs.other",
     "command": "clearsessions",

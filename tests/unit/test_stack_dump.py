@@ -71,6 +71,10 @@ def _is_deaf(_: int) -> None:
     signal.signal(DUMP_SIGNAL, signal.SIG_DFL)
 
 
+def _says_nothing(_: int) -> None:
+    signal.signal(DUMP_SIGNAL, lambda *_: None)
+
+
 @pytest.fixture
 def scenes() -> Iterator[Callable[[Callable[[int], None]], Scene]]:
     made: list[Scene] = []
@@ -138,7 +142,7 @@ def test_a_child_that_prints_on_and_on_does_not_keep_it_from_ending(scenes: Scen
 
 
 def test_one_that_says_nothing_is_given_up_after_a_second(scenes: Scenes) -> None:
-    scene = scenes(lambda _: signal.signal(DUMP_SIGNAL, lambda *_: None) and None)
+    scene = scenes(_says_nothing)
     scene.dump()
     scene.pass_time(PATIENCE_S * 0.99)
     early = list(scene.done)

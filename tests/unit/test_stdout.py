@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.harness.fakes import loop_of, turn
-from workerd.daemon.io import stdout
 from workerd.daemon.io.stdout import RING_BYTES, Stdout
 
 KIB = 1024
@@ -202,7 +201,7 @@ def test_a_pipe_that_cannot_be_opened_anew_is_written_as_far_as_it_is_writable(
     def refuse(*_: object) -> int:
         raise PermissionError
 
-    monkeypatch.setattr(stdout.os, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     stream = make("pipe")
     monkeypatch.undo()
     lines = numbered(5_000)

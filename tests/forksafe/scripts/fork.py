@@ -6,14 +6,14 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.cache.backends.base import BaseCache
 from django.db import connection, connections, transaction
 
-from tests.forksafe.runner import attempt, in_child, kill_session, one, said, session, sessions, slow
+from tests.forksafe.runner import attempt, in_child, kill_session, one, said, session, sessions, slow, wrapper
 from workerd import forksafe
 
 SECOND = "second"
@@ -155,8 +155,7 @@ def raw_connection() -> dict[str, Any]:
 def pool_checked_out() -> dict[str, Any]:
     """Refuse while somebody holds a connection of the pool."""
     session()
-    pool = connection.pool
-    held = pool.getconn()
+    held = wrapper().pool.getconn()
     reason = refusal()
     held.close()
     return {"reason": reason, "then": refusal(), "works": one("SELECT 5")}
@@ -274,8 +273,8 @@ class SocketCache(BaseCache):
 
     def close(self, **_: Any) -> None:
         """Disconnect."""
-        if type(self).sock is not None:
-            type(self).sock.close()
+        if (sock := type(self).sock) is not None:
+            sock.close()
             type(self).sock = None
 
 
@@ -318,7 +317,7 @@ def logging_to_the_database() -> dict[str, Any]:
     """Close once more what a log handler opens while it is told of the preparation."""
     import structlog
 
-    def write(_: object, __: str, event: dict[str, Any]) -> str:
+    def write(_: object, __: str, event: MutableMapping[str, Any]) -> NoReturn:
         if event["event"] in ("connection.closed", "fork.prepared"):
             one("SELECT 1")
         raise structlog.DropEvent

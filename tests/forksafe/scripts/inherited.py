@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection, connections, transaction
 
-from tests.forksafe.runner import attempt, in_child, one, said, session, sessions
+from tests.forksafe.runner import attempt, in_child, one, said, session, sessions, wrapper
 
 FORK = multiprocessing.get_context("fork")
 
@@ -195,18 +195,18 @@ def in_a_thread() -> dict[str, Any]:
 def inherited_pool() -> dict[str, Any]:
     """Fork with a pool open: the child has a pool of its own, and the parent's stays whole."""
     mine = session()
-    pool = connection.pool
+    own = wrapper().pool
 
     def child() -> list[Any]:
-        number, apart = session(), connection.pool is not pool
+        number, apart = session(), wrapper().pool is not own
         connections.close_all()
-        connection.close_pool()
+        wrapper().close_pool()
         return [number != mine, apart]
 
     children = [in_child(child) for _ in range(3)]
     connection.close()
-    pool.check()
-    return {"children": children, "answers": [one("SELECT 5") for _ in range(8)], "pool": connection.pool is pool}
+    own.check()
+    return {"children": children, "answers": [one("SELECT 5") for _ in range(8)], "pool": wrapper().pool is own}
 
 
 def leftovers() -> int:

@@ -13,7 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper
 
-from tests.forksafe.runner import attempt, in_child, kill_session, one, said, session
+from tests.forksafe.runner import attempt, in_child, kill_session, one, said, session, wrapper
 from workerd import forksafe
 from workerd.forksafe.drivers import descriptor_of
 
@@ -202,7 +202,7 @@ def pool_heals() -> list[Any]:
     """Have every session of a pool ended at once: one query fails, or none."""
     forksafe.heal_connections()
     answers: list[Any] = [one("SELECT 5")]
-    while len(connection.pool._pool) < 3:
+    while len(wrapper().pool._pool) < 3:
         pass
     other = connection.copy()
     other.settings_dict["OPTIONS"].pop("pool")

@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,8 +79,10 @@ class Databases:
         self.folder = folder
         self.server = backend.server(folder)
 
-    def url(self, name: str, server: Server | GivenServer | None = None, **options: str) -> str:
-        """Return the DATABASE_URL of a database; ``options`` are its query, such as ``sslmode="require"``."""
+    def url(
+        self, name: str, options: Mapping[str, str] | None = None, *, server: Server | GivenServer | None = None
+    ) -> str:
+        """Return the DATABASE_URL of a database; ``options`` are its query, such as ``{"sslmode": "require"}``."""
         query = f"?{urlencode(options)}" if options else ""
         if self.backend.vendor == "sqlite":
             return f"sqlite:///{quote(str(self.path(name)))}{query}"

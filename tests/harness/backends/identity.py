@@ -1,5 +1,6 @@
 """What a run's database really is: the driver's module and version, and what the server says of itself."""
 
+import importlib
 import sys
 from types import ModuleType
 
@@ -23,12 +24,14 @@ def driver_in_use(vendor: str) -> ModuleType:
 
         return sys.modules["psycopg" if psycopg_any.is_psycopg3 else "psycopg2"]
     if vendor == "mysql":
-        from django.db.backends.mysql import base
+        return _driver_of("django.db.backends.mysql.base")
+    return sys.modules[_driver_of("django.db.backends.sqlite3.base").__name__.partition(".")[0]]
 
-        return base.Database
-    from django.db.backends.sqlite3 import base as sqlite
 
-    return sys.modules[sqlite.Database.__name__.partition(".")[0]]
+def _driver_of(base: str) -> ModuleType:
+    driver = importlib.import_module(base).Database
+    assert isinstance(driver, ModuleType)
+    return driver
 
 
 def describe(backend: Backend, databases: Databases) -> str:

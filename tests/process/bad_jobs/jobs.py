@@ -167,7 +167,7 @@ def log(context: JobContext, event: str = "victim.spoke", **fields: Any) -> None
 @job
 def eat(context: JobContext, mib: int = 100, step: int = 10, every: float = 0.05) -> None:
     """Grows."""
-    eaten = []
+    eaten: list[bytearray] = []
     for _ in context.every(every):
         if len(eaten) * step < mib:
             eaten.append(bytearray(os.urandom(1) * (step << 20)))

@@ -167,7 +167,7 @@ def keep_a_child(context: JobContext, path: str) -> None:
 @job
 def grow(context: JobContext, mib_a_turn: int, turns: int, pause: float = 0.1) -> None:
     """Takes memory, and keeps it."""
-    kept = []
+    kept: list[bytes] = []
     for _ in context.every(pause):
         if len(kept) < turns:
             kept.append(b"x" * (mib_a_turn << 20))

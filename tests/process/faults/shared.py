@@ -61,7 +61,9 @@ class Case:
         """Add the row; unless said otherwise it is not started again."""
         if job:
             fields["target"] = job if "." in job else f"{JOBS}.{job}"
-        return self.project.add_job(self.name, **{"restart": "never", "stop_timeout": 0.5} | fields)
+        fields.setdefault("restart", "never")
+        fields.setdefault("stop_timeout", 0.5)
+        return self.project.add_job(self.name, **fields)
 
     def event(self, name: str, /, *, within: float = 10.0, **match: Any) -> dict[str, Any]:
         """Return the first such event of this case's slot, waiting for it."""
