@@ -60,5 +60,10 @@ def depth_of(value: Any) -> int:
     return depth
 
 
-RESTARTING_FIELDS = ("id", "target", "command", "kwargs", "nice", "heartbeat", "signals_ready", "stop_signal")
+RESTARTING_FIELDS = ("name", "id", "target", "command", "kwargs", "nice", "heartbeat", "signals_ready", "stop_signal")
 """A change of one of these is a new program for the child; every other field acts on the running one."""
+
+
+def is_restarting(before: JobSpec, after: JobSpec) -> bool:
+    """Return whether running children cannot take the change over, and have to be restarted."""
+    return any(getattr(before, name) != getattr(after, name) for name in RESTARTING_FIELDS)

@@ -85,7 +85,7 @@ class JobAdmin(JobListAdmin, JobPageAdmin):
                 alive,
             )
             context["foretold"] = words % {"count": alive}
-            context["restarting_fields"] = json.dumps(["name", *RESTARTING_FIELDS[1:]])
+            context["restarting_fields"] = json.dumps(RESTARTING_FIELDS)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Job, form: Any, change: bool) -> None:

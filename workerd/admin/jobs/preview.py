@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from workerd.models import Slot
-from workerd.wire.spec import RESTARTING_FIELDS, JobSpec
+from workerd.wire.spec import JobSpec, is_restarting
 from workerd.wire.words import ALIVE, State
 
 
@@ -25,11 +25,6 @@ def preview_save(was: JobSpec | None, now: JobSpec, slots: Sequence[Slot], *, is
     if any(slot.state == State.PARKED for slot in slots):
         sentences.append(_("What was parked is tried again."))
     return " ".join(sentence for sentence in sentences if sentence)
-
-
-def is_restarting(was: JobSpec, now: JobSpec) -> bool:
-    """Return whether running children cannot take the edit over."""
-    return was.name != now.name or any(getattr(was, name) != getattr(now, name) for name in RESTARTING_FIELDS)
 
 
 def _change(was: JobSpec, now: JobSpec, running: int) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from workerd.wire.spec import RESTARTING_FIELDS, JobSpec
+from workerd.wire.spec import JobSpec, is_restarting
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,5 @@ def plan(was: JobSpec | None, now: JobSpec | None) -> Plan:
         added=tuple(index for index in after if index not in before),
         edited=tuple(index for index in after if index in before) if changed else (),
         doomed=tuple(index for index in before if index not in after),
-        restarting=changed and is_restarting(was, now),
+        restarting=was is not None and now is not None and is_restarting(was, now),
     )
-
-
-def is_restarting(was: JobSpec | None, now: JobSpec | None) -> bool:
-    """Return whether a field differs that is a new program for the child."""
-    return any(getattr(was, name) != getattr(now, name) for name in RESTARTING_FIELDS)
