@@ -63,10 +63,10 @@ def hangs(path: Path, patience_s: float) -> bool:
         ask(path.parent, path.stem, {"verb": "ping"}, patience_s)
     except TimeoutError:
         return True
-    except OSError as error:  # it starts, it has ended, or the path is wrong: supervisor sees the first two itself
-        _say(f"nobody answers at {path}: {error}")
-    except ValueError:
+    except (ConnectionResetError, ValueError):
         pass  # it hung up on us: a sign of life
+    except OSError as error:  # it starts, it has ended, or the path is wrong: supervisor sees the first two itself
+        _say(f"no daemon answers at {path}: {error}")
     return False
 
 

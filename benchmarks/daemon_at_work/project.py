@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -12,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from workerd.wire.asking import ask
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = ROOT / "django_site" / "manage.py"
@@ -54,16 +55,7 @@ class Project:
 
     def ask(self, request: dict[str, Any]) -> Any:
         """Send one request to the control socket and return its answer."""
-        folder = os.open(self.state_dir, os.O_PATH)
-        try:
-            with socket.socket(socket.AF_UNIX) as client:
-                client.settimeout(PATIENCE_S)
-                client.connect(f"/proc/self/fd/{folder}/bench.sock")
-                client.sendall(json.dumps(request).encode() + b"\n")
-                with client.makefile() as answers:
-                    return json.loads(answers.readline())
-        finally:
-            os.close(folder)
+        return ask(self.state_dir, "bench", request, PATIENCE_S)
 
     def picture(self) -> Any:
         """Return what ``status`` shows."""

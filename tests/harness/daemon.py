@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.backends.server import LEASH
+from workerd.wire.asking import ask
 
-from .control import ask
 from .log import Event, Log
 from .processes import Process, ProcessTree
 from .project import MANAGE, Project

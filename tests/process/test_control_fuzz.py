@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from tests.harness.chaos import descriptors, wait_for_calm
-from tests.harness.control import connect
 from tests.harness.daemon import Daemon
 from tests.harness.project import Project
+from workerd.wire.asking import connect
 
 FUZZ_S = float(os.environ.get("WORKERD_FUZZ_SECONDS", "5"))
 """The issue's minute is ``WORKERD_FUZZ_SECONDS=60 pytest …``; a run of all tests takes less of it."""

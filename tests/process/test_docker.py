@@ -16,13 +16,13 @@ import pytest
 import yaml
 
 from tests.harness.backends.server import Address, free_port
-from tests.harness.control import ask
 from tests.harness.daemon import Daemon
 from tests.harness.log import Log
 from tests.harness.processes import Process
 from tests.harness.project import MANAGE, ROOT, Project
 from tests.harness.waiting import eventually
 from tests.harness.web import read_page
+from workerd.wire.asking import ask
 
 DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"
 
@@ -109,7 +109,7 @@ def container(project: Project) -> Iterator[Container]:
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="it needs root and unshare")
 def test_as_pid_1_it_reaps_strangers_lets_them_be_while_they_live_and_stops_in_order(container: Container) -> None:
-    picture = ask(container.project.state_dir, container.project.name, {"verb": "status"})
+    picture = ask(container.project.state_dir, container.project.name, {"verb": "status"}, 5)
     assert picture["daemon"]["pid"] == 1
 
     container.execute("sleep 3600 & sleep 0.1 & sleep 0.1 &")

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.harness.backends.server import LEASH
-from tests.harness.control import ask
 from tests.harness.processes import Process, ProcessTree
 from tests.harness.project import MANAGE, ROOT, Project
 from tests.harness.waiting import eventually
+from workerd.wire.asking import ask
 
 from .typed.pages import collect
 from .typed.places import Place, find_place
@@ -92,7 +92,7 @@ class Supervisor:
 
         def is_ready() -> int:
             try:
-                daemon = ask(self.project.state_dir, self.project.name, {"verb": "status"})["daemon"]
+                daemon = ask(self.project.state_dir, self.project.name, {"verb": "status"}, 5)["daemon"]
             except (OSError, ValueError) as error:
                 raise AssertionError(repr(error)) from error
             assert daemon["ready"]
@@ -168,7 +168,7 @@ def test_a_killed_daemon_is_started_again_and_one_that_was_shut_down_is_not(supe
     os.kill(first, signal.SIGKILL)
 
     second = supervisor.wait_running(since=first)
-    assert ask(supervisor.project.state_dir, supervisor.project.name, {"verb": "shutdown"}) == {"ok": True}
+    assert ask(supervisor.project.state_dir, supervisor.project.name, {"verb": "shutdown"}, 5) == {"ok": True}
     eventually(lambda: "EXITED" in supervisor.ctl("status", "workerd").stdout, 20, "its end")
     assert Process.look(second) is None
 

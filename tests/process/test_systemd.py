@@ -11,11 +11,11 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.harness.backends.backend import Databases
-from tests.harness.control import ask
 from tests.harness.project import ROOT, Project
 from tests.harness.systemd.machine import Machine, missing
 from tests.harness.systemd.unit import UNITS, Unit, drop_in, kept_paths
 from tests.harness.waiting import eventually
+from workerd.wire.asking import ask
 
 from .typed.pages import collect
 from .typed.places import Place, find_place
@@ -191,7 +191,7 @@ def test_a_job_that_needs_longer_than_the_unit_s_time_out_is_waited_for(unit: Un
 
 
 def test_shutting_it_down_by_the_command_does_not_bring_it_back(unit: Unit, project: Project) -> None:
-    assert ask(unit.machine.path(STATE_DIR), project.name, {"verb": "shutdown"}) == {"ok": True}
+    assert ask(unit.machine.path(STATE_DIR), project.name, {"verb": "shutdown"}, 5) == {"ok": True}
 
     unit.wait(ActiveState="inactive", Result="success")
 

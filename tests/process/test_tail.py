@@ -15,11 +15,11 @@ from typing import Any, Self
 
 import pytest
 
-from tests.harness.control import connect
 from tests.harness.daemon import Daemon
 from tests.harness.log import Event
 from tests.harness.project import MANAGE, Project
 from tests.harness.waiting import eventually
+from workerd.wire.asking import connect
 
 STALL_S = float(os.environ.get("WORKERD_STALL_SECONDS", "3"))
 """The issue's half a minute is ``WORKERD_STALL_SECONDS=30 pytest …``."""
@@ -194,7 +194,7 @@ class Tap:
         self._lines: list[bytes] = []
 
     def __enter__(self) -> Self:
-        self._client = connect(self._daemon.project.state_dir, self._daemon.project.name, within=60)
+        self._client = connect(self._daemon.project.state_dir, self._daemon.project.name, patience_s=60)
         self._client.sendall(b'{"verb": "tail"}\n')
         assert self._daemon.ask({"verb": "ping"})["ok"], "asked after it, so its turn has come"
         return self

@@ -259,7 +259,7 @@ def test_every_verb_that_asks_a_daemon_says_when_none_answers(daemon: Daemon, pr
         done = project.manage("workerd", *words, env={"WORKERD_NAME": "nobody"})
 
         assert done.returncode == NO_DAEMON, words
-        assert "no daemon named 'nobody' answers at " in done.stderr
+        assert "No daemon named “nobody” answers at " in done.stderr
 
 
 def test_every_verb_describes_itself(daemon: Daemon) -> None:

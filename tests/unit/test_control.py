@@ -1,7 +1,6 @@
 """The control socket: whatever comes in, an answer or a closed connection comes out, and the loop goes on."""
 
 import json
-import os
 import socket
 import stat
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from workerd.daemon.io.control_connection import (
     STREAM_BYTES,
     ControlConnection,
 )
+from workerd.wire.asking import connect
 
 
 class Scene:
@@ -43,11 +43,7 @@ class Scene:
             self.later.append(connection)
 
     def connect(self) -> socket.socket:
-        peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        folder = os.open(self.state_dir, os.O_PATH)
-        peer.connect(f"/proc/self/fd/{folder}/shop.sock")
-        os.close(folder)
-        peer.setblocking(False)
+        peer = connect(self.state_dir, "shop", 0)
         self.peers.append(peer)
         turn(self.loop)
         return peer

@@ -1,35 +1,26 @@
-"""The command's end of the control socket: one request, one answer, or a sentence that says why there is none."""
+"""The command's end of the control socket: an answer, or a sentence that says why there is none."""
 
-import json
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from workerd.conf import Settings
+from workerd.durations import format_duration
+from workerd.wire.asking import connect, pid_of_daemon, receive, send
 
 ANSWER_PATIENCE_S = 10.0
 
 
 class NoDaemonError(Exception):
-    """Nothing answers at the control socket."""
-
-    def __init__(self, name: str, path: str, reason: object) -> None:
-        super().__init__(
-            f"no daemon named {name!r} answers at {path} ({reason}). Start it with “manage.py workerd run”, "
-            "or look whether it runs under another user or STATE_DIR."
-        )
+    """No daemon answers at the control socket."""
 
 
 def ask(settings: Settings, request: dict[str, Any], patience_s: float = ANSWER_PATIENCE_S) -> dict[str, Any]:
     """Send one request and return its answer. Raises NoDaemonError."""
-    with _connection(settings, request, patience_s) as connection, connection.makefile("rb") as file:
-        line = file.readline()
-        if not line:
-            raise ConnectionResetError("it hung up")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+    with _connection(settings, request, patience_s) as connection:
+        return receive(connection)
 
 
 def stream(settings: Settings, request: dict[str, Any]) -> Iterator[str]:
@@ -43,9 +34,9 @@ def stream(settings: Settings, request: dict[str, Any]) -> Iterator[str]:
 
 
 def wait_until_gone(settings: Settings) -> None:
-    """Return when nobody answers any more; a daemon that only hung up on us is asked again."""
+    """Return when no daemon answers any more."""
     with suppress(NoDaemonError):
-        while True:
+        while True:  # a daemon that only hung up on this connection is asked again
             with _connection(settings, {"verb": "ping"}, None) as connection:
                 while connection.recv(4096):
                     pass
@@ -53,18 +44,34 @@ def wait_until_gone(settings: Settings) -> None:
 
 @contextmanager
 def _connection(settings: Settings, request: dict[str, Any], patience_s: float | None) -> Iterator[socket.socket]:
-    folder_path, name = settings.state_dir, f"{settings.name}.sock"
+    """Yield a connection on which ``request`` is sent. Raises NoDaemonError for whatever goes wrong with it."""
+    if settings.state_dir is None:
+        raise NoDaemonError('WORKERD["STATE_DIR"] is not set, so there is no daemon to ask.')
+    path, pid = settings.state_dir / f"{settings.name}.sock", 0
     try:
-        if folder_path is None:
-            raise FileNotFoundError('WORKERD["STATE_DIR"] is not set')
-        folder = os.open(folder_path, os.O_PATH)
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(patience_s)
-                connection.connect(f"/proc/self/fd/{folder}/{name}")  # AF_UNIX paths end at 107 bytes
-                connection.sendall(json.dumps(request).encode() + b"\n")
-                yield connection
-        finally:
-            os.close(folder)
+        with connect(settings.state_dir, settings.name, patience_s) as connection:
+            pid = pid_of_daemon(connection)
+            send(connection, request)
+            yield connection
+    except TimeoutError as error:
+        raise NoDaemonError(
+            f"The daemon (pid {pid}) has taken the request but does not answer within "
+            f"{format_duration(patience_s or 0.0)}: it hangs, or the machine is overloaded. "
+            f"“kill -ABRT {pid}” ends it, and its standard error then says where it hung."
+        ) from error
+    except PermissionError as error:
+        message = f"You may not ask the daemon at {path}: run the command as {_owner(settings.state_dir)} or as root."
+        raise NoDaemonError(message) from error
     except (OSError, ValueError) as error:
-        raise NoDaemonError(settings.name, f"{folder_path}/{name}", error) from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise NoDaemonError(
+            f"No daemon named “{settings.name}” answers at {path} ({reason}). "
+            "Start it with “manage.py workerd run”, or look whether it runs under another user or STATE_DIR."
+        ) from error
+
+
+def _owner(state_dir: Path) -> str:
+    try:
+        return f"“{state_dir.owner()}”"
+    except (OSError, KeyError):  # the path leads through a closed folder, or its owner has no name here
+        return "the daemon's user"

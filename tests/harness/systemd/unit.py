@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.harness.control import ask
 from tests.harness.project import MANAGE, ROOT, Project
 from tests.harness.waiting import eventually
+from workerd.wire.asking import ask
 
 from .machine import Machine
 
@@ -83,7 +83,7 @@ class Unit:
 
     def picture(self) -> Any:
         """Return what ``status`` shows, from outside of the unit's sandbox."""
-        return ask(self.machine.path(self._state_dir), self._project.name, {"verb": "status"})
+        return ask(self.machine.path(self._state_dir), self._project.name, {"verb": "status"}, 5)
 
     def pids(self, *slots: str) -> list[int]:
         """Return the children in these slots, by their pids in the machine, once all of them run."""

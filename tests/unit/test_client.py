@@ -1,0 +1,68 @@
+"""The command's end of the control socket: what it says where no answer comes."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+from workerd.conf import get_settings
+from workerd.management.client import NoDaemonError, ask
+
+
+def why_no_answer(folder: Path) -> str:
+    with (
+        override_settings(WORKERD={"NAME": "shop", "STATE_DIR": folder}),
+        pytest.raises(NoDaemonError) as caught,
+    ):
+        ask(get_settings(), {"verb": "ping"}, patience_s=0.05)
+    return str(caught.value)
+
+
+@contextmanager
+def as_another_user() -> Iterator[None]:
+    """Be somebody who may open nothing of root's, where the tests run as root."""
+    user = os.geteuid()
+    os.seteuid(65534 if user == 0 else user)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_where_no_daemon_listens_it_says_how_to_start_one(tmp_path: Path) -> None:
+    assert why_no_answer(tmp_path) == (
+        f"No daemon named “shop” answers at {tmp_path}/shop.sock (No such file or directory). Start it with "
+        "“manage.py workerd run”, or look whether it runs under another user or STATE_DIR."
+    )
+
+
+def test_a_daemon_that_does_not_answer_is_named_by_its_pid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # tmp_path may be too long for an address
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("shop.sock")
+        listener.listen()
+
+        reason = why_no_answer(tmp_path)
+
+    assert f"The daemon (pid {os.getpid()}) has taken the request but does not answer within 50 ms" in reason
+    assert f"kill -ABRT {os.getpid()}" in reason
+
+
+def test_one_who_may_not_ask_is_told_who_may(tmp_path: Path) -> None:
+    owner = tmp_path.owner()
+    tmp_path.chmod(0)
+    with as_another_user():
+        reason = why_no_answer(tmp_path)
+    tmp_path.chmod(0o700)
+
+    assert reason.startswith(f"You may not ask the daemon at {tmp_path}/shop.sock: run the command as ")
+    assert reason.endswith((f"“{owner}” or as root.", "the daemon's user or as root."))
+
+
+def test_without_a_state_dir_there_is_no_daemon_to_ask() -> None:
+    with override_settings(WORKERD={}), pytest.raises(NoDaemonError, match="is not set, so there is no daemon to ask"):
+        ask(get_settings(), {"verb": "ping"})
