@@ -67,3 +67,9 @@ THE_LAST = "; the last: "
 def slot_name(job: str, index: int, processes: int) -> str:
     """Return ``job:index``, or the job's bare name where it has a single process."""
     return job if processes == 1 and index == 0 else f"{job}:{index}"
+
+
+def names_slot(name: str, slot: str) -> bool:
+    """Return whether an operator's ``name`` means ``slot``: its own name, its job's, or ``job:0`` for an only slot."""
+    job, _, index = slot.partition(":")
+    return name in {slot, job, f"{job}:{index or 0}"}

@@ -8,6 +8,7 @@ from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.records import RecordQueue
 from workerd.daemon.rules.clock import Clock
 from workerd.wire.messages import OperationTaken
+from workerd.wire.words import names_slot
 
 from .orders import VERBS, Orders, Reply
 
@@ -78,10 +79,5 @@ def describe(said: dict[str, Any], name: str = "") -> str:
         return str(said["error"])
     if "slots" not in said:
         return "done"
-    lines = [f"{one['slot']}: {one['text']}" for one in said["slots"] if _is_meant(one["slot"], name)]
+    lines = [f"{one['slot']}: {one['text']}" for one in said["slots"] if not name or names_slot(name, one["slot"])]
     return "\n".join(lines)[:RESULT_CHARACTERS]
-
-
-def _is_meant(slot: str, name: str) -> bool:
-    """Return whether ``name`` means the slot: all, its job, or its index (which the only one is shown without)."""
-    return name in {"", slot, slot.partition(":")[0], f"{slot}:0"}

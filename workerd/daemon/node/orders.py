@@ -11,7 +11,7 @@ from workerd.daemon.rules.facts import Fact
 from workerd.daemon.slots.lifecycle import ALIVE, Lifecycle
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.daemon.slots.slot_set import SlotSet
-from workerd.wire.words import State
+from workerd.wire.words import State, names_slot
 
 Reply = Callable[[dict[str, Any]], None]
 MARGIN_S = 10.0
@@ -96,8 +96,8 @@ class Orders:
         slots = sorted(self._slot_set.job_slots(), key=lambda slot: (slot.spec.name, slot.index))
         if not names:
             return slots, []
-        meant = [slot for slot in slots if _is_meant(slot, names)]
-        return meant, [name for name in names if not any(_is_meant(slot, (name,)) for slot in meant)]
+        named = [slot for slot in slots if any(names_slot(name, slot.name) for name in names)]
+        return named, [name for name in names if not any(names_slot(name, slot.name) for slot in named)]
 
     def _known(self) -> str:
         jobs = sorted({slot.spec.name for slot in self._slot_set.job_slots()})
@@ -177,10 +177,6 @@ class Orders:
             order.overdue.cancel()
         said = [{"slot": one.slot, "ok": one.ok, "text": one.text} for one in order.said]
         order.reply({"ok": all(one.ok for one in order.said), "slots": said})
-
-
-def _is_meant(slot: LiveSlot, names: tuple[str, ...]) -> bool:
-    return bool({slot.spec.name, slot.name, f"{slot.spec.name}:{slot.index}"}.intersection(names))
 
 
 def _describe(slot: LiveSlot) -> str:
