@@ -8,7 +8,8 @@ import pytest
 
 from tests.harness.fakes import open_descriptors
 from workerd.wire.channel import MAX_DESCRIPTORS, Channel
-from workerd.wire.messages import Bear, BecameReady, Born, Loaded, WireError
+from workerd.wire.messages import Bear, BecameReady, Born, Loaded
+from workerd.wire.packets import WireError
 
 Pair = tuple[Channel, Channel]
 

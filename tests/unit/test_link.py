@@ -10,7 +10,8 @@ import pytest
 from tests.harness.fakes import loop_of, open_descriptors, turn
 from workerd.daemon.io.link import LAST_MESSAGES, MESSAGES_A_TURN, Link
 from workerd.wire.channel import Channel
-from workerd.wire.messages import MAX_MESSAGE_BYTES, Bear, Born, Failed, Message
+from workerd.wire.messages import Bear, Born, Failed, Message
+from workerd.wire.packets import MAX_PACKET_BYTES
 
 
 class Exits:
@@ -63,7 +64,7 @@ def test_what_does_not_go_out_waits_and_goes_out_in_order(exits: Exits) -> None:
 
 def test_a_message_too_large_is_complained_of_and_holds_nobody_up(exits: Exits) -> None:
     """A run's row with a hundred kilobytes of control characters must not stop every record behind it."""
-    exits.link.send(Failed("", "", "x" * MAX_MESSAGE_BYTES))
+    exits.link.send(Failed("", "", "x" * MAX_PACKET_BYTES))
     exits.link.send(Born(1))
 
     assert exits.read_all() == [Born(1)]

@@ -1,7 +1,8 @@
 """The wire: every message comes back as it was, and nonsense is a WireError and nothing else."""
 
-import dataclasses
+import copy
 import json
+import pickle
 from contextlib import suppress
 from typing import Any
 
@@ -10,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workerd.wire import messages
-from workerd.wire.messages import MAX_MESSAGE_BYTES, Born, Failed, Message, Record, WireError, decode, encode
+from workerd.wire.messages import Born, Failed, Message, Record
+from workerd.wire.packets import MAX_PACKET_BYTES, WireError, decode, encode
 from workerd.wire.spec import JobSpec
 
 KINDS = sorted(Message.kinds)
@@ -30,8 +32,7 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
 
 def instances_of(kind: str) -> st.SearchStrategy[Message]:
     cls = Message.kinds[kind]
-    hints = {field.name: VALUES[field.type] for field in dataclasses.fields(cls)}
-    return st.builds(cls, **hints)
+    return st.builds(cls, **{name: VALUES[hint] for name, hint in cls.__annotations__.items()})
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -46,7 +47,7 @@ def test_every_message_comes_back_as_it_was(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_missing_a_foreign_and_a_wrong_field_are_wire_errors(kind: str) -> None:
-    names = [field.name for field in dataclasses.fields(Message.kinds[kind])]
+    names = list(Message.kinds[kind].fields)
     foreign: dict[str, Any] = {"nobody": 1}
     wrong: dict[str, Any] = {name: ["object"] for name in names if not _takes_lists(kind, name)}
     for values in (foreign, wrong or {"no": 1}):
@@ -55,7 +56,7 @@ def test_a_missing_a_foreign_and_a_wrong_field_are_wire_errors(kind: str) -> Non
 
 
 def _takes_lists(kind: str, name: str) -> bool:
-    return any(field.name == name and field.type == list[str] for field in dataclasses.fields(Message.kinds[kind]))
+    return bool(Message.kinds[kind].__annotations__[name] == list[str])
 
 
 @settings(max_examples=150)
@@ -121,10 +122,10 @@ def test_a_truth_value_is_no_number() -> None:
 
 
 def test_the_largest_packet_fits_and_one_byte_more_does_not() -> None:
-    room = MAX_MESSAGE_BYTES - len(encode(Failed("", "", "")))
+    room = MAX_PACKET_BYTES - len(encode(Failed("", "", "")))
 
-    assert len(encode(Failed("", "", "x" * room))) == MAX_MESSAGE_BYTES
-    with pytest.raises(WireError, match=f"Failed has {MAX_MESSAGE_BYTES + 1} bytes"):
+    assert len(encode(Failed("", "", "x" * room))) == MAX_PACKET_BYTES
+    with pytest.raises(WireError, match=f"Failed has {MAX_PACKET_BYTES + 1} bytes"):
         encode(Failed("", "", "x" * (room + 1)))
 
 
@@ -147,5 +148,32 @@ def test_a_spec_survives_the_wire() -> None:
 
 
 def test_messages_are_frozen() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError, match="Born is frozen"):
         Born(1).pid = 2  # type: ignore[misc]
+
+
+def test_messages_are_equal_by_kind_and_fields() -> None:
+    assert Born(1) == Born(pid=1)
+    assert hash(Born(1)) == hash(Born(1))
+    assert Born(1) != Born(2)
+    assert Born(1) != messages.Bear(1)
+    assert messages.Loaded() != messages.BecameReady()
+
+
+def test_messages_show_their_fields() -> None:
+    assert repr(messages.BirthFailed(1, "no")) == "BirthFailed(birth=1, reason='no')"
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [((), {}), ((1, 2), {}), ((1,), {"pid": 1}), ((), {"nobody": 1}), ((1,), {"nobody": 1})],
+)
+def test_a_message_takes_each_of_its_fields_once_and_no_other(values: tuple[int, ...], named: dict[str, int]) -> None:
+    with pytest.raises(TypeError, match="Born takes pid, each once"):
+        Born(*values, **named)
+
+
+def test_messages_can_be_copied_and_pickled() -> None:
+    message = Record(1, "run", "a", 1, {"note": ["x"]})
+
+    assert pickle.loads(pickle.dumps(message)) == copy.deepcopy(message) == copy.copy(message) == message

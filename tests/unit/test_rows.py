@@ -10,7 +10,8 @@ from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.outcome import ExitStatus
 from workerd.daemon.slots.rows import run_row
 from workerd.daemon.slots.slot import LiveSlot
-from workerd.wire.messages import Failed, Record, encode
+from workerd.wire.messages import Failed, Record
+from workerd.wire.packets import encode
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome
 

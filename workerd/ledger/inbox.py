@@ -6,7 +6,8 @@ import structlog
 
 from workerd.wire.channel import Channel
 from workerd.wire.events import emit
-from workerd.wire.messages import Drain, Record, WireError
+from workerd.wire.messages import Drain, Record
+from workerd.wire.packets import WireError
 
 MOST_RECORDS = 500
 _log = structlog.get_logger("workerd.ledger")

@@ -8,16 +8,8 @@ from django.db.models import Case, TextField, Value, When
 from django.db.models.functions import Cast
 
 from workerd.models import Job
-from workerd.wire.messages import (
-    MAX_MESSAGE_BYTES,
-    JobChanged,
-    JobRefused,
-    JobRemoved,
-    JobsListed,
-    Message,
-    WireError,
-    encode,
-)
+from workerd.wire.messages import JobChanged, JobRefused, JobRemoved, JobsListed, Message
+from workerd.wire.packets import MAX_PACKET_BYTES, WireError, encode
 from workerd.wire.spec import JobSpec
 
 from .rows import COLUMNS, Row, Verdict, judge_row
@@ -109,5 +101,5 @@ def _told(verdict: Verdict) -> Message:
         encode(message)
     except WireError:
         spec = JobSpec(name=verdict.spec.name, id=verdict.spec.id, enabled=verdict.spec.enabled).to_dict()
-        return JobRefused(spec, f"The row takes more than {MAX_MESSAGE_BYTES} bytes: shorten its texts.")
+        return JobRefused(spec, f"The row takes more than {MAX_PACKET_BYTES} bytes: shorten its texts.")
     return message

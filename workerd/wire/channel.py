@@ -5,7 +5,8 @@ import os
 import socket
 from collections.abc import Sequence
 
-from .messages import MAX_MESSAGE_BYTES, Message, WireError, decode, encode
+from .messages import Message
+from .packets import MAX_PACKET_BYTES, WireError, decode, encode
 
 MAX_DESCRIPTORS = 4
 
@@ -51,7 +52,7 @@ class Channel:
         ``socket.recv_fds`` drops its flags on Python 3.11, hence recvmsg with MSG_CMSG_CLOEXEC.
         """
         space = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
-        packet, ancillary, _, _ = self.socket.recvmsg(MAX_MESSAGE_BYTES, space, socket.MSG_CMSG_CLOEXEC)
+        packet, ancillary, _, _ = self.socket.recvmsg(MAX_PACKET_BYTES, space, socket.MSG_CMSG_CLOEXEC)
         descriptors = array.array("i")
         for level, kind, data in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:

@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from workerd.wire.channel import Channel
-from workerd.wire.messages import Message, WireError
+from workerd.wire.messages import Message
+from workerd.wire.packets import WireError
 
 from .loop import READ, WRITE, Loop
 

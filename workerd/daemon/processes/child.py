@@ -17,7 +17,8 @@ from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
 from workerd.daemon.rules.outcome import Evidence
 from workerd.wire.channel import Channel
-from workerd.wire.messages import Failed, License, Message, WireError
+from workerd.wire.messages import Failed, License, Message
+from workerd.wire.packets import WireError
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.words import Outcome
 

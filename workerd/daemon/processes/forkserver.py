@@ -16,7 +16,8 @@ from workerd.daemon.rules.outcome import ExitStatus
 from workerd.wire import WIRE_VERSION, prctl
 from workerd.wire.channel import Channel
 from workerd.wire.config import DaemonConfig
-from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Load, Message, WireError
+from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Load, Message
+from workerd.wire.packets import WireError
 
 from .child import RECORD_SEPARATOR, Child
 
