@@ -1,4 +1,7 @@
-"""Wakes the ledger when a job or an operation is saved: on PostgreSQL, by a NOTIFY that is sent with the commit."""
+"""Wakes the ledger when a job or an operation is saved or deleted.
+
+PostgreSQL alone can do that: a NOTIFY inside the transaction is sent at its commit. Elsewhere the ledger polls.
+"""
 
 from typing import Any
 
@@ -9,7 +12,7 @@ CHANNEL = "workerd"
 
 
 def connect() -> None:
-    """Have every save and deletion of these rows wake the ledger."""
+    """Have every save and deletion of a Job or an Operation wake the ledger."""
     from .models import Job, Operation
 
     for model in (Job, Operation):

@@ -1,4 +1,4 @@
-"""The functions that the project marked ``@job``, by dotted name. Marking needs no Django; discovering does."""
+"""The functions that the project marked ``@job``, by dotted name. ``job`` needs no Django, ``autodiscover`` does."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ _POSITIONAL = (
 
 
 class RegistrationError(Exception):
-    """A function that cannot be a job, said where it is marked."""
+    """A function cannot be a job; raised by ``@job``, at import."""
 
     def __init__(self, dotted: str, problem: str, remedy: str) -> None:
         super().__init__(f"“{dotted}” cannot be a @job: {problem}. {remedy}")
@@ -25,7 +25,10 @@ class RegistrationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RegisteredJob:
-    """One function marked ``@job``; ``parameters`` is its signature without the context."""
+    """A function marked ``@job``.
+
+    ``summary`` is the first line of its docstring, ``parameters`` its signature without the context.
+    """
 
     dotted: str
     function: Callable[..., Any]
@@ -42,7 +45,12 @@ def job(function: JobFunction) -> JobFunction: ...
 @overload
 def job() -> Callable[[JobFunction], JobFunction]: ...
 def job(function: JobFunction | None = None) -> JobFunction | Callable[[JobFunction], JobFunction]:
-    """Mark a module's function as a job that rows may name; it is called with a JobContext first."""
+    """Mark a function at the top of a module as a job; rows may name it by its dotted name.
+
+    The function is called with a JobContext as its first positional argument, and the row's keyword arguments.
+    Raises RegistrationError for anything else than such a function: a method, a lambda, a generator, a function made
+    inside another one or without a first positional parameter, or a second function of the same name.
+    """
     if function is None:
         return job
     _register(function)
@@ -50,12 +58,12 @@ def job(function: JobFunction | None = None) -> JobFunction | Callable[[JobFunct
 
 
 def registered() -> Mapping[str, RegisteredJob]:
-    """Return every job marked so far, by dotted name."""
+    """Return a read-only view of the jobs marked so far, by dotted name."""
     return MappingProxyType(_registered)
 
 
 def autodiscover() -> None:
-    """Import each installed app's ``jobs`` module and ``WORKERD["PRELOAD"]``; what they raise goes through."""
+    """Import each installed app's ``jobs`` module, then ``WORKERD["PRELOAD"]``. Raises what those modules raise."""
     from django.utils.module_loading import autodiscover_modules
 
     from .conf import get_settings
@@ -68,9 +76,11 @@ def autodiscover() -> None:
 def _register(function: Callable[..., Any]) -> None:
     dotted = f"{getattr(function, '__module__', None)}.{getattr(function, '__qualname__', None) or repr(function)}"
     _check_kind(dotted, function)
-    known = _registered.get(dotted)
-    if known and _place(known.function) != _place(function):  # the same place is importlib.reload
-        raise RegistrationError(dotted, f"{_place(known.function)} marks another of that name", "Rename one of them.")
+    other = _registered.get(dotted)
+    if other and _place(other.function) != _place(function):  # the same place means that importlib.reload ran it again
+        raise RegistrationError(
+            dotted, f"{_place(other.function)} marks another function of that name", "Rename one of them."
+        )
     _registered[dotted] = RegisteredJob(
         dotted=dotted,
         function=function,
@@ -89,15 +99,15 @@ def _check_kind(dotted: str, function: Callable[..., Any]) -> None:
         raise RegistrationError(dotted, "a lambda has no name that a row could hold", "Write a function with “def”.")
     if "<locals>" in function.__qualname__:
         remedy = "Define it at the top of its module; a decorator below @job must use functools.wraps."
-        raise RegistrationError(dotted, "it is made inside another function, where no row can find it", remedy)
+        raise RegistrationError(dotted, "it is made inside another function, where no row can name it", remedy)
     if "." in function.__qualname__:
-        raise RegistrationError(dotted, "it belongs to a class", "Define it at the top of its module.")
+        raise RegistrationError(dotted, "it is a method of a class", "Define it at the top of its module.")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise RegistrationError(dotted, "it has a “yield”, so a call would run nothing", "Loop inside it instead.")
+        raise RegistrationError(dotted, "it has a “yield”, so calling it would run nothing", "Loop inside it instead.")
 
 
 def _parameters(dotted: str, function: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature without its first parameter, which must take the context."""
+    """Return the signature without its first parameter, which takes the context."""
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())
     if not parameters or parameters[0].kind not in _POSITIONAL:
@@ -108,5 +118,6 @@ def _parameters(dotted: str, function: Callable[..., Any]) -> inspect.Signature:
 
 
 def _place(function: Callable[..., Any]) -> str:
+    """Return ``file:line`` of the function's definition."""
     code = inspect.unwrap(function).__code__
     return f"{code.co_filename}:{code.co_firstlineno}"

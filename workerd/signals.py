@@ -1,12 +1,16 @@
-"""Django signals around a job's run in its child. Receivers get ``context``; what they raise is logged."""
+"""Django signals around a job's run, sent in its child.
+
+Receivers get ``context``, the run's JobContext. An exception in a receiver is logged by Django and stops nothing.
+"""
 
 from django.dispatch import Signal
 
 child_started = Signal()
-"""Sent when the target is resolved and about to be called: open exporters and clients here, after the fork."""
+"""Sent after the fork, when the target is resolved and called next: open exporters and clients here."""
 
 child_stopping = Signal()
-"""Sent when the job has ended, however it did, before the process ends: flush Sentry or OpenTelemetry here.
+"""Sent when the job has ended, with or without an error, and its process ends next: flush Sentry or OpenTelemetry here.
 
-``exit_code`` says how it ended. The process leaves by ``os._exit``, so ``atexit`` functions do not run.
+Receivers also get ``exit_code``, an int: 0 where the job returned. The process ends by ``os._exit``, so functions
+registered with ``atexit`` do not run.
 """

@@ -77,7 +77,7 @@ def test_it_is_live_ready_and_tells_its_figures(observed: Observed, project: Pro
     assert sample(text, 'workerd_connections_closed_total{alias="default",reason="before_fork"}') == 1
     assert sample(text, "workerd_fork_preparation_seconds_count") >= 3
     assert sample(text, "workerd_log_lines_total") >= len(observed.daemon.events()) - 2
-    assert observed.get("/elsewhere") == (404, "there are /livez, /readyz, /metrics\n")
+    assert observed.get("/elsewhere") == (404, "no such path; there are /livez, /readyz, /metrics\n")
 
 
 def test_without_prometheus_client_only_the_metrics_are_missing(observed: Observed, project: Project) -> None:
@@ -94,7 +94,7 @@ def test_a_significant_job_that_is_parked_is_not_ready(observed: Observed, proje
     observed.start()
     observed.daemon.wait_state("leave", "PARKED")
 
-    assert observed.get("/readyz") == (503, "leave is parked, and is significant\n")
+    assert observed.get("/readyz") == (503, "leave is parked, and its job is significant\n")
     assert observed.get("/livez") == (200, "ok\n")
 
 

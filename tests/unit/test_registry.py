@@ -85,11 +85,11 @@ class Holder:
 
 REFUSED = {
     "a lambda": (lambda _context: None, "a lambda has no name that a row could hold. Write a function with “def”."),
-    "a local": (local(), "it is made inside another function, where no row can find it. Define it at the top"),
-    "a method": (Holder.method, "it belongs to a class. Define it at the top of its module."),
+    "a local": (local(), "it is made inside another function, where no row can name it. Define it at the top"),
+    "a method": (Holder.method, "it is a method of a class. Define it at the top of its module."),
     "a class": (Holder, "it is of type type, not a function. Mark a plain function."),
     "a partial": (functools.partial(plain), "it is of type partial, not a function. Mark a plain function."),
-    "a generator": (yielding, "it has a “yield”, so a call would run nothing. Loop inside it instead."),
+    "a generator": (yielding, "it has a “yield”, so calling it would run nothing. Loop inside it instead."),
 }
 
 
@@ -117,7 +117,7 @@ def test_two_jobs_of_one_name_are_refused(define: Callable[[str], ModuleType]) -
 
     assert (
         str(caught.value)
-        == "“a.jobs.ship” cannot be a @job: a/jobs.py:2 marks another of that name. Rename one of them."
+        == "“a.jobs.ship” cannot be a @job: a/jobs.py:2 marks another function of that name. Rename one of them."
     )
 
 

@@ -1,1 +1,1 @@
-"""The forkserver: loads the project once, closes everything, and then only gives birth on request."""
+"""The forkserver: loads the project once, closes every connection, and then forks children on request."""

@@ -1,4 +1,4 @@
-"""One birth: prepared, then forked twice, so that the child becomes the daemon's own (it is a subreaper)."""
+"""One birth: prepares the fork, then forks twice, so that the daemon (a subreaper) adopts the child."""
 
 import os
 from collections.abc import Sequence
@@ -13,22 +13,22 @@ from workerd.wire import exit_codes
 from .bootstrap import Assignment
 
 BUILTINS = {"workerd.ledger": run_ledger, "workerd.observer": run_observer}
-"""Slots of our own: what their spec names, and what runs in their child."""
+"""workerd's own slots: the name in their spec, and the function that runs in their child."""
 
 
 class BirthError(Exception):
-    """The kernel gave no process."""
+    """The kernel could not fork a process."""
 
     def __init__(self, reason: object) -> None:
-        super().__init__(f"no process could be forked: {reason}. Look at the limits on processes and memory.")
+        super().__init__(f"fork failed: {reason}. Check the limits on processes and memory.")
 
 
 def bear(assignment: Assignment, descriptors: Sequence[int]) -> None:
     """Fork a child that holds ``descriptors`` (channel, output, page) and waits for its licence.
 
-    The only door to ``os.fork``. Raises UnsafeForkError where a connection would be inherited, BirthError where the
-    kernel refuses.
+    Raises UnsafeForkError where the child would inherit a connection, and BirthError where the kernel refuses.
     """
+    # workerd has no other os.fork() in a process that has loaded Django, so no child gets past prepare_to_fork().
     prepare_to_fork()
     changed = child.changed_signals()
     try:
@@ -39,16 +39,20 @@ def bear(assignment: Assignment, descriptors: Sequence[int]) -> None:
         _fork_child_and_exit(assignment, descriptors, changed)
     _, status = os.waitpid(middle, 0)
     if status != 0:
-        raise BirthError("the second fork failed")
+        raise BirthError("the process between forkserver and child could not fork")
 
 
 def _fork_child_and_exit(assignment: Assignment, descriptors: Sequence[int], changed: Sequence[int]) -> NoReturn:
-    """Fork the child and end at once, which makes it an orphan, and so the daemon's."""
+    # This process ends at once, which makes the child an orphan. The kernel gives an orphan to the nearest ancestor
+    # that is a subreaper (prctl(2)): the daemon. A forkserver that ends later does not take its children along.
     try:
         middle = os.getpid()
         if os.fork() == 0:
+            # The forkserver's own channel: with a copy of it open here, the daemon would not see the forkserver's
+            # end. detach() first, or the socket object would close the number again, when it may be another file's.
             os.close(assignment.channel.socket.detach())
             child.run_child(descriptors, child.Parents(assignment.load.daemon_pid, middle), changed, BUILTINS)
         os._exit(0)
     finally:
+        # Any exception ends here: it must not unwind into the forkserver's loop, of which this process is a copy.
         os._exit(exit_codes.OWN_FAULT)

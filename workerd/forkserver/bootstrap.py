@@ -1,6 +1,6 @@
-"""What comes before Django's apps are ready: the first word from the daemon, logging, and fork safety's hooks.
+"""The forkserver's first steps, before Django's apps are ready: the daemon's first message, logging, fork safety.
 
-So the connection that some app's ``ready()`` opens is already seen.
+Fork safety stands this early so that it sees a connection that some app's ``ready()`` opens.
 """
 
 import os
@@ -17,7 +17,7 @@ LINE_BYTES = 60 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What this forkserver was told: whose it is, which generation, and the channel that said so."""
+    """The daemon's first message (which daemon, which generation), and the channel that it came by."""
 
     channel: Channel
     load: Load
@@ -32,18 +32,23 @@ def is_forkserver(argv: list[str]) -> bool:
 
 
 def start() -> Assignment:
-    """Hear the daemon's first message, have logging and fork safety installed. Ends a process that is alone."""
+    """Receive the daemon's first message and install logging and fork safety; later calls return the same.
+
+    Exits the process where no daemon has started it, or where that daemon has ended.
+    """
     global _assignment
     if _assignment is None:
         try:
             channel = Channel.from_descriptor(int(sys.argv[sys.argv.index(CHANNEL_OPTION) + 1]))
-            os.set_inheritable(channel.fileno(), False)
+            os.set_inheritable(
+                channel.fileno(), False
+            )  # it came through an exec; a program started later must not have it
             message, _ = channel.receive()
         except (OSError, ValueError) as error:
             sys.stderr.write(f"forkserver is an internal verb: the daemon starts it ({error}).\n")
             os._exit(exit_codes.USAGE)
         if not isinstance(message, Load) or os.getppid() != message.daemon_pid:
-            os._exit(0)  # the daemon has ended meanwhile
+            os._exit(0)  # end-of-file, or another parent: the daemon has ended
         _assignment = Assignment(channel, message)
         _install(message)
     return _assignment
@@ -55,7 +60,7 @@ def _install(load: Load) -> None:
     from workerd.child.rendering import LineRenderer
     from workerd.child.stdio import Stdio
 
-    output = Stdio(load.mark, lambda: None)
-    output.replace_streams()
-    install_logging(LineRenderer({"generation": load.generation}, LINE_BYTES), output)
+    stdio = Stdio(load.mark, lambda: None)
+    stdio.replace_streams()
+    install_logging(LineRenderer({"generation": load.generation}, LINE_BYTES), stdio)
     forksafe.install(f"workerd {load.log_name} forkserver")

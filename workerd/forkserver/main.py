@@ -1,4 +1,4 @@
-"""A forkserver's life: load the jobs, show that a fork is possible, say ready, then births until end-of-file."""
+"""A forkserver's main loop: loads the jobs, tries whether a fork is possible, and forks until the channel closes."""
 
 import gc
 import os
@@ -22,6 +22,8 @@ def serve(assignment: Assignment) -> int:
     if rejection is not None:
         assignment.channel.send(rejection)
         return exit_codes.FAILED
+    # Frozen objects are not looked at by a collection: in a child it would touch their pages, and the kernel would copy
+    # every one. Collected first, so that no garbage is frozen.
     gc.collect()
     gc.freeze()
     show_title(f"workerd: {assignment.load.log_name} forkserver {assignment.load.generation}")
@@ -38,17 +40,18 @@ def serve(assignment: Assignment) -> int:
             except (forksafe.UnsafeForkError, BirthError) as error:
                 assignment.channel.send(BirthFailed(message.birth, str(error)))
             finally:
+                # The child has its copies. With the forkserver's open, nobody would see the end-of-file of a child.
                 for descriptor in descriptors:
                     os.close(descriptor)
     return exit_codes.DONE
 
 
 def _load() -> ForkserverRejected | None:
-    """Import the project's jobs, and prepare once: a generation that could not fork is found now."""
+    """Import the project's jobs; return why this generation cannot run them, or None."""
     try:
         registry.autodiscover()
         targets.warm_up()
-        forksafe.prepare_to_fork()
+        forksafe.prepare_to_fork()  # a trial: a generation that cannot fork must not replace one that can
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the project's code: whatever it raises is the reason
         return ForkserverRejected(f"{type(error).__name__}: {error}", traceback.format_exc()[-32_000:])
     return None
@@ -57,6 +60,6 @@ def _load() -> ForkserverRejected | None:
 def _next_order(assignment: Assignment) -> tuple[Message, list[int]] | None:
     try:
         message, descriptors = assignment.channel.receive()
-    except ConnectionError:
+    except ConnectionError:  # the daemon is gone
         return None
     return None if message is None else (message, descriptors)

@@ -1,1 +1,1 @@
-"""HTTP health and metrics: a child of its own, which may hang or die without harm to anything else."""
+"""The observer: a process that serves health and metrics over HTTP; nothing else depends on it."""

@@ -1,4 +1,4 @@
-"""What each path answers: /livez, /readyz and /metrics; 503 and why, where it is not so."""
+"""The answers at /livez, /readyz and /metrics; a failed check answers 503 with its reasons."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ OK, NOT_FOUND, NOT_IMPLEMENTED, UNAVAILABLE = 200, 404, 501, 503
 TEXT = "text/plain; charset=utf-8"
 
 Ask = Callable[[str], dict[str, Any]]
-"""Asks the daemon a verb; raises OSError or ValueError where no answer comes in time."""
+"""Takes a verb and returns the daemon's answer. Raises OSError or ValueError where none comes in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status, content type and body of a response."""
+    """An HTTP response; ``kind`` is its content type."""
 
     status: int
     body: bytes
@@ -21,7 +21,7 @@ class Answer:
 
 
 def live(ask: Ask) -> Answer:
-    """Say whether the daemon's loop turns."""
+    """Answer whether the daemon's loop runs."""
     try:
         ask("ping")
     except (OSError, ValueError) as error:
@@ -30,22 +30,22 @@ def live(ask: Ask) -> Answer:
 
 
 def ready(ask: Ask) -> Answer:
-    """Say whether the service is up, as systemd was told, and no significant job is parked."""
+    """Answer whether the service is up, as systemd sees it, and no significant job is parked."""
     try:
-        picture = ask("status")
+        status = ask("status")
     except (OSError, ValueError) as error:
         return _unavailable(f"the daemon does not answer: {error}")
-    daemon, reasons = picture["daemon"], []
+    daemon, reasons = status["daemon"], []
     if not daemon["ready"]:
-        reasons.append("not every enabled slot has left its first start")
+        reasons.append("some enabled slots have not finished their first start")
     if daemon["stopping"]:
         reasons.append(f"stopping: {daemon['stopping']}")
-    reasons += [f"{name} is parked, and is significant" for name in daemon["significant_parked"]]
+    reasons += [f"{name} is parked, and its job is significant" for name in daemon["significant_parked"]]
     return _unavailable("\n".join(reasons)) if reasons else Answer(OK, b"ok\n")
 
 
 def metrics(ask: Ask) -> Answer:
-    """Show the figures, for Prometheus."""
+    """Answer the figures in Prometheus's text format; 501 without prometheus-client."""
     try:
         from .metrics import CONTENT_TYPE, render
     except ImportError:
@@ -58,8 +58,7 @@ def metrics(ask: Ask) -> Answer:
 
 
 def not_found(_ask: Ask) -> Answer:
-    """Say what there is."""
-    return Answer(NOT_FOUND, f"there are {', '.join(PATHS)}\n".encode())
+    return Answer(NOT_FOUND, f"no such path; there are {', '.join(PATHS)}\n".encode())
 
 
 def _unavailable(reason: str) -> Answer:

@@ -1,4 +1,4 @@
-"""The observer's life: listen at HTTP_BIND, answer, until the daemon closes the channel."""
+"""The observer's main loop: listens at HTTP_BIND and answers until the daemon closes the channel."""
 
 import select
 import traceback
@@ -15,7 +15,7 @@ TURN_S = 1.0
 
 
 def run_observer(channel: Channel, page: HeartbeatPage, license: License) -> int:  # noqa: A002, ARG001 - the wire's word
-    """Run until end-of-file; return the exit code."""
+    """Serve until the daemon closes the channel; return the exit code."""
     settings = get_settings()
     assert settings.http_bind is not None
     assert settings.state_dir is not None

@@ -1,4 +1,4 @@
-"""The observer's HTTP server: three paths, a thread a request, and no more of those at once than it can bear."""
+"""The observer's HTTP server: one thread per request, and a limit on how many run at once."""
 
 import socket
 import threading
@@ -17,8 +17,9 @@ MOST_AT_ONCE = 32
 
 
 class Server(ThreadingHTTPServer):
-    """Listens at ``HOST:PORT`` or ``[HOST]:PORT``, and asks the daemon for each answer."""
+    """Listens at ``HOST:PORT`` or ``[HOST]:PORT`` and asks the daemon for each answer."""
 
+    # A client that reads slowly must not hold up the end of the process.
     daemon_threads = True
     block_on_close = False
 
@@ -31,26 +32,25 @@ class Server(ThreadingHTTPServer):
         super().__init__((host.strip("[]"), int(port)), Handler)
 
     def ask(self, verb: str) -> dict[str, Any]:
-        """Ask the daemon. Raises OSError or ValueError where it gives no answer in time."""
+        """Return the daemon's answer to ``verb``. Raises OSError or ValueError where none comes in time."""
         return ask(self._state_dir, self._name, {"verb": verb}, DAEMON_PATIENCE_S)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - the base class's signature
-        """Take a request if there is a place for it."""
+        # No place left: the request is refused at once. The loop that accepts it also beats, so it must not wait.
         return self._places.acquire(blocking=False)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Handle a request in its thread, and free its place."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that goes away is its own business."""
+        pass  # a client that hangs up is no fault of ours, and a traceback for each would fill the log
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One request."""
+    """Answers one request."""
 
     server: Server
     timeout = CLIENT_PATIENCE_S
@@ -58,7 +58,6 @@ class Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """Answer a path of ours."""
         path = self.path.partition("?")[0]
         answer = answers.PATHS.get(path, answers.not_found)
         self._send(answer(self.server.ask))
@@ -66,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 - the base class looks for it by this name
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Keep no access log."""
+        pass  # no access log: a scrape every few seconds would fill the log
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
