@@ -18,14 +18,28 @@ SECOND = next((backend for backend in BACKENDS.values() if backend.vendor != "sq
 needs_second = pytest.mark.skipif(SECOND is None, reason="no other backend than SQLite can run on this machine")
 
 
+SAMPLES = "tests/harness/backends/samples.py"
+
+
 def run_specimens(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the specimens on SQLite and the second backend."""
     assert SECOND is not None
-    dropped = ("DJANGO_", "DATABASE_URL", "WORKERD_STATE_DIR", "WORKERD_TEST_FOLDER", "PYTEST_")
+    return run_pytest(f"--backends=sqlite,{SECOND.name}", *options, SAMPLES, **variables)
+
+
+def run_pytest(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    dropped = (
+        "DJANGO_",
+        "DATABASE_URL",
+        "WORKERD_STATE_DIR",
+        "WORKERD_TEST_FOLDER",
+        "WORKERD_TEST_BACKENDS",
+        "PYTEST_",
+    )
     env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-    words = ["-p", "no:randomly", "-p", "no:cacheprovider", "--color=no", f"--backends=sqlite,{SECOND.name}", *options]
+    words = ["-p", "no:randomly", "-p", "no:cacheprovider", "--color=no", *options]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *words, "tests/harness/backends/samples.py"],
+        [sys.executable, "-m", "pytest", *words],
         cwd=ROOT,
         env={**env, **variables},
         capture_output=True,
@@ -48,7 +62,7 @@ def test_one_closing_line_counts_every_session() -> None:
     done = run_specimens()
 
     assert done.returncode == 1
-    assert counts(done.stdout) == {"failed": 1, "passed": 11, "skipped": 3, "xfailed": 2}, done.stdout
+    assert counts(done.stdout) == {"failed": 1, "passed": 13, "skipped": 3, "xfailed": 2}, done.stdout
     assert f"FAILED tests/harness/backends/samples.py::test_fails_on_the_second @{SECOND.name}" in done.stdout
     assert "said before it failed" in done.stdout
     assert "for oracle, which this run does not include" in done.stdout
@@ -75,6 +89,26 @@ def test_a_failure_ends_everything_where_the_first_one_is_to() -> None:
     assert done.returncode == 1
     assert counts(done.stdout)["failed"] == 1, done.stdout
     assert "stopping after 1 failures" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_run_that_names_nothing_is_quick_and_says_what_it_left_out() -> None:
+    done = run_pytest("-o", f"testpaths={SAMPLES}")
+
+    assert counts(done.stdout) == {"passed": 7, "skipped": 2, "deselected": 1, "xfailed": 1}, done.stdout
+    others = [name for name, backend in BACKENDS.items() if name != "sqlite" and not backend.missing()]
+    backends = f" and the backends {', '.join(others)}" if others else ""
+    assert f"This run left out 1 slow test{backends}: `pytest --whole` runs everything." in done.stdout
+
+
+@needs_second
+@pytest.mark.slow
+def test_what_would_do_on_any_backend_is_skipped_where_another_run_has_it() -> None:
+    assert SECOND is not None
+    done = run_pytest(f"--backends={SECOND.name}", "--skip-any", SAMPLES)
+
+    assert "test_is_for_whichever_comes_first" not in done.stdout
+    assert counts(done.stdout)["deselected"] == 3, done.stdout
 
 
 @pytest.mark.parametrize(

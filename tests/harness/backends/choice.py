@@ -7,9 +7,11 @@ import pytest
 from .backend import BACKENDS, Backend
 
 HELP = (
-    "auto (default): every backend that this machine can run; all: every one, a missing one is an error; "
-    f"or names, separated by commas: {', '.join(BACKENDS)}"
+    "auto (the default for --whole, and where tests are named): every backend that this machine can run; "
+    f"all: every one, a missing one is an error; or names, separated by commas: {', '.join(BACKENDS)}"
 )
+
+LEFT_TO_WHOLE = "pytest --whole runs it"
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,13 @@ class Choice:
                 raise pytest.UsageError(f"--backends={option}: {name} cannot run here: {missing[name]}")
         others = {name: "not asked for" for name in BACKENDS if name not in names}
         return cls(tuple(BACKENDS[name] for name in names), others)
+
+    @classmethod
+    def quick(cls) -> "Choice":
+        """Choose SQLite, which every machine can run."""
+        auto = cls.of("auto")
+        others = {backend.name: LEFT_TO_WHOLE for backend in auto.run[1:]}
+        return cls(auto.run[:1], others | auto.left_out)
 
     def lines(self) -> list[str]:
         """The lines that pytest's header shows."""

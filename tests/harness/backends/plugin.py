@@ -13,9 +13,9 @@ import django
 import django.conf
 import pytest
 
-from . import identity, relay
+from . import identity, quick, relay
 from .backend import Backend, Databases
-from .choice import HELP, Choice
+from .choice import HELP, LEFT_TO_WHOLE, Choice
 from .server import GivenServer, Server, ServerError, make_folder
 
 FOLDER = "WORKERD_TEST_FOLDER"
@@ -29,6 +29,8 @@ ANY = "any"
 VENDOR_NAMES = {"postgres": "postgresql"}
 
 _choice = pytest.StashKey[Choice]()
+_is_quick = pytest.StashKey[bool]()
+_left_out = pytest.StashKey[int]()
 _databases = pytest.StashKey[Databases]()
 _folder = pytest.StashKey[Path]()
 _elsewhere = pytest.StashKey[dict[Backend, list[str]]]()
@@ -36,8 +38,9 @@ _elsewhere = pytest.StashKey[dict[Backend, list[str]]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("workerd")
-    group.addoption("--backends", default=os.environ.get("WORKERD_TEST_BACKENDS", "auto"), help=HELP)
-    group.addoption("--beside", action="store_true", help="run the other backends beside the first one, in two lanes")
+    group.addoption("--whole", action="store_true", help=quick.HELP)
+    group.addoption("--backends", default=os.environ.get("WORKERD_TEST_BACKENDS", ""), help=HELP)
+    group.addoption("--skip-any", action="store_true", help="leave out what would do on any backend")
     group.addoption("--relay-to", type=int, default=None, help="internal: the descriptor that takes the reports")
 
 
@@ -46,10 +49,13 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Choose the backends, and make this interpreter the first one's before a conftest imports a model."""
     if django.conf.settings.configured or "DJANGO_SETTINGS_MODULE" in os.environ:
         raise pytest.UsageError("unset DJANGO_SETTINGS_MODULE: the tests choose their settings with the backend")
-    choice = Choice.of(early_config.known_args_namespace.backends)
+    options = early_config.known_args_namespace
+    is_quick = quick.is_meant(options)
+    choice = Choice.quick() if is_quick else Choice.of(options.backends or "auto")
     folder = Path(given) if (given := os.environ.get(FOLDER)) else make_folder()
     databases = Databases(choice.run[0], folder)
     stash = early_config.stash
+    stash[_is_quick] = is_quick
     stash[_choice], stash[_folder], stash[_databases], stash[_elsewhere] = choice, folder, databases, {}
     os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS_MODULE
     os.environ["DATABASE_URL"] = databases.url(f"workerd_{os.getpid()}")
@@ -75,6 +81,27 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return config.stash[_choice].lines()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the command line leaves to other runs."""
+    if config.stash[_is_quick]:
+        config.stash[_left_out] = quick.leave_out_slow(config, items)
+    if config.option.skip_any:
+        backend = config.stash[_choice].run[0]
+        elsewhere = [item for item in items if not _is_bound(item) or not _is_for(item, backend, first=False)]
+        items[:] = [item for item in items if item not in elsewhere]
+        config.hook.pytest_deselected(items=elsewhere)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
+    """Say what was left out just above the closing line, where a newcomer looks."""
+    yield
+    if config.stash[_is_quick]:
+        choice = config.stash[_choice]
+        others = [name for name, reason in choice.left_out.items() if reason == LEFT_TO_WHOLE]
+        terminalreporter.write_line(quick.sentence(config.stash.get(_left_out, 0), others))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Divide the tests among the backends, and see that our own one is what it says."""
@@ -94,18 +121,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """After our own tests, or beside them, run the other backends'."""
+    """After our own tests, run the other backends'."""
     if session.config.option.collectonly:
         return (yield)
+    result = yield
     stash, elsewhere = session.config.stash, session.config.stash[_elsewhere]
     env = {name: value for name, value in os.environ.items() if name not in CHOSEN_WITH_THE_BACKEND}
     env[FOLDER] = str(stash[_folder])
-    if session.config.option.beside and elsewhere:
-        beside = relay.Beside(session, elsewhere, env, stash[_folder])
-        result = yield
-        beside.report()
-        return result
-    result = yield
     stash[_databases].close()
     for backend, nodeids in elsewhere.items():
         relay.run_session(session, backend, nodeids, env)

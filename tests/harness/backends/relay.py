@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -14,7 +13,6 @@ import pytest
 
 from .backend import Backend
 
-POLL_S = 0.2
 HARMLESS = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
 
@@ -42,58 +40,6 @@ class Reporter:
 
     def _send(self, kind: str, value: Any) -> None:
         self._stream.write(json.dumps([kind, value], default=str) + "\n")
-
-
-class Beside:
-    """Sessions of further backends that run beside ours, one after the other; reported when ours is done."""
-
-    def __init__(
-        self, session: pytest.Session, nodeids: Mapping[Backend, Sequence[str]], env: Mapping[str, str], folder: Path
-    ) -> None:
-        self._session = session
-        self._nodeids = nodeids
-        self._folder = folder
-        steps = [self._step(backend, chosen) for backend, chosen in nodeids.items()]
-        self._lanes = [self._start(steps, env)]
-
-    def report(self) -> None:
-        """Report each session once it has ended."""
-        try:
-            for backend, nodeids in self._nodeids.items():
-                self._session.testscollected += len(nodeids)
-                ended = self._path(backend, "ended")
-                while not ended.exists() and any(lane.poll() is None for lane in self._lanes):
-                    time.sleep(POLL_S)
-                with self._path(backend, "reports").open() as stream:
-                    finished = _relay(self._session, backend, stream)
-                if finished not in HARMLESS and not self._session.shouldfail:
-                    output = self._path(backend, "output").read_text(errors="replace")
-                    code = ended.read_text() if ended.exists() else "no exit code"
-                    _fail(self._session, backend, f"the session ended with {code}\n{output[-8000:]}")
-        finally:
-            for lane in self._lanes:
-                lane.terminate()
-                lane.wait()
-        if self._session.shouldfail:
-            raise self._session.Failed(self._session.shouldfail)
-
-    def _step(self, backend: Backend, nodeids: Sequence[str]) -> dict[str, Any]:
-        arguments = self._path(backend, "arguments")
-        arguments.write_text("\n".join(nodeids))
-        options = [f"--backends={backend.name}", *_options(self._session.config), f"@{arguments}"]
-        files = {name: str(self._path(backend, name)) for name in ("reports", "output", "ended")}
-        own = self._path(backend, "folder")
-        own.mkdir(mode=0o711)
-        return {"folder": str(own), "command": [sys.executable, "-m", "pytest", *options], **files}
-
-    def _start(self, plan: list[dict[str, Any]], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        path = Path(plan[0]["folder"]).with_suffix(".plan")
-        path.write_text(json.dumps(plan))
-        command = [sys.executable, "-m", "tests.harness.backends.parallel", str(path)]
-        return subprocess.Popen(command, cwd=self._session.config.rootpath, env=env)
-
-    def _path(self, backend: Backend, what: str) -> Path:
-        return self._folder / f"{backend.name}.{what}"
 
 
 def run_session(session: pytest.Session, backend: Backend, nodeids: Sequence[str], env: Mapping[str, str]) -> None:

@@ -13,6 +13,11 @@ def test_passes_everywhere() -> None:
     pass
 
 
+@pytest.mark.slow
+def test_passes_slowly() -> None:
+    pass
+
+
 @pytest.mark.parametrize("name", ["a b", "ü\n[x]"])
 def test_passes_by_any_name(name: str) -> None:
     pass

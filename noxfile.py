@@ -1,0 +1,179 @@
+"""What CI runs: ``nox`` runs every session, four at a time; ``nox -s NAME`` runs one of them; ``nox -l`` lists them.
+
+``nox -- --slow`` repeats on the newest Python as often as on the default one, and each soak takes half an hour.
+"""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import nox
+
+OLDEST = (3, 11)
+EXTRAS = "test,dev,postgres,psycopg,mysql,pymysql,supervisor,metrics,browser"
+BACKENDS = ("sqlite", "postgres-psycopg2", "postgres-psycopg", "mysql-mysqlclient", "mysql-pymysql")
+NEWEST_BACKENDS = BACKENDS[:2]
+SERVERS = ("postgres+psycopg2", "mysql+mysqlclient")
+
+LONG = [f"tests/process/test_{name}.py" for name in ("births", "hang", "ledger_outage", "reload", "typed")]
+"""The files that take longest: they have a session of their own, so that they run beside the others."""
+
+FEWER = {
+    "WORKERD_TEST_STORM_KILLS": "40",
+    "WORKERD_TEST_FORKSERVERS_KILLED": "40",
+    "WORKERD_TEST_RELOADS": "5",
+    "WORKERD_TEST_SHORT_LIVES": "100",
+}
+"""How often the tests repeat on the newest Python; CONTRIBUTING.md says how often on the default one."""
+
+DEMO_LIMIT = "5m"
+DEMO_EVENTS = ("daemon.ready", "child.born", "job.failed", "daemon.stopped")
+
+nox.options.parallel = 4
+nox.options.allow_parallel = True
+nox.options.default_venv_backend = "venv"
+
+
+def pythons() -> Iterator[tuple[tuple[int, ...], str]]:
+    """Yield version and path of every Python that will do, the distribution's own first."""
+    ask = "import ensurepip, sys, venv; print(*sys.version_info[:4], sys.executable)"
+    folders = [Path(name) for name in os.environ["PATH"].split(":")]
+    folders += (Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions").glob("*/bin")
+    named = [path for folder in folders for path in folder.glob("python3*")]
+    for path in dict.fromkeys([Path("/usr/bin/python3"), *sorted(named)]):
+        if re.fullmatch(r"python3(\.\d+)?", path.name):
+            done = subprocess.run([path, "-c", ask], capture_output=True, text=True, check=False)
+            *version, level, executable = done.stdout.split() or ["", ""]
+            if level == "final" and (found := tuple(map(int, version))) >= OLDEST:
+                yield found, executable
+
+
+FOUND = list(pythons())
+if not FOUND:
+    raise SystemExit(f"no Python {'.'.join(map(str, OLDEST))} or newer with venv is here")
+DEFAULT, NEWEST = FOUND[0][1], max(FOUND)[1]
+
+
+@nox.session(python=DEFAULT)
+def default(session: nox.Session) -> None:
+    """Make the environment of the default Python, with every extra."""
+    session.install("-e", f".[{EXTRAS}]")
+
+
+@nox.session(python=NEWEST)
+def newest(session: nox.Session) -> None:
+    """Make the environment of the newest Python and Django."""
+    session.install("--upgrade", "Django", "-e", ".[test,supervisor,browser]")
+
+
+@nox.session(venv_backend="none", requires=["default"])
+def longest(session: nox.Session) -> None:
+    """Run the files that take longest."""
+    pytest(session, "default", "--backends=sqlite,postgres-psycopg2,mysql-mysqlclient", *LONG)
+
+
+@nox.session(venv_backend="none", requires=["default"])
+@nox.parametrize("backend", BACKENDS, ids=BACKENDS)
+def tests(session: nox.Session, backend: str) -> None:
+    """Run the other tests on one backend; SQLite's session also has those that would do on any."""
+    pytest(session, "default", *all_but_longest(backend))
+
+
+@nox.session(venv_backend="none", requires=["newest"])
+@nox.parametrize("backend", NEWEST_BACKENDS, ids=NEWEST_BACKENDS)
+def newest_tests(session: nox.Session, backend: str) -> None:
+    """Do what ``tests`` does, with the newest Python and Django."""
+    pytest(session, "newest", *all_but_longest(backend), **fewer(session))
+
+
+@nox.session(venv_backend="none", requires=["newest"])
+def newest_longest(session: nox.Session) -> None:
+    """Do what ``longest`` does, with the newest Python and Django."""
+    pytest(session, "newest", f"--backends={','.join(NEWEST_BACKENDS)}", *LONG, **fewer(session))
+
+
+@nox.session(venv_backend="none")
+def readme_tests(session: nox.Session) -> None:
+    """Run the README's test command as it stands there, in a copy and a fresh environment."""
+    command = prepare_copy(session, r"python3 -m venv .* \.venv/bin/pytest")
+    session.run("bash", "-c", command, external=True)
+
+
+@nox.session(venv_backend="none")
+def readme_demo(session: nox.Session) -> None:
+    """Run the README's first command as it stands there, with no more installed than it says, until Ctrl-C."""
+    command = prepare_copy(session, r"python3 -m venv .* workerd run")
+    words = ["timeout", "--signal=INT", DEMO_LIMIT, "bash", "-c", command]
+    log = ""
+    with subprocess.Popen(words, env=session.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        for line in demo.stdout or ():
+            if '"event":"job.failed"' in line and '"event":"job.failed"' not in log:
+                demo.send_signal(signal.SIGINT)
+            log += line
+    session.log(log)
+    missing = [name for name in DEMO_EVENTS if f'"event":"{name}"' not in log]
+    if demo.returncode != 0 or missing:
+        session.error(f"the demo ended with {demo.returncode}; its log lacks {missing}")
+
+
+@nox.session(venv_backend="none", requires=["default"])
+def lint(session: nox.Session) -> None:
+    """Check style, types, and that the migrations are those of the models."""
+    run(session, "default", "ruff", "check", ".")
+    run(session, "default", "ruff", "format", "--check", ".")
+    run(session, "default", "mypy")
+    run(session, "default", "python", "django_site/manage.py", "makemigrations", "--check", "--dry-run")
+
+
+@nox.session(venv_backend="none", requires=["default"])
+@nox.parametrize("server", SERVERS, ids=SERVERS)
+def soak(session: nox.Session, server: str) -> None:
+    """Run the shop under every kind of fault on a server that is killed, too."""
+    minutes = "30" if "--slow" in session.posargs else "2"
+    run(
+        session,
+        "default",
+        "python",
+        "-m",
+        "tests.soak",
+        "--minutes",
+        minutes,
+        "--database",
+        f"{server}:",
+        "--seed",
+        "1",
+    )
+
+
+def all_but_longest(backend: str) -> list[str]:
+    options = [f"--backends={backend}", *(f"--ignore={path}" for path in LONG)]
+    return ["--whole", *options, *(["--skip-any"] if backend != BACKENDS[0] else [])]
+
+
+def fewer(session: nox.Session) -> dict[str, str]:
+    return {} if "--slow" in session.posargs else FEWER
+
+
+def pytest(session: nox.Session, environment: str, *words: str, **env: str) -> None:
+    run(session, environment, "pytest", "--durations=25", *words, WORKERD_TEST_BROWSER="required", **env)
+
+
+def run(session: nox.Session, environment: str, program: str, *words: str, **env: str) -> None:
+    """Run a program of one of the two environments."""
+    folder = session.cache_dir.parent / environment / "bin"
+    session.run(str(folder / program), *words, env=env, external=True)
+
+
+def prepare_copy(session: nox.Session, line: str) -> str:
+    """Go to a copy of what is committed, as a reader has it, and return the README's command that matches ``line``."""
+    found = re.search(f"^{line}$", Path("README.md").read_text(), re.MULTILINE)
+    if found is None:
+        session.error(f"README.md has no line like {line}")
+    copy = session.create_tmp()
+    session.run("bash", "-c", f"git -c safe.directory='*' archive HEAD | tar -x -C '{copy}'", external=True)
+    session.env["PATH"] = f"{Path(DEFAULT).parent}:{os.environ['PATH']}"
+    session.chdir(copy)
+    return found[0]
