@@ -14,7 +14,7 @@ from workerd.wire.asking import ask
 
 from .log import Event, Log
 from .processes import Process, ProcessTree
-from .project import MANAGE, Project
+from .project import Project
 from .waiting import eventually
 
 DONE, PARKED = 0, 1
@@ -42,7 +42,7 @@ class Daemon:
         leash = [sys.executable, "-S", "-E", str(LEASH), "", str(int(signal.SIGKILL)), str(os.getpid())]
         with self.stderr_path.open("ab") as stderr:
             self._process = subprocess.Popen(
-                [*leash, sys.executable, str(MANAGE), "workerd", "run", *words],
+                [*leash, *self.project.command, "workerd", "run", *words],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

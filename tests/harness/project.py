@@ -40,6 +40,8 @@ class Project:
         self.settings: dict[str, Any] = {"POLL_SECONDS": 0.1, "LOG_FORMAT": "json"}
         """Laid over the project's WORKERD; change it before the daemon starts."""
         self.extra_env: dict[str, str] = {}
+        self.command = [sys.executable, str(MANAGE)]
+        """``manage.py`` and its interpreter."""
         self.url = databases.url(database)
         self._open_alias()
 
@@ -64,7 +66,7 @@ class Project:
     ) -> subprocess.CompletedProcess[str]:
         """Run ``manage.py`` to its end, ``text`` on its stdin; exit code and both outputs are the caller's to judge."""
         return subprocess.run(
-            [sys.executable, str(MANAGE), *words],
+            [*self.command, *words],
             input=text,
             capture_output=True,
             text=True,
