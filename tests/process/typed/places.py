@@ -19,7 +19,7 @@ PLACES = {
     Place.PROJECT: (
         r"python3 -m venv \.venv",
         r"(\.venv/bin/)?python (django_site/)?manage\.py( .*)?",
-        r"\.venv/bin/pytest",
+        r"\.venv/bin/pytest( --whole)?",
         r"python -m workerd status",
         r"python -m workerd\.forksafe audit\necho \$\?",
         r"python -m benchmarks\.fork_proof",
@@ -34,7 +34,8 @@ PLACES = {
 PARSED = {
     r"(\.venv/bin/)?pip install .*": "fetches packages; .ci/run does the README's",
     r"docker .*": "needs an engine; tests/process/test_docker.py and tests/test_compose.py try what it would start",
-    r"python -m benchmarks\.soak .*": "two minutes of every fault, on a database server that it kills",
+    r"python -m tests\.soak .*": "two minutes of every fault, on a database server that it kills",
+    r"python -m benchmarks\.(scale|restart_latency --supervisor)": "minutes of measuring on a machine that is idle",
 }
 
 
