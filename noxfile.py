@@ -22,7 +22,7 @@ LONG = [f"tests/process/test_{name}.py" for name in ("births", "hang", "ledger_o
 """The files that take longest: they have a session of their own, so that they run beside the others."""
 
 FEWER = {
-    "WORKERD_TEST_STORM_KILLS": "40",
+    "WORKERD_TEST_CHAOS_KILLS": "40",
     "WORKERD_TEST_FORKSERVERS_KILLED": "40",
     "WORKERD_TEST_RELOADS": "5",
     "WORKERD_TEST_SHORT_LIVES": "100",

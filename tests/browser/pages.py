@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tests.harness.browser import Browser
 
-VICTIMS = "tests.process.bad_jobs.jobs"
+BAD_JOBS = "tests.process.bad_jobs.jobs"
 DESKTOP, PHONE = (1440, 900), (390, 844)
 LIST = "/admin/workerd/job/"
 ROW = """
@@ -25,10 +25,10 @@ class Admin:
 
     # the form
 
-    def define(self, name: str, victim: str = "", kwargs: dict[str, Any] | None = None, **fields: str | bool) -> None:
+    def define(self, name: str, bad_job: str = "", kwargs: dict[str, Any] | None = None, **fields: str | bool) -> None:
         """Fill in the form for a new job, save it, and arrive at its page."""
         self.browser.open(f"{LIST}add/")
-        fields.setdefault("target", f"{VICTIMS}.{victim or name.replace('-', '_')}")
+        fields.setdefault("target", f"{BAD_JOBS}.{bad_job or name.replace('-', '_')}")
         self.save(name=name, kwargs=json.dumps(kwargs or {}), **fields)
 
     def edit(self, **fields: str | bool) -> None:

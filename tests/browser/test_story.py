@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from .pages import VICTIMS, Admin
+from .pages import BAD_JOBS, Admin
 
 pytestmark = pytest.mark.slow
 RESTART_WITHIN_S = 2.0
@@ -17,9 +17,9 @@ def test_a_job_is_defined_watched_edited_looked_into_and_steered(admin: Admin) -
     admin.open_list()
     browser.wait_text("No job yet.")
     browser.follow("Define the first one")
-    browser.type("target", f"{VICTIMS}.count")
+    browser.type("target", f"{BAD_JOBS}.count")
     browser.wait_text("Leaves a mark in the database each turn. Takes: every: float = 0.05")
-    admin.save(name="mine", target=f"{VICTIMS}.count")
+    admin.save(name="mine", target=f"{BAD_JOBS}.count")
     browser.wait_text("1 process will be started.")
     admin.wait_state("running")
     first = admin.wait_pid()
@@ -34,7 +34,7 @@ def test_a_job_is_defined_watched_edited_looked_into_and_steered(admin: Admin) -
     second = admin.wait_pid(other_than=first)
 
     admin.edit(
-        target=f"{VICTIMS}.crash", kwargs=json.dumps({"after": 1.5, "message": "no ink left"}), start_grace="200 ms"
+        target=f"{BAD_JOBS}.crash", kwargs=json.dumps({"after": 1.5, "message": "no ink left"}), start_grace="200 ms"
     )
     browser.wait_text("RuntimeError: no ink left", ".workerd-failures", within=15)
     assert admin.pid != second
@@ -79,7 +79,7 @@ def test_it_works_without_javascript(admin: Admin) -> None:
 
     browser.open("/admin/workerd/job/add/")
     browser.type("name", "idle")
-    browser.type("target", f"{VICTIMS}.idle")
+    browser.type("target", f"{BAD_JOBS}.idle")
     browser.click("[name=_save]")
 
     def is_running() -> bool:

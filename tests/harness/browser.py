@@ -112,9 +112,13 @@ class Browser:
         return self.driver.execute_script(source, *arguments)
 
     def errors(self) -> list[str]:
-        """Return what the console has complained of; the demo has no icon, and browsers ask for one."""
+        """Return the console's errors, but for the missing icon: browsers ask for one, and the demo has none."""
         entries = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
-        return [one["message"] for one in entries if one["level"] == "SEVERE" and "favicon.ico" not in one["message"]]
+        return [
+            entry["message"]
+            for entry in entries
+            if entry["level"] == "SEVERE" and "favicon.ico" not in entry["message"]
+        ]
 
     # what it does
 

@@ -1,4 +1,4 @@
-"""The storm: a shop at work on two databases, a random child killed every 300 ms, and what must hold after it."""
+"""Chaos: a shop at work on two databases, a random child killed every 300 ms, and what must hold afterwards."""
 
 import collections
 import os
@@ -14,7 +14,7 @@ from .processes import Process
 from .project import Project
 from .waiting import eventually
 
-SETTINGS, UNGUARDED = "tests.process.storm.settings", "tests.process.storm.unguarded_settings"
+SETTINGS, UNGUARDED = "tests.process.chaos.settings", "tests.process.chaos.unguarded_settings"
 ALIASES = ["default", "second"]
 BETWEEN_KILLS_S = 0.3
 SPARES = 2
@@ -23,7 +23,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "place-orders": {"target": "shop.jobs.place_orders", "kwargs": {"pause": 0.1}},
     "ship-orders": {"target": "shop.jobs.ship_orders", "kwargs": {"pause": 0.1}, "processes": 2},
     "price-feed": {"target": "shop.jobs.price_feed", "kwargs": {"pause": 0.2}},
-    "ask-everywhere": {"target": "tests.process.storm.jobs.ask_everywhere", "kwargs": {"pause": 0.05}, "processes": 2},
+    "ask-everywhere": {"target": "tests.process.chaos.jobs.ask_everywhere", "kwargs": {"pause": 0.05}, "processes": 2},
 }
 SLOTS = sum(fields.get("processes", 1) for fields in JOBS.values())
 
@@ -34,44 +34,44 @@ def open_shop(project: Project, second: str, settings: str) -> None:
     done = project.manage("shell", "--no-imports", "-c", "from shop.opening import open_shop; open_shop()")
     assert done.returncode == 0, done.stderr
     project.extra_env["DJANGO_SETTINGS_MODULE"] = settings
-    project.settings["BEFORE_FORK"] = ["tests.process.storm.sessions.leave_open"]
+    project.settings["BEFORE_FORK"] = ["tests.process.chaos.sessions.leave_open"]
     for name, fields in JOBS.items():
         project.add_job(name, **fields, backoff_initial=0, start_grace=0.1)
 
 
-class Storm:
-    """Kills children of a daemon and keeps account; any child may be hit, the ledger and spares too."""
+class Killer:
+    """Kills random children of a daemon, the ledger and spares among them, and remembers which."""
 
     def __init__(self, daemon: Daemon, seed: int) -> None:
         self.daemon = daemon
         self.killed: list[int] = []
         self._random = random.Random(seed)
 
-    def blow(self, kills: int) -> None:
+    def kill_children(self, kills: int) -> None:
         """Kill a random child every 300 ms; return when the daemon has taken note of the last one."""
         due = time.monotonic()
         for _ in range(kills):
             due += BETWEEN_KILLS_S
             eventually(lambda: time.monotonic() >= due, what="the next kill")  # noqa: B023 - called right here
-            victim = self._random.choice(eventually(self._victims, what="a child to kill"))
-            self.killed.append(victim.pid)
-            os.kill(victim.pid, signal.SIGKILL)
-            last = victim
+            target = self._random.choice(eventually(self._targets, what="a child to kill"))
+            self.killed.append(target.pid)
+            os.kill(target.pid, signal.SIGKILL)
+            last = target
         eventually(lambda: not _is_there(last), within=20, what="the end of the last one killed")
 
-    def _victims(self) -> list[Process]:
+    def _targets(self) -> list[Process]:
         forkserver = self.daemon.picture()["daemon"]["forkserver_pid"]
-        return [one for one in children_of(self.daemon.pid) if one.pid != forkserver and not one.is_zombie]
+        return [child for child in children_of(self.daemon.pid) if child.pid != forkserver and not child.is_zombie]
 
 
 def _is_there(process: Process) -> bool:
-    """Whether it is not reaped yet: until then the daemon takes it for alive, and so would a picture."""
+    """Return whether the process is not reaped yet: until then the daemon shows it as alive."""
     now = Process.look(process.pid)
     return now is not None and now.started == process.started
 
 
 def wait_for_calm(daemon: Daemon, slots: int = SLOTS, within: float = 30.0) -> dict[str, Any]:
-    """Return the daemon's picture when each slot runs, the spares are there, and nobody else is."""
+    """Return the daemon's picture when every slot runs, the spares are there, and no other child is."""
     return dict(eventually(lambda: _calm_picture(daemon, slots), within, "a calm daemon"))
 
 
@@ -80,16 +80,16 @@ def _calm_picture(daemon: Daemon, slots: int) -> dict[str, Any]:
     running = [slot["pid"] for slot in picture["slots"] if slot["state"] == "RUNNING"]
     assert len(running) == slots + 1, [(slot["name"], slot["state"], slot["reason"]) for slot in picture["slots"]]
     children = children_of(daemon.pid)
-    assert not [one for one in children if one.is_zombie], "a zombie"
-    assert {*running, picture["daemon"]["forkserver_pid"]} < {one.pid for one in children}
-    assert len(children) == len(running) + 1 + SPARES, [(one.pid, one.name) for one in children]
+    assert not [child for child in children if child.is_zombie], "a zombie"
+    assert {*running, picture["daemon"]["forkserver_pid"]} < {child.pid for child in children}
+    assert len(children) == len(running) + 1 + SPARES, [(child.pid, child.name) for child in children]
     return picture
 
 
 def children_of(pid: int) -> list[Process]:
     """Return a process's children, asking the kernel for no other's: cheap enough to be asked again and again."""
     numbers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [one for number in numbers if (one := Process.look(int(number)))]
+    return [child for number in numbers if (child := Process.look(int(number)))]
 
 
 def descriptors(pid: int) -> collections.Counter[str]:
@@ -106,10 +106,11 @@ def descriptors(pid: int) -> collections.Counter[str]:
     return looks[0]
 
 
-def strangers(daemon: Daemon) -> list[str]:
-    """Return those of the project's processes that are not the daemon or a child of it: orphans."""
+def orphans_of(daemon: Daemon) -> list[str]:
+    """Return the project's processes that are neither the daemon nor a child of it."""
     found = daemon.tree.look(daemon.pid)
-    return [f"{one.pid} {one.name} of {one.parent}" for one in found if daemon.pid not in (one.pid, one.parent)]
+    orphans = [process for process in found if daemon.pid not in (process.pid, process.parent)]
+    return [f"{orphan.pid} {orphan.name} of {orphan.parent}" for orphan in orphans]
 
 
 def count_closes(daemon: Daemon) -> collections.Counter[tuple[str, ...]]:

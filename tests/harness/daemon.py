@@ -5,11 +5,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from tests.harness.backends.server import LEASH
+from tests.harness.backends.server import ending_with_us
 from workerd.wire.asking import ask
 
 from .log import Event, Log
@@ -39,10 +38,9 @@ class Daemon:
         if self.is_running:
             raise RuntimeError("the daemon runs already")
         self.log = Log()
-        leash = [sys.executable, "-S", "-E", str(LEASH), "", str(int(signal.SIGKILL)), str(os.getpid())]
         with self.stderr_path.open("ab") as stderr:
             self._process = subprocess.Popen(
-                [*leash, *self.project.command, "workerd", "run", *words],
+                ending_with_us([*self.project.command, "workerd", "run", *words]),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -145,18 +143,18 @@ class Daemon:
     def children(self) -> list[Process]:
         """The daemon's own children now: forkserver, ledger, jobs' children, spares."""
         found = self.tree.look(self.pid)
-        return sorted((one for one in found if one.parent == self.pid), key=lambda one: one.pid)
+        return sorted((process for process in found if process.parent == self.pid), key=lambda child: child.pid)
 
     def zombies(self) -> list[Process]:
         """Processes of its tree that have ended and that nobody has reaped."""
-        return [one for one in self.tree.look(self.pid) if one.is_zombie]
+        return [process for process in self.tree.look(self.pid) if process.is_zombie]
 
     def child_pid(self, slot: str, within: float = 10.0) -> int:
         """Return the pid of the child that is in ``slot`` now, waiting for one."""
         return eventually(lambda: self._pid_in(slot), within, f"a child in {slot}")
 
     def assert_clean_exit(self, within: float = 2.0) -> None:
-        """Nobody of its tree is left, its log has ended, its lock is free."""
+        """Assert that no process of its tree is left, its log has ended and its lock is free."""
         assert not self.is_running, "the daemon still runs"
         self.tree.remember(self._pids_in_log())
         self.tree.assert_gone(within)
@@ -164,7 +162,7 @@ class Daemon:
         self.assert_lock_is_free()
 
     def assert_lock_is_free(self) -> None:
-        """Another daemon could start."""
+        """Assert that another daemon could start."""
         for path in self.project.state_dir.glob("*.lock"):
             with path.open("rb+") as file:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -206,5 +204,5 @@ class Daemon:
 
 
 def read_pid(path: Path, within: float = 10.0) -> int:
-    """Return the pid that a victim writes to ``path``."""
+    """Return the pid that a job writes to ``path``."""
     return int(eventually(lambda: path.exists() and path.read_text().strip(), within, f"a pid in {path.name}"))

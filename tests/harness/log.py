@@ -49,8 +49,8 @@ class Log:
             return len(self._events)
 
     @property
-    def strays(self) -> list[str]:
-        """Lines that are no JSON object with an event: there should be none."""
+    def foreign_lines(self) -> list[str]:
+        """Lines that are not a JSON object with an event: there should be none."""
         return [line for line in list(self.lines) if "event" not in _parse(line)]
 
     def events(self, name: str = "", /, *, since: int = 0, **match: Any) -> list[Event]:

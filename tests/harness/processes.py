@@ -1,4 +1,4 @@
-"""Processes as /proc shows them: who descends from whom, who carries a mark, who is a zombie."""
+"""Processes as /proc shows them: parents and children, marks in the environment, zombies."""
 
 import os
 from collections.abc import Iterable
@@ -33,6 +33,10 @@ class Process:
     def is_zombie(self) -> bool:
         return self.state == "Z"
 
+    def identity(self) -> "Process":
+        """Return the process without what changes in its life."""
+        return Process(self.pid, 0, "", self.name, self.started)
+
     def command_line(self) -> str:
         try:
             return Path(f"/proc/{self.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
@@ -52,10 +56,10 @@ class Process:
 
 
 class ProcessTree:
-    """Every process that a daemon brought into the world, as far as anybody has seen it.
+    """Every process of a daemon and its children that was ever seen.
 
-    Found by descent from the daemon and by the mark in the environment; whoever was once seen is remembered, so that an
-    orphan with a wiped environment is found as well.
+    A process is found by its descent from the daemon or by the mark in its environment. What was once seen is
+    remembered, so that an orphan with a wiped environment is found as well.
     """
 
     def __init__(self, mark: str) -> None:
@@ -63,52 +67,53 @@ class ProcessTree:
         self._seen: set[Process] = set()
 
     def look(self, root: int | None = None) -> set[Process]:
-        """Return those that are there now, zombies too, and remember them."""
-        everybody = [process for pid in _pids() if (process := Process.look(pid))]
+        """Return the processes that are there now, zombies too, and remember them."""
+        processes = [process for pid in _pids() if (process := Process.look(pid))]
         family = {root} if root else set()
-        while more := {one.pid for one in everybody if one.parent in family} - family:
+        while more := {process.pid for process in processes if process.parent in family} - family:
             family |= more
-        found = {one for one in everybody if one.pid in family or self._is_marked(one.pid)}
-        self._seen |= {Process(one.pid, 0, "", one.name, one.started) for one in found}
+        found = {process for process in processes if process.pid in family or self._is_marked(process.pid)}
+        self._seen |= {process.identity() for process in found}
         return found
 
     def remember(self, pids: Iterable[int]) -> None:
-        """Remember processes by their pids, such as the log names, where the number is not another's by now."""
-        there = [one for pid in pids if (one := Process.look(pid))]
-        ours = [one for one in there if one.is_zombie or self._is_marked(one.pid)]
-        self._seen |= {Process(one.pid, 0, "", one.name, one.started) for one in ours}
+        """Remember processes by their pids, for instance from the log, unless the pid is another process's by now."""
+        there = [process for pid in pids if (process := Process.look(pid))]
+        ours = [process for process in there if process.is_zombie or self._is_marked(process.pid)]
+        self._seen |= {process.identity() for process in ours}
 
     def survivors(self) -> list[Process]:
-        """Those ever seen, or marked, that are still there.
+        """Return the processes ever seen, or marked, that are still there.
 
-        A zombie whose parent is not of the tree has ended: to reap it is the business of whoever adopted it.
+        A zombie whose parent is not of the tree has ended: the process that adopted it has to reap it.
         """
         self.look()
-        family = {one.pid for one in self._seen}
-        there = [now for one in self._seen if (now := Process.look(one.pid)) and now.started == one.started]
-        return sorted((one for one in there if not one.is_zombie or one.parent in family), key=lambda one: one.pid)
+        family = {seen.pid for seen in self._seen}
+        there = [now for seen in self._seen if (now := Process.look(seen.pid)) and now.started == seen.started]
+        left = [process for process in there if not process.is_zombie or process.parent in family]
+        return sorted(left, key=lambda process: process.pid)
 
     def assert_gone(self, within: float = 1.0) -> None:
-        """Nobody is left."""
+        """Assert that no process is left."""
 
-        def nobody_is_left() -> None:
+        def none_is_left() -> None:
             left = self._describe_survivors()
             assert not left, left
 
-        eventually(nobody_is_left, within, "the end of every process of the tree")
+        eventually(none_is_left, within, "the end of every process of the tree")
 
     def kill(self) -> None:
-        """Kill whoever is left: for the clean-up after a test that failed."""
-        for one in self.survivors():
+        """Kill every process that is left, to clean up after a test that failed."""
+        for survivor in self.survivors():
             try:
-                os.kill(one.pid, 9)
+                os.kill(survivor.pid, 9)
             except ProcessLookupError:
                 continue
 
     def _describe_survivors(self) -> list[str]:
         return [
-            f"{one.pid} {one.name} ({one.state}, child of {one.parent}) {one.command_line()}"
-            for one in self.survivors()
+            f"{left.pid} {left.name} ({left.state}, child of {left.parent}) {left.command_line()}"
+            for left in self.survivors()
         ]
 
     def _is_marked(self, pid: int) -> bool:

@@ -20,11 +20,11 @@ ROOT = Path(__file__).resolve().parents[2]
 MANAGE = ROOT / "django_site" / "manage.py"
 SETTINGS_MODULE = "tests.process.settings"
 ALIAS = "project"
-VICTIMS = "tests.process.bad_jobs.jobs"
+BAD_JOBS = "tests.process.bad_jobs.jobs"
 
 
 class Project:
-    """The demo project with the victims, in a folder and on a database of its own.
+    """The demo project with the bad jobs, in a folder and on a database of its own.
 
     The test reads and writes its rows by the ORM, over a connection of the test's own; the daemon and the command are
     processes with ``env``.
@@ -94,17 +94,17 @@ class Project:
 
     @property
     def marks(self) -> QuerySet[Mark]:
-        """What the victims did."""
+        """What the bad jobs did."""
         return Mark.objects.using(ALIAS)
 
-    def add_job(self, name: str, victim: str = "", **fields: Any) -> Job:
-        """Create a row; ``victim`` is short for a target among the victims, called ``name`` if neither is given.
+    def add_job(self, name: str, bad_job: str = "", **fields: Any) -> Job:
+        """Create a row; ``bad_job`` is short for a target among the bad jobs, called ``name`` if neither is given.
 
         Unless the test says otherwise a child counts as ready soon: that is what most tests wait for.
         """
         fields.setdefault("start_grace", 0.05)
         if not fields.get("target") and not fields.get("command"):
-            fields["target"] = f"{VICTIMS}.{victim or name.replace('-', '_')}"
+            fields["target"] = f"{BAD_JOBS}.{bad_job or name.replace('-', '_')}"
         return self.jobs.create(name=name, **fields)
 
     def edit_job(self, name: str, **fields: Any) -> None:

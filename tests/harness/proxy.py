@@ -15,7 +15,7 @@ ABRUPTLY = struct.pack("ii", 1, 0)
 
 
 class Proxy:
-    """Forwards bytes between whoever connects to ``port`` and a server; one thread a session."""
+    """Forwards bytes between the clients that connect to ``port`` and a server; each session has a thread."""
 
     def __init__(self, host: str, port: int, seed: int = 0) -> None:
         self._server = (host, port)
@@ -34,7 +34,7 @@ class Proxy:
     # what is done to the link
 
     def accept(self) -> None:
-        """Listen, at the same port as ever."""
+        """Listen at the port that it had before, if it had one."""
         if self._listener is None:
             listener = socket.create_server(("127.0.0.1", self.port), backlog=256)
             self.port = listener.getsockname()[1]
@@ -59,11 +59,11 @@ class Proxy:
         return len(sessions)
 
     def silence(self) -> None:
-        """Forward nothing, in sessions old and new, and close nothing: packets seem to vanish."""
+        """Forward nothing in any session, old or new, and close none: packets seem to vanish."""
         self._flowing.clear()
 
     def flow(self) -> None:
-        """Forward again, what was held back first."""
+        """Forward again, beginning with what was held back."""
         self._flowing.set()
 
     def heal(self) -> None:
@@ -115,7 +115,7 @@ class Proxy:
                 return False
             if source is session.client and self._is_to_be_lost(data):
                 session.server.sendall(data)
-                session.server.recv(CHUNK_BYTES)  # it is committed, and nobody will know
+                session.server.recv(CHUNK_BYTES)  # it is committed, and the client will not know
                 self.commits_lost += 1
                 return False
             (session.server if source is session.client else session.client).sendall(data)
@@ -145,22 +145,22 @@ class _Session:
     def connect(self, address: tuple[str, int]) -> None:
         self.server.connect(address)
         self.server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for one in (self.client, self.server):
-            self._selector.register(one, selectors.EVENT_READ)
+        for end in (self.client, self.server):
+            self._selector.register(end, selectors.EVENT_READ)
 
     def wait(self, seconds: float) -> list[socket.socket]:
         return [key.fileobj for key, _ in self._selector.select(seconds)]  # type: ignore[misc]
 
     def cut(self) -> None:
         """Have both ends reset, from any thread; the session's own thread closes them."""
-        for one in (self.client, self.server):
+        for end in (self.client, self.server):
             with contextlib.suppress(OSError):
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABRUPTLY)
-                one.shutdown(socket.SHUT_RDWR)
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABRUPTLY)
+                end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._selector.close()
-        for one in (self.client, self.server):
+        for end in (self.client, self.server):
             with contextlib.suppress(OSError):
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABRUPTLY)
-            one.close()
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABRUPTLY)
+            end.close()

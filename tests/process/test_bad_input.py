@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from tests.harness.daemon import Daemon
-from tests.harness.project import VICTIMS, Project
+from tests.harness.project import BAD_JOBS, Project
 from tests.harness.waiting import eventually
 from workerd.models import Job
 
@@ -43,8 +43,8 @@ ROWS = [
     ),
     Row(
         "allowed-but-not-there",
-        f"“{VICTIMS}.nothing” does not exist: “{VICTIMS}” has no “nothing”. Correct the name.",
-        {"target": f"{VICTIMS}.nothing"},
+        f"“{BAD_JOBS}.nothing” does not exist: “{BAD_JOBS}” has no “nothing”. Correct the name.",
+        {"target": f"{BAD_JOBS}.nothing"},
     ),
     Row(
         "by-way-of-an-import",
@@ -53,30 +53,30 @@ ROWS = [
     ),
     Row(
         "by-way-of-an-import-that-is-there",
-        f"“{VICTIMS}.subprocess.run” is really “subprocess.run”, which the project does not allow. "
+        f"“{BAD_JOBS}.subprocess.run” is really “subprocess.run”, which the project does not allow. "
         'Mark a function of your own @job, or add that name to WORKERD["TARGETS"].',
-        {"target": f"{VICTIMS}.subprocess.run", "kwargs": {"args": "true"}},
+        {"target": f"{BAD_JOBS}.subprocess.run", "kwargs": {"args": "true"}},
     ),
     Row(
         "kwargs-too-many",
-        f"“{VICTIMS}.say” takes no argument “louder”. It takes “text”, “times”, “end”, “where”.",
-        {"target": f"{VICTIMS}.say", "kwargs": {"louder": 1}},
+        f"“{BAD_JOBS}.say” takes no argument “louder”. It takes “text”, “times”, “end”, “where”.",
+        {"target": f"{BAD_JOBS}.say", "kwargs": {"louder": 1}},
     ),
     Row(
         "kwargs-too-few",
-        f"“{VICTIMS}.write_pid” needs the argument “path”. Add it to kwargs.",
-        {"target": f"{VICTIMS}.write_pid"},
+        f"“{BAD_JOBS}.write_pid” needs the argument “path”. Add it to kwargs.",
+        {"target": f"{BAD_JOBS}.write_pid"},
     ),
     Row(
         "kwargs-too-deep",
         "kwargs nest deeper than 30 lists and objects: make them flatter.",
-        {"target": f"{VICTIMS}.say", "kwargs": {"text": json.loads("[" * 30 + "]" * 30)}},
+        {"target": f"{BAD_JOBS}.say", "kwargs": {"text": json.loads("[" * 30 + "]" * 30)}},
     ),
     Row(
         "kwargs-of-no-variable",
         "kwargs.text takes the environment variable “NOT_SET_ANYWHERE”, which is not set. "
         "Set it where the daemon is started, and restart the daemon.",
-        {"target": f"{VICTIMS}.say", "kwargs": {"text": {"$env": "NOT_SET_ANYWHERE"}}},
+        {"target": f"{BAD_JOBS}.say", "kwargs": {"text": {"$env": "NOT_SET_ANYWHERE"}}},
     ),
     Row(
         "command-not-allowed",
@@ -362,7 +362,7 @@ def test_a_note_that_no_database_takes_is_kept_without_what_it_does_not_take(pro
 
 
 def test_a_name_of_200_characters_is_refused_in_the_form(project: Project) -> None:
-    job = Job(name="n" * 200, target=f"{VICTIMS}.idle")
+    job = Job(name="n" * 200, target=f"{BAD_JOBS}.idle")
 
     with pytest.raises(ValidationError) as caught:
         job.full_clean(validate_unique=False, validate_constraints=False)
@@ -374,7 +374,7 @@ def test_a_name_of_200_characters_is_refused_in_the_form(project: Project) -> No
 def test_a_name_of_200_characters_that_got_into_a_row_parks_it(project: Project, daemon: Daemon) -> None:
     """SQLite alone keeps what is longer than its column."""
     project.add_job("idle")
-    project.jobs.create(name="n" * 200, target=f"{VICTIMS}.idle")
+    project.jobs.create(name="n" * 200, target=f"{BAD_JOBS}.idle")
     long = project.jobs.exclude(name="idle").get()
 
     daemon.start()

@@ -19,7 +19,7 @@ from tests.harness.daemon import Daemon
 from tests.harness.project import Project
 from tests.harness.waiting import eventually
 
-from .births import assert_births_have_owners, read_testimonies
+from .births import assert_births_have_owners, read_reports
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
 JOBS = "tests.process.probes.jobs"
@@ -63,12 +63,12 @@ def test_a_forkserver_killed_right_after_a_request_leaves_no_child_that_nobody_k
     with ThreadPoolExecutor(DAEMONS) as pool:
         killed = list(pool.map(_kill_forkservers, daemons, [FORKSERVERS_KILLED // DAEMONS] * DAEMONS))
 
-    for daemon, victims in zip(daemons, killed, strict=True):
+    for daemon, pids in zip(daemons, killed, strict=True):
         wait_for_calm(daemon, SLOTS)
         assert len(daemon.events("forkserver.exited", signal="SIGKILL")) == FORKSERVERS_KILLED // DAEMONS
         assert_births_have_owners(daemon, daemon.project.folder)
         ends = daemon.events("child.exited")
-        assert [end for end in ends if (end["signal"], end["pid"] in victims) != ("SIGKILL", True)] == []
+        assert [end for end in ends if (end["signal"], end["pid"] in pids) != ("SIGKILL", True)] == []
         daemon.stop()
 
 
@@ -86,9 +86,9 @@ def test_five_hundred_children_that_end_at_once_end_as_they_did(
         daemon.wait_state(f"end:{index}", "STOPPED")
 
     assert_births_have_owners(daemon, daemon.project.folder)
-    said = {one.run: one.end for one in read_testimonies(daemon.project.folder)}
-    ends = [end for end in daemon.events("child.exited") if end["run"] in said]
-    assert [(_told(end), said[end["run"]]) for end in ends if _told(end) != said[end["run"]]] == []
+    announced = {report.run: report.end for report in read_reports(daemon.project.folder)}
+    ends = [end for end in daemon.events("child.exited") if end["run"] in announced]
+    assert [(_logged(end), announced[end["run"]]) for end in ends if _logged(end) != announced[end["run"]]] == []
     assert len(ends) >= SHORT_LIVES
     eventually(lambda: project.runs.exclude(ended=None).count() == len(daemon.events("child.exited")), within=20)
     daemon.stop()
@@ -97,12 +97,12 @@ def test_five_hundred_children_that_end_at_once_end_as_they_did(
 def _kill_forkservers(daemon: Daemon, times: int) -> set[int]:
     """Have a child born, kill the forkserver at a random moment of that, and wait until all is well; again."""
     dice = random.Random()
-    victims: set[int] = set()
+    killed: set[int] = set()
     for _ in range(times):
         picture = wait_for_calm(daemon, SLOTS)
         children = [slot["pid"] for slot in picture["slots"] if not slot["builtin"]]
         chosen = dice.sample(children, 3)  # two spares are there: the third one needs a birth
-        victims.update(chosen)
+        killed.update(chosen)
         for pid in chosen:
             os.kill(pid, signal.SIGKILL)
         time.sleep(dice.uniform(0, WITHIN_S))  # the moment is what is tried
@@ -110,10 +110,10 @@ def _kill_forkservers(daemon: Daemon, times: int) -> set[int]:
         daemon.wait_event("forkserver.exited", within=30, forkserver_pid=picture["daemon"]["forkserver_pid"])
         for pid in chosen:
             daemon.wait_event("child.exited", within=30, pid=pid)
-    return victims
+    return killed
 
 
-def _told(end: dict[str, Any]) -> str:
+def _logged(end: dict[str, Any]) -> str:
     if end.get("signal"):
         return f"signal {int(signal.Signals[end['signal']])}"
     return f"code {end['exit_code']}"

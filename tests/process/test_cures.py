@@ -11,7 +11,7 @@ from tests.harness.backends.backend import Databases
 from tests.harness.backends.server import Server
 from tests.harness.daemon import Daemon
 from tests.harness.modules import write_module
-from tests.harness.project import VICTIMS, Project
+from tests.harness.project import BAD_JOBS, Project
 from tests.harness.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]
@@ -117,7 +117,7 @@ def test_a_refused_target_is_put_right_by_an_edit(project: Project, daemon: Daem
     other = daemon.wait_state("other", "RUNNING", WITHIN_S)
     eventually(lambda: project.jobs.get(name="idle").problem == parked["reason"], WITHIN_S, "the problem on the row")
 
-    project.edit_job("idle", target=f"{VICTIMS}.idle", kwargs={})
+    project.edit_job("idle", target=f"{BAD_JOBS}.idle", kwargs={})
 
     daemon.wait_state("idle", "RUNNING", WITHIN_S)
     eventually(lambda: project.jobs.get(name="idle").problem == "", WITHIN_S, "the problem to go from the row")

@@ -21,7 +21,7 @@ from tests.harness.project import MANAGE, Project
 from tests.harness.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]
-WITNESSES = "tests.process.probes.jobs"
+PROBES = "tests.process.probes.jobs"
 STUBBORN = ("idle", "hang", "spin", "freeze", "ignore-stop", "have-thread", "idle-async")
 GONE_WITHIN_S = 1.0
 DEEP = "a-folder-in-a-folder"
@@ -74,8 +74,8 @@ def test_a_stopped_daemon_has_asked_every_child(project: Project, daemon: Daemon
     project.extra_env["DJANGO_SETTINGS_MODULE"] = "tests.process.probes.project_settings"
     project.settings["COMMANDS"] = ["wait_for_interrupt"]
     kwargs = {"path": str(goodbyes)}
-    project.add_job("function", target=f"{WITNESSES}.say_goodbye", kwargs=kwargs, processes=3)
-    project.add_job("coroutine", target=f"{WITNESSES}.say_goodbye_async", kwargs=kwargs, stop_signal="INT")
+    project.add_job("function", target=f"{PROBES}.say_goodbye", kwargs=kwargs, processes=3)
+    project.add_job("coroutine", target=f"{PROBES}.say_goodbye_async", kwargs=kwargs, stop_signal="INT")
     project.add_job("command", command=f"wait_for_interrupt {goodbyes}")
     daemon.start()
     wait_for_calm(daemon, 5)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.harness.daemon import Daemon
-from tests.harness.project import VICTIMS, Project
+from tests.harness.project import BAD_JOBS, Project
 from tests.harness.waiting import eventually
 
 from .faults.shared import daemon, project
@@ -60,7 +60,7 @@ def test_more_processes_start_only_the_new_slots(project: Project, daemon: Daemo
     after = wait_for_slots(daemon, *(f"follow-processes:{index}" for index in range(4)))
     assert {name: after[name] for name in before} == before
     for pid in after.values():
-        daemon.wait_event("victim.processes", within=WITHIN_S, pid=pid, wanted=4, since=position)
+        daemon.wait_event("bad_job.processes", within=WITHIN_S, pid=pid, wanted=4, since=position)
     assert daemon.events("child.exited", job="follow-processes", since=position) == []
 
 
@@ -78,7 +78,7 @@ def test_fewer_processes_stop_only_the_last_slots(project: Project, daemon: Daem
         ("follow-processes:3", "stopped"),
     }
     for pid in after.values():
-        daemon.wait_event("victim.processes", within=WITHIN_S, pid=pid, wanted=2, since=position)
+        daemon.wait_event("bad_job.processes", within=WITHIN_S, pid=pid, wanted=2, since=position)
     eventually(lambda: project.slots.count() == 2, what="the last slots' rows to go")
 
 
@@ -141,9 +141,9 @@ def test_a_changed_target_restarts_that_job_alone(project: Project, daemon: Daem
     project.add_job("second", "idle")
     before = wait_for_slots(daemon, "first", "second")
 
-    project.edit_job("first", target=f"{VICTIMS}.count")
+    project.edit_job("first", target=f"{BAD_JOBS}.count")
 
-    eventually(lambda: project.marks.filter(victim="first").exists(), WITHIN_S, "the new target at work")
+    eventually(lambda: project.marks.filter(job="first").exists(), WITHIN_S, "the new target at work")
     after = wait_for_slots(daemon, "first", "second")
     assert after["first"] != before["first"]
     assert after["second"] == before["second"]

@@ -42,7 +42,7 @@ class DatabaseFault:
 
     def __post_init__(self) -> None:
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._make, name="trouble", daemon=True)
+        self._thread = threading.Thread(target=self._make, name="database fault", daemon=True)
 
     def begin(self) -> None:
         self.link.proxy.commit_loss = 0.3
@@ -82,39 +82,39 @@ def test_each_run_is_one_row_with_one_end(project: Project, daemon: Daemon, link
     """Cuts at random, commits whose answer is lost, a ledger killed again and again, a daemon stopped in an outage."""
     seed = random.randrange(10_000)
     dice = random.Random(seed)
-    target = "tests.process.faults.jobs.testify"
-    project.add_job("testify", target=target, kwargs={"folder": str(tmp_path)}, processes=SLOTS, backoff_initial=0)
+    target = "tests.process.faults.jobs.write_run"
+    project.add_job("write-run", target=target, kwargs={"folder": str(tmp_path)}, processes=SLOTS, backoff_initial=0)
     daemon.start()
-    trouble = DatabaseFault(daemon, link, random.Random(seed))
-    trouble.begin()
+    fault = DatabaseFault(daemon, link, random.Random(seed))
+    fault.begin()
 
     killed = _kill_until(tmp_path, RUNS // 2, dice)
-    _wait_until_all_testified(daemon, tmp_path, killed)
-    trouble.end()
+    _wait_until_all_have_written(daemon, tmp_path, killed)
+    fault.end()
     link.proxy.refuse()
     eventually(lambda: daemon.picture()["daemon"]["database"]["reachable"] is False, 30, "the outage")
     killed = _kill_until(tmp_path, RUNS // 2 + 20, dice)
-    _wait_until_all_testified(daemon, tmp_path, killed)
+    _wait_until_all_have_written(daemon, tmp_path, killed)
     daemon.stop()
     link.proxy.heal()
     daemon.start()
-    trouble = DatabaseFault(daemon, link, random.Random(seed + 1))
-    trouble.begin()
+    fault = DatabaseFault(daemon, link, random.Random(seed + 1))
+    fault.begin()
     killed = _kill_until(tmp_path, RUNS, dice)
-    _wait_until_all_testified(daemon, tmp_path, killed)
-    trouble.end()
+    _wait_until_all_have_written(daemon, tmp_path, killed)
+    fault.end()
 
-    testified = [line.run for line in read_sayings(tmp_path)]
-    assert len(testified) == len(set(testified)) >= RUNS, f"seed {seed}"
+    written = [line.run for line in read_lines(tmp_path)]
+    assert len(written) == len(set(written)) >= RUNS, f"seed {seed}"
 
     def all_are_written() -> bool:
         rows = {str(pk) for pk in project.runs.values_list("pk", flat=True)}
-        assert rows == set(testified), f"seed {seed}"
+        assert rows == set(written), f"seed {seed}"
         return True
 
     eventually(all_are_written, 30, "each run in the table, and no other")
     daemon.stop()
-    assert {str(pk) for pk in project.runs.values_list("pk", flat=True)} == set(testified), f"seed {seed}"
+    assert {str(pk) for pk in project.runs.values_list("pk", flat=True)} == set(written), f"seed {seed}"
     assert set(project.runs.values_list("outcome", flat=True)) == {"crashed", "stopped"}, f"seed {seed}"
     assert not project.runs.filter(ended=None).exists()
     assert link.proxy.commits_lost > 0
@@ -149,43 +149,43 @@ def test_a_record_that_the_database_refuses_is_set_aside_and_blocks_none(
 
 
 @dataclass(frozen=True)
-class Said:
-    """A child's own line: which run it is."""
+class Line:
+    """What a child wrote: its run and its pid."""
 
     run: str
     pid: int
 
 
-def read_sayings(folder: Path) -> list[Said]:
-    """Return what children have written of themselves so far."""
-    lines = [line for path in folder.glob("testify.*") for line in path.read_text().splitlines()]
-    return [Said(run, int(pid)) for run, pid in map(str.split, lines)]
+def read_lines(folder: Path) -> list[Line]:
+    """Return what the children have written so far."""
+    lines = [line for path in folder.glob("write-run.*") for line in path.read_text().splitlines()]
+    return [Line(run, int(pid)) for run, pid in map(str.split, lines)]
 
 
 def _kill_until(folder: Path, count: int, dice: random.Random) -> set[str]:
-    """Kill children that have testified until there are ``count`` testimonies; return the runs that were killed."""
+    """Kill children that have written their line until there are ``count`` lines; return the runs that were killed."""
     killed: set[str] = set()
     deadline = time.monotonic() + 120
-    while len(said := read_sayings(folder)) < count:
-        assert time.monotonic() < deadline, f"{len(said)} runs of {count}"
-        living = [line for line in said if line.run not in killed and Path(f"/proc/{line.pid}").exists()]
+    while len(lines := read_lines(folder)) < count:
+        assert time.monotonic() < deadline, f"{len(lines)} runs of {count}"
+        living = [line for line in lines if line.run not in killed and Path(f"/proc/{line.pid}").exists()]
         if living:
-            victim = dice.choice(living)
-            killed.add(victim.run)
-            os.kill(victim.pid, signal.SIGKILL)
+            child = dice.choice(living)
+            killed.add(child.run)
+            os.kill(child.pid, signal.SIGKILL)
         time.sleep(0.01)  # a pace, not a wait
     return killed
 
 
-def _wait_until_all_testified(daemon: Daemon, folder: Path, killed: set[str]) -> None:
-    """Each slot's child has said who it is, and is none whose end the daemon has yet to see.
+def _wait_until_all_have_written(daemon: Daemon, folder: Path, killed: set[str]) -> None:
+    """Wait until each slot's child has written its line and is none whose end the daemon has yet to see.
 
-    A stop that came first would keep it from saying so.
+    A stop that came first would keep it from writing.
     """
 
     def all_have() -> bool:
-        said = {line.run for line in read_sayings(folder)} - killed
-        slots = [slot for slot in daemon.picture()["slots"] if slot["job_name"] == "testify"]
-        return len(slots) == SLOTS and all(slot["run"] in said for slot in slots)
+        runs = {line.run for line in read_lines(folder)} - killed
+        slots = [slot for slot in daemon.picture()["slots"] if slot["job_name"] == "write-run"]
+        return len(slots) == SLOTS and all(slot["run"] in runs for slot in slots)
 
-    eventually(all_have, 20, "a testimony of every child")
+    eventually(all_have, 20, "a line of every child")

@@ -16,7 +16,7 @@ from .faults.shared import Case, case, daemon, moment, project
 
 __all__ = ["case", "daemon", "project"]
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
-VICTIMS = "tests.process.bad_jobs.jobs"
+BAD_JOBS = "tests.process.bad_jobs.jobs"
 SOON_S = 1.0
 
 
@@ -36,7 +36,7 @@ SOON_S = 1.0
 def test_an_end_is_told_as_what_it_was(
     case: Case, job: str, kwargs: dict[str, Any], outcome: str, fields: dict[str, Any]
 ) -> None:
-    case.start(f"{VICTIMS}.{job}", kwargs=kwargs)
+    case.start(f"{BAD_JOBS}.{job}", kwargs=kwargs)
 
     end = case.event("child.exited")
 
@@ -49,7 +49,7 @@ def test_an_end_is_told_as_what_it_was(
 
 
 def test_sigkill_from_outside_is_perhaps_out_of_memory(case: Case) -> None:
-    case.start(f"{VICTIMS}.idle")
+    case.start(f"{BAD_JOBS}.idle")
     pid = case.event("child.ready")["pid"]
 
     os.kill(pid, signal.SIGKILL)
@@ -87,7 +87,7 @@ def test_a_c_extension_that_reads_nowhere_is_a_crash(case: Case) -> None:
 
 def test_exit_75_waits_and_counts_as_no_failure(case: Case) -> None:
     """With ``max_restarts`` 0 the first failure would park."""
-    case.start(f"{VICTIMS}.leave", kwargs={"code": 75}, restart="always", max_restarts=0, backoff_initial=0.2)
+    case.start(f"{BAD_JOBS}.leave", kwargs={"code": 75}, restart="always", max_restarts=0, backoff_initial=0.2)
 
     for _ in range(3):
         scheduled = case.event("child.restart_scheduled")
@@ -99,7 +99,7 @@ def test_exit_75_waits_and_counts_as_no_failure(case: Case) -> None:
 
 
 def test_exit_78_parks_at_once_is_loud_and_an_edit_resumes(case: Case) -> None:
-    case.start(f"{VICTIMS}.leave", kwargs={"code": 78}, restart="always")
+    case.start(f"{BAD_JOBS}.leave", kwargs={"code": 78}, restart="always")
 
     parked = case.event("child.parked")
 
@@ -109,13 +109,13 @@ def test_exit_78_parks_at_once_is_loud_and_an_edit_resumes(case: Case) -> None:
     assert case.project.manage("workerd", "status").returncode == 1
     problem = case.project.jobs.filter(name=case.name).values_list("problem", flat=True)
     eventually(lambda: "78" in problem.get(), what="the problem on the job's row")
-    case.project.edit_job(case.name, target=f"{VICTIMS}.idle", kwargs={})
+    case.project.edit_job(case.name, target=f"{BAD_JOBS}.idle", kwargs={})
     case.event("child.ready")
     eventually(lambda: problem.get() == "", what="a row without a problem")
 
 
 def test_too_many_failures_park_until_resume(case: Case) -> None:
-    case.start(f"{VICTIMS}.crash", restart="always", max_restarts=2, backoff_initial=0)
+    case.start(f"{BAD_JOBS}.crash", restart="always", max_restarts=2, backoff_initial=0)
 
     parked = case.event("child.parked")
 

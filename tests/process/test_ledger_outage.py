@@ -32,15 +32,15 @@ def link(project: Project, databases: Databases) -> Iterator[Link]:
     """Between the daemon's processes and the database; put in place before the daemon starts."""
     options = {} if databases.backend.vendor == "postgresql" else {"read_timeout": "4"}
     with Link.open(project, databases, **options) as link:
-        project.add_job("victim", "idle", backoff_initial=0)
+        project.add_job("killed", "idle", backoff_initial=0)
         yield link
 
 
 @pytest.fixture
 def position(daemon: Daemon, link: Link) -> Iterator[int]:
-    """Where the daemon's log stands, with the database reached and the victim running; ends the outage of a test."""
+    """The position of the daemon's log, with the database reached and ``killed`` running; ends the outage of a test."""
     eventually(lambda: daemon.picture()["daemon"]["database"]["reachable"], 60, "the database")
-    daemon.wait_state("victim", "RUNNING")
+    daemon.wait_state("killed", "RUNNING")
     yield daemon.log.position
     link.proxy.heal()
 
@@ -65,12 +65,12 @@ def test_restarts_are_as_quick_in_an_outage_and_every_run_is_in_the_table_after_
     recovered = daemon.wait_event("ledger.recovered", since=position, within=30)
     assert recovered["outage_s"] >= OUTAGE_S
     assert recovered["caught_up"] >= KILLS
-    runs = {event["run"] for event in daemon.events("child.exited", since=position, job="victim", signal="SIGKILL")}
+    runs = {event["run"] for event in daemon.events("child.exited", since=position, job="killed", signal="SIGKILL")}
     assert len(runs) == 15 + KILLS
     ended = project.runs.filter(pk__in=runs, outcome="crashed", signal="SIGKILL").exclude(ended=None)
     eventually(lambda: ended.count() == len(runs), 20, "every run in the table")
     eventually(lambda: daemon.picture()["daemon"]["waiting"] == 0, 5, "nothing that waits any more")
-    lived = {event["run"] for event in daemon.events("child.born", job="victim")}
+    lived = {event["run"] for event in daemon.events("child.born", job="killed")}
     assert {str(pk) for pk in project.runs.filter(pk__in=lived).values_list("pk", flat=True)} == lived
     assert len(daemon.events("ledger.lost", since=position)) == 1
     assert len(daemon.events("ledger.recovered", since=position)) == 1
@@ -218,7 +218,7 @@ def test_a_daemon_stopped_while_a_silent_server_holds_its_ledger_loses_no_end(
     link.proxy.silence()
     eventually(lambda: time.time() - daemon.slot("workerd.ledger")["last_beat"] > 1, what="a ledger that waits")
     first = _assert_supervision_goes_on(daemon)
-    second = str(daemon.wait_state("victim", "RUNNING")["run"])
+    second = str(daemon.wait_state("killed", "RUNNING")["run"])
 
     daemon.stop(within=15)
     link.proxy.heal()
@@ -232,17 +232,17 @@ def test_a_daemon_stopped_while_a_silent_server_holds_its_ledger_loses_no_end(
 
 def _assert_the_command_answers(project: Project, daemon: Daemon) -> str:
     """``status`` and an order for everyone; whoever asked the database now would wait for as long as it is silent."""
-    before = daemon.wait_state("victim", "RUNNING")["pid"]
+    before = daemon.wait_state("killed", "RUNNING")["pid"]
     began = time.monotonic()
     people, programs = (project.manage("workerd", "status", *words) for words in ((), ("--json",)))
     ordered = project.manage("workerd", "restart", "--all")
     took = time.monotonic() - began
 
     assert [done.returncode for done in (people, programs, ordered)] == [0, 0, 0], ordered.stderr
-    assert {slot["name"] for slot in json.loads(programs.stdout)["slots"]} >= {"victim", "workerd.ledger"}
-    after = daemon.slot("victim")["pid"]
+    assert {slot["name"] for slot in json.loads(programs.stdout)["slots"]} >= {"killed", "workerd.ledger"}
+    after = daemon.slot("killed")["pid"]
     assert after != before
-    assert f"victim: RUNNING, pid {after}" in ordered.stdout
+    assert f"killed: RUNNING, pid {after}" in ordered.stdout
     assert took < COMMANDS_WITHIN_S
     return people.stdout
 
@@ -267,7 +267,7 @@ def _outages(link: Link) -> dict[str, tuple[str, Callable[[], object], Callable[
 
 def _assert_supervision_goes_on(daemon: Daemon) -> str:
     """A killed child is replaced soon, and the daemon answers; return the run that ended."""
-    run = str(daemon.wait_state("victim", "RUNNING")["run"])
+    run = str(daemon.wait_state("killed", "RUNNING")["run"])
     assert _kill_and_time(daemon) < 2.0
     asked = time.monotonic()
     assert daemon.picture()["daemon"]["ready"]
@@ -286,11 +286,11 @@ def _wait_for_ends(project: Project, *runs: str, within: float = 20.0) -> None:
 
 
 def _kill_and_time(daemon: Daemon) -> float:
-    """Kill the victim, and return how long it took until its successor had its licence."""
-    pid = daemon.wait_state("victim", "RUNNING")["pid"]
+    """Kill the child of the job ``killed``, and return how long it took until its successor had its licence."""
+    pid = daemon.wait_state("killed", "RUNNING")["pid"]
     since, killed = daemon.log.position, time.time()
     os.kill(pid, signal.SIGKILL)
-    return moment(daemon.wait_event("child.born", since=since, job="victim")) - killed
+    return moment(daemon.wait_event("child.born", since=since, job="killed")) - killed
 
 
 @contextmanager

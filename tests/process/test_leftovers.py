@@ -137,9 +137,9 @@ def test_a_journal_left_by_a_killed_daemon_is_drained_and_its_runs_are_not_lost(
     project: Project, daemon: Daemon
 ) -> None:
     """Their ends were told while the table was away: they are in the journal, and are what counts."""
-    project.add_job("victim", "idle", backoff_initial=0)
+    project.add_job("killed", "idle", backoff_initial=0)
     daemon.start()
-    first = daemon.wait_state("victim", "RUNNING")
+    first = daemon.wait_state("killed", "RUNNING")
     eventually(lambda: project.runs.filter(pk=first["run"]).exclude(ready=None).exists(), what="the run in the table")
     with hidden(project):
         os.kill(first["pid"], signal.SIGKILL)

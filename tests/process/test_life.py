@@ -19,21 +19,21 @@ def test_a_row_becomes_a_child_and_ends_with_the_daemon(project: Project, daemon
     daemon.start()
     pid = daemon.child_pid("count")
 
-    eventually(lambda: project.marks.filter(victim="count", pid=pid).exists(), what="a mark of the child")
+    eventually(lambda: project.marks.filter(job="count", pid=pid).exists(), what="a mark of the child")
     daemon.stop()
     assert [run.outcome for run in project.runs.filter(job_name="count")] == ["stopped"]
-    assert daemon.log.strays == []
+    assert daemon.log.foreign_lines == []
 
 
-@pytest.mark.parametrize("victim", ["count", "count-async", "count-in-a-thread"])
+@pytest.mark.parametrize("name", ["count", "count-async", "count-in-a-thread"])
 def test_every_session_that_a_child_opened_is_closed_at_its_end_and_the_log_says_so(
-    project: Project, daemon: Daemon, victim: str
+    project: Project, daemon: Daemon, name: str
 ) -> None:
     """Also those of the thread in which Django queries for asynchronous code, and of threads of the job's own."""
-    project.add_job(victim)
+    project.add_job(name)
     daemon.start()
-    pid = daemon.child_pid(victim)
-    eventually(lambda: project.marks.filter(victim=victim, pid=pid).exists(), what="a mark of the child")
+    pid = daemon.child_pid(name)
+    eventually(lambda: project.marks.filter(job=name, pid=pid).exists(), what="a mark of the child")
 
     daemon.stop()
 

@@ -49,7 +49,7 @@ def test_a_log_is_asked_by_name_and_fields(tmp_path: Path) -> None:
     assert [event["slot"] for event in log.events("child.born")] == ["a", "b"]
     assert log.wait_event("child.born", slot="b", pid=None)["slot"] == "b"
     assert log.wait_event("child.born", pid=lambda pid: pid == 1)["slot"] == "a"
-    assert log.strays == ["Traceback"]
+    assert log.foreign_lines == ["Traceback"]
     with pytest.raises(TooLateError):
         log.wait_event("child.exited", within=0)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.chaos import descriptors, strangers, wait_for_calm
+from tests.harness.chaos import descriptors, orphans_of, wait_for_calm
 from tests.harness.daemon import Daemon
 from tests.harness.modules import write_module
 from tests.harness.project import Project
@@ -77,7 +77,7 @@ def test_many_reloads_under_load_leave_no_gap_and_nothing_behind(loaded: Daemon,
     assert max(gaps) < BETWEEN_S, sorted(gaps)[-5:]
     assert {event["outcome"] for event in daemon.events("child.exited", since=position)} <= {"stopped", "finished"}
     assert descriptors(pid) == before
-    assert strangers(daemon) == []
+    assert orphans_of(daemon) == []
     assert private_mib(pid) < memory + GROWTH_MIB
     print(f"between children: p50 {statistics.median(gaps) * 1000:.1f} ms, longest {max(gaps) * 1000:.1f} ms")
 

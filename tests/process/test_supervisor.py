@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.backends.server import LEASH
+from tests.harness.backends.server import ending_with_us
 from tests.harness.processes import Process, ProcessTree
 from tests.harness.project import MANAGE, ROOT, Project
 from tests.harness.waiting import eventually
@@ -46,8 +46,7 @@ class Supervisor:
 
     def start(self, *, ready: bool = True) -> None:
         self._write_conf()
-        leash = [sys.executable, "-S", "-E", str(LEASH), "", str(int(signal.SIGKILL)), str(os.getpid())]
-        command = [*leash, str(SUPERVISORD), "--nodaemon", f"--configuration={self._conf}"]
+        command = ending_with_us([SUPERVISORD, "--nodaemon", f"--configuration={self._conf}"])
         with (self.project.folder / "supervisord.out").open("wb") as output:
             self._process = subprocess.Popen(
                 command, env=self.project.env, stdout=output, stderr=output, cwd=self.project.folder

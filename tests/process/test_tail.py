@@ -50,10 +50,10 @@ def following(project: Project, *words: str, stdout: int = subprocess.PIPE) -> I
 
 
 def test_the_past_is_shown_as_far_as_asked_for_and_filtered(project: Project, daemon: Daemon) -> None:
-    project.add_job("log", kwargs={"event": "victim.spoke", "number": 7})
+    project.add_job("log", kwargs={"event": "bad_job.spoke", "number": 7})
     project.add_job("crash", backoff_initial=60)
     daemon.start()
-    daemon.wait_event("victim.spoke")
+    daemon.wait_event("bad_job.spoke")
     daemon.wait_state("crash", "BACKOFF")
 
     spans: list[tuple[tuple[str, ...], int]] = [(("-n", "3"), 3), (("-n", "1000"), 1000), ((), 20)]

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.harness.chaos import strangers
+from tests.harness.chaos import orphans_of
 from tests.harness.processes import Process
 from workerd.daemon.processes.memory import private_mib
 
@@ -84,7 +84,7 @@ class Inspector:
         expected = len(wanted) + len(("forkserver", "ledger")) + SPARES
         if len(children) != expected:
             found.append(f"{len(children)} children of the daemon, not {expected}")
-        found += [f"orphan {one}" for one in strangers(self.stage.daemon)]
+        found += [f"orphan {process}" for process in orphans_of(self.stage.daemon)]
         doubles = self.stage.folder / "doubles"
         return found + (doubles.read_text().splitlines() if doubles.exists() else [])
 

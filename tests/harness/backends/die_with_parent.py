@@ -1,7 +1,7 @@
-"""Runs a program that ends with its parent: ``leash.py USER SIGNAL PARENT_PID PROGRAM ARGUMENT…``.
+"""Runs a program that ends with its parent: ``die_with_parent.py USER SIGNAL PARENT_PID PROGRAM ARGUMENT…``.
 
-A test run that is killed leaves no server behind. This stands between the two because the kernel forgets the wish when
-the user changes, so it must be made after that. Standard library only.
+A test run that is killed leaves no server behind. The request to the kernel must be made between the two
+programs: the kernel forgets it when the user changes. Standard library only.
 """
 
 import ctypes

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-LEASH = Path(__file__).with_name("die_with_parent.py")
+DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 30.0
 
@@ -103,7 +103,7 @@ class Server:
         self.initialise()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._leashed(self.command(), self.orphan_signal),
+                ending_with_us(self.command(), self._user(), self.orphan_signal),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -172,7 +172,7 @@ class Server:
         """Run a program of the server's as the server's user."""
         with self.log.open("ab") as log:
             done = subprocess.run(
-                self._leashed(command, signal.SIGKILL),
+                ending_with_us(command, self._user()),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -193,10 +193,6 @@ class Server:
             return ""
         known = {entry.pw_name for entry in pwd.getpwall()}
         return self.account if self.account in known else "nobody"
-
-    def _leashed(self, command: Sequence[str | Path], orphan_signal: int) -> list[str]:
-        leash = [sys.executable, "-S", "-E", str(LEASH), self._user(), str(int(orphan_signal)), str(os.getpid())]
-        return leash + [str(word) for word in command]
 
     def _wait_for_answer(self) -> None:
         """Both servers greet or answer only when they are ready; a port that is merely open is not enough."""
@@ -219,6 +215,12 @@ class Server:
             self._process.kill()
             self._process.wait()
             raise ServerError(f"process {self._process.pid} did not stop in {STOP_WITHIN_S:g} s", self.log) from None
+
+
+def ending_with_us(command: Sequence[str | Path], user: str = "", number: int = signal.SIGKILL) -> list[str]:
+    """Return the command line that runs ``command`` as ``user`` and sends it the signal when this process ends."""
+    words = [sys.executable, "-S", "-E", DIE_WITH_PARENT, user, int(number), os.getpid(), *command]
+    return [str(word) for word in words]
 
 
 def wait_until_gone(pids: Sequence[int], within: float) -> None:

@@ -1,9 +1,9 @@
-"""The victims' application."""
+"""The app of the bad jobs."""
 
 from django.apps import AppConfig
 
 
-class VictimsConfig(AppConfig):
+class BadJobsConfig(AppConfig):
     name = "tests.process.bad_jobs"
-    label = "victims"
+    label = "bad_jobs"
     default_auto_field = "django.db.models.BigAutoField"

@@ -25,7 +25,7 @@ def count(context: JobContext, every: float = 0.05) -> None:
     from .models import Mark
 
     for turn in context.every(every):
-        Mark.objects.create(victim=context.job_name, pid=os.getpid(), text=str(turn))
+        Mark.objects.create(job=context.job_name, pid=os.getpid(), text=str(turn))
 
 
 @job
@@ -33,7 +33,7 @@ def mark_and_stay(context: JobContext, text: str = "") -> None:
     """Leaves one mark, and its connection open, and waits."""
     from .models import Mark
 
-    Mark.objects.create(victim=context.job_name, pid=os.getpid(), text=text)
+    Mark.objects.create(job=context.job_name, pid=os.getpid(), text=text)
     context.wait()
 
 
@@ -158,7 +158,7 @@ def recite(context: JobContext, numbers: int, width: int = 1) -> None:
 
 
 @job
-def log(context: JobContext, event: str = "victim.spoke", **fields: Any) -> None:
+def log(context: JobContext, event: str = "bad_job.spoke", **fields: Any) -> None:
     """Logs through the context's logger, and waits."""
     context.log.info(event, **fields)
     context.wait()
@@ -199,7 +199,7 @@ def have_daemonised_child(context: JobContext, path: str) -> None:
 @job
 def have_thread(context: JobContext) -> None:
     """Has a thread that never ends."""
-    threading.Thread(target=time.sleep, args=(3600,), name="victim", daemon=True).start()
+    threading.Thread(target=time.sleep, args=(3600,), name="endless", daemon=True).start()
     context.wait()
 
 
@@ -218,7 +218,7 @@ def follow_processes(context: JobContext) -> None:
     for _ in context.every(0.02):
         if context.processes != known:
             known = context.processes
-            context.log.info("victim.processes", wanted=known)
+            context.log.info("bad_job.processes", wanted=known)
 
 
 @job
@@ -233,7 +233,7 @@ async def count_async(context: JobContext, every: float = 0.05) -> None:
     from .models import Mark
 
     async for turn in context.aevery(every):
-        await Mark.objects.acreate(victim=context.job_name, pid=os.getpid(), text=str(turn))
+        await Mark.objects.acreate(job=context.job_name, pid=os.getpid(), text=str(turn))
 
 
 @job
@@ -243,7 +243,7 @@ def count_in_a_thread(context: JobContext, every: float = 0.05) -> None:
 
     def work() -> None:
         for turn in itertools.count():
-            Mark.objects.create(victim=context.job_name, pid=os.getpid(), text=str(turn))
+            Mark.objects.create(job=context.job_name, pid=os.getpid(), text=str(turn))
             time.sleep(every)
 
     threading.Thread(target=work, daemon=True).start()

@@ -179,16 +179,16 @@ def damage_the_page(context: JobContext, path: str) -> None:
     """Tries to cut its heartbeat page, then writes over all of it."""
     page_at = next(entry for entry in Path("/proc/self/fd").iterdir() if "workerd-page" in str(entry.resolve()))
     descriptor = int(page_at.name)
-    said = []
+    answers = []
     for size in (0, 1, 8192):
         try:
             os.ftruncate(descriptor, size)
-            said.append("cut")
+            answers.append("cut")
         except OSError as error:
-            said.append(error.strerror or "")
+            answers.append(error.strerror or "")
     with mmap.mmap(descriptor, 4096) as page:
         page[:] = b"\xff" * 4096
-    write_whole(Path(path), "\n".join(said))
+    write_whole(Path(path), "\n".join(answers))
     time.sleep(3600)
 
 
@@ -201,7 +201,7 @@ def flood(context: JobContext) -> None:
 
 
 @job
-def testify(context: JobContext, folder: str) -> None:
+def write_run(context: JobContext, folder: str) -> None:
     """Leaves its run's id in a file, and waits to be killed."""
     line = f"{context.run_id} {os.getpid()}\n".encode()
     descriptor = os.open(Path(folder) / f"{context.job_name}.{context.index}", os.O_WRONLY | os.O_APPEND | os.O_CREAT)

@@ -1,8 +1,8 @@
-"""The witnesses' application."""
+"""The app of the probes."""
 
 from django.apps import AppConfig
 
 
-class WitnessesConfig(AppConfig):
+class ProbesConfig(AppConfig):
     name = "tests.process.probes"
-    label = "witnesses"
+    label = "probes"

@@ -1,4 +1,4 @@
-"""Jobs that testify. A slot's file is locked by the process that is in it: a second one is caught in the act."""
+"""Jobs that report on themselves in files. A process locks its slot's file, so that a second one in the slot shows."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ from workerd.conf import get_settings
 def stay_alone(context: JobContext, folder: str) -> None:
     """Claims its slot, which no other process may have at this moment, says who it is, and waits."""
     claim = claim_slot(context, _own(folder))
-    testify(context, _own(folder), "stays")
+    write_report(context, _own(folder), "stays")
     context.wait()
     os.close(claim)
 
@@ -24,7 +24,7 @@ def end_at_once(context: JobContext, folder: str) -> None:
     """Claims its slot, says how it will end, and ends in that way."""
     claim_slot(context, _own(folder))
     kind, number = _choose_end(context.run_id)
-    testify(context, _own(folder), f"{kind} {number}")
+    write_report(context, _own(folder), f"{kind} {number}")
     if kind == "signal":
         os.kill(os.getpid(), number)
     os._exit(number)
@@ -70,9 +70,9 @@ def claim_slot(context: JobContext, folder: Path) -> int:
     return claim
 
 
-def testify(context: JobContext, folder: Path, end: str) -> None:
+def write_report(context: JobContext, folder: Path, end: str) -> None:
     """Leave a line: which run, which slot, which process, and how it will end."""
-    _append(folder / "testimonies", f"{context.run_id} {context.job_name} {context.index} {os.getpid()} {end}")
+    _append(folder / "reports", f"{context.run_id} {context.job_name} {context.index} {os.getpid()} {end}")
 
 
 def _append(path: Path, line: str) -> None:

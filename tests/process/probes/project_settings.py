@@ -1,4 +1,4 @@
-"""The tests' settings, with the witnesses' app."""
+"""The tests' settings, with the app of the probes."""
 
 from tests.process.settings import *  # noqa: F403
 from tests.process.settings import INSTALLED_APPS

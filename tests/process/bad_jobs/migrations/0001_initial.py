@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
             name="Mark",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("victim", models.CharField(max_length=100)),
+                ("job", models.CharField(max_length=100)),
                 ("pid", models.PositiveIntegerField()),
                 ("text", models.CharField(blank=True, max_length=200)),
                 ("made", models.DateTimeField(auto_now_add=True)),

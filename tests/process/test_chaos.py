@@ -13,11 +13,11 @@ from tests.harness.chaos import (
     SETTINGS,
     SPARES,
     UNGUARDED,
-    Storm,
+    Killer,
     count_closes,
     descriptors,
     open_shop,
-    strangers,
+    orphans_of,
     verify_books,
     wait_for_calm,
 )
@@ -27,7 +27,7 @@ from tests.harness.waiting import eventually
 
 HARM = ("django.db.utils.", "psycopg2.", "psycopg.", "pymysql.", "MySQLdb.", "shop.movements.MangledRowError")
 """What a job dies of whose session another process uses too: an answer that is none, or another's."""
-KILLS = int(os.environ.get("WORKERD_TEST_STORM_KILLS", "100"))
+KILLS = int(os.environ.get("WORKERD_TEST_CHAOS_KILLS", "100"))
 pytestmark = pytest.mark.slow
 
 
@@ -40,7 +40,7 @@ def second(databases: Databases, template: str) -> Iterator[str]:
     databases.drop(name)
 
 
-def test_a_storm_of_kills_mangles_nothing_and_leaves_nothing(second: str, project: Project, daemon: Daemon) -> None:
+def test_killing_children_mangles_nothing_and_leaves_nothing(second: str, project: Project, daemon: Daemon) -> None:
     """Of the children killed each is replaced, every answer is its asker's, and no descriptor or process is left."""
     open_shop(project, second, SETTINGS)
     daemon.start()
@@ -48,18 +48,18 @@ def test_a_storm_of_kills_mangles_nothing_and_leaves_nothing(second: str, projec
     ours = (daemon.pid, picture["daemon"]["forkserver_pid"])
     before = [descriptors(pid) for pid in ours]
 
-    storm = Storm(daemon, random.randrange(10_000))
-    storm.blow(KILLS)
+    killer = Killer(daemon, random.randrange(10_000))
+    killer.kill_children(KILLS)
 
     after = wait_for_calm(daemon)
     assert (daemon.pid, after["daemon"]["forkserver_pid"]) == ours, "a forkserver was lost"
     assert [descriptors(pid) for pid in ours] == before
-    eventually(lambda: not strangers(daemon), what="the end of whoever is in the middle of a birth")
-    _assert_every_death_was_ours(daemon, storm)
-    _assert_nothing_was_inherited(daemon, storm)
+    eventually(lambda: not orphans_of(daemon), what="the end of a child that is being born")
+    _assert_every_death_was_ours(daemon, killer)
+    _assert_nothing_was_inherited(daemon, killer)
     _assert_runs_are_recorded(project, daemon)
     daemon.stop()
-    assert daemon.log.strays == []
+    assert daemon.log.foreign_lines == []
     assert verify_books(project) == []
 
 
@@ -69,10 +69,10 @@ def test_the_same_program_without_the_guard_fails(second: str, project: Project,
     open_shop(project, second, UNGUARDED)
     daemon.start(ready=False)
     daemon.wait_event("fork.prepared", within=20)
-    storm = Storm(daemon, random.randrange(10_000))
+    killer = Killer(daemon, random.randrange(10_000))
 
     def is_harmed() -> bool:
-        storm.blow(1)
+        killer.kill_children(1)
         return len(daemon.events("job.failed", exception_type=lambda name: name.startswith(HARM))) >= 3
 
     eventually(is_harmed, within=30, what="harm")
@@ -80,25 +80,25 @@ def test_the_same_program_without_the_guard_fails(second: str, project: Project,
     daemon.clean_up()
 
 
-def _assert_every_death_was_ours(daemon: Daemon, storm: Storm) -> None:
+def _assert_every_death_was_ours(daemon: Daemon, killer: Killer) -> None:
     """Nobody died of anything but our kills, nobody failed, and each killed child's slot has a newer one."""
     ends = daemon.events("child.exited")
 
-    assert [(end["slot"], end["signal"], end["reason"]) for end in ends if end["pid"] not in storm.killed] == []
+    assert [(end["slot"], end["signal"], end["reason"]) for end in ends if end["pid"] not in killer.killed] == []
     assert {end["signal"] for end in ends} == {"SIGKILL"}
     assert daemon.events("job.failed") == []
     assert daemon.events("daemon.degraded") == []
     births = {event["pid"] for event in daemon.events("child.born")}
-    assert {end["pid"] for end in ends} == births & set(storm.killed)
+    assert {end["pid"] for end in ends} == births & set(killer.killed)
     restarts = sum(slot["restarts"] for slot in daemon.picture()["slots"])
     assert restarts == len(ends)
 
 
-def _assert_nothing_was_inherited(daemon: Daemon, storm: Storm) -> None:
+def _assert_nothing_was_inherited(daemon: Daemon, killer: Killer) -> None:
     """Before each fork one session an alias was closed, no more and no fewer, so nothing was there to discard."""
     closes = count_closes(daemon)
     born = {event["pid"] for event in daemon.events("child.born")}
-    killed_as_spares = set(storm.killed) - born
+    killed_as_spares = set(killer.killed) - born
 
     assert set(closes) == {tuple(ALIASES)}
     assert closes[tuple(ALIASES)] == 1 + len(born) + len(killed_as_spares) + SPARES, "one before ready, one a birth"

@@ -1,4 +1,4 @@
-"""The storm's own job; the others are the shop's."""
+"""The job of the chaos tests; the others are the shop's."""
 
 import os
 import uuid

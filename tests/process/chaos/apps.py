@@ -1,13 +1,13 @@
-"""The storm's application: like many a project's, it queries when it is loaded, here on every database."""
+"""The app of the chaos tests. As the apps of many projects do, it queries its databases when it is loaded."""
 
 import warnings
 
 from django.apps import AppConfig
 
 
-class StormConfig(AppConfig):
-    name = "tests.process.storm"
-    label = "storm"
+class ChaosConfig(AppConfig):
+    name = "tests.process.chaos"
+    label = "chaos"
 
     def ready(self) -> None:
         from .sessions import leave_open

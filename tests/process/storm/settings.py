@@ -1,6 +1,0 @@
-"""The tests' settings, with the storm's app."""
-
-from tests.process.settings import *  # noqa: F403
-from tests.process.settings import INSTALLED_APPS
-
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.process.storm"]
