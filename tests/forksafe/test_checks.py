@@ -71,7 +71,7 @@ def test_a_connection_limit_below_what_the_enabled_jobs_need_is_reported() -> No
     [message] = check_servers(databases=["default"])
 
     assert message.id == "workerd.W106"
-    assert "the enabled jobs need up to 1000: 999 slots × 1, and the ledger's own." in message.msg
+    assert "the enabled jobs need up to 1000: 999 slots × 1, and one for the ledger." in message.msg
 
 
 @pytest.mark.django_db

@@ -45,6 +45,6 @@ def _loaded_by(code: str) -> set[str]:
 def test_every_public_name_is_there() -> None:
     from workerd import forksafe
 
-    assert sorted(forksafe._HOMES) == sorted(forksafe.__all__)
+    assert sorted(forksafe._MODULES) == sorted(forksafe.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = forksafe.nothing

@@ -1,6 +1,6 @@
-"""Keeps every database connection on its own side of a fork; usable by itself in any Django project.
+"""Keeps database connections from crossing a fork; usable by itself in any Django project.
 
-The names are loaded on first use, so that ``python -m workerd.forksafe audit`` needs no Django.
+Each name is imported at its first use, so that ``python -m workerd.forksafe audit`` needs no Django.
 """
 
 from importlib import import_module
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .errors import ForkedConnectionError as ForkedConnectionError
     from .errors import UnsafeForkError as UnsafeForkError
-    from .healing import heal_connections as heal_connections
+    from .health import heal_connections as heal_connections
     from .installation import install as install
     from .labels import label_sessions as label_sessions
     from .preparation import Prepared as Prepared
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from .refresh import refresh_connections as refresh_connections
     from .unreachable import is_unreachable as is_unreachable
 
-_HOMES = {
+_MODULES = {
     "ForkedConnectionError": "errors",
     "Prepared": "preparation",
     "UnsafeForkError": "errors",
     "close_connections": "refresh",
     "close_own_connections": "refresh",
-    "heal_connections": "healing",
+    "heal_connections": "health",
     "install": "installation",
     "is_unreachable": "unreachable",
     "label_sessions": "labels",
@@ -48,6 +48,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

@@ -1,6 +1,6 @@
-"""Finds processes that hold the same socket to a database server, from /proc alone; needs no Django and no settings.
+"""Finds processes that hold the same socket to a database server. Reads /proc alone: no Django, no settings.
 
-Sessions over a Unix socket are not seen: /proc does not say whom such a socket talks to.
+Sessions over a Unix socket are not found: /proc does not say which server such a socket talks to.
 """
 
 import os
@@ -14,11 +14,15 @@ from pathlib import Path
 DATABASE_PORTS = frozenset({1521, 3306, 5432, 6432})
 """Oracle, MySQL and MariaDB, PostgreSQL, PgBouncer."""
 _ESTABLISHED = "01"
+"""TCP_ESTABLISHED in the column ``st`` of /proc/net/tcp (proc_net_tcp.rst of the kernel)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharedSession:
-    """One session and the processes that could each speak on it."""
+    """A session that several processes could speak on.
+
+    ``peer`` is the server's address, ``client`` ours, and ``holders`` the processes: pid and command line.
+    """
 
     peer: str
     client: str
@@ -32,14 +36,14 @@ class SharedSession:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The sessions that are shared, and how many processes could not be looked at."""
+    """The shared sessions, and how many processes could not be read."""
 
     shared: tuple[SharedSession, ...]
     unreadable: int
 
 
 def audit(pids: Iterable[int] = (), ports: Iterable[int] = DATABASE_PORTS) -> Findings:
-    """Look at every process that we may look at; with ``pids``, report only sessions that one of them holds."""
+    """Find the shared sessions with servers at ``ports``; with ``pids``, only those that one of them holds."""
     wanted, ports = set(pids), set(ports)
     holders, unreadable = _holders()
     shared = []
@@ -52,7 +56,7 @@ def audit(pids: Iterable[int] = (), ports: Iterable[int] = DATABASE_PORTS) -> Fi
 
 
 def _holders() -> tuple[dict[str, set[int]], int]:
-    """Return the pids that hold each socket, by inode, and the number of processes that are closed to us."""
+    """Return the pids that hold each socket, by its inode, and how many processes could not be read."""
     holders: dict[str, set[int]] = defaultdict(set)
     unreadable = 0
     for name in os.listdir("/proc"):  # noqa: PTH208 - names are all that is wanted
@@ -62,7 +66,7 @@ def _holders() -> tuple[dict[str, set[int]], int]:
                     holders[inode].add(int(name))
             except PermissionError:
                 unreadable += 1
-            except OSError:  # it ended while we looked
+            except OSError:  # the process ended meanwhile
                 continue
     return holders, unreadable
 
@@ -72,7 +76,7 @@ def _inodes(folder: Path) -> Iterator[str]:
         for entry in entries:
             try:
                 target = os.readlink(entry.path)  # noqa: PTH115 - a link to text, not to a path
-            except FileNotFoundError:  # closed while we looked
+            except FileNotFoundError:  # the descriptor was closed meanwhile
                 continue
             if target.startswith("socket:["):
                 yield target[8:-1]
@@ -80,11 +84,11 @@ def _inodes(folder: Path) -> Iterator[str]:
 
 def _addresses(inode: str, owners: set[int]) -> tuple[str, str]:
     """Return the client's and the server's address of an established TCP socket, or two empty strings."""
-    for pid in owners:
+    for pid in owners:  # through a process that holds the socket: a container has network tables of its own
         for table in ("tcp", "tcp6"):
             try:
                 lines = Path("/proc", str(pid), "net", table).read_text().splitlines()[1:]
-            except OSError:  # it ended, or has no such protocol
+            except OSError:  # the process ended, or its network has no IPv6
                 continue
             for line in lines:
                 fields = line.split()
@@ -94,11 +98,11 @@ def _addresses(inode: str, owners: set[int]) -> tuple[str, str]:
 
 
 def _address(text: str) -> str:
-    """Return ``host:port`` for the kernel's hexadecimal words in the machine's own byte order."""
+    """Return ``host:port`` for an address of /proc/net/tcp: hexadecimal 32-bit words in the machine's byte order."""
     host, _, port = text.partition(":")
     packed = b"".join(struct.pack("=I", int(host[at : at + 8], 16)) for at in range(0, len(host), 8))
     name = socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
-    name = name.removeprefix("::ffff:") if "." in name else name
+    name = name.removeprefix("::ffff:") if "." in name else name  # an IPv4 peer of an IPv6 socket
     return f"[{name}]:{int(port, 16)}" if ":" in name else f"{name}:{int(port, 16)}"
 
 

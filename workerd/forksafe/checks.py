@@ -1,6 +1,6 @@
-"""System checks of what forked children do to the databases: pools, autocommit, the servers' limits.
+"""System checks of connection settings and server limits that do not fit many forked processes.
 
-Those that ask a server run only for the aliases that ``check --database`` names, as Django's own do.
+The checks that query a server run only for the aliases that ``check --database`` names, as Django's own do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ NO_AUTOCOMMIT = "workerd.W104"
 WAIT_TIMEOUT = "workerd.W105"
 TOO_FEW_SESSIONS = "workerd.W106"
 POOL_MIN_SIZE = 4
-"""psycopg_pool's own default, of min_size and of max_size both."""
+"""The default of psycopg_pool for min_size and for max_size."""
 
 
 @register()
@@ -44,12 +44,12 @@ def check_servers(
     databases: Sequence[str] | None = None,
     **_kwargs: Any,
 ) -> list[CheckMessage]:
-    """Report servers whose limits the enabled jobs would run into."""
+    """Report servers whose limits are too low for the enabled jobs."""
     messages: list[CheckMessage] = []
     for alias in databases or ():
         try:
             messages += _server_messages(connections[alias])
-        except DatabaseError:  # unreachable or not migrated: the daemon waits for that, and says so
+        except DatabaseError:  # unreachable or not migrated: the daemon reports that, and waits for it
             continue
     return messages
 
@@ -57,16 +57,17 @@ def check_servers(
 def _pool_message(alias: str, pool: Any) -> CheckMessage:
     smallest, largest = _pool_sizes(pool)
     return CheckWarning(
-        f"The database “{alias}” has a connection pool, and every child has its own: "
+        f"The database “{alias}” has a connection pool, and every process has a pool of its own: "
         f"each slot takes {smallest} to {largest} sessions, where a job with one thread uses one.",
-        hint=f'Leave OPTIONS["pool"] out of DATABASES["{alias}"] for workerd: children keep their connection anyway.',
+        hint=f'Leave OPTIONS["pool"] out of DATABASES["{alias}"] for workerd: a process keeps its connection anyway.',
         id=POOL,
     )
 
 
 def _autocommit_message(alias: str) -> CheckMessage:
     return CheckWarning(
-        f"The database “{alias}” has AUTOCOMMIT off: a query leaves a transaction open, and no process forks in one.",
+        f"The database “{alias}” has AUTOCOMMIT off: each query leaves a transaction open, "
+        "and workerd does not fork while one is open.",
         hint=f'Leave AUTOCOMMIT out of DATABASES["{alias}"] and use atomic().',
         id=NO_AUTOCOMMIT,
     )
@@ -83,17 +84,17 @@ def _wait_timeout_message(connection: BaseDatabaseWrapper) -> CheckMessage | Non
     timeout, longest = int(_ask(connection, "SELECT @@global.wait_timeout")), _longest_wait()
     if longest is not None and timeout >= longest:
         return None
-    kept = "for good" if longest is None else f"for {longest:g} s"
+    kept = "without limit" if longest is None else f"for up to {longest:g} s"
     return CheckWarning(
         f"The server of “{connection.alias}” ends a session that is idle for {timeout} s (wait_timeout), "
-        f"and children keep theirs {kept}.",
+        f"and the processes of jobs keep an idle one {kept}.",
         hint='Raise wait_timeout, or set WORKERD["CONN_MAX_AGE"] and the jobs\' heartbeat_timeout below it.',
         id=WAIT_TIMEOUT,
     )
 
 
 def _longest_wait() -> float | None:
-    """Return for how long a child may leave a session idle, by settings and rows; None is without end."""
+    """Return for how many seconds a process may leave a session idle, by settings and rows; None is without limit."""
     age = get_settings().conn_max_age
     return None if age is None else max([age, *(job.heartbeat_timeout or 0.0 for job in _enabled_jobs())])
 
@@ -113,15 +114,15 @@ def _limit_message(connection: BaseDatabaseWrapper) -> CheckMessage | None:
     if needed <= limit:
         return None
     return CheckWarning(
-        f"The server of “{connection.alias}” takes {limit} sessions; the enabled jobs need up to {needed}: "
-        f"{slots} slots × {each}, and the ledger's own.",
+        f"The server of “{connection.alias}” accepts {limit} sessions; the enabled jobs need up to {needed}: "
+        f"{slots} slots × {each}, and one for the ledger.",
         hint="Raise max_connections, or run fewer processes.",
         id=TOO_FEW_SESSIONS,
     )
 
 
 def _pool_sizes(pool: Any) -> tuple[int, int]:
-    """Return the fewest and the most sessions of one process."""
+    """Return the smallest and the largest number of sessions that one process opens."""
     if not pool:
         return 1, 1
     options = pool if isinstance(pool, dict) else {}
@@ -130,7 +131,7 @@ def _pool_sizes(pool: Any) -> tuple[int, int]:
 
 
 def _enabled_jobs() -> list[Any]:
-    """Return the rows, by the alias that workerd itself uses: no router is asked."""
+    """Return the rows from the database that workerd itself uses, whatever a router says."""
     if not apps.is_installed("workerd"):
         return []
     model: Any = apps.get_model("workerd", "Job")

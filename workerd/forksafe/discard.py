@@ -1,7 +1,9 @@
-"""What a forked child does with the connections it inherited: forget them in a way that the server never learns of.
+"""Discards the connections that a forked child inherits, so that the server never hears of it.
 
-Closing one would end the parent's session, and with some drivers so does its destructor: therefore ``/dev/null`` is
-put over the descriptor, which stays taken, and the object is kept for good. Nothing here logs, waits or takes a lock.
+A close would send a goodbye on the shared socket and end the parent's session. mysqlclient's destructor does the same.
+So ``/dev/null`` replaces the descriptor, and the driver's object is kept alive for ever.
+
+An at-fork hook runs this: it must not log, wait, or take a lock, which another thread may have held at the fork.
 """
 
 import os
@@ -11,21 +13,21 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from . import events, sessions
+from .connection_events import identity
 from .drivers import descriptor_of, in_transaction
-from .lifecycle import identity
 from .pools import idle_connections, take_pools
-from .sqlite_locks import keep_locked
+from .sqlite_locks import mark_locked
 
 _kept_alive: list[Any] = []
 
 
 def discard_inherited() -> None:
-    """Run in every forked child before anything else of the project does."""
-    events.begin_anew()
+    """Discard every inherited connection and pool; runs in each forked child before any code of the project."""
+    events.reset_after_fork()
     for wrapper in sessions.wrappers():
         try:
             _discard(wrapper)
-        except Exception as error:  # noqa: BLE001 - one odd backend must not leave the other connections shared
+        except Exception as error:  # noqa: BLE001 - a failure of one backend must not leave the other connections shared
             wrapper.connection = None
             fields = {"error": type(error).__name__, "message": f"discarding after a fork: {error}", "ms": 0.0}
             events.emit_later("connection.failed", alias=wrapper.alias, vendor=wrapper.vendor, **fields)
@@ -36,15 +38,17 @@ def discard_inherited() -> None:
 
 
 def detach(connection: Any) -> None:
-    """Cut the driver's connection off from the server and keep it from ever being finalised with a live descriptor."""
-    _kept_alive.append(connection)
+    """Cut the driver's connection off from the server, and keep its object alive."""
+    _kept_alive.append(connection)  # its destructor must never run with the socket still open
     descriptor = descriptor_of(connection)
     if descriptor is None:
         return
     try:
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:  # no descriptor left: it stays open, but nobody uses it or closes it
+    except OSError:  # no descriptor is left: the socket stays open here, but nobody uses or closes it
         return
+    # Not close(descriptor): the driver's object still has the number, which the next open() would get. dup2 drops this
+    # process's share of the socket without a byte on the wire (no shutdown(2)), and keeps the number taken.
     os.dup2(null, descriptor, inheritable=False)
     os.close(null)
 
@@ -52,15 +56,15 @@ def detach(connection: Any) -> None:
 def _discard(wrapper: BaseDatabaseWrapper) -> None:
     session = sessions.session_of(wrapper)
     if sessions.is_in_memory(wrapper):
-        if session is not None:  # a copy of its own, and all there is of the data
+        if session is not None:  # the fork has copied the database: the child's copy is its own
             session.pid = os.getpid()
         return
-    if session is not None and session.pid == os.getpid():
+    if session is not None and session.pid == os.getpid():  # a hook that ran before this one opened it, here
         return
     connection: Any = wrapper.connection
     if connection is not None:
         if wrapper.vendor == "sqlite" and (wrapper.in_atomic_block or in_transaction(connection)):
-            keep_locked(wrapper)
+            mark_locked(wrapper)
         detach(connection)
     sessions.remove(wrapper)
     reset(wrapper)
@@ -69,7 +73,7 @@ def _discard(wrapper: BaseDatabaseWrapper) -> None:
 
 
 def reset(wrapper: BaseDatabaseWrapper) -> None:
-    """Make the wrapper one that never connected."""
+    """Put the wrapper into the state of one that has never connected."""
     vars(wrapper).update(
         connection=None,
         autocommit=False,
@@ -87,7 +91,7 @@ def reset(wrapper: BaseDatabaseWrapper) -> None:
         savepoint_ids=[],
         atomic_blocks=[],
         run_on_commit=[],
-        # Another thread may have held it at the fork; it is not here to let it go.
+        # Another thread may have held this lock at the fork. That thread does not exist in the child.
         _thread_sharing_lock=threading.Lock(),
     )
     wrapper.queries_log.clear()

@@ -1,16 +1,20 @@
-"""What is asked of a driver's own connection object, without a query: its descriptor, its session, its transaction.
+"""Asks a driver's connection object, without a query, for its descriptor, its session and its transaction.
 
-Tried with psycopg2, psycopg 3, mysqlclient, PyMySQL and sqlite3; any other is asked the same way, or answers None.
+Tested with psycopg2, psycopg 3, mysqlclient, PyMySQL and sqlite3. Another driver is asked in the same ways, and the
+answer is None where it has none of them.
 """
 
 from typing import Any
 
-_IDLE = 0
+_IDLE, _UNKNOWN = 0, 4
+"""libpq's PQtransactionStatus: between them are ACTIVE, INTRANS and INERROR."""
 _SERVER_STATUS_IN_TRANS = 1
+"""A flag of the MySQL protocol: the server says with each answer whether a transaction is open."""
 
 
 def descriptor_of(connection: Any) -> int | None:
-    """Return the descriptor of the connection's socket, or None where it has none (closed, SQLite, unknown)."""
+    """Return the descriptor of the connection's socket; None where it is closed, SQLite's, or unknown."""
+    # PyMySQL has no fileno() but its socket has.
     source = connection if hasattr(connection, "fileno") else getattr(connection, "_sock", None)
     try:
         number = source.fileno()  # type: ignore[union-attr]
@@ -20,7 +24,7 @@ def descriptor_of(connection: Any) -> int | None:
 
 
 def session_id_of(connection: Any) -> int | None:
-    """Return the server's number for the session: joins ``pg_stat_activity.pid`` or ``processlist.id``."""
+    """Return the server's number of the session: ``pg_stat_activity.pid`` or ``processlist.id``; None if unknown."""
     try:
         number = getattr(getattr(connection, "info", None), "backend_pid", None)
         if number is None:
@@ -31,11 +35,11 @@ def session_id_of(connection: Any) -> int | None:
 
 
 def in_transaction(connection: Any) -> bool | None:
-    """Return whether the session is inside a transaction or a command, or None where the driver cannot tell."""
+    """Return whether the session is inside a transaction or a query; None where the driver cannot tell."""
     try:
         status = getattr(getattr(connection, "info", None), "transaction_status", None)
         if status is not None:
-            return _IDLE < int(status) <= 3
+            return _IDLE < int(status) < _UNKNOWN
         if (flags := getattr(connection, "server_status", None)) is not None:
             return bool(flags & _SERVER_STATUS_IN_TRANS)
         if (inside := getattr(connection, "in_transaction", None)) is not None:

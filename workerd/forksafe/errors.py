@@ -1,4 +1,4 @@
-"""What forksafe raises: a fork that is not safe, and a connection on the wrong side of one."""
+"""The errors of forksafe: a fork that is not safe, and a connection that crossed a fork."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,10 @@ from django.db.utils import InterfaceError
 
 
 class UnsafeForkError(Exception):
-    """Nothing was forked, because children would inherit what they must not; one sentence a reason."""
+    """A fork would let a child inherit a connection; nothing was forked.
+
+    ``reasons`` is a tuple of sentences, one for each thing to put right before the fork.
+    """
 
     def __init__(self, reasons: Sequence[str]) -> None:
         self.reasons = tuple(reasons)
@@ -17,16 +20,20 @@ class UnsafeForkError(Exception):
 
 
 class ForkedConnectionError(InterfaceError):
-    """A connection was used in a process that did not open it."""
+    """A connection was used in a process that did not open it.
+
+    ``alias`` is the database's, ``session`` the server's number of the session or None, ``opened_by`` and ``used_by``
+    are pids. Raised before any byte is sent.
+    """
 
     def __init__(self, alias: str, session: int | None, opened_by: int, used_by: int) -> None:
         self.alias = alias
         self.session = session
         self.opened_by = opened_by
         self.used_by = used_by
-        which = "" if session is None else f" (server session {session})"
+        number = "" if session is None else f" (server session {session})"
         super().__init__(
-            f"Database connection {alias!r}{which} was opened in process {opened_by} and inherited by a fork into "
+            f"Database connection {alias!r}{number} was opened in process {opened_by} and inherited by a fork into "
             f"process {used_by}, so its answers would be mixed up. Close it in the parent before it forks: "
             "workerd.forksafe.prepare_to_fork() does."
         )

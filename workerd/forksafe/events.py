@@ -1,4 +1,4 @@
-"""The way of forksafe's events to the log: at once, or kept where logging is not allowed and said by the next one."""
+"""Logs forksafe's events: at once, or, where logging is not allowed, together with the next one."""
 
 import logging
 import threading
@@ -12,50 +12,53 @@ from workerd.wire.events import emit as emit_event
 
 NAME = "workerd.forksafe"
 listeners: dict[str, Callable[[], None]] = {}
-"""By event: what is called as it happens, before it is logged; it must not raise, log or query."""
+"""Functions to call when an event happens, by its name. They may run inside a fork hook or a garbage collection, so
+they must not raise, log or query."""
 
 _pending: deque[tuple[str, dict[str, Any]]] = deque(maxlen=10_000)
-_speaking = threading.local()
+_flushing = threading.local()
+"""Its attribute ``now`` is true in a thread that is inside ``flush``."""
 
 
 def emit(name: str, /, **fields: Any) -> None:
-    """Log the event, after those that waited."""
+    """Log the events that wait, and then this one."""
     emit_later(name, **fields)
     flush()
 
 
 def emit_later(name: str, /, **fields: Any) -> None:
-    """Keep the event for the next ``flush``: for fork hooks and garbage collection, where a lock may be held."""
+    """Keep the event for the next ``flush``."""
+    # Fork hooks and garbage collections call this. Logging there could wait for a lock that the interrupted code, or a
+    # thread that the child does not have, holds.
     _pending.append((name, fields))
     if name in listeners:
         listeners[name]()
 
 
 def flush() -> None:
-    """Log what waits. A log handler that uses the database comes back here: its own events wait for the outer call."""
-    if getattr(_speaking, "now", False):
+    """Log the events that wait."""
+    # A log handler that uses the database ends up here again: the outer call logs the events of the handler, too.
+    if getattr(_flushing, "now", False):
         return
-    _speaking.now = True
+    _flushing.now = True
     try:
         logger = _logger()
         while _pending:
             name, fields = _pending.popleft()
             emit_event(logger, name, **fields)
     finally:
-        _speaking.now = False
+        _flushing.now = False
 
 
-def begin_anew() -> None:
-    """In a forked child: what waits is the parent's to say, and whoever was in the middle of a flush is not here."""
-    _pending.clear()
-    _speaking.now = False
+def reset_after_fork() -> None:
+    """Forget, in a forked child, what the parent was doing."""
+    _pending.clear()  # the parent logs these
+    _flushing.now = False  # the fork may have come in the middle of a flush, which goes on in the parent only
 
 
 def _logger() -> Any:
-    """Return a structlog logger: the project's, or one over stdlib logging where structlog is not set up.
-
-    Unconfigured, structlog prints to stdout, which a web process does not expect.
-    """
+    """Return a structlog logger: the project's, or, where structlog is not configured, one over stdlib logging."""
+    # Without configuration structlog prints to stdout, which a web process does not expect.
     if structlog.is_configured():
         return structlog.get_logger(NAME)
     return structlog.wrap_logger(

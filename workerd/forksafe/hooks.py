@@ -1,6 +1,6 @@
-"""The hooks in Django's base wrapper, which every backend that calls ``super()`` passes on its way.
+"""Hooks over methods of Django's BaseDatabaseWrapper; a backend reaches them where its methods call ``super()``.
 
-Each is put in place once, over whatever stands there, and calls it.
+Each hook wraps the method that it finds, also one that another package has put there, and calls it.
 """
 
 import time
@@ -12,21 +12,29 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from . import sessions
-from .healing import heal_before_use
+from .connection_events import (
+    OBSOLETE,
+    ClosingFor,
+    reason_of,
+    report_closed,
+    report_collected,
+    report_failed,
+    report_opened,
+)
+from .health import check_before_use
 from .labels import labelled_parameters
-from .lifecycle import OBSOLETE, ClosingFor, reason_of, report_closed, report_collected, report_failed, report_opened
-from .sqlite_locks import refuse_poisoned
+from .sqlite_locks import refuse_locked
 from .tripwire import tripwire
 
 _CONNECTING = "_workerd_connecting"
 
 
-def put_in_place() -> None:
-    """Hook the base class, and listen for what connects without passing through it."""
+def install_hooks() -> None:
+    """Hook the base class, and listen for connections that do not pass through its ``connect``."""
     for name, hook in HOOKS.items():
         original = getattr(BaseDatabaseWrapper, name)
         setattr(BaseDatabaseWrapper, name, wraps(original)(hook(original)))
-    connection_created.connect(_note_stranger, weak=False, dispatch_uid="workerd.forksafe")
+    connection_created.connect(_on_connection_created, weak=False, dispatch_uid="workerd.forksafe")
     sessions.on_collected.append(report_collected)
 
 
@@ -35,9 +43,9 @@ Method = Callable[..., Any]
 
 def _connect(original: Method) -> Method:
     def connect(self: BaseDatabaseWrapper) -> None:
-        # An old note would trip the queries that MySQL runs inside connect().
+        # Django's MySQL backend runs queries inside connect(): a note of the session before would trip the tripwire.
         report_closed(self, "explicit")
-        refuse_poisoned(self)
+        refuse_locked(self)
         sessions.track(self)
         started = time.perf_counter()
         self.__dict__[_CONNECTING] = True
@@ -45,7 +53,7 @@ def _connect(original: Method) -> Method:
             with labelled_parameters(self):
                 original(self)
         except BaseException as error:
-            getattr(error, "__dict__", {}).setdefault("workerd_alias", self.alias)
+            getattr(error, "__dict__", {}).setdefault("workerd_alias", self.alias)  # for is_unreachable()
             report_failed(self, error, started)
             raise
         finally:
@@ -56,24 +64,29 @@ def _connect(original: Method) -> Method:
     return connect
 
 
-def _note_stranger(sender: object, connection: BaseDatabaseWrapper, **_: Any) -> None:  # noqa: ARG001 - signals name it
-    """Net for a backend whose ``connect`` does not call ``super()``."""
+def _on_connection_created(
+    sender: object,  # noqa: ARG001 - signals name it
+    connection: BaseDatabaseWrapper,
+    **_: Any,
+) -> None:
+    """Report the connection of a backend whose ``connect`` does not call ``super()``."""
     if _CONNECTING in connection.__dict__ or connection.connection is None:
         return
-    noted = sessions.session_of(connection)
-    if noted is None or noted.connection_id != id(connection.connection):
+    session = sessions.session_of(connection)
+    if session is None or session.connection_id != id(connection.connection):
         report_closed(connection, "explicit")
         report_opened(connection, time.perf_counter())
 
 
 def _close(original: Method) -> Method:
     def close(self: BaseDatabaseWrapper) -> None:
-        had = self.connection is not None and not self.closed_in_transaction
-        reason = reason_of(self) if had else ""
+        # Inside atomic() a wrapper keeps its closed connection until the block ends (closed_in_transaction).
+        was_open = self.connection is not None and not self.closed_in_transaction
+        reason = reason_of(self) if was_open else ""
         try:
             original(self)
         finally:
-            if had and (self.connection is None or self.closed_in_transaction):
+            if was_open and (self.connection is None or self.closed_in_transaction):
                 report_closed(self, reason)
 
     return close
@@ -102,6 +115,6 @@ HOOKS: dict[str, Callable[[Method], Method]] = {
     "close": _close,
     "close_if_unusable_or_obsolete": _close_if_unusable_or_obsolete,
     "close_if_health_check_failed": _close_if_health_check_failed,
-    "ensure_connection": heal_before_use,
+    "ensure_connection": check_before_use,
     "validate_thread_sharing": tripwire,
 }

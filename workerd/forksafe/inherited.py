@@ -1,4 +1,4 @@
-"""What a child would still inherit after everything of ours is closed: sockets, and connections of other threads."""
+"""Finds what a child would still inherit after prepare_to_fork() has closed all it may: sockets of other owners."""
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -7,40 +7,45 @@ from .events import emit
 from .sockets import connected_sockets
 from .threads import belongs_to_other, name_of
 
-_named: set[str] = set()
+_warned: set[str] = set()
 
 
-def look_at_sockets() -> list[str]:
-    """Return a reason for each socket to a known database server; any other peer is warned about, once."""
+def check_sockets() -> list[str]:
+    """Return a reason against the fork for each socket to a database server; warn once of each other peer."""
     reasons = []
-    known = {descriptor for descriptor in (_descriptor(one) for one in _others()) if descriptor is not None}
-    for one in connected_sockets():
-        if one.descriptor in known:
+    # Connections of other living threads have sentences of their own, and are discarded in the child.
+    known = {_descriptor(wrapper) for wrapper in _wrappers_of_others()}
+    for sock in connected_sockets():
+        if sock.descriptor in known:
             continue
-        if one.peer in sessions.database_peers:
+        if sock.peer in sessions.database_peers:
             reasons.append(
-                f"Descriptor {one.descriptor} is an open socket to the database server {one.peer} that is none of "
+                f"Descriptor {sock.descriptor} is an open socket to the database server {sock.peer} that is none of "
                 'Django\'s: close it before the fork, for example in WORKERD["BEFORE_FORK"].'
             )
         else:
-            _name_once(one.peer, one.descriptor)
+            _warn_once(sock.peer, sock.descriptor)
     return reasons
 
 
-def name_other_threads() -> list[str]:
-    """Name, once each, the connections of other living threads, and return a sentence for each."""
+def check_other_threads() -> list[str]:
+    """Return a sentence for each connection of another living thread; warn once of each."""
     sentences = []
-    for wrapper in _others():
+    for wrapper in _wrappers_of_others():
         session = sessions.session_of(wrapper)
-        which = "" if session is None or session.number is None else f", session {session.number}"
-        what = f"database {wrapper.alias!r}{which}, of the living thread {name_of(wrapper)!r}"
-        _name_once(what, _descriptor(wrapper))
-        sentences.append(f"A child would inherit the connection to {what}.")
+        number = "" if session is None or session.number is None else f", session {session.number}"
+        peer = f"database {wrapper.alias!r}{number}, of the living thread {name_of(wrapper)!r}"
+        _warn_once(peer, _descriptor(wrapper))
+        sentences.append(f"A child would inherit the connection to {peer}.")
     return sentences
 
 
-def _others() -> list[BaseDatabaseWrapper]:
-    return [one for one in sessions.open_wrappers() if belongs_to_other(one) and not sessions.is_in_memory(one)]
+def _wrappers_of_others() -> list[BaseDatabaseWrapper]:
+    return [
+        wrapper
+        for wrapper in sessions.open_wrappers()
+        if belongs_to_other(wrapper) and not sessions.is_in_memory(wrapper)
+    ]
 
 
 def _descriptor(wrapper: BaseDatabaseWrapper) -> int | None:
@@ -48,7 +53,7 @@ def _descriptor(wrapper: BaseDatabaseWrapper) -> int | None:
     return None if session is None else session.descriptor
 
 
-def _name_once(peer: str, descriptor: int | None) -> None:
-    if peer not in _named:
-        _named.add(peer)
+def _warn_once(peer: str, descriptor: int | None) -> None:
+    if peer not in _warned:
+        _warned.add(peer)
         emit("socket.inherited", peer=peer, descriptor=descriptor)

@@ -1,4 +1,4 @@
-"""Puts fork safety into this process and the processes that it forks: hooks, tripwire and discard."""
+"""Installs fork safety into this process and the processes that it forks: hooks, tripwire and discard."""
 
 import gc
 import os
@@ -7,17 +7,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from . import sessions
 from .discard import discard_inherited
-from .hooks import put_in_place
+from .hooks import install_hooks
 from .labels import label_sessions
 
 _installed = False
 
 
 def install(name: str | None = None) -> None:
-    """Make forks of this process safe from now on; a second call only renames.
+    """Make forks of this process safe from now on; a second call only changes the name.
 
-    ``name`` is what the sessions opened from now on are called on the server. Best called early, in ``wsgi.py`` or
-    ``manage.py`` or an ``AppConfig.ready()``; connections that are open already are found and watched all the same.
+    ``name`` labels the sessions that are opened from now on (see ``label_sessions``). Call it early: in ``wsgi.py``,
+    ``manage.py`` or an ``AppConfig.ready()``. Connections that are open already are found and watched, too.
     """
     global _installed
     if name is not None:
@@ -25,19 +25,20 @@ def install(name: str | None = None) -> None:
     if _installed:
         return
     _installed = True
-    put_in_place()
-    sessions.adopt(_open_already())
+    install_hooks()
+    sessions.adopt(_existing_wrappers())
     os.register_at_fork(after_in_child=discard_inherited)
 
 
-def _open_already() -> list[BaseDatabaseWrapper]:
-    """Look for wrappers of all threads by their exact class: isinstance would wake lazy objects."""
+def _existing_wrappers() -> list[BaseDatabaseWrapper]:
+    """Return the wrappers of all threads."""
     classes: set[type] = set()
-    found: list[type] = [BaseDatabaseWrapper]
-    while found:
-        cls = found.pop()
+    pending: list[type] = [BaseDatabaseWrapper]
+    while pending:
+        cls = pending.pop()
         classes.add(cls)
-        found += cls.__subclasses__()
-    if len(classes) == 1:
+        pending += cls.__subclasses__()
+    if len(classes) == 1:  # no backend is loaded, so there is nothing to look for among a million objects
         return []
-    return [one for one in gc.get_objects() if type(one) in classes]
+    # By exact class: isinstance() asks an object for __class__, which evaluates Django's lazy objects.
+    return [wrapper for wrapper in gc.get_objects() if type(wrapper) in classes]

@@ -1,4 +1,4 @@
-"""The name that sessions carry, for whoever looks at the server: application_name, or MySQL's program_name."""
+"""The label of sessions, for people who look at the server: PostgreSQL's application_name, MySQL's program_name."""
 
 import contextlib
 import inspect
@@ -9,23 +9,24 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 MAX_BYTES = 63
-"""PostgreSQL cuts application_name there (NAMEDATALEN), with a notice."""
+"""PostgreSQL cuts a longer application_name (NAMEDATALEN), with a notice in each session."""
 _label = ""
 
 
 def label_sessions(text: str) -> None:
-    """Name every session opened from now on in this process; a name that the project's own OPTIONS give wins.
+    """Label every session that this process opens from now on with ``text``, cut to 63 bytes of UTF-8.
 
-    libpq takes it from PGAPPNAME, so pools and raw connections carry it too.
+    PostgreSQL shows it as ``application_name``, MySQL with PyMySQL as ``program_name``; mysqlclient cannot send one.
+    A name in the project's own OPTIONS wins.
     """
     global _label
     _label = text.replace("\0", "").encode()[:MAX_BYTES].decode(errors="ignore")
-    os.environ["PGAPPNAME"] = _label
+    os.environ["PGAPPNAME"] = _label  # read by libpq, and so by pools and raw connections, too
 
 
 @contextlib.contextmanager
 def labelled_parameters(wrapper: BaseDatabaseWrapper) -> Iterator[None]:
-    """While it lasts, have the wrapper's connection parameters name the program, where its driver can (PyMySQL)."""
+    """Inside the block, add the label to the wrapper's connection parameters, where its driver takes one (PyMySQL)."""
     if not _label or wrapper.vendor != "mysql" or not _takes_program_name(wrapper):
         yield
         return

@@ -1,4 +1,4 @@
-"""Pools that a backend keeps on its class (``_connection_pools``), as Django does for psycopg 3 and Oracle."""
+"""The pools that a backend keeps on its class (``_connection_pools``), as Django's do for psycopg 3 and Oracle."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,43 +7,43 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 def close_pools() -> tuple[list[str], list[str]]:
-    """Close and forget every pool; return the names of those closed and a sentence for each that would not."""
+    """Close and forget every pool; return the names of the closed ones, and a sentence for each other one."""
     closed, reasons = [], []
-    for pools in _shelves():
+    for pools in _pools_of_backends():
         for key, pool in list(pools.items()):
-            # Forgotten first: a thread that asks now gets a new pool and not one that is closing.
-            if pools.pop(key, None) is None:
+            # Forgotten before it is closed: a thread that asks meanwhile gets a new pool, not one that is closing.
+            if pools.pop(key, None) is None:  # another thread has closed it
                 continue
             try:
                 pool.close()
-            except Exception as error:  # noqa: BLE001 - a pool of any driver; the fork is refused with what it says
+            except Exception as error:  # noqa: BLE001 - a pool of any driver may raise anything; the fork is refused for it
                 pools.setdefault(key, pool)
-                said = f"{type(error).__name__}: {error}"
-                reasons.append(f"The connection pool {_name(key)!r} could not be closed: {said}.")
+                text = f"{type(error).__name__}: {error}"
+                reasons.append(f"The connection pool {_name(key)!r} could not be closed: {text}.")
             else:
                 closed.append(_name(key))
     return closed, reasons
 
 
 def take_pools() -> list[Any]:
-    """Forget every pool without closing it, and return them; for a forked child."""
+    """Forget every pool without closing it, and return them all; for a forked child."""
     taken: list[Any] = []
-    for pools in _shelves():
+    for pools in _pools_of_backends():
         taken += pools.values()
         pools.clear()
     return taken
 
 
 def idle_connections(pool: Any) -> list[Any]:
-    """Return the driver connections that wait in a psycopg pool; of another kind of pool nothing is known."""
+    """Return the idle driver connections of a psycopg pool; none of another kind of pool."""
     try:
         return list(pool._pool)
     except (AttributeError, TypeError):
         return []
 
 
-def _shelves() -> Iterator[dict[Any, Any]]:
-    """Yield the dict of pools of every backend loaded, each once, whether its alias is still configured or not."""
+def _pools_of_backends() -> Iterator[dict[Any, Any]]:
+    """Yield each loaded backend's dict of pools, also those of aliases that are no longer configured."""
     seen: set[int] = set()
     classes: list[type] = [BaseDatabaseWrapper]
     while classes:

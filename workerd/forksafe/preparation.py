@@ -1,4 +1,4 @@
-"""The preparation of a fork: closes all that a child must not inherit, or refuses with every reason."""
+"""Prepares a fork: closes every connection that a child would inherit, or refuses the fork with every reason."""
 
 import time
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from .closing import close_wrapper
 from .drivers import in_transaction
 from .errors import UnsafeForkError
 from .events import emit, flush
-from .inherited import look_at_sockets, name_other_threads
+from .inherited import check_other_threads, check_sockets
 from .installation import install
 from .pools import close_pools
 from .threads import belongs_to_other, living_tasks, other_threads, wait_for_ended
@@ -22,7 +22,7 @@ from .threads import belongs_to_other, living_tasks, other_threads, wait_for_end
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What was closed, by alias, and how long it took."""
+    """What prepare_to_fork() closed: aliases of connections and of pools; and how many milliseconds it took."""
 
     closed: tuple[str, ...]
     pools: tuple[str, ...]
@@ -32,24 +32,25 @@ class Prepared:
 def prepare_to_fork() -> Prepared:
     """Close every database connection, pool and cache of this thread and of ended ones, right before a fork.
 
-    Raises UnsafeForkError with the reasons where a child would inherit a connection all the same, or where closing
-    would lose a transaction; then nothing of that transaction has been touched. Other living threads keep theirs.
+    Raises UnsafeForkError where a child would inherit a connection all the same. Inside a transaction it raises before
+    it closes anything, as a close would lose the transaction. Connections of other living threads stay open: a child
+    discards them, and under ``WORKERD["STRICT_FORK"]`` they are reasons to refuse.
     """
     started = time.perf_counter()
     install()
     settings = get_settings()
     _run_before_fork(settings)
     own = _own_wrappers()
-    _refuse_if([_transaction_reason(one) for one in own if _is_in_transaction(one)])
+    _refuse_if([_transaction_reason(wrapper) for wrapper in own if _is_in_transaction(wrapper)])
     tasks = living_tasks() | _tasks_of(own)
     closed, reasons = _close_connections()
     pools, pool_reasons = close_pools()
     reasons += pool_reasons + _close_caches() + wait_for_ended(tasks)
-    _refuse_if(reasons + _strict_reasons(settings) + look_at_sockets())
+    _refuse_if(reasons + _strict_reasons(settings) + check_sockets())
     ms = round((time.perf_counter() - started) * 1000, 2)
     emit("fork.prepared", closed=len(closed), pools=len(pools), ms=ms)
-    if _own_wrappers():  # a log handler of the project's used the database just now
-        _refuse_if(_close_connections()[1] + look_at_sockets())
+    if _own_wrappers():  # a log handler of the project has used the database for the event above
+        _refuse_if(_close_connections()[1] + check_sockets())
     return Prepared(tuple(closed), tuple(pools), ms)
 
 
@@ -60,42 +61,48 @@ def _refuse_if(reasons: list[str]) -> None:
 
 
 def _run_before_fork(settings: Settings) -> None:
-    """Run the project's callables first, as what they open must be closed too."""
+    """Run the project's callables; what they open is closed after them."""
     name = ""
     try:
         for call in settings.load_before_fork():
             name = f"{call.__module__}.{getattr(call, '__qualname__', '')} of "
             call()
-    except Exception as error:  # noqa: BLE001 - the project's own code: what it raises is the reason
+    except Exception as error:  # noqa: BLE001 - the project's code: whatever it raises is the reason
         _refuse_if([f'{name}WORKERD["BEFORE_FORK"] raised {type(error).__name__}: {error}.'])
 
 
 def _own_wrappers() -> list[BaseDatabaseWrapper]:
-    """Return the open wrappers that may be closed: this thread's, and those that ended threads left behind."""
-    return [one for one in sessions.open_wrappers() if not belongs_to_other(one) and not sessions.is_in_memory(one)]
+    """Return the open wrappers that may be closed: those of this thread and of ended ones."""
+    # A close in the middle of another thread's query blocks for as long as the query runs, and no alarm ends that wait.
+    # SQLite in memory would lose its data; the fork copies it.
+    return [
+        wrapper
+        for wrapper in sessions.open_wrappers()
+        if not belongs_to_other(wrapper) and not sessions.is_in_memory(wrapper)
+    ]
 
 
 def _tasks_of(wrappers: list[BaseDatabaseWrapper]) -> set[int]:
-    """Return the kernel's numbers of the ended threads that left one of these."""
-    notes = [sessions.session_of(one) for one in wrappers]
-    return {one.task for one in notes if one is not None and one.task is not None and not one.is_this_threads}
+    """Return the kernel's numbers of the ended threads that opened one of these."""
+    opened = [session for session in map(sessions.session_of, wrappers) if session is not None]
+    return {session.task for session in opened if session.task is not None and not session.is_this_threads}
 
 
 def _is_in_transaction(wrapper: BaseDatabaseWrapper) -> bool:
     session = sessions.session_of(wrapper)
     if session is not None and not session.is_this_threads:
-        return False  # its thread ended, so nobody will ever commit it
+        return False  # the thread has ended, so nobody will ever commit it
     if wrapper.in_atomic_block:
         return True
     inside = in_transaction(wrapper.connection)
-    if inside is None:  # mysqlclient cannot tell: with autocommit off there may be one
+    if inside is None:  # mysqlclient cannot tell: with autocommit off a transaction may be open
         return not wrapper.autocommit
     return inside or (not wrapper.autocommit and bool(wrapper.settings_dict["AUTOCOMMIT"]))
 
 
 def _transaction_reason(wrapper: BaseDatabaseWrapper) -> str:
     return (
-        f"A transaction is open on database {wrapper.alias!r}, and closing the connection would silently lose it: "
+        f"A transaction is open on database {wrapper.alias!r}, and to close the connection would silently lose it: "
         "fork outside of atomic(), and with autocommit on."
     )
 
@@ -108,7 +115,7 @@ def _close_connections() -> tuple[list[str], list[str]]:
         closed.append(wrapper.alias)
     try:
         connections.close_all()
-    except Exception as error:  # noqa: BLE001 - of a wrapper closed above; only one left open counts
+    except Exception as error:  # noqa: BLE001 - each wrapper was closed above; an error counts only where one is left open
         reasons += [f"{type(error).__name__}: {error}" for _ in _own_wrappers()[:1]]
     flush()
     return closed, reasons
@@ -119,7 +126,7 @@ def _close_caches() -> list[str]:
     for cache in caches.all(initialized_only=True):
         try:
             cache.close()
-        except Exception as error:  # noqa: BLE001 - each cache's client has its own errors
+        except Exception as error:  # noqa: BLE001 - each cache client has its own errors
             reasons.append(f"A cache ({type(cache).__name__}) could not be closed: {type(error).__name__}: {error}.")
     if not reasons:
         caches.close_all()
@@ -127,10 +134,10 @@ def _close_caches() -> list[str]:
 
 
 def _strict_reasons(settings: Settings) -> list[str]:
-    """Name what other living threads hold, once; under STRICT_FORK it refuses the fork, as those threads do."""
-    held = name_other_threads()
+    """Return the other living threads, and the connections that they hold, as reasons where STRICT_FORK is on."""
+    held = check_other_threads()  # also warns of each connection, with STRICT_FORK off, too
     if not settings.strict_fork:
         return []
-    names = ", ".join(sorted(repr(one.name) for one in other_threads()))
+    names = ", ".join(sorted(repr(thread.name) for thread in other_threads()))
     threads = [f'WORKERD["STRICT_FORK"] is on and other threads are alive: {names}.'] if names else []
     return threads + held

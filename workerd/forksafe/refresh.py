@@ -1,4 +1,4 @@
-"""Connections over a child's life: kept from turn to turn, renewed when they are old or dead, closed at its end."""
+"""Connections of a process that lives for weeks: kept while they work, renewed when old or dead, closed at its end."""
 
 import time
 
@@ -9,19 +9,21 @@ from workerd.conf import get_settings
 
 from . import sessions
 from .closing import close_wrapper
-from .healing import drop_if_unusable, heal_connections, is_in_transaction
-from .lifecycle import ClosingFor, report_closed
+from .connection_events import ClosingFor, report_closed
+from .health import drop_if_unusable, heal_connections, is_in_transaction
 from .pools import close_pools
 from .threads import belongs_to_other
 
 IDLE_S = 1.0
-"""A connection not looked at for this long is tried before it is used again."""
+"""A connection that was idle for longer is tried before it is used again."""
 
 
 def refresh_connections() -> None:
-    """At the start and the end of a turn: drop this thread's connections that are dead or too old, forget query logs.
+    """Close this thread's connections that are dead or too old, and forget its query log.
 
-    ``WORKERD["CONN_MAX_AGE"]`` decides about age here, and not Django's setting, which is made for requests.
+    Call it at the start and the end of each turn of a loop; a connection inside ``atomic()`` is left alone. The oldest
+    age is ``WORKERD["CONN_MAX_AGE"]`` in seconds (None: no limit), not Django's CONN_MAX_AGE, which is for requests.
+    Also turns on ``heal_connections``.
     """
     heal_connections()
     reset_queries()
@@ -32,19 +34,17 @@ def refresh_connections() -> None:
 
 
 def close_connections() -> None:
-    """Close this thread's connections and every pool, at the end of a process; those of other threads end with it.
-
-    What another thread may be using must not be closed under it, so of that the end is only said.
-    """
+    """Close this thread's connections and every pool: the last step of a process."""
     close_own_connections()
     close_pools()
     for wrapper in sessions.wrappers():
         if wrapper.connection is not None and belongs_to_other(wrapper):
+            # Another thread may be using it, so it is not closed here. It ends with the process, and the event says so.
             report_closed(wrapper, "exit")
 
 
 def close_own_connections() -> None:
-    """Close this thread's connections, before the thread or the process ends."""
+    """Close this thread's connections: the last step of a thread."""
     for wrapper in connections.all(initialized_only=True):
         if wrapper.connection is not None and not sessions.is_in_memory(wrapper):
             close_wrapper(wrapper, "exit")
@@ -56,7 +56,7 @@ def _refresh(wrapper: BaseDatabaseWrapper, max_age: float | None) -> None:
         with ClosingFor(wrapper, "max_age"):
             wrapper.close()
         return
-    wrapper.close_at = None
+    wrapper.close_at = None  # Django's CONN_MAX_AGE, which the next line would apply
     wrapper.close_if_unusable_or_obsolete()
     now = time.monotonic()
     if wrapper.connection is not None and not is_in_transaction(wrapper) and now - session.checked_at > IDLE_S:

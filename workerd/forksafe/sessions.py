@@ -1,6 +1,6 @@
-"""The wrappers that connected in this process, each with a note of its session; closes and logs nothing.
+"""Remembers the wrappers (Django's connection objects) that connected in this process, and the session of each.
 
-It needs no lock, which a fork could leave held for ever: every step is one operation on a dict.
+No lock guards the memory, as a fork could leave a lock held for ever: each step is a single operation on a dict.
 """
 
 import os
@@ -16,14 +16,16 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from .drivers import descriptor_of, session_id_of
 from .sockets import peer_of
 
-NOTE = "_workerd_session"
+SESSION = "_workerd_session"
+"""The attribute of a wrapper that has its open Session."""
 PEER = "_workerd_peer"
+"""The attribute of a wrapper that has its server's address, also after the session's end; "" where it is unknown."""
 database_peers: set[str] = set()
-"""Every address at which Django found a database in this process or its parents."""
+"""The address of each server that Django has connected to, in this process or in one that forked it."""
 
 
 class Session:
-    """One open connection: who opened it, when, and what the server calls it."""
+    """An open connection: the process and thread that opened it, when, and the server's number of it."""
 
     __slots__ = (
         "alias",
@@ -55,25 +57,25 @@ class Session:
 
     @property
     def is_this_threads(self) -> bool:
-        """Whether it belongs to the thread that asks."""
+        """Whether the calling thread opened it."""
         return self.thread() is threading.current_thread()
 
     @property
     def age_s(self) -> float:
-        """Seconds since it was opened, to the millisecond."""
+        """Seconds since the session was opened, to the millisecond."""
         return round(time.monotonic() - self.opened_at, 3)
 
 
 def _owner(wrapper: BaseDatabaseWrapper) -> threading.Thread:
-    """Return the thread that the wrapper belongs to, which is nearly always the one that runs this."""
+    """Return the thread that the wrapper belongs to: nearly always the one that runs this."""
     current, ident = threading.current_thread(), owner_of(wrapper)
-    if ident != current.ident:
-        return next((one for one in threading.enumerate() if one.ident == ident), current)
+    if ident != current.ident:  # install() has found the wrapper of another thread
+        return next((thread for thread in threading.enumerate() if thread.ident == ident), current)
     return current
 
 
 class _Entry(weakref.ref[BaseDatabaseWrapper]):
-    """A weak reference that still knows the session when its wrapper is gone."""
+    """A weak reference to a wrapper; it still has the session when the wrapper is gone."""
 
     __slots__ = ("session",)
     session: Session | None
@@ -81,23 +83,24 @@ class _Entry(weakref.ref[BaseDatabaseWrapper]):
 
 _entries: dict[int, _Entry] = {}
 on_collected: list[Callable[[Session], None]] = []
-"""Called, in the middle of a garbage collection, with the session of a wrapper that went without being closed."""
+"""Functions to call with the session of a wrapper that was collected without a close; inside the collection."""
 
 
 def wrappers() -> list[BaseDatabaseWrapper]:
-    """Return every wrapper that ever connected and still exists, of all threads."""
-    found = (entry() for entry in list(_entries.values()))
-    return [wrapper for wrapper in found if wrapper is not None]
+    """Return every wrapper of every thread that ever connected and still exists."""
+    existing = (entry() for entry in list(_entries.values()))
+    return [wrapper for wrapper in existing if wrapper is not None]
 
 
 def session_of(wrapper: BaseDatabaseWrapper) -> Session | None:
-    """Return the note of the wrapper's session, if it has an open one that we saw."""
-    session: Session | None = wrapper.__dict__.get(NOTE)
+    """Return the wrapper's open session; None where there is none, or where it was opened unseen."""
+    session: Session | None = wrapper.__dict__.get(SESSION)
     return session
 
 
 def track(wrapper: BaseDatabaseWrapper) -> None:
-    """Have the wrapper known before it connects: a fork in the middle must find it."""
+    # Called before the wrapper connects: a fork by another thread in the middle of the connect must find it.
+    # An id is given again to later objects, so the entry's own wrapper decides.
     if id(wrapper) not in _entries or _entries[id(wrapper)]() is not wrapper:
         entry = _Entry(wrapper, _collected)
         entry.session = None
@@ -105,10 +108,10 @@ def track(wrapper: BaseDatabaseWrapper) -> None:
 
 
 def add(wrapper: BaseDatabaseWrapper) -> Session:
-    """Write down the session that the wrapper has now."""
+    """Note and return the session that the wrapper has now."""
     track(wrapper)
     session = Session(wrapper)
-    wrapper.__dict__[NOTE] = _entries[id(wrapper)].session = session
+    wrapper.__dict__[SESSION] = _entries[id(wrapper)].session = session
     if session.peer:
         wrapper.__dict__[PEER] = session.peer
         database_peers.add(session.peer)
@@ -118,35 +121,38 @@ def add(wrapper: BaseDatabaseWrapper) -> Session:
 
 
 def remove(wrapper: BaseDatabaseWrapper) -> Session | None:
-    """Drop the note and return it: from now on the wrapper has no session."""
+    """Forget and return the wrapper's session."""
     if (entry := _entries.get(id(wrapper))) is not None:
         entry.session = None
-    session: Session | None = wrapper.__dict__.pop(NOTE, None)
+    session: Session | None = wrapper.__dict__.pop(SESSION, None)
     return session
 
 
 def adopt(candidates: Iterable[BaseDatabaseWrapper]) -> None:
-    """Note the sessions that were opened before anybody watched."""
+    """Note the sessions of those candidates that were opened before ``install``."""
     for wrapper in candidates:
         if wrapper.connection is not None and session_of(wrapper) is None:
             add(wrapper)
 
 
 def open_wrappers() -> list[BaseDatabaseWrapper]:
-    """Return the wrappers with a live connection of their own, also those of this thread that we never saw connect."""
+    """Return the wrappers with an open connection, also those of this thread that connected unseen."""
     known = {id(wrapper): wrapper for wrapper in wrappers()}
     known.update((id(wrapper), wrapper) for wrapper in connections.all(initialized_only=True))
-    return [one for one in known.values() if one.connection is not None and not one.closed_in_transaction]
+    # Inside atomic() a wrapper keeps its closed connection until the block ends (closed_in_transaction).
+    return [
+        wrapper for wrapper in known.values() if wrapper.connection is not None and not wrapper.closed_in_transaction
+    ]
 
 
 def owner_of(wrapper: BaseDatabaseWrapper) -> int:
-    """Return the identity of the thread that made the wrapper."""
+    """Return the ident of the thread that made the wrapper."""
     ident: int = vars(wrapper)["_thread_ident"]
     return ident
 
 
 def is_in_memory(wrapper: BaseDatabaseWrapper) -> bool:
-    """Return whether it is SQLite in memory: it cannot be closed, and a fork copies it whole."""
+    """Return whether the wrapper's database is SQLite in memory: a close would lose it, and a fork copies it."""
     if wrapper.vendor != "sqlite":
         return False
     ask: Callable[[], bool] | None = getattr(wrapper, "is_in_memory_db", None)
@@ -154,9 +160,9 @@ def is_in_memory(wrapper: BaseDatabaseWrapper) -> bool:
 
 
 def _collected(entry: weakref.ref[BaseDatabaseWrapper]) -> None:
-    for key, one in list(_entries.items()):
-        if one is entry:
+    for key, candidate in list(_entries.items()):
+        if candidate is entry:
             _entries.pop(key, None)
-            if one.session is not None:
+            if candidate.session is not None:
                 for call in on_collected:
-                    call(one.session)
+                    call(candidate.session)

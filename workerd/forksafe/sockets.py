@@ -1,4 +1,4 @@
-"""The sockets that this process holds, as its children would inherit them."""
+"""The connected sockets of this process, which a forked child would inherit."""
 
 import os
 import socket
@@ -7,32 +7,36 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_FOLDER = "/proc/self/fd" if Path("/proc/self/fd").is_dir() else "/dev/fd"
+_FOLDER = "/proc/self/fd" if Path("/proc/self/fd").is_dir() else "/dev/fd"  # the second one on BSD and macOS
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSocket:
-    """A connected socket: where it stands and whom it talks to."""
+    """A connected socket; ``peer`` is the address of the other end, as ``peer_of`` writes it."""
 
     descriptor: int
     peer: str
 
 
 def peer_of(descriptor: int) -> str:
-    """Return ``host:port`` or the path of the other end; empty for no socket, a listening or an unnamed one."""
+    """Return the address of a stream socket's other end; "" where there is none.
+
+    An address is ``host:port``, ``[host]:port`` for IPv6, the path of a Unix socket, or ``@name`` for an abstract one.
+    """
     try:
+        # dup: the socket object closes its descriptor, and the original must stay open
         with socket.socket(fileno=os.dup(descriptor)) as sock:
-            return "" if sock.type != socket.SOCK_STREAM else _write(sock.getpeername())
-    except OSError:  # not a socket, closed meanwhile, or not connected to anybody
+            return "" if sock.type != socket.SOCK_STREAM else _format_address(sock.getpeername())
+    except OSError:  # not a socket, closed meanwhile, or not connected
         return ""
 
 
 def connected_sockets() -> Iterator[OpenSocket]:
-    """Yield the connected sockets with a named other end: socket pairs and what listens are our own business."""
+    """Yield the connected sockets whose other end has an address; socket pairs and listening sockets have none."""
     for descriptor in _descriptors():
         try:
             is_socket = stat.S_ISSOCK(os.fstat(descriptor).st_mode)
-        except OSError:  # the listing's own descriptor is closed by now
+        except OSError:  # the descriptor that listed the folder, closed by now
             continue
         if is_socket and (peer := peer_of(descriptor)):
             yield OpenSocket(descriptor, peer)
@@ -42,7 +46,7 @@ def _descriptors() -> list[int]:
     return [int(name) for name in os.listdir(_FOLDER)]  # noqa: PTH208 - iterdir is three times slower, at every fork
 
 
-def _write(address: object) -> str:
+def _format_address(address: object) -> str:
     if isinstance(address, tuple):
         host = f"[{address[0]}]" if ":" in str(address[0]) else address[0]
         return f"{host}:{address[1]}"

@@ -1,4 +1,4 @@
-"""Which threads are still there: their connections are theirs, those of ended threads are nobody's."""
+"""Which threads are alive: a living thread keeps its connections, those of an ended thread may be closed."""
 
 import os
 import sys
@@ -11,21 +11,20 @@ from . import sessions
 
 ENDING_WITHIN_S = 1.0
 NATIVE_AFTER_S = 0.05
+"""After this time a thread that is no Python thread, and never was one of ours, counts as a library's."""
 _native: set[int] = set()
-"""Threads that a library made past Python, such as numpy's: they do not end."""
+"""Threads that a library has made without Python, such as numpy's: they do not end."""
 
 
 def living_tasks() -> set[int]:
-    """Return the kernel's numbers of the Python threads that are alive, besides this one."""
-    return {one.native_id for one in other_threads() if one.native_id is not None}
+    """Return the kernel's numbers (task ids) of the living Python threads besides this one."""
+    return {thread.native_id for thread in other_threads() if thread.native_id is not None}
 
 
 def wait_for_ended(known: set[int]) -> list[str]:
-    """Wait until threads that Python counts as ended are gone; return a sentence where one of ``known`` is not.
-
-    Python joins a thread before its C destructors have run, and OpenSSL's take a lock: a child forked just then would
-    inherit it taken, and hang at its first encrypted connection. Tasks that nobody knows and that stay are a library's.
-    """
+    """Wait until threads that Python counts as ended are gone; return a sentence where one of ``known`` remains."""
+    # Python's join() returns before the thread's C destructors have run, and OpenSSL's take a lock. A child that is
+    # forked at that moment inherits the lock taken, and hangs at its first encrypted connection.
     started = time.monotonic()
     while ending := _tasks() - living_tasks() - _native:
         waited = time.monotonic() - started
@@ -38,7 +37,7 @@ def wait_for_ended(known: set[int]) -> list[str]:
 
 
 def _tasks() -> set[int]:
-    """Return the kernel's numbers of this process's threads besides this one; none where there is no /proc."""
+    """Return the task ids of this process's threads besides this one; none where there is no /proc."""
     try:
         return {int(name) for name in os.listdir("/proc/self/task")} - {threading.get_native_id()}  # noqa: PTH208 - fast
     except FileNotFoundError:
@@ -47,18 +46,18 @@ def _tasks() -> set[int]:
 
 def other_threads() -> list[threading.Thread]:
     """Return the living Python threads besides this one."""
-    return [one for one in threading.enumerate() if one is not threading.current_thread()]
+    return [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
 
 
 def belongs_to_other(wrapper: BaseDatabaseWrapper) -> bool:
-    """Return whether another thread that is alive may be using the wrapper at this moment."""
+    """Return whether another living thread may be using the wrapper."""
     ident = sessions.owner_of(wrapper)
     if ident == threading.get_ident() or ident not in sys._current_frames():
         return False
     session = sessions.session_of(wrapper)
     if session is None:
         return True
-    # An identity is given again to later threads, so the thread itself is asked.
+    # A thread's ident is given again to later threads, so the thread object itself decides.
     thread = session.thread()
     return thread is not None and thread.is_alive()
 

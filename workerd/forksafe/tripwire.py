@@ -1,6 +1,6 @@
-"""The tripwire: whoever uses, or closes, a connection of another process is told so, before a byte is sent.
+"""The tripwire: raises where a process uses or closes a connection of another process, before a byte is sent.
 
-Forks by Python discard what they inherit and never get here; this is for forks that pass Python's at-fork hooks by.
+Python's forks discard what they inherit, and never get here. C code that forks runs none of Python's at-fork hooks.
 """
 
 import os
@@ -10,15 +10,15 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .errors import ForkedConnectionError
-from .sessions import NOTE
+from .sessions import SESSION
 
 
 def tripwire(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the hook for ``validate_thread_sharing``, which every cursor, commit, rollback and close passes."""
-    getpid = os.getpid
+    """Return the hook for ``validate_thread_sharing``, which every cursor, commit, rollback and close calls."""
+    getpid = os.getpid  # looked up once: this runs at every query
 
     def validate_thread_sharing(self: BaseDatabaseWrapper) -> None:
-        session = self.__dict__.get(NOTE)
+        session = self.__dict__.get(SESSION)
         if session is not None and session.pid != getpid() and self.connection is not None:
             raise ForkedConnectionError(session.alias, session.number, session.pid, getpid())
         original(self)

@@ -1,4 +1,4 @@
-"""Tells an error that is the database's absence from one that is the job's."""
+"""Tells whether an error means that a database is out of reach, or that the job has failed."""
 
 import socket
 import time
@@ -11,44 +11,46 @@ from . import sessions
 PROBE_S = 1.0
 PROBE_AGAIN_S = 0.1
 PROBES = 4
-"""A server that goes away breaks its sessions a moment before it stops listening."""
+"""Several, as a server that shuts down ends its sessions a moment before it stops to listen."""
 
 
 def is_unreachable(error: BaseException) -> str:
-    """Return the alias of the database whose absence caused ``error``, or an empty string.
+    """Return the alias of the database that was out of reach and so caused ``error``; "" for any other error.
 
-    Either a connect failed, or a session broke and its server takes no connections now (tried, for a second at most),
-    or it broke so early that nobody saw who its server was.
+    A database counts as out of reach where a connect failed, where a session broke and its server accepts no
+    connection now, or where a session broke before its server's address was known. The try to connect
+    takes about a second at most.
     """
     chain = list(_causes(error))
-    if not any(_may_be_absence(one) for one in chain):
+    if not any(_may_be_absence(cause) for cause in chain):
         return ""
-    for one in chain:
-        if alias := getattr(one, "workerd_alias", ""):
+    for cause in chain:
+        if alias := getattr(cause, "workerd_alias", ""):  # set where a connect fails
             return str(alias)
     for wrapper in sessions.wrappers():
         peer = wrapper.__dict__.get(sessions.PEER)
-        if wrapper.errors_occurred and peer is not None and not (peer and _answers_still(peer)):
+        if wrapper.errors_occurred and peer is not None and not (peer and _keeps_answering(peer)):
             return wrapper.alias
     return ""
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
-    one: BaseException | None = error
-    while one is not None and id(one) not in seen:
-        seen.add(id(one))
-        yield one
-        one = one.__cause__ or one.__context__
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _may_be_absence(error: BaseException) -> bool:
-    """Return whether it is of a kind that a lost server raises; of some, psycopg2 says only ``DatabaseError``."""
+    """Return whether a lost server can raise an error of this class."""
+    # psycopg2 raises a bare DatabaseError for some of them
     return isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
 
 
-def _answers_still(peer: str) -> bool:
-    """Return whether something listens at ``peer``, now and a moment later."""
+def _keeps_answering(peer: str) -> bool:
+    """Return whether something listens at ``peer``, now and still a moment later."""
     for probe in range(PROBES):
         if probe:
             time.sleep(PROBE_AGAIN_S)

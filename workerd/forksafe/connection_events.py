@@ -1,4 +1,4 @@
-"""The events of a connection's life, each said once, with the reason of its end."""
+"""Reports the events of each connection (opened, failed, closed, discarded) once, with the reason of its end."""
 
 import os
 import time
@@ -15,7 +15,7 @@ _REASON = "_workerd_reason"
 
 
 class ClosingFor:
-    """Names the reason of a close of ``wrapper`` in its event; the outermost wins."""
+    """Gives ``reason`` to a close of ``wrapper`` inside the block; of nested blocks, the outermost reason counts."""
 
     def __init__(self, wrapper: BaseDatabaseWrapper, reason: str) -> None:
         self.wrapper = wrapper
@@ -32,30 +32,31 @@ class ClosingFor:
 
 
 def reason_of(wrapper: BaseDatabaseWrapper) -> str:
-    """Return why the wrapper is being closed right now."""
+    """Return why the wrapper is being closed."""
     reason: str = wrapper.__dict__.get(_REASON, "explicit")
     if reason != OBSOLETE:
         return reason
+    # The three conditions of Django's close_if_unusable_or_obsolete(), in its order.
     if wrapper.autocommit != wrapper.settings_dict["AUTOCOMMIT"]:
         return "autocommit_changed"
     return "unusable" if wrapper.errors_occurred else "max_age"
 
 
 def report_opened(wrapper: BaseDatabaseWrapper, started: float) -> None:
-    """Note the wrapper's new session and say that it is there."""
+    """Note and report the session that the wrapper has opened; ``started`` is a time of ``time.perf_counter``."""
     emit("connection.opened", **identity(sessions.add(wrapper)), ms=_ms(started))
 
 
 def report_failed(wrapper: BaseDatabaseWrapper, error: BaseException, started: float) -> None:
-    """Say that the wrapper could not connect; a session whose set-up failed was opened all the same."""
-    if wrapper.connection is not None:
+    """Report that the wrapper could not connect."""
+    if wrapper.connection is not None:  # the session is open, but its set-up failed (init_connection_state)
         emit_later("connection.opened", **identity(sessions.add(wrapper)), ms=_ms(started))
     fields = {"error": type(error).__name__, "message": " ".join(str(error).split()), "ms": _ms(started)}
     emit("connection.failed", alias=wrapper.alias, vendor=wrapper.vendor, **fields)
 
 
 def report_closed(wrapper: BaseDatabaseWrapper, reason: str) -> None:
-    """Say that the session noted for the wrapper, if any, is over."""
+    """Report the end of the session that is noted for the wrapper, if there is one."""
     session = sessions.remove(wrapper)
     if session is not None and session.pid == os.getpid():
         emit("connection.closed", **_closed(session, reason))
@@ -64,13 +65,13 @@ def report_closed(wrapper: BaseDatabaseWrapper, reason: str) -> None:
 
 
 def report_collected(session: Session) -> None:
-    """Keep the end of a session whose wrapper went in a garbage collection, as those of ended threads do."""
+    """Report the end of a session whose wrapper was garbage-collected, as those of ended threads are."""
     if session.pid == os.getpid():
-        emit_later("connection.closed", **_closed(session, "collected"))
+        emit_later("connection.closed", **_closed(session, "collected"))  # no logging inside a collection
 
 
 def identity(session: Session) -> dict[str, Any]:
-    """Return the fields that name a session in every event."""
+    """Return the fields that identify a session in every event."""
     return {"alias": session.alias, "vendor": session.vendor, "session": session.number}
 
 
