@@ -13,6 +13,7 @@ from django.db import connections
 from workerd.wire.channel import Channel
 from workerd.wire.messages import Born, License
 from workerd.wire.page import HeartbeatPage
+from workerd.wire.spec import JobSpec
 
 
 def main() -> None:
@@ -48,7 +49,7 @@ def run_child(channel: int, output: int, page: int) -> None:
         ours = Channel.from_descriptor(channel)
         licence, _ = ours.receive()
         assert isinstance(licence, License)
-        code = run_job(licence, ours, HeartbeatPage(page))
+        code = run_job(JobSpec.from_dict(licence.spec), licence, ours, HeartbeatPage(page))
     finally:
         os._exit(code)
 

@@ -1,6 +1,5 @@
 """What the form offers, and what it says that saving will do."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,14 +36,14 @@ def slots(*states: str) -> list[Slot]:
         (WAS, {"processes": 5}, ("RUNNING",), "3 processes will be started."),
         (WAS, {"processes": 1}, ("RUNNING", "RUNNING"), "1 process will be stopped gracefully."),
         (WAS, {"enabled": False}, ("RUNNING", "RUNNING"), "2 processes will be stopped gracefully."),
-        (replace(WAS, enabled=False), {"enabled": True}, ("STOPPED",), "2 processes will be started."),
+        (WAS._replace(enabled=False), {"enabled": True}, ("STOPPED",), "2 processes will be started."),
         (WAS, {"target": "b.c"}, ("PARKED", "PARKED"), "What was parked is tried again."),
     ],
 )
 def test_saving_says_what_will_happen(
     was: JobSpec | None, changes: dict[str, Any], states: tuple[str, ...], sentence: str
 ) -> None:
-    now = replace(was or WAS, **changes)
+    now = (was or WAS)._replace(**changes)
 
     assert preview_save(was, now, slots(*states), is_late=False) == sentence
 

@@ -386,9 +386,8 @@ def test_what_a_job_forks_does_not_speak_in_its_name(run: JobRun) -> None:
     assert child.messages == [Loaded()]
 
 
-def test_a_licence_that_makes_no_sense_is_a_fault_of_our_own(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(JobSpec, "to_dict", lambda _self: {"colour": "red"})
-    child = Child(stage, JobSpec("a-job"), 0)
+def test_a_licence_that_makes_no_sense_is_a_fault_of_our_own(stage: Stage) -> None:
+    child = Child(stage, JobSpec("a-job", stop_signal="RED"), 0)
 
     assert child.end() == 70
-    assert child.failed.exception == "TypeError"
+    assert child.failed.exception == "AttributeError"

@@ -166,23 +166,24 @@ def test_whoever_is_forgiven_begins_as_new() -> None:
     assert history.failed_at.maxlen == 10_000
 
 
-exits = st.builds(
-    EndedRun,
-    outcome=st.sampled_from(Outcome),
-    asked=st.booleans(),
-    exit_code=st.sampled_from([None, 0, 1, 75, 78]),
-    ready_s=st.none() | st.floats(0, 1e6),
-    database_out=st.booleans(),
-)
-specs = st.builds(
-    JobSpec,
-    name=st.just("feed"),
-    restart=st.sampled_from(Restart),
-    backoff_initial=st.floats(0, 1e4),
-    backoff_max=st.floats(0, 1e5),
-    max_restarts=st.none() | st.integers(0, 5),
-    restart_window=st.floats(0, 1e4),
-)
+exits = st.fixed_dictionaries(
+    {
+        "outcome": st.sampled_from(Outcome),
+        "asked": st.booleans(),
+        "exit_code": st.sampled_from([None, 0, 1, 75, 78]),
+        "ready_s": st.none() | st.floats(0, 1e6),
+        "database_out": st.booleans(),
+    }
+).map(lambda values: EndedRun(**values))
+specs = st.fixed_dictionaries(
+    {
+        "restart": st.sampled_from(Restart),
+        "backoff_initial": st.floats(0, 1e4),
+        "backoff_max": st.floats(0, 1e5),
+        "max_restarts": st.none() | st.integers(0, 5),
+        "restart_window": st.floats(0, 1e4),
+    }
+).map(lambda values: JobSpec("feed", **values))
 
 
 @settings(max_examples=30)

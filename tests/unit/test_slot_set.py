@@ -1,6 +1,5 @@
 """Rows in: each edit does to each slot what it names and nothing else; rows out: each changed slot once."""
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -38,7 +37,7 @@ class Scene:
 
     def apply(self, spec: JobSpec | None, problem: str = "", **changes: Any) -> None:
         self.done.clear()
-        self.slot_set.apply("feed", dataclasses.replace(spec, **changes) if spec else None, problem)
+        self.slot_set.apply("feed", spec._replace(**changes) if spec else None, problem)
 
     def slot(self, index: int = 0) -> LiveSlot:
         return next(slot for slot in self.slot_set.job_slots() if slot.index == index)

@@ -101,12 +101,12 @@ def _run(channel: Channel, page: HeartbeatPage, licence: License, builtins: Mapp
     spec = JobSpec.from_dict(licence.spec)
     builtin = builtins.get(spec.name)  # no row can have such a name: its dot is not allowed in a slug
     if builtin is None:
-        return run_job(licence, channel, page)
+        return run_job(spec, licence, channel, page)
     # The ledger and the observer end when the daemon tells them to or closes the channel. A TERM that a service
     # manager sends to every process must not end the ledger before it has saved what it holds. The daemon kills one
     # that hangs.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    set_up(licence, page)
+    set_up(spec, licence, page)
     channel.send(Loaded())
     return builtin(channel, page, licence)
 

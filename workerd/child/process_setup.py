@@ -17,12 +17,11 @@ MARK_BYTES = 128
 """Room for the mark and the newlines around a rendered line."""
 
 
-def set_up(license: License, page: Page) -> Any:  # noqa: A002 - the message's name
+def set_up(spec: JobSpec, license: License, page: Page) -> Any:  # noqa: A002 - the message's name
     """Set this process up for its slot, with descriptors 1 and 2 on the output pipe; return the log of our events."""
     from workerd.forksafe import label_sessions
     from workerd.forksafe.events import listeners
 
-    spec = JobSpec.from_dict(license.spec)
     slot = slot_name(spec.name, license.index, spec.processes)
     is_implicit = spec.heartbeat != Heartbeat.EXPLICIT
     stdio = Stdio(license.mark, page.beat if is_implicit else _no_beat)

@@ -36,17 +36,16 @@ class JobRun:
     log: Any
 
 
-def run_job(license: License, channel: Sender, page: Page) -> int:  # noqa: A002 - the message's name
+def run_job(spec: JobSpec, license: License, channel: Sender, page: Page) -> int:  # noqa: A002 - the message's name
     """Run the licensed job in this process and return its exit code; the caller closes connections and exits.
 
     Descriptors 1 and 2 must be on the output pipe, and the signals at their defaults.
     """
     sender = _ChildSender(channel)
     try:
-        spec = JobSpec.from_dict(license.spec)
         stop = StopRequest()
         stop.listen(stop_signals(spec))
-        log = set_up(license, page)
+        log = set_up(spec, license, page)
         context = _make_context(license, spec, page, stop, sender)
         return run_target(JobRun(spec, slot_name(spec.name, license.index, spec.processes), context, stop, sender, log))
     except Exception as error:  # noqa: BLE001 - a fault of workerd's own, before or after the job's code: the daemon must know

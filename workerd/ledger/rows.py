@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from workerd.models import Job
@@ -15,7 +15,7 @@ from workerd.wire.words import Heartbeat, Restart
 from .sanitize import clean_text
 
 Row = tuple[Any, ...]
-COLUMNS = tuple(field.name for field in fields(JobSpec))
+COLUMNS = JobSpec._fields
 """In the order of a Row; kwargs come as the text that the database holds."""
 
 _DEFAULTS = JobSpec(name="").to_dict()

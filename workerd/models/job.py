@@ -1,7 +1,6 @@
 """A job: what to run and how to look after it. The one row of workerd that people write."""
 
 import re
-from dataclasses import fields
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -39,7 +38,6 @@ DURATION_FIELDS = (
 )
 """Seconds in the row; people type and read "90s" or "5 min"."""
 
-_SPEC_FIELDS = tuple(field.name for field in fields(JobSpec))
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 
@@ -268,4 +266,4 @@ class Job(models.Model):
 
     def to_spec(self) -> JobSpec:
         """Return the job as the daemon knows it."""
-        return JobSpec(**{name: getattr(self, name) for name in _SPEC_FIELDS})
+        return JobSpec(**{name: getattr(self, name) for name in JobSpec._fields})

@@ -1,14 +1,13 @@
 """What the command hands to the daemon over the exec: everything it needs to know of the settings, as plain values."""
 
 import json
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 DAEMON_VARIABLE = "WORKERD_DAEMON"
 """In the environment of the daemon alone, with its tree: how another one finds it that does not find its lock."""
 
 
-@dataclass(frozen=True, slots=True)
-class DaemonConfig:
+class DaemonConfig(NamedTuple):
     """Checked settings, the command line that starts a forkserver, and what the daemon found before it changed it."""
 
     name: str
@@ -29,7 +28,7 @@ class DaemonConfig:
 
     def to_json(self) -> str:
         """Return text that ``from_json`` reads back."""
-        return json.dumps(asdict(self))
+        return json.dumps(self._asdict())
 
     @classmethod
     def from_json(cls, text: str) -> "DaemonConfig":

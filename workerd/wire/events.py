@@ -1,11 +1,9 @@
 """Every event that workerd logs: level, fields, what it says. Names are API; docs/operations.md shows this table."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One row of the table; ``fields`` are those beside ``timestamp, level, event, pid`` and the bound identity."""
 
     level: str

@@ -1,9 +1,7 @@
 """A job as the daemon knows it: frozen, plain values, nothing of Django."""
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .words import Heartbeat, Restart
 
@@ -13,15 +11,14 @@ MAX_KWARGS_DEPTH = 30
 """Lists and objects inside each other; MariaDB takes 31, and what copies and encodes them goes deeper with each."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobSpec:
+class JobSpec(NamedTuple):
     """One row of ``Job``; durations are seconds, memory is MiB, None means "no limit"."""
 
     name: str
     id: int | None = None
     target: str = ""
     command: str = ""
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    kwargs: Mapping[str, Any] = {}  # shared by every spec without kwargs: nobody changes it
     enabled: bool = True
     processes: int = 1
     restart: str = Restart.ALWAYS
@@ -43,7 +40,7 @@ class JobSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a message; ``from_dict`` is its inverse."""
-        return dataclasses.asdict(self)
+        return self._asdict()
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "JobSpec":

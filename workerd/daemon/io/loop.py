@@ -7,7 +7,6 @@ import signal
 import socket
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 from workerd.daemon.rules.clock import Clock
@@ -18,13 +17,18 @@ READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 
 
-@dataclass(order=True, slots=True)
 class Timer:
-    """A call that is due at a monotonic moment; ``cancel`` makes it none."""
+    """A call that is due at a monotonic moment; timers of one moment keep their ``order``."""
 
-    due: float
-    order: int
-    call: Callable[[], None] | None = field(compare=False)
+    __slots__ = ("call", "due", "order")
+
+    def __init__(self, due: float, order: int, call: Callable[[], None]) -> None:
+        self.due = due
+        self.order = order
+        self.call: Callable[[], None] | None = call
+
+    def __lt__(self, other: "Timer") -> bool:
+        return (self.due, self.order) < (other.due, other.order)
 
     def cancel(self) -> None:
         """Forget the call; harmless a second time or after it was made."""
