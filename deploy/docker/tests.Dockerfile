@@ -1,4 +1,4 @@
-# The suite with every driver, for the service "tests" of docker-compose.yml; the servers are the other services.
+# The test suite with every driver, for the service "tests" of docker-compose.yml; its servers are the other services.
 FROM python:3.13-slim
 
 RUN apt-get update \

@@ -203,7 +203,7 @@ def _prepare_django(folder: Path) -> None:
 def _read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=2.0)
-    parser.add_argument("--database", required=True, help="postgres+psycopg2: or a URL with a host; see the README")
+    parser.add_argument("--database", required=True, help="postgres+psycopg2: or a URL; see docs/reliability.md")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--at-least", type=int, default=1, help="how often each kind of fault must have been done")
     return parser.parse_args()
