@@ -19,6 +19,21 @@ from .waiting import eventually
 DONE, PARKED = 0, 1
 READY_WITHIN_S = 20.0
 STOP_WITHIN_S = 20.0
+FAULTS = frozenset(
+    {
+        "daemon.degraded",
+        "protocol.violated",
+        "records.lost",
+        "state_dir.lost",
+        "forkserver.failed",
+        "birth.failed",
+        "birth.overdue",
+        "journal.unwritable",
+        "journal.replaced",
+        "journal.trimmed",
+    }
+)
+"""Events that no healthy daemon logs, whatever its jobs, its operators and its database do."""
 
 
 class Daemon:
@@ -97,6 +112,10 @@ class Daemon:
     def events(self, name: str = "", /, *, since: int = 0, **match: Any) -> list[Event]:
         """As ``Log.events``."""
         return self.log.events(name, since=since, **match)
+
+    def faults(self, *, since: int = 0) -> list[Event]:
+        """Return the events that tell of a fault of workerd's own, or of what no test of a healthy daemon expects."""
+        return [event for event in self.events(since=since) if event.get("event") in FAULTS]
 
     def wait_event(self, name: str, /, *, within: float = 10.0, since: int = 0, **match: Any) -> Event:
         """As ``Log.wait_event``."""

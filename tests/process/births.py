@@ -40,4 +40,4 @@ def assert_births_have_owners(daemon: Daemon, folder: Path) -> None:
     living = {slot["run"] for slot in daemon.picture()["slots"] if slot["pid"]}
     assert {run for run, _, _ in known} - set(deaths) == living
     eventually(lambda: not orphans_of(daemon), what="the end of a child that is being born")
-    assert daemon.events("daemon.degraded") == []
+    assert daemon.faults() == []

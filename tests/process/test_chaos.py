@@ -87,7 +87,7 @@ def _assert_every_death_was_ours(daemon: Daemon, killer: Killer) -> None:
     assert [(end["slot"], end["signal"], end["reason"]) for end in ends if end["pid"] not in killer.killed] == []
     assert {end["signal"] for end in ends} == {"SIGKILL"}
     assert daemon.events("job.failed") == []
-    assert daemon.events("daemon.degraded") == []
+    assert daemon.faults() == []
     births = {event["pid"] for event in daemon.events("child.born")}
     assert {end["pid"] for end in ends} == births & set(killer.killed)
     restarts = sum(slot["restarts"] for slot in daemon.picture()["slots"])

@@ -180,7 +180,7 @@ def test_a_page_damaged_by_its_job_harms_nobody(case: Case, daemon: Daemon) -> N
     assert said == ["Operation not permitted"] * 3
     time.sleep(1.2)  # the watchdog looks at it at least once
     assert daemon.slot(case.name)["state"] == "RUNNING"
-    assert daemon.events("daemon.degraded") == []
+    assert daemon.faults() == []
 
 
 def _wait_for_successor(daemon: Daemon, pid: int) -> None:

@@ -43,9 +43,9 @@ def test_grandchildren_of_a_killed_daemon_are_ended_before_the_next_one_bears_a_
 
     first = daemon.events("child.born")[0]
     assert not any(_lives(pid) for pid in left)
-    said = daemon.events("daemon.degraded")[0]
-    assert daemon.events().index(said) < daemon.events().index(first)
-    assert all(str(pid) in said["reason"] for pid in left)
+    ended = daemon.events("leftovers.ended")[0]
+    assert daemon.events().index(ended) < daemon.events().index(first)
+    assert set(left) <= set(ended["pids"])
 
 
 @pytest.mark.parametrize("way", ["removed", "another one by its link"])
@@ -84,10 +84,11 @@ def test_a_daemon_whose_state_dir_was_taken_away_makes_it_anew(project: Project,
     epoch = (project.state_dir / "tests.epoch").read_text()
     shutil.rmtree(project.state_dir)
 
-    said = daemon.wait_event("daemon.degraded", reason=lambda reason: "made anew" in reason, within=15)
+    restored = daemon.wait_event("state_dir.restored", within=15)
 
-    what = f"the lock and the socket in STATE_DIR {project.state_dir}"
-    assert said["reason"] == f"{what} went away and had to be made anew"
+    assert restored["level"] == "info"
+    assert restored["state_dir"] == str(project.state_dir)
+    assert restored["reason"] == "the lock and the socket went away"
     assert daemon.slot("idle")["pid"] == pid
     assert f"already runs (pid {daemon.pid}): it holds" in project.manage("workerd", "run").stderr
     eventually((project.state_dir / "tests.journal").exists, 10, "the journal")

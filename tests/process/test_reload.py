@@ -203,19 +203,19 @@ def test_while_nobody_can_be_born_a_restart_stops_nobody_and_status_says_why(loa
 
     loading = project.manage("workerd", "restart", "idle")
     assert loading.returncode == FAILED
-    assert "nobody is stopped, as no successor could be born: " in loading.stderr
+    assert "nothing was restarted, because no new process can be started: " in loading.stderr
     daemon.wait_event("forkserver.rejected", within=20)
     for names in (["idle"], ["--all"]):
         refused = project.manage("workerd", "restart", *names)
         assert refused.returncode == FAILED
-        assert "nobody is stopped, as no successor could be born: RuntimeError: not today" in refused.stderr
+        assert "nothing was restarted, because no new process can be started: RuntimeError: not today" in refused.stderr
     shown = project.manage("workerd", "status").stdout
     assert "forkserver: not ready: RuntimeError: not today\n" in shown
     assert "database: not known, as no ledger has told of it yet\n" in shown
     assert daemon.slot("idle")["pid"] == pid
     os.kill(daemon.slot("count:0")["pid"], signal.SIGKILL)
     waiting = daemon.wait_state("count:0", "STARTING")
-    assert waiting["reason"] == "nobody can be born: RuntimeError: not today"
+    assert waiting["reason"] == "no process can be started: RuntimeError: not today"
 
     write_module(project, "released", "")
     assert daemon.ask({"verb": "reload"}, within=LOADED_WITHIN_S)["ok"]

@@ -135,7 +135,7 @@ def _soak(stage: Any, options: argparse.Namespace, seed: int) -> dict[str, Any]:
     counts = {**outside.done, **inside.done}
     complaints += [f"{name} was injected {count} times" for name, count in counts.items() if count < options.at_least]
     complaints += outside.errors + inside.errors
-    complaints += [f"the daemon said: {event['reason']}" for event in _degraded(stage)]
+    complaints += [f"the daemon said: {event['reason']}" for event in _faults(stage)]
     return {
         "seed": seed,
         "minutes": options.minutes,
@@ -182,12 +182,9 @@ def _growth(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     ]
 
 
-def _degraded(stage: Any) -> list[dict[str, Any]]:
-    """Return faults of the daemon's own; a disk that is full and births that failed are of the soak's making."""
-    ours = ("journal", "a birth")
-    return [
-        event for event in stage.daemon.events("daemon.degraded") if not any(word in event["reason"] for word in ours)
-    ]
+def _faults(stage: Any) -> list[dict[str, Any]]:
+    """Return the daemon's faults; a disk that is full and births that fail are of the soak's making."""
+    return [event for event in stage.daemon.faults() if not event["event"].startswith(("journal.", "birth."))]
 
 
 def _prepare_django(folder: Path) -> None:

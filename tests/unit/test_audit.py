@@ -1,8 +1,10 @@
 """Orders that come from the database are done once, however often a ledger tells of them."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from tests.harness.fakes import FakeClock, Recorder, recording_log
+from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.node.audit import KNOWN, Audit
 from workerd.wire.messages import OperationTaken
 
@@ -11,11 +13,20 @@ def operation(key: str, verb: str = "restart") -> OperationTaken:
     return OperationTaken(key, verb, "mail", "ann")
 
 
-def scene() -> tuple[Audit, Any, Any]:
-    records, orders = Recorder(), Recorder()
-    log, _ = recording_log()
-    audit: Any = Audit(log, FakeClock(), records, orders, lambda _: None)  # type: ignore[arg-type]
-    return audit, records, orders
+class Scene:
+    """The audit, and what it wrote, ordered and logged."""
+
+    def __init__(self) -> None:
+        log, self.lines = recording_log()
+        self.records, self.orders = Recorder(), Recorder()
+        ledger = SimpleNamespace(on_operation=Listeners())
+        parts: Any = SimpleNamespace(log=log, clock=FakeClock(), records=self.records, ledger=ledger)
+        self.audit = Audit(parts, self.orders, Recorder())  # type: ignore[arg-type]
+
+
+def scene() -> tuple[Audit, Recorder, Recorder]:
+    made = Scene()
+    return made.audit, made.records, made.orders
 
 
 def test_an_order_that_is_told_again_by_a_new_ledger_is_not_done_again() -> None:
@@ -41,19 +52,17 @@ def test_no_more_orders_are_remembered_than_may_come_again() -> None:
 
 
 def test_an_order_of_the_command_is_said_in_the_log_and_written_down_for_each_name() -> None:
-    log, lines = recording_log()
-    records = Recorder()
+    scene = Scene()
     answers: list[Any] = []
-    audit: Any = Audit(log, FakeClock(), records, Recorder(), lambda _: None)  # type: ignore[arg-type]
 
-    reply = audit.audited("restart", ["mail:0", "feed"], "ann", answers.append)
+    reply = scene.audit.audited("restart", ["mail:0", "feed"], "ann", answers.append)
     reply({"ok": True, "slots": [{"slot": slot, "text": "running"} for slot in ("mail", "feed:0", "feed:1")]})
 
-    assert [(line["job"], line["requested_by"]) for line in lines.of("operation.taken")] == [
+    assert [(line["job"], line["requested_by"]) for line in scene.lines.of("operation.taken")] == [
         ("mail:0", "ann"),
         ("feed", "ann"),
     ]
-    assert [call[3]["result"] for call in records.calls] == ["mail: running", "feed:0: running\nfeed:1: running"]
+    assert [call[3]["result"] for call in scene.records.calls] == ["mail: running", "feed:0: running\nfeed:1: running"]
     assert len(answers) == 1
 
 

@@ -3,76 +3,36 @@
 import os
 import resource
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 
+from tests.harness.births import FakeGenerations
 from tests.harness.fakes import FakeClock, loop_of, open_descriptors, recording_log, turn
 from workerd.daemon.processes.births import BIRTH_TIMEOUT_S, RETRY_INITIAL_S, RETRY_MAX_S, SPARES, Births
 from workerd.daemon.processes.child import Child
-from workerd.daemon.rules.facts import Fact
 from workerd.daemon.slots.slot import LiveSlot
-from workerd.wire.channel import Channel
 from workerd.wire.messages import BecameReady, Born, Message
 from workerd.wire.spec import JobSpec
 
 
-class FakeForkserver:
-    """Takes requests, and the ends of descriptors that go with them."""
-
-    generation = 1
-    pid = 2**22 + 1
-    ready = True
-
-    def __init__(self) -> None:
-        self.asked: list[Child] = []
-        self.peers: list[Channel] = []
-
-    def bear(self, child: Child) -> None:
-        channel, output, page = child.theirs
-        os.close(output)
-        os.close(page)
-        self.asked.append(child)
-        self.peers.append(Channel.from_descriptor(channel))
-
-
 class Scene:
-    """A nursery with what it talks to; it is the generations and the lives too."""
+    """Births with what they stand on, and what they told those who listen."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.loop = loop_of(self.clock)
         log, self.lines = recording_log()
-        self.current: FakeForkserver | None = FakeForkserver()
-        self.server = self.current
-        self.suspected = 0
-        self.trouble = ""
-        self.told: list[tuple[LiveSlot, Fact]] = []
+        self.generations = FakeGenerations()
+        self.server = self.generations.server
+        self.failed: list[LiveSlot] = []
         self.born: list[tuple[LiveSlot, Child]] = []
+        self.reasons: list[tuple[LiveSlot, str]] = []
         self.heard: list[Message] = []
-        self.births = Births(
-            self.loop,
-            log,
-            self,  # type: ignore[arg-type]
-            self,  # type: ignore[arg-type]
-            lambda slot, child: self.born.append((slot, child)),
-            lambda _child, message: self.heard.append(message),
-        )
-
-    def processes(self) -> list[FakeForkserver]:
-        return [self.server]
-
-    def find(self, pid: int) -> FakeForkserver | None:
-        return self.server if pid == self.server.pid else None
-
-    def suspect(self) -> None:
-        self.suspected += 1
-
-    def tell(self, slot: LiveSlot, fact: Fact) -> None:
-        self.told.append((slot, fact))
-
-    def explain(self, slot: LiveSlot, reason: str) -> None:
-        slot.reason = reason
+        self.births: Births[LiveSlot] = Births(self.loop, log, self.generations)  # type: ignore[arg-type]
+        self.births.on_born.add(lambda slot, child: self.born.append((slot, child)))
+        self.births.on_failed.add(self.failed.append)
+        self.births.on_delayed.add(lambda slot, reason: self.reasons.append((slot, reason)))
+        self.births.on_message.add(lambda _child, message: self.heard.append(message))
 
     def say(self, index: int, message: Message) -> None:
         self.server.peers[index].send(message)
@@ -91,19 +51,12 @@ class Scene:
         except BlockingIOError:
             return False
 
-    def close(self) -> None:
-        for child in self.server.asked:
-            child.bury()
-        for peer in self.server.peers:
-            with suppress(OSError):
-                peer.close()
-
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
     scene = Scene()
     yield scene
-    scene.close()
+    scene.server.close()
 
 
 SLOT = LiveSlot(JobSpec("feed"), 0)
@@ -121,27 +74,25 @@ def test_a_birth_is_asked_for_and_its_child_given_to_the_slot(scene: Scene) -> N
 
 
 def test_without_a_forkserver_it_waits_for_one(scene: Scene) -> None:
-    scene.current = None
+    scene.generations.current = None
     scene.births.bear(SLOT)
     before = list(scene.server.asked)
-    scene.current = scene.server
+    scene.generations.current = scene.server
     scene.births.generation_ready(replaced=False)
 
     assert (before, len(scene.server.asked)) == ([], 1)
 
 
-def test_who_waits_for_a_birth_says_why_there_is_none(scene: Scene) -> None:
-    slot = LiveSlot(JobSpec("feed"), 0)
-    scene.current = None
-    scene.births.bear(slot)
-    told = [slot.reason]
-    scene.trouble = "SyntaxError: never closed"
-    scene.births.explain()
-    told.append(slot.reason)
-    scene.current, scene.trouble = scene.server, ""
-    scene.births.generation_ready(replaced=False)
+def test_who_waits_for_a_birth_is_told_why_there_is_none(scene: Scene) -> None:
+    scene.generations.current = None
+    scene.births.bear(SLOT)
+    scene.generations.trouble = "SyntaxError: never closed"
+    scene.generations.on_trouble()
+    scene.generations.current, scene.generations.trouble = scene.server, ""
+    scene.generations.on_ready(False)
 
-    assert [*told, slot.reason] == ["", "nobody can be born: SyntaxError: never closed", ""]
+    said = ["", "no process can be started: SyntaxError: never closed", ""]
+    assert scene.reasons == [(SLOT, reason) for reason in said]
 
 
 def test_a_spare_is_there_at_once(scene: Scene) -> None:
@@ -181,26 +132,26 @@ def test_a_lost_birth_is_told_after_a_while_and_the_while_doubles(scene: Scene) 
     for _ in range(9):
         scene.births.bear(SLOT)
         scene.hang_up(-1)
-        waited, told = 0.0, len(scene.told)
-        while len(scene.told) == told:
+        waited, failed = 0.0, len(scene.failed)
+        while len(scene.failed) == failed:
             scene.clock.advance(0.1)
             waited += 0.1
             turn(scene.loop)
         waits.append(round(waited, 1))
 
-    assert set(scene.told) == {(SLOT, Fact.BIRTH_FAILED)}
+    assert set(scene.failed) == {SLOT}
     assert waits[:3] == [RETRY_INITIAL_S, 2 * RETRY_INITIAL_S, 4 * RETRY_INITIAL_S]
     assert waits[-1] == pytest.approx(RETRY_MAX_S, abs=0.2)
 
 
 def test_a_refusal_to_fork_is_said_and_tried_again(scene: Scene) -> None:
     scene.births.bear(SLOT)
-    scene.births.birth_failed(scene.server.asked[0].birth, "a transaction is open")
+    scene.generations.on_birth_failed(scene.server.asked[0].birth, "a transaction is open")
     scene.clock.advance(RETRY_INITIAL_S)
     turn(scene.loop)
 
-    assert scene.told == [(SLOT, Fact.BIRTH_FAILED)]
-    assert "a transaction is open" in scene.lines.of("daemon.degraded")[0]["reason"]
+    assert scene.failed == [SLOT]
+    assert scene.lines.of("birth.failed") == [{"reason": "a transaction is open"}]
 
 
 def test_a_retry_of_a_withdrawn_birth_is_none(scene: Scene) -> None:
@@ -210,7 +161,7 @@ def test_a_retry_of_a_withdrawn_birth_is_none(scene: Scene) -> None:
     scene.clock.advance(60)
     turn(scene.loop)
 
-    assert scene.told == []
+    assert scene.failed == []
 
 
 def test_an_overdue_birth_is_given_up_and_the_forkserver_suspected(scene: Scene) -> None:
@@ -218,7 +169,7 @@ def test_an_overdue_birth_is_given_up_and_the_forkserver_suspected(scene: Scene)
     scene.clock.advance(BIRTH_TIMEOUT_S)
     turn(scene.loop)
 
-    assert (scene.suspected, scene.births.expects_births()) == (1, False)
+    assert (scene.generations.suspected, scene.births.expects_births()) == (1, False)
     assert scene.is_alone(0)
 
 
@@ -297,7 +248,7 @@ def test_where_descriptors_run_out_none_leaks_and_the_birth_is_tried_again(scene
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
     assert open_descriptors() <= before
-    assert "no descriptors for a birth" in scene.lines.of("daemon.degraded")[0]["reason"]
+    assert "out of file descriptors" in scene.lines.of("birth.failed")[0]["reason"]
     scene.clock.advance(RETRY_INITIAL_S)
     turn(scene.loop)
-    assert scene.told == [(SLOT, Fact.BIRTH_FAILED)]
+    assert scene.failed == [SLOT]

@@ -41,16 +41,7 @@ FORKSAFE_TAKES = {"conf"}
 LAYERS = ("rules", "io", "processes", "slots", "node")
 """The daemon's, from below. A layer imports only layers below it; the files beside them in daemon/ import them all."""
 
-STILL_TO_TURN = {
-    ("workerd.daemon.processes.births", "workerd.daemon.slots.lifecycle"),
-    ("workerd.daemon.processes.births", "workerd.daemon.slots.slot"),
-    ("workerd.daemon.processes.child", "workerd.daemon.slots.slot"),
-    ("workerd.daemon.processes.child", "workerd.daemon.processes.stack_dump"),
-    ("workerd.daemon.node.requests", "workerd.daemon.daemon"),
-    ("workerd.daemon.node.shutdown", "workerd.daemon.daemon"),
-    ("workerd.daemon.node.status", "workerd.daemon.daemon"),
-    ("workerd.daemon.node.status_line", "workerd.daemon.daemon"),
-}
+STILL_TO_TURN: set[tuple[str, str]] = set()
 """Imports that still point up or close a circle. Whoever turns one takes it off this list; nobody adds one."""
 
 IMPORT_ALL = """

@@ -19,7 +19,7 @@ def test_ends_and_connections_are_counted_by_what_they_are() -> None:
     counters.count_line(line("connection.closed", alias="default", reason="max_age"))
     counters.count_line(line("connection.failed", alias="default", error="OperationalError", message="refused"))
 
-    events = counters.picture()["events"]
+    events = counters.snapshot()["events"]
     assert ["child.exited", "crashed", 2] in events
     assert ["child.exited", "hung", 1] in events
     assert ["connection.closed", "default", "max_age", 1] in events
@@ -32,10 +32,10 @@ def test_times_fall_into_the_bucket_whose_bound_they_reach() -> None:
         counters.count_line(line("child.exited", outcome="finished", seconds=seconds))
     counters.count_line(line("child.born", spare=True, ms=None))
 
-    times = counters.picture()["times"]["child.exited"]
+    times = counters.snapshot()["times"]["child.exited"]
     assert times["counts"][:2] == [1, 1]
     assert times["counts"][-1] == 1
-    assert sum(counters.picture()["times"]["child.born"]["counts"]) == 0
+    assert sum(counters.snapshot()["times"]["child.born"]["counts"]) == 0
 
 
 def test_drops_are_added_up_and_every_line_is_counted() -> None:
@@ -43,7 +43,7 @@ def test_drops_are_added_up_and_every_line_is_counted() -> None:
     for said in (line("log.dropped", lines=7), line("log.dropped", lines=3), line("a.job.says"), b"nonsense", b""):
         counters.count_line(said)
 
-    assert (counters.picture()["lines"], counters.picture()["dropped"]) == (5, 10)
+    assert (counters.snapshot()["lines"], counters.snapshot()["dropped"]) == (5, 10)
 
 
 def test_what_a_job_says_in_our_name_breaks_nothing_and_grows_nothing_without_bound() -> None:
@@ -58,7 +58,7 @@ def test_what_a_job_says_in_our_name_breaks_nothing_and_grows_nothing_without_bo
     ):
         counters.count_line(said)
 
-    events = counters.picture()["events"]
+    events = counters.snapshot()["events"]
     assert len(events) <= MOST_SERIES + 2
     assert ["connection.opened", "other", MOST_SERIES] in events
 

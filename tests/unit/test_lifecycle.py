@@ -1,22 +1,31 @@
-"""Any story of rows, orders, births and ends: table, policy, plan, pacing and fleet together never lose a slot."""
+"""Any story of rows, orders, births and ends: table, effects, policy, plan and pacing together never lose a slot."""
 
-from dataclasses import dataclass, field
-from random import Random
+import signal
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.harness.births import FakeGenerations, FakeKernel
 from tests.harness.fakes import FakeClock, Recorder, loop_of, recording_log, turn
+from workerd.daemon.processes import child as child_module
+from workerd.daemon.processes.births import BIRTH_TIMEOUT_S, Births
+from workerd.daemon.processes.child import Child
+from workerd.daemon.processes.stack_dump import StackDumps
 from workerd.daemon.rules.facts import Effect, Fact
-from workerd.daemon.rules.restart import EndedRun, decide
-from workerd.daemon.slots.lifecycle import ALIVE, Lifecycle
+from workerd.daemon.rules.outcome import ExitStatus
+from workerd.daemon.slots.child_messages import ChildMessages
+from workerd.daemon.slots.effects import Effects
+from workerd.daemon.slots.exits import Exits
+from workerd.daemon.slots.lifecycle import Lifecycle
 from workerd.daemon.slots.pacing import Pacing
-from workerd.daemon.slots.slot import LiveSlot
+from workerd.daemon.slots.slot import LiveSlot, slot_of
 from workerd.daemon.slots.slot_set import SlotSet
+from workerd.wire.messages import BecameReady, Loaded, RecycleAsked, Refused
 from workerd.wire.spec import JobSpec
-from workerd.wire.words import Outcome, Restart, State
+from workerd.wire.words import ALIVE, Restart, State
 
 PLACES = 2
 JOBS = ["feed", "mail"]
@@ -35,90 +44,50 @@ specs = st.fixed_dictionaries(
     }
 )
 picks = st.integers(0, 20)
-
-
-@dataclass(eq=False)
-class FakeChild:
-    """What the table looks at of a child."""
-
-    slot: LiveSlot
-    licensed_at: float | None = None
-    ready_at: float | None = None
-    loaded: bool = False
-    asked: bool = False
-    dumped: bool = False
-    killed: bool = False
-    page: Any = field(default_factory=Recorder)
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        return {"slot": self.slot.name}
+exits = st.sampled_from(
+    [ExitStatus(code=0), ExitStatus(code=1), ExitStatus(code=75), ExitStatus(code=78), ExitStatus(signal=9)]
+)
 
 
 class World(RuleBasedStateMachine):
-    """Does effects by noting them; what happens to children is up to the story."""
+    """The daemon's slots and births, whole; the forkserver, the kernel and time are the story's."""
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = FakeClock()
         self.loop = loop_of(self.clock)
         log, self.lines = recording_log()
-        self.pacing = Pacing(lambda slot: self.lifecycle.turn_came(slot), PLACES)  # noqa: PLW0108 - made below
-        self.slot_set = SlotSet(self.loop, Recorder())  # type: ignore[arg-type]
-        self.lifecycle = Lifecycle(self.loop, log, self.pacing, self._changed)
-        self.slot_set.lifecycle = self.lifecycle
-        self.births: dict[LiveSlot, None] = {}
+        records: Any = Recorder()
+        self.generations = FakeGenerations()
+        self.server = self.generations.server
+        self.kernel = patch.object(child_module, "os", FakeKernel())
+        self.kernel.start()
+        self.births: Births[LiveSlot] = Births(self.loop, log, self.generations)  # type: ignore[arg-type]
+        self.lifecycle = Lifecycle(self.loop, log)
+        self.announced: dict[LiveSlot, State] = {}
+        self.lifecycle.on_entered.add(self._entered)
+        self.slot_set = SlotSet(self.loop, records, self.lifecycle)
+        self.pacing: Pacing[LiveSlot] = Pacing(PLACES)
+        dumps = StackDumps(self.loop, log)
+        self.effects = Effects(self.loop, log, self.lifecycle, self.pacing, self.births, dumps, ("node", "host"))
+        self.messages = ChildMessages(log, records, self.lifecycle, self.births)
+        self.exits = Exits(self.loop, log, records, self.lifecycle, lambda _alias: False)
         self.due: dict[LiveSlot, float] = {}
-        self.lifecycle.effects = {
-            Effect.QUEUE: self.pacing.stand_in_line,
-            Effect.BEAR: self._bear,
-            Effect.WITHDRAW: lambda slot: self.births.pop(slot, None),
-            Effect.LICENSE: lambda slot: self._mark(slot, "licensed_at", self.clock.now),
-            Effect.TERMINATE: lambda slot: self._mark(slot, "asked", True),
-            Effect.KILL: lambda slot: self._mark(slot, "killed", True),
-            Effect.DUMP: self._dump,
-            Effect.REPORT_UNKILLABLE: lambda _: None,
-            Effect.ARM_START: lambda slot: self._arm(slot, slot.spec.start_timeout),
-            Effect.ARM_GRACE: lambda slot: self._arm(slot, slot.spec.start_grace, Fact.BECAME_READY),
-            Effect.ARM_STOP: lambda slot: self._arm(slot, slot.spec.stop_timeout),
-            Effect.ARM_KILL: lambda slot: self._arm(slot, 5.0),
-            Effect.ARM_DELAY: self._delay,
-            Effect.FORGIVE: self._forgive,
-        }
+        self._forgive, self.lifecycle.effects[Effect.FORGIVE] = self.lifecycle.effects[Effect.FORGIVE], self._forgiven
 
-    # effects
+    # what is noticed
 
-    def _changed(self, slot: LiveSlot) -> None:
-        child = slot.child
-        if slot.state is State.RUNNING and child is not None and child.ready_at is None:
-            child.ready_at = self.clock.now
-        self.slot_set.note_change(slot)
+    def _entered(self, slot: LiveSlot) -> None:
+        assert self.announced.get(slot, State.STOPPED) is not slot.state, f"{slot.state} was announced twice"
+        self.announced[slot] = slot.state
+        if slot.state is State.BACKOFF:
+            self.due[slot] = self.clock.now + slot.decision.delay
+        if slot.state is State.STARTING:
+            assert self.clock.now >= self.due.pop(slot, 0.0), "a restart before its time"
 
-    def _bear(self, slot: LiveSlot) -> None:
-        assert slot.child is None, "a second child in a slot"
-        assert slot not in self.births, "a second birth for a slot"
-        assert self.clock.now >= self.due.pop(slot, 0.0), "a restart before its time"
-        self.births[slot] = None
-
-    def _mark(self, slot: LiveSlot, name: str, value: object) -> None:
-        assert slot.child is not None, f"{name} without a child"
-        setattr(slot.child, name, value)
-
-    def _dump(self, slot: LiveSlot) -> None:
-        self._mark(slot, "dumped", True)
-        self._arm(slot, 0.05)
-
-    def _arm(self, slot: LiveSlot, seconds: float, fact: Fact = Fact.DEADLINE_PASSED) -> None:
-        slot.disarm()
-        slot.deadline = self.loop.call_in(seconds, lambda: self.lifecycle.tell(slot, fact))
-
-    def _delay(self, slot: LiveSlot) -> None:
-        self.due[slot] = self.clock.now + slot.decision.delay
-        self._arm(slot, slot.decision.delay)
-
-    def _forgive(self, slot: LiveSlot) -> None:
-        slot.history.forgive()
+    def _forgiven(self, slot: LiveSlot) -> None:
         self.due.pop(slot, None)
+        self._forgive(slot)
 
     # who there is
 
@@ -127,8 +96,18 @@ class World(RuleBasedStateMachine):
         return sorted(self.slot_set.job_slots(), key=lambda slot: (slot.spec.name, slot.index))
 
     @property
-    def children(self) -> list[Any]:
-        return [slot.child for slot in self.slots if slot.child is not None]
+    def awaited(self) -> list[Child]:
+        """The children that have not said their pid yet."""
+        return list(self.births._expecting)
+
+    @property
+    def children(self) -> list[Child]:
+        """The children that have a licence and have not ended."""
+        return [child for child in self.births.children.values() if slot_of(child) is not None]
+
+    @property
+    def running(self) -> list[LiveSlot]:
+        return [slot for slot in self.slots if slot.state is State.RUNNING]
 
     # what people do
 
@@ -141,11 +120,11 @@ class World(RuleBasedStateMachine):
         self.slot_set.apply(name, None)
 
     @precondition(lambda self: self.slots)
-    @rule(pick=picks, fact=st.sampled_from([Fact.RESTART_ASKED, Fact.RESUMED]))
+    @rule(pick=picks, fact=st.sampled_from([Fact.START_ASKED, Fact.RESTART_ASKED, Fact.RESUMED]))
     def order(self, pick: int, fact: Fact) -> None:
         slot = self.slots[pick % len(self.slots)]
         if slot.wanted:
-            self.lifecycle.tell(slot, fact)
+            self.lifecycle.apply(slot, fact)
 
     @precondition(lambda self: self.slots)
     @rule(pick=picks, held=st.booleans())
@@ -157,51 +136,51 @@ class World(RuleBasedStateMachine):
 
     # what happens
 
-    @precondition(lambda self: self.births)
+    @precondition(lambda self: self.awaited)
     @rule(pick=picks, comes=st.booleans())
     def birth(self, pick: int, comes: bool) -> None:
-        slot = list(self.births)[pick % len(self.births)]
-        del self.births[slot]
+        child = self.awaited[pick % len(self.awaited)]
         if comes:
-            slot.child = FakeChild(slot)  # type: ignore[assignment]
-            self.lifecycle.born(slot)
+            self.server.give_birth(child)
         else:
-            self.lifecycle.tell(slot, Fact.BIRTH_FAILED)
+            self.generations.on_birth_failed(child.birth, "a transaction is open")
+        turn(self.loop)
 
-    @precondition(lambda self: any(not child.loaded for child in self.children))
-    @rule(pick=picks)
-    def load(self, pick: int) -> None:
-        fresh = [child for child in self.children if not child.loaded]
-        child = fresh[pick % len(fresh)]
-        child.loaded = True
-        self.pacing.leave(child.slot)
-        self.lifecycle.tell(child.slot, Fact.LOADED)
+    @rule()
+    def have_spares(self) -> None:
+        self.births.replenish()
 
-    @precondition(lambda self: any(child.loaded for child in self.children))
-    @rule(pick=picks)
-    def say_ready(self, pick: int) -> None:
-        loaded = [child for child in self.children if child.loaded]
-        self.lifecycle.tell(loaded[pick % len(loaded)].slot, Fact.BECAME_READY)
-
-    @precondition(lambda self: any(slot.state is State.RUNNING for slot in self.slots))
-    @rule(pick=picks, hung=st.booleans())
-    def set_verdict(self, pick: int, hung: bool) -> None:
-        running = [slot for slot in self.slots if slot.state is State.RUNNING]
-        self.lifecycle.tell(running[pick % len(running)], Fact.DEADLINE_PASSED, hung=hung)
+    @rule(there=st.booleans())
+    def forkserver(self, there: bool) -> None:
+        was, self.generations.current = self.generations.current, self.server if there else None
+        if there and was is None:
+            self.generations.on_ready(False)
 
     @precondition(lambda self: self.children)
-    @rule(
-        pick=picks,
-        outcome=st.sampled_from([Outcome.CRASHED, Outcome.FINISHED, Outcome.REFUSED, Outcome.RECYCLED, Outcome.HUNG]),
-        code=st.sampled_from([None, 75]),
-    )
-    def exit(self, pick: int, outcome: Outcome, code: int | None) -> None:
+    @rule(pick=picks, message=st.sampled_from([Loaded(), Loaded(), BecameReady(), RecycleAsked(), Refused("no")]))
+    def say(self, pick: int, message: Any) -> None:
         child = self.children[pick % len(self.children)]
-        slot, ready_s = child.slot, None if child.ready_at is None else self.clock.now - child.ready_at
-        end = EndedRun(outcome, asked=child.asked, exit_code=code, ready_s=ready_s)
-        slot.decision = decide(slot.spec, slot.history, end, self.clock.now, Random(1))
-        slot.child = None
-        self.lifecycle.tell(slot, Fact.EXITED)
+        if isinstance(message, Loaded) and child.loaded:
+            return  # a child says it once
+        if isinstance(message, BecameReady) and not child.loaded:
+            return  # no context before the job is loaded
+        self.server.say(child, message)
+        turn(self.loop)
+
+    @precondition(lambda self: self.running)
+    @rule(pick=picks, hung=st.booleans())
+    def find_fault(self, pick: int, hung: bool) -> None:
+        self.lifecycle.apply(self.running[pick % len(self.running)], Fact.DEADLINE_PASSED, hung=hung)
+
+    @precondition(lambda self: self.births.children)
+    @rule(pick=picks, end=exits)
+    def exit(self, pick: int, end: ExitStatus) -> None:
+        pids = sorted(self.births.children)
+        self._exit(pids[pick % len(pids)], end)
+
+    def _exit(self, pid: int, end: ExitStatus) -> None:
+        self.exits.conclude(self.births.forget(pid), end)
+        turn(self.loop)
 
     @rule(seconds=st.sampled_from([0.05, 0.6, 2.0, 11.0, 70.0]))
     def pass_time(self, seconds: float) -> None:
@@ -212,6 +191,7 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def no_wanted_slot_is_forgotten(self) -> None:
+        asked_for = {*self.births._expecting.values(), *self.births._waiting, *self.births._retries}
         for slot in self.slots:
             armed = slot.deadline is not None and slot.deadline.call is not None
             match slot.state:
@@ -222,22 +202,33 @@ class World(RuleBasedStateMachine):
                 case State.BACKOFF:
                     assert armed
                 case State.STARTING:
-                    assert slot in self.births or (slot.child is not None and armed)
+                    assert slot in asked_for or (slot.child is not None and armed)
                 case State.RUNNING:
                     assert slot.child is not None
                 case State.STOPPING:
                     assert slot.child is not None
-                    assert armed or slot.child.killed
+                    assert armed or slot.child.killed or slot.child.dumped
+
+    @invariant()
+    def every_state_is_announced(self) -> None:
+        assert all(self.announced.get(slot, State.STOPPED) is slot.state for slot in self.slots)
 
     @invariant()
     def what_is_not_wanted_is_gone_or_going(self) -> None:
         assert {slot.state for slot in self.slots if not slot.wanted} <= {State.STOPPED, State.STOPPING}
 
     @invariant()
+    def no_slot_has_two_children(self) -> None:
+        owners = [slot_of(child) for child in self.children]
+        assert len(owners) == len(set(owners))
+        assert all(slot.child is None or slot.child.licensed_at is not None for slot in self.slots)
+
+    @invariant()
     def births_and_places_belong_to_starting_slots(self) -> None:
         slots = set(self.slots)
-        assert set(self.births) <= slots
-        assert {slot.state for slot in (*self.births, *self.pacing._loading)} <= {State.STARTING}
+        asked_for = {slot for slot in self.births._expecting.values() if slot is not None}
+        assert asked_for <= slots
+        assert {slot.state for slot in (*asked_for, *self.pacing._loading)} <= {State.STARTING}
         assert {slot.state for slot in self.pacing._line} <= {State.WAITING}
         assert len(self.pacing._loading) <= PLACES
         assert set(self.pacing._loading) | set(self.pacing._line) <= slots
@@ -255,21 +246,31 @@ class World(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Left alone, everything that is wanted comes to run, unless it is done or parked; the rest stops."""
-        for _ in range(30):
-            while self.births:
-                self.birth(0, comes=True)
-            for child in self.children:
-                if not child.loaded:
-                    self.load(0)
-                self.lifecycle.tell(child.slot, Fact.BECAME_READY)
-            for slot in [slot for slot in self.slots if slot.state is State.STOPPING]:
-                slot.child = None
-                self.lifecycle.tell(slot, Fact.EXITED)
-            self.pass_time(1.0 if self.births or self.children else 70.0)
+        try:
+            self.forkserver(there=True)
+            for _ in range(30):
+                self._help_along()
+                self.pass_time(1.0 if self.awaited or self.children else BIRTH_TIMEOUT_S + 40.0)
 
-        assert {slot.state for slot in self.slots if slot.wanted} <= QUIET
-        assert {slot.state for slot in self.slots if not slot.wanted} <= {State.STOPPED}
+            assert {slot.state for slot in self.slots if slot.wanted} <= QUIET
+            assert {slot.state for slot in self.slots if not slot.wanted} <= {State.STOPPED}
+        finally:
+            self.kernel.stop()
+            self.server.close()
+
+    def _help_along(self) -> None:
+        """Have every birth come, every child load and be ready, and every child that was asked to go end."""
+        while self.awaited:
+            self.birth(0, comes=True)
+        for child in self.children:
+            for message in [Loaded()] * (not child.loaded) + [BecameReady()]:
+                self.server.say(child, message)
+                turn(self.loop)
+        for slot in [slot for slot in self.slots if slot.state is State.STOPPING]:
+            assert slot.child is not None
+            assert slot.child.pid is not None
+            self._exit(slot.child.pid, ExitStatus(signal=signal.SIGTERM))
 
 
-TestLives = World.TestCase
-TestLives.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestLifecycle = World.TestCase
+TestLifecycle.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)

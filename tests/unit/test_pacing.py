@@ -1,6 +1,6 @@
 """Pacing: a line, and so many places in front of it."""
 
-from typing import Any, cast
+from typing import Any
 
 from workerd.daemon.slots.pacing import Pacing
 
@@ -11,16 +11,16 @@ class Line:
     def __init__(self, places: int, refused: range = range(0)) -> None:
         self.turns: list[Any] = []
         self.refused = refused
-        self.pacing = Pacing(self._take, places)
+        self.pacing: Pacing[Any] = Pacing(places)
 
-    def _take(self, slot: Any) -> None:
+    def _give_turn(self, slot: Any) -> None:
         self.turns.append(slot)
         if slot in self.refused:
             self.pacing.leave(slot)
 
     def stand(self, *slots: Any) -> None:
         for slot in slots:
-            self.pacing.stand_in_line(slot)
+            self.pacing.stand_in_line(slot, lambda slot=slot: self._give_turn(slot))  # type: ignore[misc]
 
     def leave(self, slot: Any) -> None:
         self.pacing.leave(slot)
@@ -89,8 +89,8 @@ def test_a_long_line_of_slots_that_leave_at_their_turn_is_no_recursion() -> None
 
 def test_by_default_there_are_as_many_places_as_processors() -> None:
     turns: list[Any] = []
-    pacing = Pacing(turns.append)
+    pacing: Pacing[int] = Pacing()
     for slot in range(500):
-        pacing.stand_in_line(cast("Any", slot))
+        pacing.stand_in_line(slot, lambda slot=slot: turns.append(slot))  # type: ignore[misc]
 
     assert 1 <= len(turns) < 500

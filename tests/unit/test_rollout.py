@@ -16,7 +16,7 @@ class Scene:
     def __init__(self) -> None:
         self.told: list[tuple[str, Fact]] = []
         self.bears = True
-        lifecycle: Any = SimpleNamespace(tell=lambda slot, fact: self.told.append((slot.name, fact)))
+        lifecycle: Any = SimpleNamespace(apply=lambda slot, fact: self.told.append((slot.name, fact)))
         self.rollout = Rollout(lifecycle, None, lambda: "" if self.bears else "the code does not load")
 
 

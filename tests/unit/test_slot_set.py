@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from tests.harness.fakes import FakeClock, Recorder, loop_of, recording_log
-from workerd.daemon.rules.facts import Effect
+from workerd.daemon.rules.facts import Effect, Fact
 from workerd.daemon.slots.lifecycle import Lifecycle
-from workerd.daemon.slots.pacing import Pacing
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.daemon.slots.slot_set import SlotSet
 from workerd.wire.spec import JobSpec
@@ -17,20 +16,20 @@ JOB = JobSpec("feed", target="shop.jobs.feed", processes=2)
 
 
 class Scene:
-    """A fleet whose effects are only noted."""
+    """A set of slots whose effects are only noted."""
 
     def __init__(self) -> None:
         self.records = Recorder()
         self.done: list[tuple[Effect, str]] = []
         loop = loop_of(FakeClock())
-        self.pacing = Pacing(lambda slot: self.lifecycle.turn_came(slot), places=99)  # noqa: PLW0108 - made below
-        self.slot_set = SlotSet(loop, self.records)  # type: ignore[arg-type]
-        self.lifecycle = Lifecycle(loop, recording_log()[0], self.pacing, self.slot_set.note_change)
-        self.slot_set.lifecycle = self.lifecycle
-        self.lifecycle.effects = {effect: self._note(effect) for effect in Effect} | {
-            Effect.QUEUE: self.pacing.stand_in_line,
-            Effect.FORGIVE: lambda _: None,
-        }
+        self.lifecycle = Lifecycle(loop, recording_log()[0])
+        self.slot_set = SlotSet(loop, self.records, self.lifecycle)  # type: ignore[arg-type]
+        self.lifecycle.effects.update({effect: self._note(effect) for effect in Effect})
+        self.lifecycle.effects[Effect.QUEUE] = lambda slot: self.lifecycle.apply(slot, Fact.TURN_CAME)
+        for effect in (Effect.FORGIVE, Effect.LEAVE_LINE, Effect.NOTE_STARTED, Effect.SAY_READY):
+            self.lifecycle.effects[effect] = lambda _: None
+        for effect in (Effect.EXPLAIN, Effect.SAY_PARKED, Effect.SAY_RESUMED):
+            self.lifecycle.effects[effect] = lambda _: None
 
     def _note(self, effect: Effect) -> Any:
         return lambda slot: self.done.append((effect, f"{slot.spec.name}:{slot.index}"))

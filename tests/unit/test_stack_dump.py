@@ -9,7 +9,7 @@ import pytest
 
 from tests.harness.fakes import FakeClock, loop_of, recording_log, turn
 from workerd.daemon.processes.child import Child
-from workerd.daemon.processes.stack_dump import PATIENCE_S, QUIET_S, Condition, dump
+from workerd.daemon.processes.stack_dump import PATIENCE_S, QUIET_S, Condition, StackDumps
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire.dumping import DUMP_SIGNAL
 from workerd.wire.spec import JobSpec
@@ -28,11 +28,12 @@ class Scene:
         channel, self.writing, page = self.child.theirs
         os.close(channel)
         os.close(page)
-        self.child.slot, self.slot.child = self.slot, self.child
-        self.child.pid = _start(be_the_child, self.writing)
+        self.child.owner, self.slot.child = self.slot, self.child
+        self.child.own(_start(be_the_child, self.writing))
+        self.dumps = StackDumps(self.loop, self.log)
 
     def dump(self) -> None:
-        dump(self.loop, self.log, self.child, self.done.append)
+        self.dumps.take(self.child, self.done.append)
 
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)

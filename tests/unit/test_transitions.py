@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from workerd.daemon.rules.facts import Effect, Fact, Next
-from workerd.daemon.rules.transitions import IGNORED, IMPOSSIBLE, TABLE, Situation, Step, step
+from workerd.daemon.rules.transitions import ENTERING, IGNORED, IMPOSSIBLE, LEAVING, TABLE, Situation, Step, step
 from workerd.wire.words import State
 
 PRODUCT = list(itertools.product(State, Fact))
@@ -33,8 +33,13 @@ def answers() -> list[tuple[State, Fact, Situation, Step]]:
     ]
 
 
+def situation(**now: object) -> Situation:
+    return Situation(**{"wanted": True, **now})  # type: ignore[arg-type]
+
+
 def after(state: State, fact: Fact, **now: object) -> Step:
-    return step(state, fact, Situation(**{"wanted": True, **now}))  # type: ignore[arg-type]
+    """Return what the table says, without what leaving and entering a state always bring."""
+    return TABLE[state][fact](state, situation(**now))
 
 
 def test_every_pair_of_state_and_fact_is_listed() -> None:
@@ -97,17 +102,13 @@ def test_whoever_leaves_a_state_with_a_child_has_seen_its_exit() -> None:
 
 def test_a_birth_is_left_behind_only_by_its_withdrawal_or_an_exit() -> None:
     left = {
-        (fact, now.born, answer.effects)
+        (fact, now.born, Effect.WITHDRAW in answer.effects)
         for state, fact, now, answer in answers()
         if state is State.STARTING and answer.state in CHILDLESS and fact is not Fact.EXITED
     }
 
-    facts = (
-        Fact.WANTED_DOWN,
-        Fact.RESTART_ASKED,
-        Fact.SPEC_CHANGED,
-    )  # the latter two where the row was refused meanwhile
-    assert left == {(fact, False, (Effect.WITHDRAW,)) for fact in facts}
+    facts = (Fact.WANTED_DOWN, Fact.RESTART_ASKED, Fact.SPEC_CHANGED)  # the last two where the row is refused by now
+    assert left == {(fact, False, True) for fact in facts}
 
 
 def test_no_signal_is_sent_from_a_state_without_a_child() -> None:
@@ -184,14 +185,30 @@ def test_a_birth_that_is_not_wanted_any_more_is_withdrawn() -> None:
     assert after(State.STARTING, Fact.WANTED_DOWN, wanted=False) == Step(State.STOPPED, (Effect.WITHDRAW,))
 
 
-@pytest.mark.parametrize("state", [State.BACKOFF, State.PARKED, State.DONE, State.WAITING])
+@pytest.mark.parametrize("state", [State.BACKOFF, State.DONE, State.WAITING])
 def test_an_edit_begins_afresh(state: State) -> None:
     assert after(state, Fact.SPEC_CHANGED) == Step(State.WAITING, (Effect.FORGIVE, Effect.QUEUE))
 
 
-@pytest.mark.parametrize("state", [State.BACKOFF, State.PARKED])
-def test_resume_begins_afresh(state: State) -> None:
-    assert after(state, Fact.RESUMED) == Step(State.WAITING, (Effect.FORGIVE, Effect.QUEUE))
+def test_resume_ends_a_backoff() -> None:
+    assert after(State.BACKOFF, Fact.RESUMED) == Step(State.WAITING, (Effect.FORGIVE, Effect.QUEUE))
+
+
+@pytest.mark.parametrize("fact", [Fact.SPEC_CHANGED, Fact.START_ASKED, Fact.RESTART_ASKED, Fact.RESUMED])
+def test_what_is_parked_begins_afresh_and_says_so(fact: Fact) -> None:
+    resumed = (Effect.SAY_RESUMED, Effect.FORGIVE, Effect.QUEUE)
+
+    assert after(State.PARKED, fact) == Step(State.WAITING, resumed)
+
+
+@pytest.mark.parametrize("state", [State.BACKOFF, State.DONE])
+def test_a_start_does_not_wait_for_what_was_given_up_or_put_off(state: State) -> None:
+    assert after(state, Fact.START_ASKED) == Step(State.WAITING, (Effect.FORGIVE, Effect.QUEUE))
+
+
+@pytest.mark.parametrize("state", [State.STARTING, State.RUNNING, State.STOPPING, State.WAITING])
+def test_a_start_of_what_is_on_its_way_changes_nothing(state: State) -> None:
+    assert after(state, Fact.START_ASKED) == Step(state)
 
 
 def test_a_row_that_cannot_run_parks_at_its_turn_and_nothing_is_born() -> None:
@@ -199,5 +216,28 @@ def test_a_row_that_cannot_run_parks_at_its_turn_and_nothing_is_born() -> None:
 
 
 def test_a_job_that_says_itself_when_it_is_ready_gets_no_grace_timer() -> None:
-    assert after(State.STARTING, Fact.LOADED) == Step(State.STARTING, (Effect.ARM_GRACE,))
-    assert after(State.STARTING, Fact.LOADED, signals_ready=True) == Step(State.STARTING)
+    assert after(State.STARTING, Fact.LOADED) == Step(State.STARTING, (Effect.LEAVE_LINE, Effect.ARM_GRACE))
+    assert after(State.STARTING, Fact.LOADED, signals_ready=True) == Step(State.STARTING, (Effect.LEAVE_LINE,))
+
+
+def test_what_leaving_and_entering_bring_comes_before_what_the_rule_asks_for() -> None:
+    stopped = step(State.STARTING, Fact.WANTED_DOWN, situation(wanted=False))
+
+    assert stopped.effects == (*LEAVING[State.STARTING], *ENTERING[State.STOPPED], Effect.WITHDRAW)
+
+
+def test_a_fact_that_keeps_the_state_brings_nothing_of_leaving_or_entering() -> None:
+    assert step(State.STARTING, Fact.BIRTH_FAILED, situation()).effects == (Effect.BEAR,)
+
+
+def test_whoever_leaves_the_line_or_its_place_says_so() -> None:
+    """Only a slot that waits or starts may be in line: everything else has left it."""
+    stayed = {
+        (state, answer.state)
+        for state, _, _, answer in answers()
+        if state in {State.WAITING, State.STARTING}
+        and answer.state not in {State.WAITING, State.STARTING}
+        and Effect.LEAVE_LINE not in answer.effects
+    }
+
+    assert stayed == set()

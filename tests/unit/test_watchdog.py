@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.harness.fakes import FakeClock, loop_of, recording_log, turn
+from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.facts import Fact
 from workerd.daemon.slots.slot import LiveSlot
@@ -20,8 +21,9 @@ class Lifecycle:
 
     def __init__(self) -> None:
         self.told: list[tuple[LiveSlot, Fact, bool]] = []
+        self.on_changed: Listeners[[LiveSlot]] = Listeners()
 
-    def tell(self, slot: LiveSlot, fact: Fact, *, hung: bool = False) -> None:
+    def apply(self, slot: LiveSlot, fact: Fact, *, hung: bool = False) -> None:
         self.told.append((slot, fact, hung))
         slot.state = State.STOPPING
 
@@ -43,7 +45,7 @@ class Scene:
         channel, self.writing, page = self.child.theirs
         os.close(channel)
         os.close(page)
-        self.slot.child, self.child.slot = self.child, self.slot
+        self.slot.child, self.child.owner = self.child, self.slot
         self.child.pid, self.child.licensed_at, self.child.ready_at = 2**22 + 1, self.clock.now, self.clock.now
         self.child.growth.private_at_birth = 100.0
         self.obstacle = ""

@@ -21,10 +21,20 @@ EVENTS: dict[str, Event] = {
         "info", "slots seconds", "every enabled slot has left its first start, or the database is out"
     ),
     "daemon.degraded": _event(
-        "error", "reason traceback", "something of the daemon's own does not work; supervision goes on"
+        "error", "reason traceback", "an internal error of the daemon, which supervision survived; please report it"
     ),
     "daemon.stopping": _event("info", "reason", "all jobs are asked to stop"),
     "daemon.stopped": _event("info", "exit_code seconds", "last line"),
+    "state_dir.lost": _event(
+        "error", "state_dir reason", "the lock or the socket is gone from STATE_DIR and cannot be made anew"
+    ),
+    "state_dir.restored": _event("info", "state_dir reason", "the lock or the socket was gone, and was made anew"),
+    "leftovers.ended": _event("warning", "pids", "processes of an earlier daemon are ended before a job starts"),
+    "protocol.violated": _event("warning", "reason", "a message that no part of workerd sends came from a child"),
+    "records.lost": _event("error", "records reason", "records of runs and slots that no ledger could write down"),
+    "birth.failed": _event("warning", "reason", "a process could not be started; it is tried again"),
+    "birth.overdue": _event("error", "seconds", "a process took too long to start; its forkserver is killed"),
+    "forkserver.failed": _event("error", "generation reason", "no forkserver could be started; it is tried again"),
     "forkserver.started": _event("info", "generation forkserver_pid", "a forkserver loads the project"),
     "forkserver.ready": _event("info", "generation forkserver_pid load_ms jobs", "it has loaded it and gives birth"),
     "forkserver.rejected": _event("error", "generation reason traceback", "the project does not load or cannot fork"),

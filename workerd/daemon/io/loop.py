@@ -45,7 +45,7 @@ class Loop:
         self._timers: list[Timer] = []
         self._order = itertools.count()
         self._soon: deque[Callable[[], None]] = deque()
-        self._exits: list[Callable[[], None]] = []
+        self._at_turn_end: list[Callable[[], None]] = []
         self._signals: dict[int, Callable[[], None]] = {}
         self._running = True
         self._stalled_at = self._stalled_s = 0.0
@@ -82,7 +82,7 @@ class Loop:
 
     def at_turn_end(self, call: Callable[[], None]) -> None:
         """Call at the end of every turn."""
-        self._exits.append(call)
+        self._at_turn_end.append(call)
 
     def on_signal(self, number: int, call: Callable[[], None]) -> None:
         """Call in the loop after signal ``number``; nothing is done in the handler itself."""
@@ -120,7 +120,7 @@ class Loop:
                 self._do(timer.call)
                 timer.call = None
         self._run_soon()
-        for call in self._exits:
+        for call in self._at_turn_end:
             self._do(call)
             self._run_soon()
 

@@ -1,18 +1,15 @@
 """Orders that come from the database, and the audit rows of those that come from the command."""
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
-from workerd.daemon.io.log import EventLog
-from workerd.daemon.io.records import RecordQueue
-from workerd.daemon.rules.clock import Clock
 from workerd.wire.messages import OperationTaken
 from workerd.wire.words import names_slot
 
 from .orders import VERBS, Orders, Reply
+from .parts import Parts
+from .reloading import Reloading
 
-Reload = Callable[[Reply], None]
 RESULT_CHARACTERS = 16_000
 KNOWN = 1000
 """Orders remembered; they expire after a minute."""
@@ -21,13 +18,14 @@ KNOWN = 1000
 class Audit:
     """Does what a row asks for, and has what came of every order written down."""
 
-    def __init__(self, log: EventLog, clock: Clock, records: RecordQueue, orders: Orders, reload: Reload) -> None:
-        self._log = log
-        self._clock = clock
-        self._records = records
+    def __init__(self, parts: Parts, orders: Orders, reloading: Reloading) -> None:
+        self._log = parts.log
+        self._clock = parts.clock
+        self._records = parts.records
         self._orders = orders
-        self._reload = reload
+        self._reloading = reloading
         self._known: dict[str, None] = {}
+        parts.ledger.on_operation.add(self.carry_out)
 
     def carry_out(self, operation: OperationTaken) -> None:
         """Do the order of a row, once; its result is written when it has come true."""
@@ -42,7 +40,7 @@ class Audit:
             self._records.add("operation", operation.key, {"result": describe(said)})
 
         if operation.verb == "reload":
-            self._reload(answer)
+            self._reloading.ask(answer)
         elif operation.verb in VERBS:
             self._orders.carry_out(operation.verb, [operation.name] if operation.name else [], answer)
         else:

@@ -1,11 +1,13 @@
-"""The ledger as the daemon knows it: a slot of our own that says which jobs there are and takes the records."""
+"""The ledger as the daemon knows it: a slot of its own that says which jobs there are and takes the records."""
 
-from collections.abc import Callable
-
+from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.records import RecordQueue
 from workerd.daemon.processes.child import Child
-from workerd.daemon.rules.clock import Clock
+from workerd.daemon.slots.child_messages import ChildMessages
+from workerd.daemon.slots.effects import Effects
+from workerd.daemon.slots.lifecycle import Lifecycle
+from workerd.daemon.slots.slot import LiveSlot
 from workerd.daemon.slots.slot_set import SlotSet
 from workerd.wire.messages import (
     Acknowledged,
@@ -24,6 +26,9 @@ from workerd.wire.messages import (
     Waiting,
 )
 from workerd.wire.spec import JobSpec
+from workerd.wire.words import Outcome
+
+from .database import Database
 
 LEDGER_SPEC = JobSpec(
     name="workerd.ledger",
@@ -36,60 +41,54 @@ LEDGER_SPEC = JobSpec(
 
 
 class Ledger:
-    """What it has said: the jobs, and how its database is; ``reachable`` is None while nothing is known of that."""
+    """Turns what the ledger says into slots, orders and the database's state; gives it the records."""
 
     def __init__(  # noqa: PLR0917 - the parts that it ties together
         self,
         log: EventLog,
-        clock: Clock,
         records: RecordQueue,
+        lifecycle: Lifecycle,
         slot_set: SlotSet,
-        on_drained: Callable[[], None],
-        on_operation: Callable[[OperationTaken], None],
+        effects: Effects,
+        messages: ChildMessages,
+        database: Database,
     ) -> None:
         self._log = log
-        self._clock = clock
         self._records = records
+        self._lifecycle = lifecycle
         self._slot_set = slot_set
-        self._on_drained = on_drained
-        self._on_operation = on_operation
+        self._database = database
         self._child: Child | None = None
         self._draining = False
         self._told_to_drain: Child | None = None
         self._seen: set[str] = set()
         self._counts = [0, 0, 0]
         self._complete = False
+        self.slot: LiveSlot
+        """Made by ``start``."""
         self.listed = False
-        self.on_recovered: Callable[[], None] = lambda: None
-        self._lost_at = 0.0
-        self.reachable: bool | None = None
+        """Whether a ledger has told every job once."""
         self.push: bool | None = None
         self.waiting = 0
         """Records in the journal that the database has not taken yet, as of the last second."""
-        self.trouble = ""
-        self.vendor = ""
+        self.on_started: Listeners[[]] = Listeners()
+        """Told of each ledger that has its licence."""
+        self.on_heard: Listeners[[]] = Listeners()
+        """Told after each message."""
+        self.on_drained: Listeners[[]] = Listeners()
+        """Told when a ledger has written down everything, as it was asked to at the end."""
+        self.on_operation: Listeners[[OperationTaken]] = Listeners()
+        """Told of an operator's order that stood in the database."""
+        effects.on_licensed.add(self._licensed)
+        lifecycle.on_changed.add(self._changed)
+        messages.on_other.add(self._heard)
 
-    def begun(self, child: Child) -> None:
-        """A ledger has its licence: it gets all that none has acknowledged, and will tell every job anew."""
-        self._child = child
-        self.waiting = 0
-        self._seen.clear()
-        self._complete = False
-        self._records.send_again()
-        self._slot_set.note_all()
-
-    def hung(self) -> None:
-        """It has not given a sign of life in time: what holds it is its database, or its disk."""
-        limit = LEDGER_SPEC.heartbeat_timeout
-        self._lose(f"the ledger waits for more than {limit:g} s, most likely for its database, and is replaced")
-
-    def missing(self) -> None:
-        """There is none for a while: that the database is there may not be true any more."""
-        if self.reachable:
-            self.reachable = None
+    def start(self) -> None:
+        """Have a ledger, from now to the daemon's end."""
+        self.slot = self._slot_set.add_builtin(LEDGER_SPEC)
 
     def flush(self) -> None:
-        """Send it what it takes of the records; behind the last one, once asked to, that it is to drain."""
+        """Send what the link takes of the records; after the last one, if asked to, the order to drain."""
         child = self._child
         if child is None or not child.link.open:
             return
@@ -99,32 +98,37 @@ class Ledger:
             child.link.send(Drain())
 
     def drain(self) -> bool:
-        """Have it write down everything and end; False where there is none to ask."""
+        """Have the ledger write down everything and end; return False where there is none to ask."""
         self._draining = True
         self.flush()
         return self._child is not None and self._child.link.open
 
-    def heard(self, child: Child, message: Message) -> None:
+    def _licensed(self, slot: LiveSlot) -> None:
+        """Give a new ledger all records that none has acknowledged; it will tell every job anew."""
+        if slot.spec is not LEDGER_SPEC:
+            return
+        self._child = slot.child
+        self.waiting = 0
+        self._seen.clear()
+        self._complete = False
+        self._records.send_again()
+        self._slot_set.note_all()
+        self.on_started()
+
+    def _changed(self, slot: LiveSlot) -> None:
+        if slot.spec is not LEDGER_SPEC:
+            return
+        if slot.child is not None and slot.child.verdict is Outcome.HUNG:
+            limit = LEDGER_SPEC.heartbeat_timeout
+            reason = f"the ledger waits for more than {limit:g} s, most likely for its database, and is replaced"
+            self._database.lose(reason)
+        elif slot.child is None and slot.reason:
+            self._database.forget()
+
+    def _heard(self, child: Child, message: Message) -> None:
         """Take a message; only the ledger's own child may send these."""
         if child is not self._child:
             return
-        match message:
-            case Acknowledged() | PushFound() | Waiting():
-                self._note(message)
-            case JobChanged() | JobRefused():
-                self._job(message)
-            case JobRemoved():
-                self._remove(message.name)
-            case JobsListed():
-                self._list()
-            case DatabaseConnected() | DatabaseLost() | DatabaseRecovered():
-                self._database(message)
-            case OperationTaken():
-                self._on_operation(message)
-            case Drained():
-                self._on_drained()
-
-    def _note(self, message: Acknowledged | PushFound | Waiting) -> None:
         match message:
             case Acknowledged():
                 self._records.acknowledge(message.sequence)
@@ -132,13 +136,32 @@ class Ledger:
                 self.push = message.works
             case Waiting():
                 self.waiting = message.records
+            case JobChanged() | JobRefused() | JobRemoved() | JobsListed():
+                self._hear_of_jobs(message)
+            case DatabaseConnected() | DatabaseLost() | DatabaseRecovered():
+                self._database.receive(message)
+            case OperationTaken():
+                self.on_operation(message)
+            case Drained():
+                self.on_drained()
+        self.on_heard()
 
-    def _job(self, message: JobChanged | JobRefused) -> None:
-        spec = JobSpec.from_dict(message.spec)
+    def _hear_of_jobs(self, message: JobChanged | JobRefused | JobRemoved | JobsListed) -> None:
+        match message:
+            case JobChanged():
+                self._apply(message.spec, "")
+            case JobRefused():
+                self._apply(message.spec, message.problem)
+            case JobRemoved():
+                self._remove(message.name)
+            case JobsListed():
+                self._finish_list()
+
+    def _apply(self, values: dict[str, object], problem: str) -> None:
+        spec = JobSpec.from_dict(values)
         self._seen.add(spec.name)
         known = self._slot_set.specs.get(spec.name)
-        problem = message.problem if isinstance(message, JobRefused) else ""
-        if known == spec and self._slot_set.lifecycle.problems.get(spec.name, "") == problem:
+        if known == spec and self._lifecycle.problems.get(spec.name, "") == problem:
             return
         self._counts[0 if known is None else 1] += 1
         self._slot_set.apply(spec.name, spec, problem)
@@ -148,7 +171,8 @@ class Ledger:
             self._counts[2] += 1
             self._slot_set.apply(name, None)
 
-    def _list(self) -> None:
+    def _finish_list(self) -> None:
+        """Log what has changed; after a new ledger's first list, drop the jobs that it did not name."""
         if not self._complete:
             self._complete = self.listed = True
             for name in set(self._slot_set.specs) - self._seen:
@@ -157,25 +181,3 @@ class Ledger:
         if any(self._counts):
             self._log.emit("jobs.changed", added=added, changed=changed, removed=removed)
         self._counts = [0, 0, 0]
-
-    def _database(self, message: DatabaseConnected | DatabaseLost | DatabaseRecovered) -> None:
-        match message:
-            case DatabaseLost():
-                self._lose(message.reason)
-            case DatabaseConnected():
-                self._log.emit("ledger.connected", vendor=message.vendor, version=message.version)
-                self.vendor = message.vendor
-                if self.reachable is None:
-                    self.reachable = True
-            case DatabaseRecovered() if self.reachable is False:
-                outage_s = round(self._clock.monotonic() - self._lost_at, 3)
-                self._log.emit("ledger.recovered", outage_s=outage_s, caught_up=message.caught_up)
-                self.reachable, self.trouble = True, ""
-                self.on_recovered()
-
-    def _lose(self, reason: str) -> None:
-        """An outage is said once, whichever ledger sees it and however many are killed in it."""
-        if self.reachable is not False:
-            self._lost_at = self._clock.monotonic()
-            self._log.emit("ledger.lost", reason=reason)
-        self.reachable, self.trouble = False, reason

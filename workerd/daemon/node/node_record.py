@@ -1,34 +1,37 @@
-"""The records of the node and of the runs that go on; those of slots are the fleet's, those of ends are ``Exits``'."""
+"""The records of the node and of the runs that go on; ``SlotSet`` writes those of slots, ``Exits`` those of ends."""
 
 import os
 
-from workerd.daemon.io.records import RecordQueue
-from workerd.daemon.processes.generations import Generations
 from workerd.daemon.slots.rows import run_row
 from workerd.daemon.slots.slot import LiveSlot
-from workerd.daemon.slots.slot_set import SlotSet
-from workerd.wire.config import DaemonConfig
+
+from .parts import Parts
 
 
 class NodeRecord:
-    """Has them written down; ``started`` is wall seconds (UTC)."""
+    """Has this daemon's own row written, and a row for every run that begins or is ready."""
 
-    def __init__(
-        self, config: DaemonConfig, started: float, records: RecordQueue, slot_set: SlotSet, generations: Generations
-    ) -> None:
-        self._row = {"daemon_pid": os.getpid(), "workerd_version": config.version, "started": started}
-        self._records = records
-        self._slot_set = slot_set
-        self._generations = generations
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._row = {
+            "daemon_pid": os.getpid(),
+            "workerd_version": parts.config.version,
+            "started": parts.started,
+        }
+        parts.generations.on_ready.add(lambda _replaced: self.note_node())
+        parts.ledger.on_started.add(self.note_node)
+        parts.effects.on_licensed.add(self.note_run)
+        parts.effects.on_ready.add(self.note_run)
 
     def note_node(self) -> None:
-        """This daemon lives, with this generation; and what is wrong with a job's row is still wrong."""
-        self._records.add("node", "node", {**self._row, "generation": self._generations.number})
-        for slot in self._slot_set.job_slots():
+        """Record that this daemon lives, with which generation; and that what is wrong with a row is still wrong."""
+        records = self._parts.records
+        records.add("node", "node", {**self._row, "generation": self._parts.generations.number})
+        for slot in self._parts.slot_set.job_slots():
             if slot.problem:
-                self._records.add("problem", slot.spec.name, {"problem": slot.problem})
+                records.add("problem", slot.spec.name, {"problem": slot.problem})
 
     def note_run(self, slot: LiveSlot) -> None:
-        """A run has begun, or is ready; our own leave no history."""
+        """Record that a run has begun, or is ready; the daemon's own slots leave no history."""
         if slot.child is not None and not slot.builtin:
-            self._records.add("run", slot.child.run, run_row(slot.child, slot))
+            self._parts.records.add("run", slot.child.run, run_row(slot.child, slot))

@@ -1,4 +1,4 @@
-"""The observer as the daemon knows it: a slot of our own where HTTP_BIND is set, and what it is told of the past."""
+"""The observer as the daemon knows it: a slot of its own where HTTP_BIND is set, and the counts that it is given."""
 
 import json
 from bisect import bisect_left
@@ -45,7 +45,7 @@ class Times:
         self._counts[bisect_left(self._bounds, seconds)] += 1
         self._sum += seconds
 
-    def picture(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         """Return plain values."""
         return {"bounds": self._bounds, "counts": self._counts, "sum": self._sum}
 
@@ -72,13 +72,13 @@ class Counters:
         if name in _LABELS or name in _TIMES or name == "log.dropped":
             self._count(name, line)
 
-    def picture(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         """Return plain values."""
         return {
             "lines": self._lines,
             "dropped": self._dropped,
             "events": [[*series, count] for series, count in self._events.items()],
-            "times": {name: times.picture() for name, times in self._times.items()},
+            "times": {name: times.snapshot() for name, times in self._times.items()},
         }
 
     def _count(self, name: str, line: bytes) -> None:

@@ -4,19 +4,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
-from workerd.daemon.processes.stack_dump import dump
+from workerd.daemon.processes.stack_dump import StackDumps
 from workerd.daemon.rules.facts import Fact
-from workerd.daemon.slots.lifecycle import ALIVE, Lifecycle
+from workerd.daemon.slots.lifecycle import Lifecycle
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.daemon.slots.slot_set import SlotSet
-from workerd.wire.words import State, names_slot
+from workerd.wire.words import names_slot
 
 Reply = Callable[[dict[str, Any]], None]
 MARGIN_S = 10.0
 """An order waits this much longer than its slots may take to stop and to start."""
-MOVING = frozenset({State.STARTING, State.STOPPING})
 VERBS = ("start", "stop", "restart", "resume", "dump")
 
 
@@ -46,11 +44,16 @@ class Orders:
     """Takes orders by name; each is answered once, at the latest when its slots have had their time."""
 
     def __init__(
-        self, loop: Loop, log: EventLog, slot_set: SlotSet, lifecycle: Lifecycle, obstacle: Callable[[], str]
+        self,
+        loop: Loop,
+        stack_dumps: StackDumps,
+        slot_set: SlotSet,
+        lifecycle: Lifecycle,
+        obstacle: Callable[[], str],
     ) -> None:
-        """``obstacle`` says why nobody could be born now, nothing where nothing speaks against it."""
+        """``obstacle`` returns why no process can be started now, or "" where nothing speaks against it."""
         self._loop = loop
-        self._log = log
+        self._stack_dumps = stack_dumps
         self._slot_set = slot_set
         self._lifecycle = lifecycle
         self._obstacle = obstacle
@@ -67,7 +70,8 @@ class Orders:
         """Do ``verb`` with the slots that ``names`` mean (jobs or slots; none is all); reply once it has come true."""
         names = tuple(names)
         if verb == "restart" and (obstacle := self._obstacle()):
-            reply({"ok": False, "error": f"nobody is stopped, as no successor could be born: {obstacle}"})
+            error = f"nothing was restarted, because no new process can be started: {obstacle}"
+            reply({"ok": False, "error": error})
             return
         slots, unknown = self._find(names)
         order = Order(verb, reply, everyone=not names)
@@ -117,10 +121,8 @@ class Orders:
         slot.held = False
         if not slot.wanted:
             self._lifecycle.want(slot, True)
-        elif slot.state is State.DONE:
-            self._lifecycle.tell(slot, Fact.RESTART_ASKED)
-        elif slot.state in {State.PARKED, State.BACKOFF}:
-            self._lifecycle.tell(slot, Fact.RESUMED)
+        else:
+            self._lifecycle.apply(slot, Fact.START_ASKED)
         return ""
 
     def _stop(self, _: Order, slot: LiveSlot) -> str:
@@ -131,20 +133,20 @@ class Orders:
     def _restart(self, _: Order, slot: LiveSlot) -> str:
         if not slot.wanted:
             return "it is stopped: start it" if slot.spec.enabled else "it is disabled: enable its row first"
-        self._lifecycle.tell(slot, Fact.RESTART_ASKED)
+        self._lifecycle.apply(slot, Fact.RESTART_ASKED)
         return ""
 
     def _resume(self, _: Order, slot: LiveSlot) -> str:
-        if slot.state is not State.PARKED:
+        if not slot.is_parked:
             return f"it is not parked, but {slot.state.value}"
-        self._lifecycle.tell(slot, Fact.RESUMED)
+        self._lifecycle.apply(slot, Fact.RESUMED)
         return ""
 
     def _dump(self, order: Order, slot: LiveSlot) -> str:
         child = slot.child
-        if child is None or slot.state not in ALIVE or child.dumped:
+        if child is None or not slot.is_alive or child.dumped:
             return f"it has no child to look at, it is {slot.state.value}"
-        dump(self._loop, self._log, child, lambda stack: self._dumped(order, slot, stack))
+        self._stack_dumps.take(child, lambda stack: self._dumped(order, slot, stack))
         return ""
 
     def _dumped(self, order: Order, slot: LiveSlot, stack: str) -> None:
@@ -154,13 +156,11 @@ class Orders:
 
     def _see(self, order: Order, slot: LiveSlot, run: str | None) -> None:
         """Look whether the slot has arrived where the order wants it."""
-        state, child = slot.state, slot.child
         if order.verb == "stop":
-            arrived, ok = state not in ALIVE, state is State.STOPPED
+            arrived, ok = not slot.is_alive, slot.is_stopped
         else:
-            old = order.verb == "restart" and child is not None and child.run == run
-            arrived = not old and state not in MOVING and not (state is State.WAITING and slot.deadline is None)
-            ok = state is State.RUNNING
+            is_old = order.verb == "restart" and slot.child is not None and slot.child.run == run
+            arrived, ok = slot.is_settled and not is_old, slot.is_running
         if arrived:
             del order.waiting[slot]
             order.said.append(Said(slot.name, ok=ok, text=_describe(slot)))

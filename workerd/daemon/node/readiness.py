@@ -1,33 +1,25 @@
 """When the daemon is up: each wanted slot has been started once, or the database that names them is out."""
 
-from workerd.daemon.io.log import EventLog
-from workerd.daemon.io.sd_notify import SdNotifier
-from workerd.daemon.rules.clock import Clock
-from workerd.daemon.slots.slot_set import SlotSet
-
-from .ledger import Ledger
+from .parts import Parts
 
 
 class Readiness:
-    """Said once, to the log and to the service manager."""
+    """Told once, to the log and to the service manager."""
 
-    def __init__(self, log: EventLog, clock: Clock, sd_notifier: SdNotifier, slot_set: SlotSet, ledger: Ledger) -> None:
-        self._log = log
-        self._clock = clock
-        self._sd_notifier = sd_notifier
-        self._slot_set = slot_set
-        self._ledger = ledger
-        self._since = clock.monotonic()
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._since = parts.clock.monotonic()
         self.reached = False
 
     def look(self) -> None:
-        """At the end of a turn: say it as soon as it is so."""
+        """At the end of a turn: say that the daemon is ready as soon as it is."""
         if self.reached:
             return
-        wanted = [slot for slot in self._slot_set.job_slots() if slot.wanted]
-        all_started = self._ledger.listed and all(slot.started_once for slot in wanted)
-        if all_started or self._ledger.reachable is False:
+        parts = self._parts
+        wanted = [slot for slot in parts.slot_set.job_slots() if slot.wanted]
+        all_started = parts.ledger.listed and all(slot.started_once for slot in wanted)
+        if all_started or parts.database.reachable is False:
             self.reached = True
-            seconds = round(self._clock.monotonic() - self._since, 3)
-            self._log.emit("daemon.ready", slots=len(wanted), seconds=seconds)
-            self._sd_notifier.ready()
+            seconds = round(parts.clock.monotonic() - self._since, 3)
+            parts.log.emit("daemon.ready", slots=len(wanted), seconds=seconds)
+            parts.sd_notifier.ready()

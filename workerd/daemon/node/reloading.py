@@ -1,41 +1,47 @@
 """The project's code loaded anew: whoever asked is told when every job has moved over to it, or why none does."""
 
-from collections.abc import Callable
 from typing import Any
 
-from workerd.daemon.io.sd_notify import SdNotifier
-from workerd.daemon.processes.generations import Generations
 from workerd.daemon.slots.rollout import Rollout
 
 from .orders import Reply
+from .parts import Parts
+from .shutdown import Shutdown
 
 
 class Reloading:
-    """Asked any number of times while one goes on, it answers all of them."""
+    """Loads a generation when asked, and has the rollout move the slots over when one has replaced another."""
 
-    def __init__(
-        self, generations: Generations, rollout: Rollout, sd_notifier: SdNotifier, is_stopping: Callable[[], bool]
-    ) -> None:
-        self._generations = generations
+    def __init__(self, parts: Parts, rollout: Rollout, shutdown: Shutdown) -> None:
+        self._parts = parts
         self._rollout = rollout
-        self._sd_notifier = sd_notifier
-        self._is_stopping = is_stopping
+        self._shutdown = shutdown
+        parts.generations.on_ready.add(self._generation_ready)
 
     def ask(self, reply: Reply) -> None:
-        """Load the next generation and have every job move over; a rejected one leaves everything as it is."""
-        if self._is_stopping():
+        """Load the next generation and have every job move over; a rejected one leaves everything as it is.
+
+        Asked any number of times while a reload goes on, answer all of them.
+        """
+        if self._shutdown.begun:
             reply({"ok": False, "error": "the daemon is stopping"})
             return
-        self._sd_notifier.reloading()
-        self._generations.reload(lambda rejection: self._loaded(reply, rejection))
+        self._parts.sd_notifier.reloading()
+        self._parts.generations.reload(lambda rejection: self._loaded(reply, rejection))
+
+    def _generation_ready(self, replaced: bool) -> None:
+        if replaced:
+            slot_set, ledger = self._parts.slot_set, self._parts.ledger.slot
+            others = [slot for slot in slot_set.builtins() if slot is not ledger]
+            self._rollout.start(ledger, [*others, *slot_set.job_slots()], self._parts.generations.number)
 
     def _loaded(self, reply: Reply, rejection: str) -> None:
         if rejection:
             self._answer(reply, {"ok": False, "error": f"the new generation was rejected: {rejection}"})
         else:
-            number = self._generations.number
+            number = self._parts.generations.number
             self._rollout.when_done(lambda: self._answer(reply, {"ok": True, "generation": number}))
 
-    def _answer(self, reply: Reply, said: dict[str, Any]) -> None:
-        self._sd_notifier.ready()
-        reply(said)
+    def _answer(self, reply: Reply, answer: dict[str, Any]) -> None:
+        self._parts.sd_notifier.ready()
+        reply(answer)

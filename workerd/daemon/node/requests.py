@@ -1,37 +1,51 @@
 """What can be asked at the control socket, verb by verb; every request is answered, whatever it says."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workerd.daemon.io.control_connection import ControlConnection
+from workerd.daemon.io.log import EventLog
 
-from .orders import VERBS
-from .status import picture
-
-if TYPE_CHECKING:
-    from workerd.daemon.daemon import Daemon
+from .audit import Audit
+from .orders import VERBS, Orders
+from .reloading import Reloading
+from .shutdown import Shutdown
+from .status import Status
 
 TAIL_LINES = 1000
 MAX_NAMES = 1000
 
 
 class Requests:
-    """Answers clients from the daemon's parts; nothing here is slow."""
+    """Answers connections from what the daemon has in memory; nothing here is slow."""
 
-    def __init__(self, daemon: "Daemon") -> None:
-        self._daemon = daemon
+    def __init__(  # noqa: PLR0917 - whom the verbs ask
+        self,
+        log: EventLog,
+        orders: Orders,
+        audit: Audit,
+        reloading: Reloading,
+        shutdown: Shutdown,
+        status: Status,
+    ) -> None:
+        self._log = log
+        self._orders = orders
+        self._audit = audit
+        self._reloading = reloading
+        self._shutdown = shutdown
+        self._status = status
         self._verbs = {
-            "ping": self._ping,
-            "status": self._status,
-            "tail": self._tail,
-            "reload": self._reload,
-            "shutdown": self._shutdown,
+            "ping": self._answer_ping,
+            "status": self._answer_status,
+            "tail": self._answer_tail,
+            "reload": self._answer_reload,
+            "shutdown": self._answer_shutdown,
         }
 
     def answer(self, connection: ControlConnection, request: dict[str, Any]) -> None:
         """Answer ``request``, at once or when its result is there."""
         verb = request["verb"]
         if verb in VERBS:
-            self._order(connection, verb, request)
+            self._answer_order(connection, verb, request)
         elif verb in self._verbs:
             self._verbs[verb](connection, request)
         else:
@@ -39,7 +53,7 @@ class Requests:
                 {"ok": False, "error": f"unknown verb {verb!r}: this daemon knows {', '.join((*self._verbs, *VERBS))}"}
             )
 
-    def _order(self, connection: ControlConnection, verb: str, request: dict[str, Any]) -> None:
+    def _answer_order(self, connection: ControlConnection, verb: str, request: dict[str, Any]) -> None:
         names = request.get("names", [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             connection.reply({"ok": False, "error": '"names" is a list of names of jobs or slots'})
@@ -47,32 +61,32 @@ class Requests:
             connection.reply({"ok": False, "error": f"{len(names)} names are more than {MAX_NAMES} in one request"})
         elif not names and request.get("all") is not True:
             connection.reply({"ok": False, "error": 'name the jobs or slots in "names", or say "all": true'})
-        elif self._daemon.shutdown.begun:
+        elif self._shutdown.begun:
             connection.reply({"ok": False, "error": "the daemon is stopping"})
         else:
             wait = request.get("wait") is not False
-            reply = self._daemon.audit.audited(verb, names, connection.user, connection.reply)
-            self._daemon.orders.carry_out(verb, names, reply, wait=wait)
+            reply = self._audit.audited(verb, names, connection.user, connection.reply)
+            self._orders.carry_out(verb, names, reply, wait=wait)
 
-    def _ping(self, connection: ControlConnection, _: dict[str, Any]) -> None:
+    def _answer_ping(self, connection: ControlConnection, _: dict[str, Any]) -> None:
         connection.reply({"ok": True})
 
-    def _status(self, connection: ControlConnection, _: dict[str, Any]) -> None:
-        connection.reply({"ok": True, **picture(self._daemon)})
+    def _answer_status(self, connection: ControlConnection, _: dict[str, Any]) -> None:
+        connection.reply({"ok": True, **self._status.snapshot()})
 
-    def _reload(self, connection: ControlConnection, request: dict[str, Any]) -> None:
+    def _answer_reload(self, connection: ControlConnection, request: dict[str, Any]) -> None:
         wait = request.get("wait") is not False
         answer = connection.reply if wait else lambda _answer: None
-        self._daemon.reloading.ask(self._daemon.audit.audited("reload", [], connection.user, answer))
+        self._reloading.ask(self._audit.audited("reload", [], connection.user, answer))
         if not wait:
             connection.reply({"ok": True})
 
-    def _shutdown(self, connection: ControlConnection, _: dict[str, Any]) -> None:
-        self._daemon.audit.audited("shutdown", [], connection.user, connection.reply)({"ok": True})
-        self._daemon.shutdown.begin("an operator's order")
+    def _answer_shutdown(self, connection: ControlConnection, _: dict[str, Any]) -> None:
+        self._audit.audited("shutdown", [], connection.user, connection.reply)({"ok": True})
+        self._shutdown.begin("an operator's order")
 
-    def _tail(self, connection: ControlConnection, request: dict[str, Any]) -> None:
-        log, last = self._daemon.log, request.get("last", 0)
+    def _answer_tail(self, connection: ControlConnection, request: dict[str, Any]) -> None:
+        log, last = self._log, request.get("last", 0)
         count = min(last, TAIL_LINES) if isinstance(last, int) and not isinstance(last, bool) else 0
         for line in tuple(log.history)[-count:] if count > 0 else ():
             connection.stream(line)

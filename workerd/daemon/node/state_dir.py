@@ -46,7 +46,7 @@ class StateDir:
         self._control = control
         self._on_back = on_back
         self._on_displaced = on_displaced
-        self._said = ""
+        self._lamented = ""
         self._displaced = False
         control.open()
         self._loop.call_in(LOOKS_S, self._look)
@@ -57,26 +57,26 @@ class StateDir:
 
     def _look(self) -> None:
         self._loop.call_in(LOOKS_S, self._look)
-        missing = [name for name, one in (("lock", self._lock), ("socket", self._control)) if not one.is_in_place()]
+        places: dict[str, DaemonLock | ControlSocket] = {"lock": self._lock, "socket": self._control}
+        missing = [name for name, place in places.items() if not place.is_in_place()]
         if not missing:
             self._displaced = False
             return
-        what = f"the {' and the '.join(missing)} in STATE_DIR {self._folder}"
+        what = f"the {' and the '.join(missing)}"
         try:
-            self._come_back()
+            self._restore()
         except LockHeldError as error:
             self._yield_to(error)
         except OSError as error:
-            self._say(f"{what} went away and cannot be made anew, so that no command reaches this daemon: {error}")
+            self._lament(f"{what} went away and cannot be made anew, so that no command reaches this daemon: {error}")
         else:
-            self._displaced = False
-            self._say(f"{what} went away and had to be made anew")
-            self._said = ""
+            self._displaced, self._lamented = False, ""
+            self._log.emit("state_dir.restored", state_dir=str(self._folder), reason=f"{what} went away")
 
-    def _come_back(self) -> None:
+    def _restore(self) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         if self._folder.stat().st_uid not in self._owners:
-            raise PermissionError(errno.EPERM, "it is another user's now", str(self._folder))
+            raise PermissionError(errno.EPERM, "the folder is another user's now", str(self._folder))
         if not self._lock.is_in_place():
             self._lock.acquire()
             self._lock.sign()
@@ -84,13 +84,16 @@ class StateDir:
         self._on_back()
 
     def _yield_to(self, error: LockHeldError) -> None:
-        """At the second look: one that is refused as we still run holds the lock for a moment, too."""
+        """Tell of the other daemon that holds the lock, but only at the second look.
+
+        A start that finds this daemon running and gives up holds the lock for a moment, too.
+        """
         if self._displaced:
             self._on_displaced(f"its place in STATE_DIR {self._folder} is taken: {error}")
         self._displaced = True
 
-    def _say(self, reason: str) -> None:
-        """Once, however often it is tried."""
-        if reason != self._said:
-            self._said = reason
-            self._log.emit("daemon.degraded", reason=reason)
+    def _lament(self, reason: str) -> None:
+        """Log the loss, once for each reason."""
+        if reason != self._lamented:
+            self._lamented = reason
+            self._log.emit("state_dir.lost", state_dir=str(self._folder), reason=reason)

@@ -1,45 +1,95 @@
-"""The picture that ``status`` shows: what the daemon is and every slot, from memory alone."""
+"""What the daemon says of itself: the snapshot that ``status`` shows, and the line of ``systemctl status``."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from workerd.wire.words import State
+from workerd.daemon.io.loop import Timer
 
-if TYPE_CHECKING:
-    from workerd.daemon.daemon import Daemon
+from .observer import Counters
+from .parts import Parts
+from .readiness import Readiness
+from .shutdown import Shutdown
+
+REST_S = 0.5
+"""However much changes, the line is written no more often than this."""
 
 
-def picture(daemon: "Daemon") -> dict[str, Any]:
-    """Return plain values; times are wall seconds (UTC)."""
-    config, forkserver = daemon.config, daemon.generations.current
-    counters = {"counters": daemon.counters.picture()} if daemon.counters is not None else {}
-    return {
-        "daemon": {
+class Status:
+    """What the daemon is and how every slot stands, from memory alone."""
+
+    def __init__(self, parts: Parts, shutdown: Shutdown, readiness: Readiness, counters: Counters | None) -> None:
+        self._parts = parts
+        self._shutdown = shutdown
+        self._readiness = readiness
+        self._counters = counters
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return plain values; times are wall seconds (UTC)."""
+        counters = {"counters": self._counters.snapshot()} if self._counters is not None else {}
+        return {"daemon": self._daemon(), "slots": self._parts.slot_set.snapshot(), **counters}
+
+    def _daemon(self) -> dict[str, Any]:
+        parts, config, forkserver = self._parts, self._parts.config, self._parts.generations.current
+        slots = parts.slot_set.job_slots()
+        return {
             "name": config.name,
             "host": config.host,
             "pid": os.getpid(),
             "version": config.version,
-            "started": daemon.started_wall,
-            "ready": daemon.readiness.reached,
-            "stopping": daemon.shutdown.begun,
+            "started": parts.started,
+            "ready": self._readiness.reached,
+            "stopping": self._shutdown.begun,
             "generation": forkserver.generation if forkserver is not None else None,
             "forkserver_pid": forkserver.pid if forkserver is not None else None,
             "forkserver_ready": forkserver is not None,
-            "forkserver_trouble": "" if forkserver is not None else daemon.generations.trouble,
-            "database": {
-                "reachable": daemon.ledger.reachable,
-                "vendor": daemon.ledger.vendor,
-                "trouble": daemon.ledger.trouble,
-                "push": daemon.ledger.push,
-            },
-            "unjournaled": daemon.records.unacknowledged,
-            "waiting": daemon.ledger.waiting,
-            "significant_parked": [
-                slot.name
-                for slot in daemon.slot_set.job_slots()
-                if slot.spec.significant and slot.state is State.PARKED
-            ],
-        },
-        "slots": daemon.slot_set.picture(),
-        **counters,
-    }
+            "forkserver_trouble": "" if forkserver is not None else parts.generations.trouble,
+            "database": self._database(),
+            "unjournaled": parts.records.unacknowledged,
+            "waiting": parts.ledger.waiting,
+            "significant_parked": [slot.name for slot in slots if slot.spec.significant and slot.is_parked],
+        }
+
+    def _database(self) -> dict[str, Any]:
+        database = self._parts.database
+        return {
+            "reachable": database.reachable,
+            "vendor": database.vendor,
+            "trouble": database.trouble,
+            "push": self._parts.ledger.push,
+        }
+
+
+class StatusLine:
+    """Tells the service manager how things are, a moment after they have changed; silent where none listens."""
+
+    def __init__(self, parts: Parts, shutdown: Shutdown) -> None:
+        self._parts = parts
+        self._shutdown = shutdown
+        self._timer: Timer | None = None
+        parts.lifecycle.on_changed.add(lambda _slot: self.wake())
+        parts.ledger.on_heard.add(self.wake)
+
+    def wake(self) -> None:
+        """Write the line soon, as something may have changed."""
+        if self._timer is None and self._parts.sd_notifier.listened_to:
+            self._timer = self._parts.loop.call_in(REST_S, self._write)
+
+    def _write(self) -> None:
+        self._timer = None
+        self._parts.sd_notifier.status(self.text())
+
+    def text(self) -> str:
+        """Return the line: how many slots run, and how the database is."""
+        if self._shutdown.begun:
+            return f"stopping: {self._shutdown.begun}"
+        slots = list(self._parts.slot_set.job_slots())
+        running = f"{sum(slot.is_running for slot in slots)} of {sum(slot.wanted for slot in slots)} running"
+        if parked := sum(slot.is_parked for slot in slots):
+            running += f", {parked} parked"
+        return f"{running}; {self._database()}"
+
+    def _database(self) -> str:
+        database = self._parts.database
+        if database.reachable is None:
+            return "database not known"
+        return f"database reachable ({database.vendor})" if database.reachable else f"database OUT: {database.trouble}"

@@ -1,12 +1,12 @@
-"""Births: asked for, owned by pid before they are licensed, given up when overdue; and the spares born ahead."""
+"""Births: children asked for, owned from the moment their pid is known, kept as spares, or let go without a licence."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Generic, TypeVar
 
+from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
-from workerd.daemon.rules.facts import Fact
-from workerd.daemon.slots.lifecycle import Lifecycle
-from workerd.daemon.slots.slot import LiveSlot
+from workerd.wire.backoff import Backoff
 from workerd.wire.messages import Born, Message
 
 from .child import Child
@@ -14,47 +14,51 @@ from .generations import Generations
 
 SPARES = 2
 BIRTH_TIMEOUT_S = 30.0
-DISMISSAL_PATIENCE_S = 2.0
 RETRY_INITIAL_S = 0.2
 RETRY_MAX_S = 10.0
+DISMISSAL_PATIENCE_S = 2.0
+"""A child that was let go without a licence and is still there after this is killed."""
+
+Owner = TypeVar("Owner")
+"""Who asks for a birth: a slot, for the daemon."""
 
 
-class Births:
-    """Knows every child of ours. ``on_born`` gives a slot its child."""
+class Births(Generic[Owner]):
+    """Every child that is asked for, born or let go, by pid once it has said one."""
 
-    def __init__(  # noqa: PLR0917 - the parts that it ties together
-        self,
-        loop: Loop,
-        log: EventLog,
-        generations: Generations,
-        lifecycle: Lifecycle,
-        on_born: Callable[[LiveSlot, Child], None],
-        on_message: Callable[[Child, Message], None],
-    ) -> None:
+    def __init__(self, loop: Loop, log: EventLog, generations: Generations) -> None:
         self._loop = loop
         self._log = log
         self._generations = generations
-        self._on_born = on_born
-        self._lifecycle = lifecycle
-        self._on_message = on_message
-        self._expecting: dict[Child, LiveSlot | None] = {}
+        self._expecting: dict[Child, Owner | None] = {}
         self._overdue: dict[Child, Timer] = {}
-        self._retries: dict[LiveSlot, Timer] = {}
-        self._waiting: dict[LiveSlot, None] = {}
-        self._retry_s = RETRY_INITIAL_S
+        self._retries: dict[Owner, Timer] = {}
+        self._waiting: dict[Owner, None] = {}
+        self._backoff = Backoff(RETRY_INITIAL_S, RETRY_MAX_S)
         self._rest_until = 0.0
         self._spares: list[Child] = []
         self.children: dict[int, Child] = {}
         self.closed = False
+        self.on_born: Listeners[[Owner, Child]] = Listeners()
+        """Told of the child that an owner asked for; it has no licence yet."""
+        self.on_failed: Listeners[[Owner]] = Listeners()
+        """Told, after a while, that a birth has come to nothing: the owner may ask again."""
+        self.on_delayed: Listeners[[Owner, str]] = Listeners()
+        """Told why no process can be started for an owner that waits; with "" when nothing is known against it."""
+        self.on_message: Listeners[[Child, Message]] = Listeners()
+        """Told of every message of a child but its first, which is its pid."""
+        generations.on_ready.add(self.generation_ready)
+        generations.on_trouble.add(self.explain)
+        generations.on_birth_failed.add(self.birth_failed)
 
     # what the reaper asks
 
     def owned_pids(self) -> Iterable[int]:
         """Return the pids of every child and forkserver."""
-        return (*self.children, *(one.pid for one in self._generations.processes()))
+        return (*self.children, *(forkserver.pid for forkserver in self._generations.processes()))
 
     def owns(self, pid: int) -> bool:
-        """Return whether ``pid`` is one of them."""
+        """Return whether ``pid`` is a child or a forkserver of this daemon."""
         return pid in self.children or self._generations.find(pid) is not None
 
     def end_group(self, pid: int) -> None:
@@ -68,31 +72,31 @@ class Births:
 
     # what slots ask
 
-    def bear(self, slot: LiveSlot) -> None:
-        """Find ``slot`` a child: a spare at once, or a birth."""
+    def bear(self, owner: Owner) -> None:
+        """Find a child for ``owner``: a spare at once, or a birth."""
         if self._spares:
-            self._on_born(slot, self._spares.pop(0))
-        elif not self._ask(slot):
-            self._waiting[slot] = None
+            self.on_born(owner, self._spares.pop(0))
+        elif not self._ask(owner):
+            self._waiting[owner] = None
             self.explain()
 
     def explain(self) -> None:
-        """Have every slot that waits for a birth say why there is none, where that is known."""
-        reason = f"nobody can be born: {trouble}" if (trouble := self._generations.trouble) else ""
-        for slot in tuple(self._waiting):
-            self._lifecycle.explain(slot, reason)
+        """Tell everybody who waits for a birth why there is none, where that is known."""
+        reason = f"no process can be started: {trouble}" if (trouble := self._generations.trouble) else ""
+        for owner in tuple(self._waiting):
+            self.on_delayed(owner, reason)
 
-    def withdraw(self, slot: LiveSlot) -> None:
-        """The wish is gone: what is being born for it becomes a spare or ends unlicensed."""
-        self._waiting.pop(slot, None)
-        if (timer := self._retries.pop(slot, None)) is not None:
+    def withdraw(self, owner: Owner) -> None:
+        """Forget what ``owner`` asked for: the child that is being born becomes a spare, or ends without a licence."""
+        self._waiting.pop(owner, None)
+        if (timer := self._retries.pop(owner, None)) is not None:
             timer.cancel()
-        for child, owner in self._expecting.items():
-            if owner is slot:
+        for child, wished_by in self._expecting.items():
+            if wished_by is owner:
                 self._expecting[child] = None
 
     def replenish(self) -> None:
-        """Have spares born ahead, while nothing else is."""
+        """Have spares born ahead, while no other birth is under way."""
         if self.closed or self._generations.current is None or self._expecting:
             return
         if self._loop.clock.monotonic() < self._rest_until:
@@ -101,7 +105,7 @@ class Births:
             self._ask(None)
 
     def close(self) -> None:
-        """No more births: every spare and newborn reads end-of-file and ends."""
+        """Have no more births: every spare and newborn reads end-of-file and ends."""
         self.closed = True
         self.drop_spares()
         for child in tuple(self._expecting):
@@ -120,18 +124,18 @@ class Births:
         if replaced:
             self.drop_spares()
             for child in tuple(self._expecting):
-                if (slot := self._drop(child)) is not None:
-                    self._waiting[slot] = None
+                if (owner := self._drop(child)) is not None:
+                    self._waiting[owner] = None
         self.explain()
         waiting, self._waiting = self._waiting, {}
-        for slot in waiting:
-            self.bear(slot)
+        for owner in waiting:
+            self.bear(owner)
 
     def birth_failed(self, birth: int, reason: str) -> None:
-        """The forkserver could not, or must not, fork."""
+        """Try a birth again later that the forkserver could not do, or must not."""
         for child in tuple(self._expecting):
             if child.birth == birth:
-                self._log.emit("daemon.degraded", reason=f"a birth failed and is tried again: {reason}")
+                self._log.emit("birth.failed", reason=reason)
                 self._give_up(child)
 
     def forget(self, pid: int) -> Child:
@@ -141,7 +145,7 @@ class Births:
             self._spares.remove(child)
         return child
 
-    def _ask(self, slot: LiveSlot | None) -> bool:
+    def _ask(self, owner: Owner | None) -> bool:
         """Ask the current generation for a birth; False where there is none."""
         forkserver = self._generations.current
         if forkserver is None:
@@ -149,35 +153,34 @@ class Births:
         try:
             child = Child.conceive(self._loop, self._log, forkserver.generation, self._heard, self._ended)
         except OSError as error:
-            self._log.emit("daemon.degraded", reason=f"no descriptors for a birth: {error}")
-            self._retry(slot)
+            reason = f"the daemon is out of file descriptors: {error}"
+            self._log.emit("birth.failed", reason=reason)
+            self._retry(owner)
             return True
-        self._expecting[child] = slot
+        self._expecting[child] = owner
         self._overdue[child] = self._loop.call_in(BIRTH_TIMEOUT_S, lambda: self._is_overdue(child))
         forkserver.bear(child)
         return True
 
     def _is_overdue(self, child: Child) -> None:
-        self._log.emit(
-            "daemon.degraded", reason=f"a birth took more than {BIRTH_TIMEOUT_S:g} s: its forkserver is killed"
-        )
+        self._log.emit("birth.overdue", generation=child.generation, seconds=BIRTH_TIMEOUT_S)
         self._give_up(child)
         self._generations.suspect()
 
     def _heard(self, child: Child, message: Message) -> None:
         if not isinstance(message, Born):
-            self._on_message(child, message)
+            self.on_message(child, message)
         elif child in self._expecting:
             self._own(child, message.pid)
 
     def _own(self, child: Child, pid: int) -> None:
-        slot = self._expecting.pop(child)
+        owner = self._expecting.pop(child)
         self._overdue.pop(child).cancel()
-        self._retry_s = RETRY_INITIAL_S
-        child.pid = pid
+        self._backoff.reset()
+        child.own(pid)
         self.children[pid] = child
-        if slot is not None and not self.closed:
-            self._on_born(slot, child)
+        if owner is not None and not self.closed:
+            self.on_born(owner, child)
         elif self.closed or len(self._spares) >= SPARES:
             self._dismiss(child)
         else:
@@ -185,7 +188,7 @@ class Births:
             self._spares.append(child)
 
     def _ended(self, child: Child) -> None:
-        """End-of-file: before Born, no child came of it; after, its end is reaped."""
+        """Deal with end-of-file: before Born, no child came of the birth; after it, the child's end is reaped."""
         if child in self._expecting:
             self._give_up(child)
         elif child in self._spares:
@@ -204,21 +207,21 @@ class Births:
     def _give_up(self, child: Child) -> None:
         self._retry(self._drop(child))
 
-    def _drop(self, child: Child) -> LiveSlot | None:
-        """Want a birth no longer: its child reads end-of-file. Return the slot it was for."""
-        slot = self._expecting.pop(child)
+    def _drop(self, child: Child) -> Owner | None:
+        """Want a birth no longer: its child reads end-of-file. Return whose it was to be."""
+        owner = self._expecting.pop(child)
         self._overdue.pop(child).cancel()
         child.bury()
-        return slot
+        return owner
 
-    def _retry(self, slot: LiveSlot | None) -> None:
+    def _retry(self, owner: Owner | None) -> None:
         if self.closed:
             return
-        if slot is not None:
-            self._retries[slot] = self._loop.call_in(self._retry_s, lambda: self._fail(slot))
-        self._rest_until = self._loop.clock.monotonic() + self._retry_s
-        self._retry_s = min(self._retry_s * 2, RETRY_MAX_S)
+        delay = self._backoff.next()
+        if owner is not None:
+            self._retries[owner] = self._loop.call_in(delay, lambda: self._fail(owner))
+        self._rest_until = self._loop.clock.monotonic() + delay
 
-    def _fail(self, slot: LiveSlot) -> None:
-        del self._retries[slot]
-        self._lifecycle.tell(slot, Fact.BIRTH_FAILED)
+    def _fail(self, owner: Owner) -> None:
+        del self._retries[owner]
+        self.on_failed(owner)

@@ -1,33 +1,29 @@
-"""A child as the daemon knows it, from the request for its birth until it is reaped: one run at the most."""
+"""A child as the daemon knows it, from the request for its birth until it is reaped: at most one run."""
 
 import itertools
 import os
 import secrets
 import signal
-import time
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workerd.daemon.io.child_output import ChildOutput
 from workerd.daemon.io.link import Link
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
+from workerd.daemon.rules.clock import Clock
 from workerd.daemon.rules.outcome import Evidence
 from workerd.wire.channel import Channel
 from workerd.wire.messages import Failed, License, Message
 from workerd.wire.packets import WireError
 from workerd.wire.page import HeartbeatPage
-from workerd.wire.words import Outcome
+from workerd.wire.spec import JobSpec
+from workerd.wire.words import Outcome, slot_name
 
 from .memory import MemoryGrowth
-
-if TYPE_CHECKING:
-    from workerd.daemon.slots.slot import LiveSlot
-
-    from .stack_dump import Dump
 
 RECORD_SEPARATOR = "\x1e"
 _births = itertools.count(1)
@@ -35,7 +31,10 @@ _births = itertools.count(1)
 
 @dataclass(eq=False, slots=True)
 class Child:
-    """Its three descriptors here, its pid once it has said it, and what it has said; times are monotonic seconds."""
+    """The daemon's three descriptors of a child, its pid, and what it has said; times are monotonic seconds.
+
+    The pid is None until the child has said it.
+    """
 
     birth: int
     generation: int
@@ -43,10 +42,13 @@ class Child:
     output: ChildOutput
     page: HeartbeatPage
     theirs: tuple[int, int, int]
-    """The ends that ride along with the request: channel, output, page."""
+    """The child's own ends, sent along with the request for its birth: channel, output, page."""
     asked_at: float
     pid: int | None = None
-    slot: "LiveSlot | None" = None
+    owner: object | None = None
+    """The slot that licensed it, which means nothing at this level; None for a spare."""
+    identity: dict[str, Any] = field(default_factory=dict)
+    """The fields of every event about this child."""
     run: str = field(default_factory=lambda: str(uuid.uuid4()))
     mark: str = field(default_factory=lambda: RECORD_SEPARATOR + secrets.token_hex(8))
     was_spare: bool = False
@@ -57,8 +59,6 @@ class Child:
     ready_wall: float | None = None
     asked: bool = False
     dumped: bool = False
-    dump: "Dump | None" = None
-    """A dump that is under way."""
     buried: bool = False
     killed: bool = False
     verdict: Outcome | None = None
@@ -69,7 +69,7 @@ class Child:
     growth: MemoryGrowth = field(default_factory=MemoryGrowth)
     age_factor: float | None = None
     appointment: Timer | None = None
-    """When the watch comes back to it before its next look at all."""
+    """When the watchdog comes back to this child, before its next look at all of them."""
 
     @classmethod
     def conceive(
@@ -77,8 +77,8 @@ class Child:
         loop: Loop,
         log: EventLog,
         generation: int,
-        on_message: "Callable[[Child, Message], None]",
-        on_end: "Callable[[Child], None]",
+        on_message: Callable[["Child", Message], None],
+        on_end: Callable[["Child"], None],
     ) -> "Child":
         """Open a child's channel, output pipe and heartbeat page. Raises OSError where descriptors have run out."""
         with ExitStack() as undo:  # else each try would make the shortage worse
@@ -107,67 +107,88 @@ class Child:
             page=page,
             theirs=(theirs.socket.detach(), writing, their_page),
             asked_at=loop.clock.monotonic(),
+            identity={"pid": 0, "generation": generation},
         )
         born.append(child)
         return child
 
     def complain(self, log: EventLog, error: WireError) -> None:
-        """A job has written on its channel what no part of ours would."""
-        log.emit("daemon.degraded", **self.identity, reason=f"nonsense on a child's channel was ignored: {error}")
+        """Log that something came on the channel that no part of workerd sends: the job's own code wrote it."""
+        log.emit("protocol.violated", **self.identity, reason=f"a message from the child was ignored: {error}")
 
-    @property
-    def identity(self) -> dict[str, Any]:
-        """The fields of every event about this child."""
-        slot = self.slot
-        return {
-            "pid": self.pid or 0,
-            **({"job": slot.spec.name, "slot": slot.name, "run": self.run} if slot is not None else {}),
+    def own(self, pid: int) -> None:
+        """Take note of the pid that the child has said: from now on the daemon can end and reap it."""
+        self.pid = pid
+        self.identity = {"pid": pid, "generation": self.generation}
+
+    def last_beat_wall(self, clock: Clock) -> float | None:
+        """Return the wall seconds of its last beat, None before the first."""
+        beat = self.page.last_beat
+        return clock.wall() - (clock.monotonic() - beat / 1e9) if beat else None
+
+    def license(  # noqa: PLR0917 - what the licence says
+        self, owner: object, spec: JobSpec, index: int, node: str, host: str, clock: Clock
+    ) -> None:
+        """Send the licence to run as slot ``index`` of the job."""
+        assert self.pid is not None
+        self.owner = owner
+        self.licensed_at, self.born_wall = clock.monotonic(), clock.wall()
+        slot = slot_name(spec.name, index, spec.processes)
+        self.identity = {
+            "pid": self.pid,
+            "job": spec.name,
+            "slot": slot,
+            "run": self.run,
             "generation": self.generation,
         }
-
-    @property
-    def last_beat_wall(self) -> float | None:
-        """Wall seconds of its last beat, None before the first."""
-        beat = self.page.last_beat
-        return time.time() - (time.monotonic_ns() - beat) / 1e9 if beat else None
-
-    def license(self, slot: "LiveSlot", node: str, host: str, now: float, wall: float) -> None:
-        """Send the licence to run as ``slot``."""
-        self.slot = slot
-        self.licensed_at, self.born_wall = now, wall
-        assert self.pid is not None
-        self.page.want_processes(slot.spec.processes)
+        self.page.want_processes(spec.processes)
         self.output.mark = f"{self.mark} ".encode()
-        self.output.identity = self.identity
-        spec = slot.spec.to_dict()
-        self.link.send(License(spec, slot.index, self.run, self.generation, node, host, self.mark))
-        self.growth.set_baseline(self.pid)  # after it: the child need not wait for what /proc says
+        self.output.identity = dict(self.identity)
+        self.link.send(License(spec.to_dict(), index, self.run, self.generation, node, host, self.mark))
+        self.growth.set_baseline(self.pid)  # after the licence: the child need not wait for what /proc says
 
-    def become_ready(self, now: float, wall: float, log: EventLog) -> None:
-        """It counts as running from now on."""
+    def follow(self, spec: JobSpec, index: int) -> None:
+        """Tell the running child how many processes are wanted now, and go by the slot's name of now."""
+        self.page.want_processes(spec.processes)
+        if self.owner is not None:
+            self.identity["slot"] = slot_name(spec.name, index, spec.processes)
+
+    def become_ready(self, clock: Clock, log: EventLog) -> None:
+        """Count the child as running from now on."""
         assert self.licensed_at is not None
-        self.ready_at, self.ready_wall = now, wall
-        log.emit("child.ready", **self.identity, ms=round((now - self.licensed_at) * 1000, 1))
+        self.ready_at, self.ready_wall = clock.monotonic(), clock.wall()
+        log.emit("child.ready", **self.identity, ms=round((self.ready_at - self.licensed_at) * 1000, 1))
+
+    def tell_hang(self, log: EventLog, silent_s: float, limit_s: float) -> None:
+        """Log that the child hangs, with what it last said it was doing."""
+        note = self.page.read_note() or None
+        log.emit("child.hung", **self.identity, silent_s=round(silent_s, 3), timeout_s=limit_s, note=note)
 
     def tell_stack(self, log: EventLog) -> str:
-        """Log what it has written since it was asked for its stacks, and return that; nothing where it was not."""
+        """Log the stacks that the child has written since it was asked for them, and return them; "" for none."""
         stack = "\n".join(line.decode("utf-8", "replace") for line in self.output.captured())
         if stack:
             log.emit("child.stack", **self.identity, stack=stack)
         return stack
 
     def set_verdict(self, outcome: Outcome, reason: str) -> None:
-        """The verdict on this run, while it lives; the first one stands."""
+        """Say what this run will have come to, while it still lives; the first verdict stands."""
         if self.verdict is None:
             self.verdict, self.verdict_reason = outcome, reason
 
     def signal(self, number: int) -> None:
-        """Send a signal to the child itself; it is ours and not reaped, so the pid is its own."""
-        if self.pid is not None:
+        """Send a signal to the child alone, not to its group."""
+        if self.pid is not None:  # not reaped yet, so the number cannot be another process's
             os.kill(self.pid, number)
 
+    def kill(self, log: EventLog, reason: str) -> None:
+        """Kill the child's group, and log why."""
+        self.killed = True
+        log.emit("child.killed", **self.identity, reason=reason)
+        self.kill_group()
+
     def kill_group(self) -> None:
-        """SIGKILL to its whole group, which it leads."""
+        """Send SIGKILL to the whole group that the child leads."""
         if self.pid is None:
             return
         try:
@@ -178,7 +199,7 @@ class Child:
             self.signal(signal.SIGKILL)  # a member has changed its user
 
     def evidence(self, stop_signal: int, out_of_memory: bool) -> Evidence:
-        """Return what is known of its end beside the exit status."""
+        """Return what is known of the child's end beside its exit status."""
         exception = f"{self.failed.exception}: {self.failed.message}" if self.failed else ""
         return Evidence(
             verdict=self.verdict,
@@ -192,7 +213,7 @@ class Child:
         )
 
     def bury(self) -> None:
-        """Close everything of it here."""
+        """Close the daemon's ends of the channel, the output pipe and the page."""
         self.buried = True
         self.link.close()
         self.output.close()

@@ -1,4 +1,4 @@
-"""One forkserver as the daemon knows it: a process that loads one generation of the project's code and gives birth."""
+"""One forkserver as the daemon knows it: a process that loads one generation of the project and starts children."""
 
 import os
 import resource
@@ -30,7 +30,7 @@ TREE_VARIABLE = "WORKERD_TREE"
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who hears of it: that it gives birth, that it was rejected, that a birth came to nothing."""
+    """Who is told that a forkserver is ready, that it was rejected, and that a birth came to nothing."""
 
     ready: "Callable[[Forkserver], None]"
     rejected: "Callable[[Forkserver, str], None]"
@@ -38,7 +38,7 @@ class Listener:
 
 
 class Forkserver:
-    """Started at once. Requests lost with it show as end-of-file, child by child."""
+    """A process that is started at once; births that were asked of one that dies show as end-of-file, each."""
 
     def __init__(  # noqa: PLR0917 - the parts that it ties together
         self,
@@ -76,20 +76,20 @@ class Forkserver:
         self._log.emit("forkserver.started", generation=self.generation, forkserver_pid=self.pid)
 
     def bear(self, child: Child) -> None:
-        """Ask for a birth; the child's ends of its descriptors go along."""
+        """Ask for a birth, and pass the child's ends of its descriptors."""
         self._link.send(Bear(child.birth), child.theirs)
 
     def stop(self) -> None:
-        """Let it end: it does at end-of-file."""
+        """Close its channel, at whose end it ends."""
         self.ready, self._dismissed = False, True
         self._link.close()
 
     def kill(self) -> None:
-        """SIGKILL to its group; it is not reaped yet."""
-        os.killpg(self.pid, signal.SIGKILL)
+        """Send SIGKILL to its group."""
+        os.killpg(self.pid, signal.SIGKILL)  # not reaped yet, so the number cannot be another group's
 
     def bury(self, end: ExitStatus) -> None:
-        """It was reaped: read what it still said; one that ended before it was ready is rejected."""
+        """Read what a reaped forkserver still said; one that ended before it was ready is rejected."""
         self.ready = False
         self._overdue.cancel()
         self._link.read_all()
@@ -139,13 +139,14 @@ class Forkserver:
         self.ready = False  # its end will be reaped
 
     def _complain(self, error: WireError) -> None:
-        self._log.emit("daemon.degraded", reason=f"nonsense from the forkserver was ignored: {error}")
+        reason = f"a message from the forkserver was ignored: {error}"
+        self._log.emit("protocol.violated", pid=self.pid, generation=self.generation, reason=reason)
 
     def _spawn(self, channel: int, output: int) -> int:
         parent = os.getpid()
         pid = os.fork()
         if pid:
-            with suppress(OSError):  # it has done so itself, or has ended
+            with suppress(OSError):  # the child has done so itself, or has ended
                 os.setpgid(pid, pid)
             return pid
         try:
@@ -156,8 +157,8 @@ class Forkserver:
             os._exit(EXEC_FAILED)
 
     def _become(self, channel: int, output: int, argv: Sequence[str]) -> None:
-        """In the new process: own group, deaf to what a terminal or supervisor sends to all, then exec."""
-        os.setpgid(0, 0)
+        """In the new process: lead a group, ignore what a terminal or supervisor sends to all, then exec."""
+        os.setpgid(0, 0)  # Ctrl-C and supervisor's stopasgroup reach the daemon's group, which decides what ends when
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)

@@ -1,6 +1,7 @@
-"""Processes of ours that nobody supervises: left by a daemon that was killed, or by a child that left its group.
+"""Processes that nobody supervises: left by a daemon that was killed, or by a child that left its group.
 
-Known by WORKERD_TREE in their environment; a stranger without it (what PID 1 of a container adopts) is let be.
+They carry this tree's WORKERD_TREE in their environment. A stranger without it, such as PID 1 of a container adopts, is
+only reaped.
 """
 
 import os
@@ -36,23 +37,26 @@ def find_marked(tree: str, pids: Iterable[int], variable: str = TREE_VARIABLE) -
 
 
 def find_running_daemon(tree: str) -> int | None:
-    """Return the daemon of this tree that runs, wherever its lock file is now; who only tries to be it holds none."""
+    """Return the pid of the daemon of this tree that runs, wherever its lock file is now.
+
+    A process that only tries to become the daemon holds no lock.
+    """
     return next((pid for pid in find_marked(tree, all_pids(), DAEMON_VARIABLE) if holds_lock(pid)), None)
 
 
 def all_pids() -> Iterator[int]:
-    """Every process that /proc shows, but this one."""
+    """Yield every process that /proc shows, but this one."""
     return (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit() and int(entry.name) != os.getpid())
 
 
 def adopted_pids() -> list[int]:
-    """Return our children, ours by birth or by adoption."""
+    """Return the daemon's children: those it started, and those it adopted as a subreaper."""
     pid = os.getpid()
     return [int(word) for word in (PROC / str(pid) / "task" / str(pid) / "children").read_text().split()]
 
 
 class Leftovers:
-    """Ends marked processes: TERM, then KILL after two seconds."""
+    """Ends marked processes: by TERM, then by KILL after two seconds."""
 
     def __init__(self, loop: Loop, log: EventLog, tree: str, registry: OwnedProcesses) -> None:
         self._loop = loop
@@ -65,27 +69,27 @@ class Leftovers:
         """Until when each adopted process that was asked to end may take its time."""
 
     def end_leftovers(self, then: Callable[[], None]) -> None:
-        """End what a daemon of this tree left behind, wherever it is; ``then`` is called when nothing of it is left."""
+        """End what an earlier daemon of this tree left behind; call ``then`` when none of it is left."""
         pids = find_marked(self._tree, all_pids())
         if pids:
-            self._log.emit("daemon.degraded", reason=f"processes of an earlier daemon are ended first: {pids}")
+            self._log.emit("leftovers.ended", pids=pids)
         self._end(pids, signal.SIGTERM)
         self._wait(pids, self._loop.clock.monotonic() + GRACE_S, then)
 
     def end_adopted(self) -> None:
-        """End what a child that has just ended left among our adopted children, and in turn what those leave."""
+        """End what a child that has just ended left among the daemon's children, and in turn what those leave."""
         if not self._hunting:
             self._hunting, self._hunting_since = True, self._loop.clock.monotonic()
             self._loop.call_soon(self._hunt)
 
     @property
     def busy(self) -> bool:
-        """Whether some may be left that can be waited for."""
+        """Whether adopted processes may be left that are worth waiting for."""
         return self._hunting and self._loop.clock.monotonic() - self._hunting_since < BUSY_S
 
     def _hunt(self) -> None:
-        """Look until none is left. While a birth is open nobody is ended: a newborn is marked, and not known yet."""
-        births = self._registry.expects_births()
+        """Look until none is left."""
+        births = self._registry.expects_births()  # a newborn carries the mark before its pid is known: end nobody now
         if not births:
             self._end_strangers()
         self._hunting = births or bool(self._patience)

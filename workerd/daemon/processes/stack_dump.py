@@ -35,20 +35,29 @@ class Condition:
         return cls(lines["State"].strip()[:1], bool(mask >> (DUMP_SIGNAL - 1) & 1))
 
 
-def dump(loop: Loop, log: EventLog, child: Child, on_done: Done) -> None:
-    """Have ``child`` dump its stacks; asked while it does, share that dump. Unless it ends first, call ``on_done``."""
-    if child.dump is None:
-        child.dump = Dump(loop, log, child)
-    child.dump.waiting.append(on_done)
+class StackDumps:
+    """Takes the stacks of children; whoever asks while a dump of the same child is under way shares it."""
+
+    def __init__(self, loop: Loop, log: EventLog) -> None:
+        self._loop = loop
+        self._log = log
+        self._under_way: dict[Child, Dump] = {}
+
+    def take(self, child: Child, on_done: Done) -> None:
+        """Have ``child`` write its stacks, then call ``on_done``; a child that ends first calls nobody."""
+        if child not in self._under_way:
+            self._under_way[child] = Dump(self._loop, self._log, child, lambda: self._under_way.pop(child))
+        self._under_way[child].waiting.append(on_done)
 
 
 class Dump:
-    """One dump of one child, and who waits for it."""
+    """One dump of one child, and who waits for it; ``on_end`` is called when it is over, however."""
 
-    def __init__(self, loop: Loop, log: EventLog, child: Child) -> None:
+    def __init__(self, loop: Loop, log: EventLog, child: Child, on_end: Callable[[], object]) -> None:
         self._loop = loop
         self._log = log
         self._child = child
+        self._on_end = on_end
         self.waiting: list[Done] = []
         self._timer: Timer
         reason = self._ask()
@@ -68,8 +77,9 @@ class Dump:
         self._timer = self._loop.call_at(min(quiet, self._end), self._collect)
 
     def _collect(self) -> None:
-        if self._child.buried:
-            return  # its end has told what there was
+        if self._child.buried:  # its end has told what there was
+            self._on_end()
+            return
         stack = self._child.tell_stack(self._log)
         if not stack:
             stack = f"no stack, because it wrote none within {PATIENCE_S:g} s"
@@ -77,7 +87,7 @@ class Dump:
         self._finish(stack)
 
     def _finish(self, stack: str) -> None:
-        self._child.dump = None
+        self._on_end()
         for done in self.waiting if not self._child.buried else ():
             done(stack)
 

@@ -16,6 +16,8 @@ class Fact(Enum):
     SPEC_CHANGED = auto()
     WANTED_UP = auto()
     WANTED_DOWN = auto()
+    START_ASKED = auto()
+    """An operator's start reached a slot that is wanted already: what waits or was given up is tried now."""
     RESTART_ASKED = auto()
     RESUMED = auto()
 
@@ -53,6 +55,18 @@ class Effect(Enum):
     """Say that a fact came that cannot happen: a fault of the daemon's own."""
     FORGIVE = auto()
     """Forget past failures: an operator or an edit has intervened."""
+    LEAVE_LINE = auto()
+    """Give up the turn, or the place among those that load."""
+    NOTE_STARTED = auto()
+    """Remember that the slot has left its first STARTING: the daemon is ready when every wanted slot has."""
+    SAY_READY = auto()
+    """Count the child as running from now on, in the log and in its record."""
+    EXPLAIN = auto()
+    """Give the restart policy's reason, or the row's problem, as the slot's."""
+    SAY_PARKED = auto()
+    """Log that the slot is given up, and why."""
+    SAY_RESUMED = auto()
+    """Log that a parked slot is tried again."""
 
 
 class Next(Enum):

@@ -1,9 +1,10 @@
 """The life of a slot: one total table of (state, fact) -> rule, and the pure step that reads it.
 
-Every pair is listed. A deadline belongs to its state: the loop disarms it when the state changes.
+Every pair is listed. What leaving or entering a state always brings with it stands in LEAVING and ENTERING. A deadline
+belongs to its state: the lifecycle cancels it when the state changes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from workerd.wire.words import State
@@ -69,6 +70,10 @@ def _begin_afresh(_: State, __: Situation) -> Step:
     return Step(State.WAITING, (Effect.FORGIVE, Effect.QUEUE))
 
 
+def _resume(_: State, __: Situation) -> Step:
+    return Step(State.WAITING, (Effect.SAY_RESUMED, Effect.FORGIVE, Effect.QUEUE))
+
+
 def _bear_or_park(_: State, now: Situation) -> Step:
     return Step(State.PARKED) if now.refused else Step(State.STARTING, (Effect.BEAR,))
 
@@ -78,7 +83,8 @@ def _ask_to_go(_: State, __: Situation) -> Step:
 
 
 def _loaded(_: State, now: Situation) -> Step:
-    return Step(State.STARTING, () if now.signals_ready else (Effect.ARM_GRACE,))
+    grace = () if now.signals_ready else (Effect.ARM_GRACE,)
+    return Step(State.STARTING, (Effect.LEAVE_LINE, *grace))
 
 
 def _take_back(_: State, now: Situation) -> Step:
@@ -139,6 +145,7 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.SPEC_CHANGED: IGNORED,
         Fact.WANTED_UP: _begin_afresh,
         Fact.WANTED_DOWN: IGNORED,
+        Fact.START_ASKED: IGNORED,
         Fact.RESTART_ASKED: IGNORED,
         Fact.RESUMED: IGNORED,
     },
@@ -153,6 +160,7 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.SPEC_CHANGED: _begin_afresh,
         Fact.WANTED_UP: IGNORED,
         Fact.WANTED_DOWN: _go(State.STOPPED),
+        Fact.START_ASKED: IGNORED,
         Fact.RESTART_ASKED: _begin_afresh,
         Fact.RESUMED: _begin_afresh,
     },
@@ -167,6 +175,7 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.SPEC_CHANGED: _edit_starting,
         Fact.WANTED_UP: IGNORED,
         Fact.WANTED_DOWN: _take_back,
+        Fact.START_ASKED: IGNORED,
         Fact.RESTART_ASKED: _replace,
         Fact.RESUMED: IGNORED,
     },
@@ -181,6 +190,7 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.SPEC_CHANGED: _edit_running,
         Fact.WANTED_UP: IGNORED,
         Fact.WANTED_DOWN: _ask_to_go,
+        Fact.START_ASKED: IGNORED,
         Fact.RESTART_ASKED: _ask_to_go,
         Fact.RESUMED: IGNORED,
     },
@@ -195,6 +205,7 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.SPEC_CHANGED: IGNORED,
         Fact.WANTED_UP: IGNORED,
         Fact.WANTED_DOWN: IGNORED,
+        Fact.START_ASKED: IGNORED,
         Fact.RESTART_ASKED: IGNORED,
         Fact.RESUMED: IGNORED,
     },
@@ -209,6 +220,7 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.SPEC_CHANGED: _begin_afresh,
         Fact.WANTED_UP: IGNORED,
         Fact.WANTED_DOWN: _go(State.STOPPED),
+        Fact.START_ASKED: _begin_afresh,
         Fact.RESTART_ASKED: _begin_afresh,
         Fact.RESUMED: _begin_afresh,
     },
@@ -223,6 +235,7 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.SPEC_CHANGED: _begin_afresh,
         Fact.WANTED_UP: IGNORED,
         Fact.WANTED_DOWN: _go(State.STOPPED),
+        Fact.START_ASKED: _begin_afresh,
         Fact.RESTART_ASKED: _begin_afresh,
         Fact.RESUMED: IGNORED,
     },
@@ -234,15 +247,30 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.EXITED: IMPOSSIBLE,
         Fact.DEADLINE_PASSED: IMPOSSIBLE,
         Fact.TURN_CAME: IMPOSSIBLE,
-        Fact.SPEC_CHANGED: _begin_afresh,
+        Fact.SPEC_CHANGED: _resume,
         Fact.WANTED_UP: IGNORED,
         Fact.WANTED_DOWN: _go(State.STOPPED),
-        Fact.RESTART_ASKED: _begin_afresh,
-        Fact.RESUMED: _begin_afresh,
+        Fact.START_ASKED: _resume,
+        Fact.RESTART_ASKED: _resume,
+        Fact.RESUMED: _resume,
     },
 }
 
 
+LEAVING: Mapping[State, tuple[Effect, ...]] = {
+    State.STARTING: (Effect.LEAVE_LINE, Effect.NOTE_STARTED),
+}
+ENTERING: Mapping[State, tuple[Effect, ...]] = {
+    State.STOPPED: (Effect.LEAVE_LINE,),
+    State.RUNNING: (Effect.SAY_READY,),
+    State.DONE: (Effect.EXPLAIN,),
+    State.PARKED: (Effect.LEAVE_LINE, Effect.NOTE_STARTED, Effect.EXPLAIN, Effect.SAY_PARKED),
+}
+
+
 def step(state: State, fact: Fact, now: Situation) -> Step:
-    """Return where ``fact`` takes a slot in ``state``, and what is to be done."""
-    return TABLE[state][fact](state, now)
+    """Return where ``fact`` takes a slot in ``state``, and what is to be done, in order."""
+    after = TABLE[state][fact](state, now)
+    if after.state is state:
+        return after
+    return Step(after.state, (*LEAVING.get(state, ()), *ENTERING.get(after.state, ()), *after.effects))

@@ -12,16 +12,15 @@ from workerd.daemon.processes.oom import OomCounter
 from workerd.daemon.rules.facts import Fact, Next
 from workerd.daemon.rules.outcome import ExitStatus, classify
 from workerd.daemon.rules.restart import EndedRun, decide
-from workerd.wire.words import Outcome
+from workerd.wire.words import GOOD, Outcome
 
 from .effects import stop_signal
 from .lifecycle import Lifecycle
 from .rows import run_row
-from .slot import LiveSlot
+from .slot import LiveSlot, slot_of
 
 DOUBT_S = 40.0
 """As long as a ledger may take to find its database out; a child that misses it is believed for this long."""
-GOOD = frozenset({Outcome.STOPPED, Outcome.FINISHED, Outcome.RECYCLED})
 
 
 class Exits:
@@ -49,13 +48,13 @@ class Exits:
         child.output.drain()
         child.stack = child.tell_stack(self._log) or child.stack
         child.growth.end(end.peak_rss)
-        slot = child.slot
+        slot = slot_of(child)
         if slot is not None:
             self._close_run(slot, child, end)
             slot.child, slot.unkillable = None, False
         child.bury()
         if slot is not None:
-            self._lifecycle.tell(slot, Fact.EXITED)
+            self._lifecycle.apply(slot, Fact.EXITED)
 
     def _close_run(self, slot: LiveSlot, child: Child, end: ExitStatus) -> None:
         now = self._loop.clock.monotonic()

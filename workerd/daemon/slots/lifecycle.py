@@ -1,29 +1,48 @@
-"""The lives of slots: every fact goes through the table here, and whatever it asks for is done in the order it says."""
+"""The lives of slots: every fact goes through the table here, one after another, and each effect is done in order."""
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 
+from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
 from workerd.daemon.rules.facts import Effect, Fact
 from workerd.daemon.rules.transitions import Situation, step
-from workerd.wire.words import State
 
-from .pacing import Pacing
 from .slot import LiveSlot
 
-ALIVE = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
-"""The states in which a slot may have a child."""
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A fact that waits for its turn."""
+
+    slot: LiveSlot
+    fact: Fact
+    hung: bool
+    restarting: bool
 
 
 class Lifecycle:
-    """Tells slots facts. ``effects`` says how each effect is done; ``on_changed`` hears of every slot that was told."""
+    """Takes facts about slots and runs each to completion before the next one.
 
-    def __init__(self, loop: Loop, log: EventLog, pacing: Pacing, on_changed: Callable[[LiveSlot], None]) -> None:
+    A fact that an effect causes comes before those that were told from outside: a slot that is given a child is never
+    told to stop between the two halves of that.
+    """
+
+    def __init__(self, loop: Loop, log: EventLog) -> None:
         self._loop = loop
         self._log = log
-        self._pacing = pacing
-        self._on_changed = on_changed
-        self.effects: Mapping[Effect, Callable[[LiveSlot], None]] = {}
+        self._caused: deque[Told] = deque()
+        self._told: deque[Told] = deque()
+        self._stepping: LiveSlot | None = None
+        self._performing = False
+        self.effects: dict[Effect, Callable[[LiveSlot], None]] = {}
+        """How each effect is done; ``Effects`` enters all of them when it is built."""
+        self.on_entered: Listeners[[LiveSlot]] = Listeners()
+        """Told once for each state that a slot enters."""
+        self.on_changed: Listeners[[LiveSlot]] = Listeners()
+        """Told after each fact, whether the state is another one or not, and of each new reason."""
         self.problems: dict[str, str] = {}
         """By job: why its row cannot be run as it is written."""
         self.stopping = False
@@ -34,68 +53,60 @@ class Lifecycle:
         wanted = wanted and (slot.builtin or not self.stopping)
         if slot.wanted != wanted:
             slot.wanted = wanted
-            self.tell(slot, Fact.WANTED_UP if wanted else Fact.WANTED_DOWN)
+            self.apply(slot, Fact.WANTED_UP if wanted else Fact.WANTED_DOWN)
 
-    def tell(self, slot: LiveSlot, fact: Fact, *, hung: bool = False, restarting: bool = False) -> None:
-        """Put a fact through the table, and do what it asks for."""
-        was = slot.state
-        after = step(was, fact, self._situation(slot, hung, restarting))
-        if after.state is not was:
-            self._move(slot, after.state)
-        for effect in after.effects:
-            if effect is Effect.REPORT_IMPOSSIBLE:
-                self._log.emit("daemon.degraded", **slot.identity, reason=f"{fact.name} cannot happen in {was.name}")
-            else:
-                self.effects[effect](slot)
-        self._on_changed(slot)
+    def apply(self, slot: LiveSlot, fact: Fact, *, hung: bool = False, restarting: bool = False) -> None:
+        """Put a fact through the table: now, or when the one that is being dealt with is done."""
+        (self._caused if self._performing else self._told).append(Told(slot, fact, hung, restarting))
+        if self._stepping is None:
+            self._run()
 
     def explain(self, slot: LiveSlot, reason: str) -> None:
-        """Have it say why it is as it is, until it is otherwise."""
+        """Give ``reason`` as why the slot is as it is, until its state changes."""
         if slot.reason != reason:
             slot.reason = reason
-            self._on_changed(slot)
+            if slot is not self._stepping:  # else its listeners are told when the fact is done
+                self.on_changed(slot)
 
-    def turn_came(self, slot: LiveSlot) -> None:
-        """It has a place at pacing: TURN_CAME."""
-        self.tell(slot, Fact.TURN_CAME)
+    def _run(self) -> None:
+        try:
+            while self._caused or self._told:
+                self._step((self._caused or self._told).popleft())
+        finally:
+            self._stepping, self._performing = None, False
+            if self._caused or self._told:  # one slot's fault must not hold up what others were told
+                self._loop.call_soon(self._run)
 
-    def born(self, slot: LiveSlot) -> None:
-        """It has a child, not licensed yet: BORN."""
-        self.tell(slot, Fact.BORN)
+    def _step(self, told: Told) -> None:
+        slot = self._stepping = told.slot
+        was = slot.state
+        after = step(was, told.fact, self._situation(told))
+        entered = after.state is not was
+        if entered:
+            slot.enter(after.state, self._loop.clock)
+        self._performing = True
+        for effect in after.effects:
+            if effect is Effect.REPORT_IMPOSSIBLE:
+                reason = f"{told.fact.name} cannot happen in {was.name}"
+                self._log.emit("daemon.degraded", **slot.identity, reason=reason)
+            else:
+                self.effects[effect](slot)
+        self._performing = False
+        if entered:
+            self.on_entered(slot)
+        self.on_changed(slot)
 
-    def _situation(self, slot: LiveSlot, hung: bool, restarting: bool) -> Situation:
-        child = slot.child
+    def _situation(self, told: Told) -> Situation:
+        slot, child = told.slot, told.slot.child
         return Situation(
             wanted=slot.wanted,
             born=child is not None and child.licensed_at is not None,
-            hung=hung,
+            hung=told.hung,
             dumped=child is not None and child.dumped,
             asked=child is not None and child.asked,
             killed=child is not None and child.killed,
             signals_ready=slot.spec.signals_ready,
-            restarting=restarting,
+            restarting=told.restarting,
             refused=slot.spec.name in self.problems,
             next=slot.decision.next,
         )
-
-    def _move(self, slot: LiveSlot, state: State) -> None:
-        was, slot.state = slot.state, state
-        slot.disarm()
-        slot.since, slot.since_wall = self._loop.clock.monotonic(), self._loop.clock.wall()
-        slot.next_start_wall = None
-        slot.reason = ""
-        slot.started_once = slot.started_once or was is State.STARTING or state is State.PARKED
-        if was is State.STARTING or state not in {State.WAITING, State.STARTING}:
-            self._pacing.leave(slot)
-        if was is State.PARKED and slot.wanted:
-            self._log.emit("child.resumed", **slot.identity, reason="an edit or an operator")
-        if state is State.DONE:
-            slot.reason = slot.decision.reason
-        if state is State.PARKED:
-            self._park(slot)
-
-    def _park(self, slot: LiveSlot) -> None:
-        slot.reason = self.problems.get(slot.spec.name) or slot.decision.reason
-        if slot.spec.name in self.problems:
-            self._log.emit("job.refused", **slot.identity, reason=slot.reason)
-        self._log.emit("child.parked", **slot.identity, reason=slot.reason)

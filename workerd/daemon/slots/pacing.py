@@ -1,22 +1,20 @@
-"""How many may load at once: from birth to LOADED at most as many as there are processors."""
+"""How many slots may load at once: from birth to LOADED, as many as there are processors."""
 
 import os
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
-if TYPE_CHECKING:
-    from .slot import LiveSlot
+Waiter = TypeVar("Waiter")
 
 
-class Pacing:
-    """A line of slots, and the places in front of it; ``give_turn`` is called for whoever has one."""
+class Pacing(Generic[Waiter]):
+    """A line of waiters, and the places in front of it."""
 
-    def __init__(self, give_turn: "Callable[[LiveSlot], None]", places: int | None = None) -> None:
-        self._give_turn = give_turn
+    def __init__(self, places: int | None = None) -> None:
         self._places = places or len(os.sched_getaffinity(0))
-        self._line: OrderedDict[LiveSlot, None] = OrderedDict()
-        self._loading: set[LiveSlot] = set()
+        self._line: OrderedDict[Waiter, Callable[[], None]] = OrderedDict()
+        self._loading: set[Waiter] = set()
         self._moving = False
 
     @property
@@ -24,26 +22,26 @@ class Pacing:
         """Whether nobody waits and nobody loads."""
         return not self._line and not self._loading
 
-    def stand_in_line(self, slot: "LiveSlot") -> None:
-        """Ask for a turn; asking twice is asking once."""
-        self._line[slot] = None
-        self.move_up()
+    def stand_in_line(self, waiter: Waiter, on_turn: Callable[[], None]) -> None:
+        """Call ``on_turn`` when there is a place; a waiter that asks twice keeps its place in the line."""
+        self._line[waiter] = on_turn
+        self._move_up()
 
-    def leave(self, slot: "LiveSlot") -> None:
-        """Give up the turn or the place, whichever it had: it is loaded, gone, or not wanted any more."""
-        self._line.pop(slot, None)
-        self._loading.discard(slot)
-        self.move_up()
+    def leave(self, waiter: Waiter) -> None:
+        """Take a waiter out of the line, or free its place: it has loaded, has gone, or is not wanted any more."""
+        self._line.pop(waiter, None)
+        self._loading.discard(waiter)
+        self._move_up()
 
-    def move_up(self) -> None:
-        """Give turns while there are places; whoever leaves at its turn only makes room, so this never recurses."""
-        if self._moving:
+    def _move_up(self) -> None:
+        """Give turns while there are places."""
+        if self._moving:  # a waiter left its place at its turn, which makes room for the loop below
             return
         self._moving = True
         try:
             while self._line and len(self._loading) < self._places:
-                slot, _ = self._line.popitem(last=False)
-                self._loading.add(slot)
-                self._give_turn(slot)
+                waiter, on_turn = self._line.popitem(last=False)
+                self._loading.add(waiter)
+                on_turn()
         finally:
             self._moving = False

@@ -4,9 +4,8 @@ from collections import deque
 from collections.abc import Callable
 
 from workerd.daemon.rules.facts import Fact
-from workerd.wire.words import Outcome, State
 
-from .lifecycle import ALIVE, Lifecycle
+from .lifecycle import Lifecycle
 from .slot import LiveSlot
 
 
@@ -37,8 +36,8 @@ class Rollout:
         self._line = deque([ledger, *slots])
         self._moving.clear()
         for slot in slots:
-            if slot.state is State.PARKED and slot.outcome is Outcome.REFUSED:
-                self._lifecycle.tell(slot, Fact.RESUMED)
+            if slot.is_refused:
+                self._lifecycle.apply(slot, Fact.RESUMED)
 
     def when_done(self, call: Callable[[], None]) -> None:
         """Call once when nothing is under way any more."""
@@ -46,7 +45,7 @@ class Rollout:
 
     def go_on(self) -> None:
         """At the end of a turn: see who has arrived, and send the next."""
-        self._moving = {slot for slot in self._moving if not self._has_arrived(slot)}
+        self._moving = {slot for slot in self._moving if not slot.has_arrived(self._generation)}
         while self._line and len(self._moving) < self._limit and not self._ledger_is_moving() and not self._obstacle():
             self._move(self._line.popleft())
         if not self.under_way:
@@ -56,16 +55,10 @@ class Rollout:
 
     def _move(self, slot: LiveSlot) -> None:
         child = slot.child
-        if slot.state in ALIVE and child is not None and child.generation < self._generation:
+        if slot.is_alive and child is not None and child.generation < self._generation:
             self._moving.add(slot)
-            if slot.state is not State.STOPPING:
-                self._lifecycle.tell(slot, Fact.RESTART_ASKED)
-
-    def _has_arrived(self, slot: LiveSlot) -> bool:
-        """It runs the new code, or does not run: then its next start will have the new code."""
-        if slot.state is State.RUNNING:
-            return slot.child is not None and slot.child.generation >= self._generation
-        return slot.state not in ALIVE and slot.state is not State.WAITING
+            if not slot.is_stopping:
+                self._lifecycle.apply(slot, Fact.RESTART_ASKED)
 
     def _ledger_is_moving(self) -> bool:
         return any(slot.builtin for slot in self._moving)

@@ -5,6 +5,7 @@ from typing import Any
 
 from workerd.daemon.io.child_output import KEPT_BYTES
 from workerd.daemon.processes.child import Child
+from workerd.daemon.rules.clock import Clock
 from workerd.daemon.rules.outcome import ExitStatus
 from workerd.wire.words import GOOD, Outcome
 
@@ -51,10 +52,10 @@ def run_row(
     }
 
 
-def slot_row(slot: LiveSlot) -> dict[str, Any]:
-    """Return the live picture of a slot."""
+def slot_row(slot: LiveSlot, clock: Clock) -> dict[str, Any]:
+    """Return the whole row of a slot as it is now."""
     child = slot.child
-    beat = child.last_beat_wall if child is not None else None
+    beat = child.last_beat_wall(clock) if child is not None else None
     return {
         "job_id": slot.spec.id,
         "job_name": slot.spec.name,

@@ -1,14 +1,19 @@
-"""One numbered place of a job, which survives restarts: what is wanted of it, what is, and what it remembers."""
+"""One numbered place of a job, which survives restarts: what is wanted of it, what is, and what it remembers.
+
+Whoever has to know how a slot stands asks one of the predicates here; what follows from a fact is decided by the table
+alone.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from workerd.daemon.io.loop import Timer
 from workerd.daemon.processes.child import Child
+from workerd.daemon.rules.clock import Clock
 from workerd.daemon.rules.facts import Next
 from workerd.daemon.rules.restart import Decision, FailureHistory
 from workerd.wire.spec import JobSpec
-from workerd.wire.words import Outcome, State, slot_name
+from workerd.wire.words import ALIVE, MOVING, Outcome, State, slot_name
 
 
 @dataclass(eq=False, slots=True)
@@ -55,13 +60,92 @@ class LiveSlot:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The fields of every event about this slot."""
-        if self.child is not None and self.child.slot is self:
+        """The fields of every event about this slot; those of its run where it has one."""
+        if self.child is not None and self.child.owner is self:
             return self.child.identity
         return {"job": self.spec.name, "slot": self.name}
 
+    # how it stands
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it may have a child."""
+        return self.state in ALIVE
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether its child is being born, or is not ready yet."""
+        return self.state is State.STARTING
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its child is ready and not asked to go."""
+        return self.state is State.RUNNING
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether its child was asked to go."""
+        return self.state is State.STOPPING
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing runs and nothing is wanted."""
+        return self.state is State.STOPPED
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether it waits for an operator or an edit."""
+        return self.state is State.PARKED
+
+    @property
+    def is_in_backoff(self) -> bool:
+        """Whether it waits for the delay after a failure."""
+        return self.state is State.BACKOFF
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it has arrived somewhere: it runs, does not run, or waits for a time or a database."""
+        return self.state not in MOVING or (self.state is State.WAITING and self.deadline is not None)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is no longer in the plan, and has ended."""
+        return self.doomed and not self.is_alive
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it is parked because its child refused the job."""
+        return self.is_parked and self.outcome is Outcome.REFUSED
+
+    @property
+    def is_waiting_for_database(self) -> bool:
+        """Whether it would start but for a database that is out."""
+        return self.state is State.WAITING and self.misses_database and self.deadline is not None
+
+    def has_arrived(self, generation: int) -> bool:
+        """Return whether it runs the code of ``generation``, or is at rest: then its next start will."""
+        if self.is_running:
+            return self.child is not None and self.child.generation >= generation
+        return self.state not in MOVING
+
+    # what the lifecycle does to it
+
+    def enter(self, state: State, clock: Clock) -> None:
+        """Be in another state from now on; deadline, reason and next start belonged to the one before."""
+        self.state = state
+        self.disarm()
+        self.since, self.since_wall = clock.monotonic(), clock.wall()
+        self.next_start_wall = None
+        self.reason = ""
+
     def disarm(self) -> None:
-        """Forget the deadline, which belongs to the state being left."""
+        """Forget the deadline."""
         if self.deadline is not None:
             self.deadline.cancel()
             self.deadline = None
+
+
+def slot_of(child: Child) -> LiveSlot | None:
+    """Return the slot that runs ``child``; None for a spare, and for a child whose slot has another one by now."""
+    slot = child.owner
+    return slot if isinstance(slot, LiveSlot) and slot.child is child else None

@@ -9,7 +9,7 @@ from workerd.daemon.rules.facts import Fact
 from workerd.daemon.rules.plan import plan
 from workerd.wire.spec import JobSpec
 
-from .lifecycle import ALIVE, Lifecycle
+from .lifecycle import Lifecycle
 from .rows import slot_row
 from .slot import LiveSlot
 
@@ -20,42 +20,43 @@ BUILTIN_INDEX = -1
 
 
 class SlotSet:
-    """Every slot of every job, and our own."""
+    """Every slot of every job, and the daemon's own: the ledger's and the observer's."""
 
-    def __init__(self, loop: Loop, records: RecordQueue) -> None:
+    def __init__(self, loop: Loop, records: RecordQueue, lifecycle: Lifecycle) -> None:
         self._loop = loop
         self._records = records
+        self._lifecycle = lifecycle
+        lifecycle.on_changed.add(self.note_change)
         self._slots: dict[tuple[str, int], LiveSlot] = {}
         self._changed: dict[LiveSlot, None] = {}
         self.specs: dict[str, JobSpec] = {}
-        self.lifecycle: Lifecycle
 
     def slots(self) -> Iterator[LiveSlot]:
-        """Every slot, our own too."""
+        """Yield every slot, the daemon's own too."""
         return iter(tuple(self._slots.values()))
 
     def job_slots(self) -> Iterator[LiveSlot]:
-        """Every slot that is not our own."""
+        """Yield every slot of a job."""
         return (slot for slot in tuple(self._slots.values()) if not slot.builtin)
 
     def builtins(self) -> Iterator[LiveSlot]:
-        """Every slot of our own."""
+        """Yield the daemon's own slots."""
         return (slot for slot in tuple(self._slots.values()) if slot.builtin)
 
     def add_builtin(self, spec: JobSpec) -> LiveSlot:
-        """Add a slot of our own: same table, same birth."""
+        """Add a slot of the daemon's own, which is started and looked after like any other."""
         slot = self._slots[spec.name, BUILTIN_INDEX] = LiveSlot(spec, 0, builtin=True)
-        self.lifecycle.want(slot, True)
+        self._lifecycle.want(slot, True)
         return slot
 
     def apply(self, name: str, spec: JobSpec | None, problem: str = "") -> None:
         """Take a job's row as it is now, None where it is gone; with a ``problem`` it cannot be run as it is."""
-        was, had = self.specs.pop(name, None), self.lifecycle.problems.pop(name, "")
+        was, had = self.specs.pop(name, None), self._lifecycle.problems.pop(name, "")
         changes = plan(was, spec)
         if spec is not None:
             self.specs[name] = spec
         if problem:
-            self.lifecycle.problems[name] = problem
+            self._lifecycle.problems[name] = problem
         unsound = problem != had
         for index in changes.doomed:
             self._doom(self._slots[name, index])
@@ -71,14 +72,14 @@ class SlotSet:
         """Have the slot's row written at the end of this turn, or forget the slot where it is over."""
         if slot.builtin:
             return
-        if slot.doomed and slot.state not in ALIVE:
+        if slot.is_over:
             self._forget(slot)
         else:
             self._changed[slot] = None
 
     def note_progress(self) -> None:
-        """Have the rows of those written that have beaten since; again every five seconds, or later where many do."""
-        slots = [slot for slot in self.job_slots() if slot.child is not None and slot.state in ALIVE]
+        """Have the rows of those slots written that have beaten since; again in five seconds, or later for many."""
+        slots = [slot for slot in self.job_slots() if slot.child is not None and slot.is_alive]
         for slot in slots:
             assert slot.child is not None
             beat = slot.child.page.last_beat
@@ -88,7 +89,7 @@ class SlotSet:
         self._loop.call_in(max(PROGRESS_S, len(slots) / PROGRESS_ROWS_A_SECOND), self.note_progress)
 
     def note_all(self) -> None:
-        """Have every slot's row written: a ledger has begun."""
+        """Have every slot's row written, for a ledger that has just started."""
         for slot in self.job_slots():
             self.note_change(slot)
 
@@ -96,23 +97,26 @@ class SlotSet:
         """Record every slot that changed in this turn, once."""
         changed, self._changed = self._changed, {}
         for slot in changed:
-            self._records.add("slot", _key(slot), slot_row(slot))
+            self._records.add("slot", _key(slot), slot_row(slot, self._loop.clock))
 
-    def picture(self) -> list[dict[str, Any]]:
+    def snapshot(self) -> list[dict[str, Any]]:
         """Return every slot's row, as ``status`` shows them."""
-        return [slot_row(slot) | {"builtin": slot.builtin, "wanted": slot.wanted} for slot in self._slots.values()]
+        clock = self._loop.clock
+        return [
+            slot_row(slot, clock) | {"builtin": slot.builtin, "wanted": slot.wanted} for slot in self._slots.values()
+        ]
 
     def _edit(self, slot: LiveSlot, spec: JobSpec, restarting: bool) -> None:
         if slot.spec.enabled != spec.enabled:
             slot.held = False
         slot.spec = spec
         if slot.child is not None:
-            slot.child.page.want_processes(spec.processes)
+            slot.child.follow(spec, slot.index)
         wanted = spec.enabled and not slot.held
         if slot.wanted and wanted:
-            self.lifecycle.tell(slot, Fact.SPEC_CHANGED, restarting=restarting)
+            self._lifecycle.apply(slot, Fact.SPEC_CHANGED, restarting=restarting)
         else:
-            self.lifecycle.want(slot, wanted)
+            self._lifecycle.want(slot, wanted)
         self.note_change(slot)
 
     def _add(self, spec: JobSpec, index: int) -> None:
@@ -123,17 +127,17 @@ class SlotSet:
             slot.held = self._is_held(spec.name)
             self._slots[spec.name, index] = slot
         slot.spec, slot.doomed = spec, False
-        self.lifecycle.want(slot, spec.enabled and not slot.held)
+        self._lifecycle.want(slot, spec.enabled and not slot.held)
         self.note_change(slot)
 
     def _is_held(self, job: str) -> bool:
-        """Whether an operator has stopped the whole job: then what is added to it waits too."""
+        """Return whether an operator has stopped the whole job: then what is added to it waits too."""
         siblings = [slot for slot in self.job_slots() if slot.spec.name == job]
         return bool(siblings) and all(slot.held for slot in siblings)
 
     def _doom(self, slot: LiveSlot) -> None:
         slot.doomed = True
-        self.lifecycle.want(slot, False)
+        self._lifecycle.want(slot, False)
         self.note_change(slot)
 
     def _forget(self, slot: LiveSlot) -> None:

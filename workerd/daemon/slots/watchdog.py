@@ -7,7 +7,7 @@ from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
 from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.facts import Fact
-from workerd.wire.words import Heartbeat, Outcome, State
+from workerd.wire.words import Heartbeat, Outcome
 
 from .lifecycle import Lifecycle
 from .slot import LiveSlot
@@ -33,7 +33,7 @@ class Watchdog:
         on_recycled: Callable[[LiveSlot, str], None],
         obstacle: Callable[[], str],
     ) -> None:
-        """``obstacle`` says why nobody could be born now: then none is stopped that may as well go on for a while."""
+        """``obstacle`` returns why no process can be started now; a child that may as well go on is then left."""
         self._loop = loop
         self._log = log
         self._lifecycle = lifecycle
@@ -42,10 +42,11 @@ class Watchdog:
         self._obstacle = obstacle
         self._random = Random()
         self._looking = False
+        lifecycle.on_changed.add(self.wake)
 
     def wake(self, slot: LiveSlot) -> None:
         """Look at ``slot``, which may have a limit now, and go on to look at all."""
-        if slot.state is State.RUNNING and _has_limit(slot):
+        if slot.is_running and _has_limit(slot):
             self._loop.call_soon(lambda: self._judge_beat(slot))
             if not self._looking:
                 self._schedule()
@@ -57,12 +58,12 @@ class Watchdog:
     def _look(self) -> None:
         self._looking = False
         now = self._loop.clock.monotonic()
-        watched = [slot for slot in self._slots() if slot.state is State.RUNNING and _has_limit(slot)]
+        watched = [slot for slot in self._slots() if slot.is_running and _has_limit(slot)]
         for slot in watched:
             self._judge_beat(slot)
-            if slot.state is State.RUNNING:
+            if slot.is_running:
                 self._judge_memory(slot, now)
-            if slot.state is State.RUNNING:
+            if slot.is_running:
                 self._judge_age(slot, now)
         if watched:
             self._schedule()
@@ -71,7 +72,7 @@ class Watchdog:
 
     def _judge_beat(self, slot: LiveSlot) -> None:
         child, limit = slot.child, slot.spec.heartbeat_timeout
-        if child is None or limit is None or slot.state is not State.RUNNING or child.ready_at is None:
+        if child is None or limit is None or not slot.is_running or child.ready_at is None:
             return
         limit = child.page.within or limit
         last = self._last_sign(slot, child)
@@ -103,9 +104,8 @@ class Watchdog:
 
     def _hang(self, slot: LiveSlot, child: Child, silent_s: float, limit: float) -> None:
         child.set_verdict(Outcome.HUNG, f"no sign of life for {limit:g} s")
-        note = child.page.read_note() or None
-        self._log.emit("child.hung", **slot.identity, silent_s=round(silent_s, 3), timeout_s=limit, note=note)
-        self._lifecycle.tell(slot, Fact.DEADLINE_PASSED, hung=True)
+        child.tell_hang(self._log, silent_s, limit)
+        self._lifecycle.apply(slot, Fact.DEADLINE_PASSED, hung=True)
 
     # memory and age
 
@@ -119,12 +119,9 @@ class Watchdog:
             return
         child.set_verdict(Outcome.OVER_MEMORY, f"{grown:.0f} MiB of private growth, more than {limit:g}")
         self._log.emit("child.over_memory", **slot.identity, memory_mib=round(grown, 1), limit_mib=limit)
-        self._lifecycle.tell(slot, Fact.DEADLINE_PASSED)
+        self._lifecycle.apply(slot, Fact.DEADLINE_PASSED)
         if grown > HARD * limit:
-            child.killed = True
-            reason = f"more than {HARD:g} times its memory limit"
-            self._log.emit("child.killed", **slot.identity, reason=reason)
-            child.kill_group()
+            child.kill(self._log, f"more than {HARD:g} times its memory limit")
 
     def _judge_age(self, slot: LiveSlot, now: float) -> None:
         child, limit = slot.child, slot.spec.max_age

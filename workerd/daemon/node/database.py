@@ -1,0 +1,55 @@
+"""The database as the ledger last reported it: reached or out, since when, and why."""
+
+from workerd.daemon.io.listeners import Listeners
+from workerd.daemon.io.log import EventLog
+from workerd.daemon.rules.clock import Clock
+from workerd.wire.messages import DatabaseConnected, DatabaseLost, DatabaseRecovered
+
+
+class Database:
+    """``reachable`` is None while nothing is known: before a ledger has told, and while there is no ledger."""
+
+    def __init__(self, log: EventLog, clock: Clock, alias: str) -> None:
+        self._log = log
+        self._clock = clock
+        self._alias = alias
+        self._lost_at = 0.0
+        self.reachable: bool | None = None
+        self.trouble = ""
+        self.vendor = ""
+        self.on_recovered: Listeners[[]] = Listeners()
+        """Told when the database is reached again after an outage."""
+
+    def is_out(self, alias: str) -> bool | None:
+        """Return whether this is the ledger's database and the ledger does not reach it; None where it did before."""
+        if alias != self._alias:
+            return False
+        return True if self.reachable is False else None
+
+    def receive(self, message: DatabaseConnected | DatabaseLost | DatabaseRecovered) -> None:
+        """Take what the ledger says of its database."""
+        match message:
+            case DatabaseLost():
+                self.lose(message.reason)
+            case DatabaseConnected():
+                self._log.emit("ledger.connected", vendor=message.vendor, version=message.version)
+                self.vendor = message.vendor
+                if self.reachable is None:
+                    self.reachable = True
+            case DatabaseRecovered() if self.reachable is False:
+                outage_s = round(self._clock.monotonic() - self._lost_at, 3)
+                self._log.emit("ledger.recovered", outage_s=outage_s, caught_up=message.caught_up)
+                self.reachable, self.trouble = True, ""
+                self.on_recovered()
+
+    def lose(self, reason: str) -> None:
+        """Count the database as out; an outage is logged once, however many ledgers see it."""
+        if self.reachable is not False:
+            self._lost_at = self._clock.monotonic()
+            self._log.emit("ledger.lost", reason=reason)
+        self.reachable, self.trouble = False, reason
+
+    def forget(self) -> None:
+        """Know no longer that the database is there: no ledger lives to tell. An outage stays one."""
+        if self.reachable:
+            self.reachable = None

@@ -1,0 +1,122 @@
+"""The parts of a daemon that shutdown, status and requests look at, and how they are built: from the bottom up.
+
+A part is given the parts that it stands on; what those have to tell it, it subscribes to when it is built.
+"""
+
+import os
+import resource
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from workerd.daemon.io.log import EventLog
+from workerd.daemon.io.loop import Loop
+from workerd.daemon.io.records import RecordQueue
+from workerd.daemon.io.sd_notify import SdNotifier
+from workerd.daemon.io.stdout import Stdout
+from workerd.daemon.io.versions import Versions
+from workerd.daemon.processes.births import Births
+from workerd.daemon.processes.generations import Generations
+from workerd.daemon.processes.leftovers import Leftovers
+from workerd.daemon.processes.stack_dump import StackDumps
+from workerd.daemon.rules.clock import Clock
+from workerd.daemon.slots.child_messages import ChildMessages
+from workerd.daemon.slots.effects import Effects
+from workerd.daemon.slots.exits import Exits
+from workerd.daemon.slots.lifecycle import Lifecycle
+from workerd.daemon.slots.pacing import Pacing
+from workerd.daemon.slots.slot import LiveSlot
+from workerd.daemon.slots.slot_set import SlotSet
+from workerd.daemon.slots.watchdog import Watchdog
+from workerd.wire.config import DaemonConfig
+
+from .database import Database
+from .ledger import Ledger
+
+STDOUT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every daemon has; ``started`` is wall seconds (UTC)."""
+
+    config: DaemonConfig
+    clock: Clock
+    started: float
+    loop: Loop
+    stdout: Stdout
+    log: EventLog
+    sd_notifier: SdNotifier
+    versions: Versions
+    records: RecordQueue
+    generations: Generations
+    births: Births[LiveSlot]
+    stack_dumps: StackDumps
+    leftovers: Leftovers
+    pacing: Pacing[LiveSlot]
+    lifecycle: Lifecycle
+    slot_set: SlotSet
+    effects: Effects
+    exits: Exits
+    database: Database
+    ledger: Ledger
+
+
+def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
+    """Build what every daemon has, each part from those below it."""
+    loop = Loop(clock, lambda error: _log_fault(log, error))
+    stdout = Stdout(loop, STDOUT, lambda lines: log.emit("log.dropped", lines=lines))
+    log = EventLog(stdout, config.log_format == "console")
+    versions = Versions(Path(config.state_dir) / f"{config.name}.epoch", clock)
+    records = RecordQueue(versions)
+
+    generations = Generations(loop, log, config, _raise_descriptor_limit())
+    births: Births[LiveSlot] = Births(loop, log, generations)
+    stack_dumps = StackDumps(loop, log)
+    leftovers = Leftovers(loop, log, config.tree, births)
+
+    lifecycle = Lifecycle(loop, log)
+    slot_set = SlotSet(loop, records, lifecycle)
+    pacing: Pacing[LiveSlot] = Pacing(len(os.sched_getaffinity(0)))
+    effects = Effects(loop, log, lifecycle, pacing, births, stack_dumps, (config.name, config.host))
+    messages = ChildMessages(log, records, lifecycle, births)
+    Watchdog(loop, log, lifecycle, slot_set.slots, messages.recycle, generations.obstacle)
+
+    database = Database(log, clock, config.database)
+    database.on_recovered.add(lambda: effects.database_recovered(slot_set.job_slots()))
+    ledger = Ledger(log, records, lifecycle, slot_set, effects, messages, database)
+    exits = Exits(loop, log, records, lifecycle, database.is_out)
+    return Parts(
+        config=config,
+        clock=clock,
+        started=clock.wall(),
+        loop=loop,
+        stdout=stdout,
+        log=log,
+        sd_notifier=SdNotifier(loop),
+        versions=versions,
+        records=records,
+        generations=generations,
+        births=births,
+        stack_dumps=stack_dumps,
+        leftovers=leftovers,
+        pacing=pacing,
+        lifecycle=lifecycle,
+        slot_set=slot_set,
+        effects=effects,
+        exits=exits,
+        database=database,
+        ledger=ledger,
+    )
+
+
+def _log_fault(log: EventLog, error: Exception) -> None:
+    trace = "".join(traceback.format_exception(error))
+    log.emit("daemon.degraded", reason=f"internal error, please report it: {error!r}", traceback=trace)
+
+
+def _raise_descriptor_limit() -> tuple[int, int]:
+    """Raise our soft limit to the hard one; return the limits that children get back."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    return limits
