@@ -68,8 +68,8 @@ def test_what_has_the_focus_keeps_it(admin: Admin) -> None:
     before = admin.pid
 
     browser.script(
-        "const form = new FormData(document.querySelector('.workerd-steer')); form.set('order', 'restart');"
-        "fetch(document.querySelector('.workerd-steer').action, { method: 'POST', body: form })"
+        "const form = new FormData(document.querySelector('.workerd-orders-form')); form.set('order', 'restart');"
+        "fetch(document.querySelector('.workerd-orders-form').action, { method: 'POST', body: form })"
     )
     admin.wait_pid(other_than=before)
 
@@ -86,7 +86,9 @@ def test_the_arrow_keys_go_from_run_to_run(admin: Admin) -> None:
     seen = {}
     browser.script("document.querySelector('[data-workerd-run][tabindex=\"0\"]').focus()")
     for _ in range(3):
-        seen[browser.script("return document.activeElement.getAttribute('href')")] = browser.text("[data-workerd-told]")
+        seen[browser.script("return document.activeElement.getAttribute('href')")] = browser.text(
+            "[data-workerd-focused]"
+        )
         browser.driver.switch_to.active_element.send_keys("\ue012")  # the left arrow
 
     assert len(seen) == 3, seen
@@ -112,7 +114,7 @@ def test_a_page_that_is_cut_off_says_so(admin: Admin, site: Server) -> None:
 
     site.close()
 
-    admin.browser.wait_text("The picture cannot be refreshed; it is as of")
+    admin.browser.wait_text("This page cannot be refreshed; it shows the state at")
 
 
 def test_a_silent_daemon_is_said(admin: Admin, daemon: Daemon) -> None:

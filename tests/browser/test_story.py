@@ -15,8 +15,8 @@ def test_a_job_is_defined_watched_edited_looked_into_and_steered(admin: Admin) -
     browser = admin.browser
 
     admin.open_list()
-    browser.wait_text("No job yet.")
-    browser.follow("Define the first one")
+    browser.wait_text("There are no jobs yet.")
+    browser.follow("Add the first job")
     browser.type("target", f"{BAD_JOBS}.count")
     browser.wait_text("Leaves a mark in the database each turn. Takes: every: float = 0.05")
     admin.save(name="mine", target=f"{BAD_JOBS}.count")

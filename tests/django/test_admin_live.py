@@ -149,7 +149,7 @@ def test_restarts_of_the_last_hour_are_counted_without_those_that_were_asked_for
 def test_the_page_says_how_old_its_picture_is(superuser: Client, job: Job, make: Any, words: str) -> None:
     make()
 
-    assert words in pieces(superuser)["fleet"]
+    assert words in pieces(superuser)["nodes"]
     assert words in superuser.get(reverse(LIST)).content.decode()
     assert words in superuser.get(reverse("admin:workerd_job_page", args=[job.pk])).content.decode()
 
@@ -163,7 +163,7 @@ def test_a_dead_nodes_slots_do_not_count_beside_a_live_ones(superuser: Client, j
 
     assert "running" in shown[f"{job.pk}:state"]
     assert "long ago" not in shown[f"{job.pk}:activity"]
-    assert "silent: shop@web2" in shown["fleet"]
+    assert "silent: shop@web2" in shown["nodes"]
 
 
 def test_an_enabled_job_that_stands_still_is_on_hold(superuser: Client, job: Job, node: Node) -> None:
@@ -279,7 +279,7 @@ def test_the_list_is_filtered_by_state(superuser: Client, node: Node, query: str
 def test_an_empty_list_leads_to_the_first_job(superuser: Client) -> None:
     page = superuser.get(reverse(LIST)).content.decode()
 
-    assert "No job yet." in page
+    assert "There are no jobs yet." in page
     assert reverse("admin:workerd_job_add") in page
 
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from workerd.admin.jobs import recent_runs
+from workerd.admin import recent_runs
 from workerd.models import Job, Node, Run, Slot
 from workerd.wire.words import Outcome
 
@@ -58,18 +58,18 @@ def run_page(client: Client, run: Run) -> str:
         (
             "hung",
             {"signal": "SIGTERM", "reason": "no sign of life for 30 s", "note": "order 118"},
-            "Hung after 1 min: no sign of life for 30 s. It was ended by SIGTERM. The last it said was “order 118”.",
+            "Hung after 1 min: no sign of life for 30 s. It was ended by SIGTERM. Its last note was “order 118”.",
         ),
         (
             "hung",
             {"signal": "SIGKILL"},
-            "Hung: after 1 min it gave no sign of life any more, and was ended by SIGKILL.",
+            "Hung: after 1 min it gave no sign of life, and was ended by SIGKILL.",
         ),
         ("over_memory", {"peak_memory": 66.4}, "it had grown by 66 MiB at its peak."),
         ("recycled", {"reason": "it asked for it"}, "Replaced gracefully after 1 min: it asked for it."),
-        ("refused", {"exception": "“x” does not import."}, "Could not run as the job is written: “x” does not import."),
-        ("killed", {}, "Killed after 1 min: it was asked to stop and did not in time."),
-        ("lost", {}, "Lost from sight: its daemon ended before it could tell how this run did."),
+        ("refused", {"exception": "“x” does not import."}, "The job cannot run as it is defined: “x” does not import."),
+        ("killed", {}, "Killed after 1 min: it was asked to stop, and did not stop in time."),
+        ("lost", {}, "Lost: its daemon ended before it could report how this run ended."),
     ],
 )
 def test_a_run_tells_its_end_in_a_sentence(
@@ -130,7 +130,7 @@ def test_the_timeline_has_a_lane_a_slot_and_a_bar_a_run(superuser: Client, job: 
     assert page.count("data-workerd-run") == 4
     assert "<li>mail:0</li><li>mail:1</li>" in page
     assert page.count('tabindex="0" data-workerd-run') == 1
-    assert "mail:1: error after 1 min, born" in page
+    assert "mail:1: error after 1 min, started" in page
 
 
 def test_a_run_born_before_the_window_begins_at_its_edge(superuser: Client, job: Job) -> None:
@@ -152,7 +152,7 @@ def test_a_run_that_is_older_than_many_is_drawn_while_it_runs(
     page = job_page(superuser, job)
 
     assert str(old.pk) in page
-    assert "Too many runs to draw" in page
+    assert "There are too many runs to draw" in page
 
 
 def test_the_last_failures_end_as_their_tracebacks_do(superuser: Client, job: Job) -> None:

@@ -27,17 +27,17 @@ def slots(*states: str) -> list[Slot]:
     ("was", "changes", "states", "sentence"),
     [
         (None, {}, (), "2 processes will be started."),
-        (None, {"enabled": False}, (), "It is off: nothing of it runs."),
-        (WAS, {}, ("RUNNING", "RUNNING"), "Nothing changes for what runs."),
+        (None, {"enabled": False}, (), "The job is off: none of its processes runs."),
+        (WAS, {}, ("RUNNING", "RUNNING"), "Nothing changes for running processes."),
         (WAS, {"target": "b.c"}, ("RUNNING", "STARTING"), "2 running processes will be restarted."),
         (WAS, {"kwargs": {"a": 1}}, ("RUNNING", "BACKOFF"), "1 running process will be restarted."),
         (WAS, {"name": "b"}, ("RUNNING",), "1 running process will be restarted."),
-        (WAS, {"max_age": 5}, ("RUNNING",), "Running processes take the change over; nothing is restarted."),
+        (WAS, {"max_age": 5}, ("RUNNING",), "Running processes take the change over; none is restarted."),
         (WAS, {"processes": 5}, ("RUNNING",), "3 processes will be started."),
         (WAS, {"processes": 1}, ("RUNNING", "RUNNING"), "1 process will be stopped gracefully."),
         (WAS, {"enabled": False}, ("RUNNING", "RUNNING"), "2 processes will be stopped gracefully."),
         (WAS._replace(enabled=False), {"enabled": True}, ("STOPPED",), "2 processes will be started."),
-        (WAS, {"target": "b.c"}, ("PARKED", "PARKED"), "What was parked is tried again."),
+        (WAS, {"target": "b.c"}, ("PARKED", "PARKED"), "Parked processes are started again."),
     ],
 )
 def test_saving_says_what_will_happen(

@@ -1,7 +1,7 @@
-"""Moments as an operator reads them: "for 5 min", "12 s ago", with the exact time to hover over.
+"""Moments as an operator reads them: "for 5 min", "12 s ago", with the exact time in a tooltip.
 
-Both the page and the script that keeps it fresh spell ages the same way; what is fetched leaves them to the script, so
-that an answer changes only when something has happened.
+The page and its script (static/workerd/live.js) spell ages the same way. What the script fetches leaves the words out
+and the script fills them in, so that an answer changes only when something has happened, not with every second.
 """
 
 from collections.abc import Mapping
@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils import timezone
-from django.utils.safestring import SafeString
+from django.utils.html import format_html
 from django.utils.translation import pgettext
-
-from .markup import markup
 
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
@@ -37,7 +35,7 @@ def spell(seconds: float, words: Mapping[str, str] | None = None) -> str:
 
 
 def spell_span(seconds: float) -> str:
-    """Return a span to two units, "1 h 30 min", or to the millisecond below ten seconds."""
+    """Return a span to two units, "1 h 30 min", or to three digits below ten seconds, "1.25 s"."""
     if seconds < 10:
         return f"{seconds:.3g} {unit_words()['s']}"
     words = unit_words()
@@ -51,25 +49,25 @@ def spell_span(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """Spells moments as of ``now``; with ``spelled`` off it leaves the words to the page's script."""
+    """Spells moments as of ``now``; with ``spelled`` off the words are left to the page's script."""
 
     now: datetime
     spelled: bool = True
     words: Mapping[str, str] = field(default_factory=unit_words)
 
-    def since(self, moment: datetime | None) -> SafeString | str:
-        """Return how long ago ``moment`` was, as an element that goes on counting."""
+    def since(self, moment: datetime | None) -> str:
+        """Return how long ago ``moment`` was, as an element whose words the script keeps up to date."""
         return self._element(moment, "since")
 
-    def until(self, moment: datetime | None) -> SafeString | str:
-        """Return how long it is to ``moment``."""
+    def until(self, moment: datetime | None) -> str:
+        """Return how long it is to ``moment``, as an element like that of ``since``."""
         return self._element(moment, "until")
 
-    def _element(self, moment: datetime | None, direction: str) -> SafeString | str:
+    def _element(self, moment: datetime | None, direction: str) -> str:
         if moment is None:
             return "-"
         seconds = (self.now - moment).total_seconds() * (1 if direction == "since" else -1)
-        return markup(
+        return format_html(
             '<time datetime="{}" data-workerd-{} title="{}">{}</time>',
             moment.isoformat(),
             direction,
@@ -79,5 +77,5 @@ class Ages:
 
 
 def exact(moment: datetime) -> str:
-    """Return the moment to the second, in the admin's time zone, which it names."""
+    """Return the moment to the second, in the admin's time zone, with the zone's name."""
     return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"

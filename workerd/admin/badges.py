@@ -1,15 +1,14 @@
-"""States and outcomes as badges: a colour, a shape and always the word."""
+"""States and outcomes as badges: a colour, a shape, and always the word."""
 
 from collections.abc import Mapping
 
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from workerd.models.run import OUTCOME_CHOICES
 from workerd.models.slot import STATE_CHOICES
 from workerd.wire.words import Outcome, State
-
-from .markup import markup
 
 STATE_WORDS: Mapping[str, object] = dict(STATE_CHOICES)
 OUTCOME_WORDS: Mapping[str, object] = dict(OUTCOME_CHOICES) | {"": _("running")}
@@ -40,15 +39,14 @@ OUTCOME_TONES: Mapping[str, str] = {
 
 
 def badge(tone: str, words: object) -> SafeString:
-    """Return a badge; the tone's shape comes with its style."""
-    return markup('<span class="workerd-badge workerd-{}">{}</span>', tone, words)
+    """Return a badge; the style sheet gives each tone its colour and shape."""
+    return format_html('<span class="workerd-badge workerd-{}">{}</span>', tone, words)
 
 
 def state_badge(state: str) -> SafeString:
-    """Return the badge of a slot's state."""
     return badge(STATE_TONES.get(state, "rest"), STATE_WORDS.get(state, state))
 
 
 def outcome_badge(outcome: str) -> SafeString:
-    """Return the badge of a run's end, or of one that has not ended."""
+    """Return the badge of a run's outcome; an empty outcome is a run that has not ended."""
     return badge(OUTCOME_TONES.get(outcome, "rest"), OUTCOME_WORDS.get(outcome, outcome))

@@ -1,7 +1,4 @@
-"""What every admin of workerd has in common: its database, its read-only history, its pages of many rows.
-
-Its rows live in ``WORKERD["DATABASE"]``, whatever the router says.
-"""
+"""What every admin of workerd has in common: its database, read-only pages, and counting with a limit."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db import models
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 
 from workerd.conf import get_settings
 
@@ -24,31 +21,33 @@ else:
     AnyPaginator = Paginator
 
     class AnyModelAdmin(admin.ModelAdmin):
-        """Generic for the type checker; Django's own class is so with a monkey patch only."""
+        """Generic for the type checker; Django's own class takes a type only after a monkey patch."""
 
         def __class_getitem__(cls, _item: Any) -> Any:
             return cls
 
 
 class WorkerdAdmin(AnyModelAdmin[Row]):
-    """Reads and writes one alias."""
+    """Reads and writes the database ``WORKERD["DATABASE"]``, whatever the router says: the daemon uses no other."""
 
     @property
     def alias(self) -> str:
-        """The database that the daemon uses."""
         return get_settings().database
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Row]:
-        """Return the rows of that database."""
         return super().get_queryset(request).using(self.alias)
 
     def save_model(self, request: HttpRequest, obj: Row, form: Any, change: bool) -> None:
-        """Save there."""
         obj.save(using=self.alias)
 
     def delete_model(self, request: HttpRequest, obj: Row) -> None:
-        """Delete there."""
         obj.delete(using=self.alias)
+
+    def get_row_or_404(self, request: HttpRequest, pk: int) -> Row:
+        row = self.get_queryset(request).filter(pk=pk).first()
+        if row is None:
+            raise Http404
+        return row
 
 
 def _never(*_args: Any, **_kwargs: Any) -> bool:
@@ -56,7 +55,7 @@ def _never(*_args: Any, **_kwargs: Any) -> bool:
 
 
 class ReadOnlyAdmin(WorkerdAdmin[Row]):
-    """No row is added, changed or deleted here; the view permission decides who reads."""
+    """Offers no way to add, change or delete a row; Django's view permission decides who reads."""
 
     actions = None
     show_full_result_count = False
@@ -70,10 +69,9 @@ class ReadOnlyAdmin(WorkerdAdmin[Row]):
 
 
 class CappedPaginator(AnyPaginator):
-    """Counts up to ``MOST_COUNTED`` rows; what lies beyond is reached by filters and search."""
+    """Counts and pages the first ``MOST_COUNTED`` rows; filters and the search find the others."""
 
     @cached_property
     def count(self) -> int:
-        """Return the number of rows, at most ``MOST_COUNTED``."""
         rows: Any = self.object_list
         return int(rows.order_by()[:MOST_COUNTED].count())

@@ -1,4 +1,4 @@
-"""What a page's script fetches to stay fresh: pieces of HTML by key, with an ETag that changes only as they do."""
+"""What a page's script fetches to keep the page fresh: pieces of HTML by key, with an ETag that names their content."""
 
 import hashlib
 import json
@@ -12,14 +12,13 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from .ages import unit_words
-from .cells import Text
 
 SLOW_MS, FAST_MS = 2000, 250
-"""How often a page looks: while nothing moves, and while an order or a birth is under way."""
+"""How often a page asks: as a rule, and while a slot changes its state or an order is open."""
 
 
-def answer(request: HttpRequest, pieces: Mapping[str, Text], *, is_moving: bool) -> HttpResponse:
-    """Return the pieces as JSON, or 304 to one who has them already."""
+def answer(request: HttpRequest, pieces: Mapping[str, str], *, is_moving: bool) -> HttpResponse:
+    """Return the pieces as JSON, or 304 to a page that has them already."""
     body = json.dumps({"pieces": pieces, "next_ms": FAST_MS if is_moving else SLOW_MS}, sort_keys=True)
     etag = f'"{hashlib.blake2b(f"{get_language()}{body}".encode(), digest_size=16).hexdigest()}"'
     response = get_conditional_response(request, etag=etag)
@@ -30,12 +29,12 @@ def answer(request: HttpRequest, pieces: Mapping[str, Text], *, is_moving: bool)
 
 
 def script_settings(url: str, *, is_moving: bool) -> SafeString:
-    """Return the element that tells the page's script where to look, how often, and the words it spells with."""
+    """Return the element that tells the page's script the address to ask, how often, and its words."""
     settings = {
         "url": url,
         "nextMs": FAST_MS if is_moving else SLOW_MS,
         "units": unit_words(),
-        "stale": _("The picture cannot be refreshed; it is as of %s."),
+        "stale": _("This page cannot be refreshed; it shows the state at %s."),
         "changed": _("The list has changed."),
         "reload": _("Reload"),
     }

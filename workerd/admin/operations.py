@@ -1,4 +1,4 @@
-"""Operations: who asked for what, when, and what came of it."""
+"""Operations: who asked for what, when, and the result. Orders of the admin and of the command are both here."""
 
 from typing import Any
 
@@ -13,56 +13,55 @@ from workerd.models import Operation
 
 from . import permissions
 from .base import CappedPaginator, ReadOnlyAdmin
-from .orders import order_badge, result_of, what_for
+from .orders import order_badge, result_for, scope_of
 
 
 @admin.register(Operation)
 class OperationAdmin(ReadOnlyAdmin[Operation]):
-    """The audit trail, newest first. What a dump came to is output, and for those who may view that."""
+    """The audit trail, newest first. The stacks of a dump are output, so only who may view output reads them."""
 
-    list_display = ("requested", "verb", "what_for", "requested_by", "stands", "taken", "came_of_it")
+    list_display = ("requested", "verb", "scope", "requested_by", "progress", "taken", "shown_result")
     list_filter = ("verb", "requested")
     paginator = CappedPaginator
     sortable_by = ("requested",)
     search_fields = ("job_name", "slot", "requested_by")
-    fields = ("verb", "job_name", "slot", "requested_by", "requested", "expires", "taken", "came_of_it")
-    readonly_fields = ("came_of_it",)
+    fields = ("verb", "job_name", "slot", "requested_by", "requested", "expires", "taken", "shown_result")
+    readonly_fields = ("shown_result",)
 
     @admin.display(description=_("for"))
-    def what_for(self, order: Operation) -> str:
-        """Return the slot, the job, or every job."""
-        return what_for(order)
+    def scope(self, order: Operation) -> str:
+        return scope_of(order)
 
-    @admin.display(description=_("stands"))
-    def stands(self, order: Operation) -> SafeString:
-        """Return whether a daemon has taken it."""
+    @admin.display(description=_("status"))
+    def progress(self, order: Operation) -> SafeString:
         return order_badge(order)
 
     @admin.display(description=_("result"))
-    def came_of_it(self, order: Any) -> SafeString | str:
-        """Return the result, as far as the reader may see it; its beginning in the list."""
-        shown = getattr(order, "shown_result", order.result)
-        if getattr(order, "is_listed", False):
-            return Truncator(shown.partition("\n")[0]).chars(120)
-        return format_html('<pre class="workerd-result">{}</pre>', shown) if shown else ""
+    def shown_result(self, order: Any) -> str:
+        """Return the result as far as this user may read it; in the list, the beginning of its first line."""
+        if order.is_listed:
+            return Truncator(order.readable_result.partition("\n")[0]).chars(120)
+        if not order.readable_result:
+            return ""
+        return format_html('<pre class="workerd-result">{}</pre>', order.readable_result)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Refuse to filter by results one may not read."""
+        """Refuse a filter by results that the user may not read: its answers would tell them letter by letter."""
         if lookup.partition("__")[0] == "result" and (request is None or not permissions.may_view_output(request)):
             return False
         return super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]  # None until Django 6
 
+    # A column's method is not told who asks for the page, so each row carries what its reader may see.
+
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Tell the rows of the list what their reader may see."""
-        found: Any = super().get_changelist_instance(request)
-        found.result_list = list(found.result_list)
-        for order in found.result_list:
-            order.shown_result, order.is_listed = result_of(order, request), True
-        return found
+        changes: Any = super().get_changelist_instance(request)
+        changes.result_list = list(changes.result_list)
+        for order in changes.result_list:
+            order.readable_result, order.is_listed = result_for(request, order), True
+        return changes
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Operation | None:
-        """As for the list."""
         order: Any = super().get_object(request, object_id, from_field)
         if order is not None:
-            order.shown_result = result_of(order, request)
-        return order  # type: ignore[no-any-return]  # with an attribute for came_of_it
+            order.readable_result, order.is_listed = result_for(request, order), False
+        return order  # type: ignore[no-any-return]  # with two attributes for shown_result

@@ -25,28 +25,34 @@ from .snapshot import Nodes
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One thing an operator may ask for."""
+    """One thing an operator may ask for: its button with a tooltip, and its action in the list."""
 
     name: str
     label: object
-    of_selected: object
-    explains: object
+    action: object
+    tooltip: object
 
 
 VERBS: Mapping[str, Verb] = {
     verb.name: verb
     for verb in (
-        Verb("start", _lazy("Start"), _lazy("Start selected jobs"), _lazy("Ends a stop and what is parked.")),
-        Verb("stop", _lazy("Stop"), _lazy("Stop selected jobs"), _lazy("Until started again, or the daemon ends.")),
-        Verb("restart", _lazy("Restart"), _lazy("Restart selected jobs"), _lazy("Stops gracefully, then starts.")),
-        Verb("resume", _lazy("Resume"), _lazy("Resume selected jobs"), _lazy("Tries parked and delayed ones now.")),
-        Verb("dump", _lazy("Dump stacks"), _lazy("Dump stacks of selected jobs"), _lazy("Into the daemon's log.")),
+        Verb(
+            "start", _lazy("Start"), _lazy("Start selected jobs"), _lazy("Starts what is stopped, parked or delayed.")
+        ),
+        Verb("stop", _lazy("Stop"), _lazy("Stop selected jobs"), _lazy("Stops it until Start, or the daemon's end.")),
+        Verb(
+            "restart", _lazy("Restart"), _lazy("Restart selected jobs"), _lazy("Stops it gracefully, then starts it.")
+        ),
+        Verb("resume", _lazy("Resume"), _lazy("Resume selected jobs"), _lazy("Starts what is parked.")),
+        Verb(
+            "dump", _lazy("Dump stacks"), _lazy("Dump stacks of selected jobs"), _lazy("Shows what every thread does.")
+        ),
     )
 }
 
 
-def give(request: HttpRequest, verb: str, jobs: Sequence[Job], alias: str, slot: str = "") -> None:
-    """Write the orders down, and tell the user so. The caller has checked the right to."""
+def send_orders(request: HttpRequest, verb: str, jobs: Sequence[Job], alias: str, slot: str = "") -> None:
+    """Write an order for each job, and tell the user so. The caller has checked that the user may give it."""
     rows = [
         Operation(verb=verb, job=job, job_name=job.name, slot=slot, requested_by=request.user.get_username())
         for job in jobs
@@ -58,48 +64,30 @@ def give(request: HttpRequest, verb: str, jobs: Sequence[Job], alias: str, slot:
     words = ngettext(
         "%(verb)s was asked for: %(names)s.", "%(verb)s was asked for %(count)s jobs: %(names)s.", len(jobs)
     )
-    said = words % {"verb": VERBS[verb].label, "count": len(jobs), "names": names}
-    messages.info(request, said)
+    messages.info(request, words % {"verb": VERBS[verb].label, "count": len(jobs), "names": names})
 
 
 def orders_list(orders: Iterable[Operation], nodes: Nodes, ages: Ages, request: HttpRequest) -> SafeString:
     """Return the latest orders and what became of each."""
-    items = (_order(order, nodes, ages, request) for order in orders)
+    items = (_order_parts(order, nodes, ages, request) for order in orders)
     lines = format_html_join("", "<li>{} <b>{}</b> {} · {}{}</li>", items)
     return format_html('<ul class="workerd-orders">{}</ul>', lines) if lines else lines
 
 
-def result_of(order: Operation, request: HttpRequest) -> str:
-    """Return what came of the order; stacks only for one who may view output."""
+def result_for(request: HttpRequest, order: Operation) -> str:
+    """Return the order's result; the stacks of a dump only to a user who may view output."""
     if order.verb == "dump" and order.result and not permissions.may_view_output(request):
-        return _("done; the stacks are for those who may view output")
+        return _("done; only users who may view output can read the stacks")
     return order.result
 
 
-def _order(order: Operation, nodes: Nodes, ages: Ages, request: HttpRequest) -> tuple[object, ...]:
-    asked = format_html(_("asked {} ago by {}"), ages.since(order.requested), order.requested_by or "-")
-    return order_badge(order, nodes), order.get_verb_display(), what_for(order), asked, _short(order, request)
-
-
-def what_for(order: Operation) -> str:
-    """Return the slot, the job, or every job."""
+def scope_of(order: Operation) -> str:
+    """Return the slot or the job that the order is for, or "every job"."""
     return order.slot or order.job_name or _("every job")
 
 
-def _short(order: Operation, request: HttpRequest) -> SafeString | str:
-    """Return the result's first line, and a way to the rest of it."""
-    result = result_of(order, request)
-    if not result:
-        return ""
-    first, newline, _rest = result.partition("\n")
-    if not newline or not permissions.may_view_operations(request):
-        return format_html(": {}", Truncator(first).chars(200))
-    url = reverse("admin:workerd_operation_change", args=[order.pk], current_app=getattr(request, "current_app", None))
-    return format_html(': {} <a href="{}">{}</a>', Truncator(first).chars(200), url, _("all of it"))
-
-
 def order_badge(order: Operation, nodes: Nodes | None = None) -> SafeString:
-    """Return where the order stands."""
+    """Return whether a daemon has taken the order, or still may."""
     if order.taken is not None:
         return badge("done", _("taken"))
     if order.expires <= timezone.now():
@@ -107,3 +95,20 @@ def order_badge(order: Operation, nodes: Nodes | None = None) -> SafeString:
     if nodes is not None and not nodes.live:
         return badge("wait", _("no daemon to take it"))
     return badge("busy", _("waiting"))
+
+
+def _order_parts(order: Operation, nodes: Nodes, ages: Ages, request: HttpRequest) -> tuple[object, ...]:
+    asked = format_html(_("asked {} ago by {}"), ages.since(order.requested), order.requested_by or "-")
+    return order_badge(order, nodes), order.get_verb_display(), scope_of(order), asked, _first_line(order, request)
+
+
+def _first_line(order: Operation, request: HttpRequest) -> str:
+    """Return the result's first line, with a link to the whole where there is more and the user may read it."""
+    result = result_for(request, order)
+    if not result:
+        return ""
+    first, newline, _rest = result.partition("\n")
+    if not newline or not permissions.may_view_operations(request):
+        return format_html(": {}", Truncator(first).chars(200))
+    url = reverse("admin:workerd_operation_change", args=[order.pk], current_app=getattr(request, "current_app", None))
+    return format_html(': {} <a href="{}">{}</a>', Truncator(first).chars(200), url, _("all of it"))

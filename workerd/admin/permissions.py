@@ -1,4 +1,4 @@
-"""What a user may do beside Django's add, change, delete and view: steer jobs, and read what they wrote."""
+"""What a user may do besides Django's add, change, delete and view: give orders to jobs, and read what they wrote."""
 
 from django.http import HttpRequest
 
@@ -14,15 +14,18 @@ def may_operate(request: HttpRequest) -> bool:
 
 
 def may_view_output(request: HttpRequest) -> bool:
-    """Return whether the user may read lines, messages, tracebacks and stacks of jobs."""
+    """Return whether the user may read what jobs wrote: lines, messages, tracebacks and stacks."""
     return request.user.has_perm(VIEW_OUTPUT)
 
 
 def may_view_runs(request: HttpRequest) -> bool:
-    """Return whether the user may look into the history."""
     return request.user.has_perm(VIEW_RUNS)
 
 
 def may_view_operations(request: HttpRequest) -> bool:
-    """Return whether the user may read who asked for what."""
     return request.user.has_perm(VIEW_OPERATIONS)
+
+
+def may_see_orders(request: HttpRequest) -> bool:
+    """Return whether the user may see the latest orders beside a job: who gives orders sees what became of them."""
+    return may_operate(request) or may_view_operations(request)

@@ -1,4 +1,4 @@
-"""How a run ended, in a sentence."""
+"""A run in words: a sentence on how it ended, and a short one for its bar in the timeline."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -8,26 +8,40 @@ from django.utils.translation import gettext as _
 from workerd.models import Run
 from workerd.wire.words import Outcome
 
-from .ages import spell_span
+from .ages import exact, spell_span
+from .badges import OUTCOME_WORDS
 
 
-def tell_end(run: Run, now: datetime, *, may_view_output: bool) -> str:
-    """Return one sentence, or two; without the right to output it leaves out what the job said itself."""
+def describe_end(run: Run, now: datetime, *, may_view_output: bool) -> str:
+    """Return a sentence, or two; without ``may_view_output`` the exception's message is left out."""
     values = {
-        "span": spell_span(lived_s(run, now)),
+        "span": spell_span(lifetime_s(run, now)),
         "reason": run.reason,
         "by": run.signal or _("exit code %s") % run.exit_code,
-        "said": (run.exception if may_view_output else run.exception.partition(":")[0]).partition("\n")[0][:500],
+        "exception": (run.exception if may_view_output else run.exception.partition(":")[0]).partition("\n")[0][:500],
         "memory": f"{run.peak_memory or 0:.0f}",
     }
     sentence = _SENTENCES.get(run.outcome, _running)(run, values)
     if run.outcome in (Outcome.HUNG, Outcome.KILLED, Outcome.OVER_MEMORY, Outcome.LOST) and run.note:
-        sentence = f"{sentence} {_('The last it said was “%s”.') % run.note[:300]}"
+        sentence = f"{sentence} {_('Its last note was “%s”.') % run.note[:300]}"
     return sentence
 
 
-def lived_s(run: Run, now: datetime) -> float:
-    """Return how long it lived, so far."""
+def describe_run(run: Run, now: datetime) -> str:
+    """Return the run's slot, outcome, length and start, for a tooltip and for a screen reader."""
+    values = {
+        "slot": run.slot,
+        "outcome": OUTCOME_WORDS.get(run.outcome, run.outcome),
+        "span": spell_span(lifetime_s(run, now)),
+        "started": exact(run.born or now),
+    }
+    if run.ended is None:
+        return _("%(slot)s: %(outcome)s for %(span)s, started %(started)s") % values
+    return _("%(slot)s: %(outcome)s after %(span)s, started %(started)s") % values
+
+
+def lifetime_s(run: Run, now: datetime) -> float:
+    """Return how long the run took, or has taken so far."""
     return max(0.0, ((run.ended or now) - (run.born or now)).total_seconds())
 
 
@@ -44,8 +58,8 @@ def _finished(_run: Run, values: dict[str, str]) -> str:
 
 
 def _failed(_run: Run, values: dict[str, str]) -> str:
-    if values["said"]:
-        return _("Failed after %(span)s: %(said)s") % values
+    if values["exception"]:
+        return _("Failed after %(span)s: %(exception)s") % values
     return _("Failed after %(span)s, with %(by)s.") % values
 
 
@@ -56,7 +70,7 @@ def _crashed(_run: Run, values: dict[str, str]) -> str:
 def _hung(_run: Run, values: dict[str, str]) -> str:
     if values["reason"]:
         return _("Hung after %(span)s: %(reason)s. It was ended by %(by)s.") % values
-    return _("Hung: after %(span)s it gave no sign of life any more, and was ended by %(by)s.") % values
+    return _("Hung: after %(span)s it gave no sign of life, and was ended by %(by)s.") % values
 
 
 def _over_memory(_run: Run, values: dict[str, str]) -> str:
@@ -72,16 +86,16 @@ def _recycled(_run: Run, values: dict[str, str]) -> str:
 
 
 def _refused(_run: Run, values: dict[str, str]) -> str:
-    why = values["reason"] or values["said"]
-    return _("Could not run as the job is written: %(why)s") % {"why": why or _("exit code 78.")}
+    reason = values["reason"] or values["exception"] or _("exit code 78.")
+    return _("The job cannot run as it is defined: %(reason)s") % {"reason": reason}
 
 
 def _killed(_run: Run, values: dict[str, str]) -> str:
-    return _("Killed after %(span)s: it was asked to stop and did not in time.") % values
+    return _("Killed after %(span)s: it was asked to stop, and did not stop in time.") % values
 
 
 def _lost(_run: Run, _values: dict[str, str]) -> str:
-    return _("Lost from sight: its daemon ended before it could tell how this run did.")
+    return _("Lost: its daemon ended before it could report how this run ended.")
 
 
 _SENTENCES: Mapping[str, Callable[[Run, dict[str, str]], str]] = {

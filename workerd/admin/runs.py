@@ -1,4 +1,4 @@
-"""Runs: what became of each process."""
+"""Runs: the list of all, and the page of one."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _text
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from workerd.models import Job, Run
 
@@ -20,18 +20,17 @@ from . import permissions
 from .ages import Ages, exact, spell_span
 from .badges import outcome_badge
 from .base import CappedPaginator, ReadOnlyAdmin
-from .cells import Text
-from .jobs.recent_runs import neighbours
-from .run_sentence import lived_s, tell_end
+from .recent_runs import runs_beside
+from .run_sentence import describe_end, lifetime_s
 
 OUTPUT_FIELDS = ("exception", "traceback", "stack", "last_lines")
 
 
 @admin.register(Run)
 class RunAdmin(ReadOnlyAdmin[Run]):
-    """The history, newest first. The name of job and node stand in the row: either may be gone."""
+    """The history, newest first. A run's row has the names of its job and node, as either may be deleted."""
 
-    list_display = ("run", "how", "born", "lived", "why", "pid", "node_name")
+    list_display = ("run", "outcome_badge", "born", "ran_for", "cause", "pid", "node_name")
     list_display_links = None
     list_filter = ("outcome", "born")
     list_per_page = 50
@@ -39,32 +38,30 @@ class RunAdmin(ReadOnlyAdmin[Run]):
     sortable_by = ("born",)
     search_fields = ("job_name",)
 
-    @admin.display(description=_("run"))
+    @admin.display(description=_lazy("run"))
     def run(self, run: Run) -> SafeString:
-        """Return the slot's name, which leads to the run."""
+        """Return the slot's name as a link to the run."""
         return format_html(
             '<a href="{}">{}</a>', reverse(f"{self.admin_site.name}:workerd_run_change", args=[run.pk]), run.slot
         )
 
-    @admin.display(description=_("outcome"))
-    def how(self, run: Run) -> SafeString:
-        """Return the outcome's badge."""
+    @admin.display(description=_lazy("outcome"))
+    def outcome_badge(self, run: Run) -> SafeString:
         return outcome_badge(run.outcome)
 
-    @admin.display(description=_("lived"))
-    def lived(self, run: Run) -> str:
-        """Return how long it lived."""
-        return spell_span(lived_s(run, timezone.now()))
+    @admin.display(description=_lazy("ran for"))
+    def ran_for(self, run: Run) -> str:
+        return spell_span(lifetime_s(run, timezone.now()))
 
-    @admin.display(description=_("why"))
-    def why(self, run: Run) -> str:
+    @admin.display(description=_lazy("cause"))
+    def cause(self, run: Run) -> str:
         """Return the exception's name, the signal or the exit code."""
         if run.exception:
             return run.exception.partition(":")[0][:80]
-        return run.signal or (_text("exit code %s") % run.exit_code if run.exit_code else "")
+        return run.signal or (_("exit code %s") % run.exit_code if run.exit_code else "")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
-        """Leave the long texts where they are until a run is looked at."""
+        """Return the runs, in the list without their long texts."""
         rows = super().get_queryset(request)
         match = request.resolver_match
         is_list = match is not None and match.url_name == "workerd_run_changelist"
@@ -73,7 +70,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Run], search_term: str
     ) -> tuple[QuerySet[Run], bool]:
-        """Find a job's runs by its whole name, or one slot's by "name:number": both have an index."""
+        """Find the runs of a job by its whole name, or of a slot by "name:number", as both have an index."""
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -83,7 +80,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         return queryset.filter(job_name=term), False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Refuse to filter by what the user may not read: the answer would tell it letter by letter."""
+        """Refuse a filter by output that the user may not read: its answers would tell it letter by letter."""
         is_output = lookup.partition("__")[0] in OUTPUT_FIELDS
         if is_output and (request is None or not permissions.may_view_output(request)):
             return False
@@ -92,23 +89,23 @@ class RunAdmin(ReadOnlyAdmin[Run]):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show one run, laid out for reading."""
+        """Show one run, for reading."""
         if request.method != "GET" or not self.has_view_permission(request):
             raise PermissionDenied
         run = self.get_object(request, object_id)
         if run is None:
             raise Http404
         may_view_output = permissions.may_view_output(request)
-        before, after = neighbours(run, self.alias)
+        before, after = runs_beside(run, self.alias)
         context = {
             **self.admin_site.each_context(request),
             **(extra_context or {}),
-            "title": _text("A run of %s") % run.slot,
+            "title": _("A run of %s") % run.slot,
             "opts": self.opts,
             "media": self.media,
             "run": run,
             "badge": outcome_badge(run.outcome),
-            "sentence": tell_end(run, timezone.now(), may_view_output=may_view_output),
+            "sentence": describe_end(run, timezone.now(), may_view_output=may_view_output),
             "facts": self._facts(run, request),
             "blocks": _blocks(run) if may_view_output else (),
             "may_view_output": may_view_output,
@@ -118,31 +115,28 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         request.current_app = self.admin_site.name  # as Django's own views do, for {% url %}
         return TemplateResponse(request, "admin/workerd/run/page.html", context)
 
-    def _facts(self, run: Run, request: HttpRequest) -> list[tuple[str, Text]]:
+    def _facts(self, run: Run, request: HttpRequest) -> list[tuple[str, str]]:
         ages = Ages(timezone.now())
-        moments = [
-            (_text("Born"), run.born),
-            (_text("Ready"), run.ready),
-            (_text("Ended"), run.ended),
-        ]
-        facts: list[tuple[str, Text]] = [(_text("Job"), self._job(run, request)), (_text("Node"), run.node_name or "-")]
-        facts += [(label, _moment(moment, ages)) for label, moment in moments]
-        facts += [
-            (_text("Lived"), spell_span(lived_s(run, timezone.now()))),
-            (_text("Exit"), run.signal or ("-" if run.exit_code is None else str(run.exit_code))),
+        return [
+            (_("Job"), self._job_link(run, request)),
+            (_("Node"), run.node_name or "-"),
+            (_("Started"), _moment(run.born, ages)),
+            (_("Ready"), _moment(run.ready, ages)),
+            (_("Ended"), _moment(run.ended, ages)),
+            (_("Ran for"), spell_span(lifetime_s(run, ages.now))),
+            (_("Exit"), run.signal or ("-" if run.exit_code is None else str(run.exit_code))),
             (
-                _text("Process"),
-                _text("pid %(pid)s, generation %(generation)s") % {"pid": run.pid or "-", "generation": run.generation},
+                _("Process"),
+                _("pid %(pid)s, generation %(generation)s") % {"pid": run.pid or "-", "generation": run.generation},
             ),
-            (_text("Peak memory"), "-" if run.peak_memory is None else _text("%s MiB") % f"{run.peak_memory:.1f}"),
-            (_text("Connections"), _connections(run)),
-            (_text("Last note"), run.note or "-"),
-            (_text("Run"), format_html("<code>{}</code>", run.pk)),
+            (_("Peak memory"), "-" if run.peak_memory is None else _("%s MiB") % f"{run.peak_memory:.1f}"),
+            (_("Connections"), _connections(run)),
+            (_("Last note"), run.note or "-"),
+            (_("Run"), format_html("<code>{}</code>", run.pk)),
         ]
-        return facts
 
-    def _job(self, run: Run, request: HttpRequest) -> Text:
-        """Return the job's name, with a way to its page where it still is and the user may see it."""
+    def _job_link(self, run: Run, request: HttpRequest) -> str:
+        """Return the job's name, as a link where the job still exists and the user may see it."""
         may_see = request.user.has_perm("workerd.view_job") or request.user.has_perm("workerd.change_job")
         if run.job_id is None or not (may_see and Job.objects.using(self.alias).filter(pk=run.job_id).exists()):
             return run.job_name
@@ -152,21 +146,21 @@ class RunAdmin(ReadOnlyAdmin[Run]):
 
 def _blocks(run: Run) -> list[tuple[str, str, str]]:
     blocks = [
-        ("stack", _text("Where every thread stood when it hung"), run.stack),
-        ("traceback", _text("Traceback"), run.traceback),
-        ("lines", _text("What it wrote last"), run.last_lines),
+        ("stack", _("The stack of every thread when it hung"), run.stack),
+        ("traceback", _("Traceback"), run.traceback),
+        ("lines", _("Its last lines of output"), run.last_lines),
     ]
     return [(name, title, text) for name, title, text in blocks if text]
 
 
-def _moment(moment: Any, ages: Ages) -> Text:
+def _moment(moment: Any, ages: Ages) -> str:
     if moment is None:
         return "-"
-    return format_html(_text("{} ({} ago)"), exact(moment), ages.since(moment))
+    return format_html(_("{} ({} ago)"), exact(moment), ages.since(moment))
 
 
 def _connections(run: Run) -> str:
     if run.connections_opened is None:
         return "-"
     values = {"opened": run.connections_opened, "closed": run.connections_closed or 0}
-    return _text("%(opened)s opened, %(closed)s closed") % values
+    return _("%(opened)s opened, %(closed)s closed") % values

@@ -1,4 +1,4 @@
-"""Slots, as their daemons last told them."""
+"""Slots, as their daemons last reported them."""
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
@@ -12,9 +12,9 @@ from .base import ReadOnlyAdmin
 
 @admin.register(Slot)
 class SlotAdmin(ReadOnlyAdmin[Slot]):
-    """What runs now, and what does not, and why."""
+    """Shows what runs in each slot, or why nothing does."""
 
-    list_display = ("name", "stands", "since", "pid", "restarts", "last_beat", "note", "reason", "node")
+    list_display = ("name", "state_badge", "since", "pid", "restarts", "last_beat", "note", "reason", "node")
     list_filter = ("state", "node")
     list_select_related = ("node",)
     search_fields = ("name", "job_name", "reason")
@@ -25,6 +25,5 @@ class SlotAdmin(ReadOnlyAdmin[Slot]):
     )
 
     @admin.display(description=_("state"), ordering="state")
-    def stands(self, slot: Slot) -> SafeString:
-        """Return the state's badge."""
+    def state_badge(self, slot: Slot) -> SafeString:
         return state_badge(slot.state)

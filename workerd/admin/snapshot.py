@@ -1,6 +1,6 @@
-"""The live picture of jobs: their slots, what became of their runs of late, and how old all that is.
+"""What is read for a page of jobs: their slots, recent ends and orders, and which daemons report.
 
-A fixed number of queries, however many jobs there are.
+The number of queries does not depend on the number of jobs.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from workerd.models import Job, Node, Operation, Run, Slot
 from workerd.wire.words import FAILURES, MOVING, Outcome, State
 
 LATE = timedelta(seconds=15)
-"""Three pulses that did not come: from then on the picture is a memory."""
+"""A node that has missed three pulses is silent: its slots are shown as it last reported them."""
 RESTARTS_WITHIN = timedelta(hours=1)
 ORDERS_WITHIN = timedelta(minutes=2)
 
@@ -29,13 +29,13 @@ SEVERITY = (
     State.DONE,
     State.STOPPED,
 )
-"""What an operator wants to hear of first."""
+"""The order in which an operator wants to hear of states."""
 WAITING_STATES = frozenset({State.PARKED, State.BACKOFF, State.WAITING})
 
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """Every node and the database's time at which they were looked at."""
+    """Every node, and the database's time at which they were read."""
 
     nodes: tuple[Node, ...]
     now: datetime
@@ -47,17 +47,17 @@ class Nodes:
 
     @property
     def last_pulse(self) -> datetime | None:
-        """When any daemon was last heard of."""
+        """When a daemon last reported."""
         return max((node.pulse for node in self.nodes if node.pulse is not None), default=None)
 
     def is_late(self, slot: Slot) -> bool:
-        """Return whether the slot's picture is a memory."""
+        """Return whether the slot's node is silent."""
         return slot.node_id not in {node.pk for node in self.live}
 
 
 @dataclass(frozen=True, slots=True)
 class JobSnapshot:
-    """One job as it is now: the slots of live nodes, or the last known ones where no daemon reports."""
+    """One job with the slots of live nodes, or with its last known slots where no daemon reports (``is_late``)."""
 
     job: Job
     slots: tuple[Slot, ...]
@@ -68,41 +68,41 @@ class JobSnapshot:
 
     @property
     def worst(self) -> Slot | None:
-        """The slot to hear of first."""
+        """The slot that an operator wants to hear of first."""
         return min(self.slots, key=lambda slot: (SEVERITY.index(State(slot.state)), slot.index), default=None)
 
     @property
     def counts(self) -> dict[State, int]:
-        """How many slots are in which state, worst first; states without a slot are left out."""
+        """How many slots are in each state, worst first; states without a slot are left out."""
         states = [slot.state for slot in self.slots]
         return {state: states.count(state) for state in SEVERITY if state in states}
 
     @property
     def wanted(self) -> int:
-        """How many processes there should be, or are."""
+        """How many processes there should be; while surplus slots are ending, how many there are."""
         return max(self.job.processes, len(self.slots))
 
     @property
     def is_held(self) -> bool:
-        """An operator's stop stands against a job that is on."""
+        """Whether an operator has stopped the job although it is enabled."""
         return self.job.enabled and bool(self.slots) and all(slot.state == State.STOPPED for slot in self.slots)
 
     @property
     def is_moving(self) -> bool:
-        """Something is about to happen: worth a closer look."""
+        """Whether a slot or an order is about to change, so that the page should refresh more often."""
         return any(slot.state in MOVING for slot in self.slots) or any(is_open(order) for order in self.orders)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The jobs of a page."""
+    """The jobs of a page, by their ids."""
 
     nodes: Nodes
     of_job: dict[int, JobSnapshot] = field(default_factory=dict)
 
 
 def is_open(order: Operation) -> bool:
-    """Return whether a daemon may still take, or has yet to answer, the order."""
+    """Return whether a daemon may still take the order, or has taken it and not answered yet."""
     return not order.result and order.expires > timezone.now()
 
 
@@ -113,7 +113,7 @@ def read_nodes(alias: str) -> Nodes:
 
 
 def read_snapshot(jobs: Sequence[Job], alias: str) -> Snapshot:
-    """Return the picture of ``jobs``: four queries."""
+    """Return what there is to show of ``jobs``, in four queries."""
     nodes = read_nodes(alias)
     slots = _by_job(_read_slots(jobs, alias))
     ends = _count_ends(jobs, alias, nodes.now)
@@ -121,11 +121,11 @@ def read_snapshot(jobs: Sequence[Job], alias: str) -> Snapshot:
     of_job = {}
     for job in jobs:
         known = slots.get(job.pk, [])
-        fresh = [slot for slot in known if not nodes.is_late(slot)]
+        reported = [slot for slot in known if not nodes.is_late(slot)]
         restarts, failures = ends.get(job.pk, (0, 0))
         of_job[job.pk] = JobSnapshot(
             job,
-            tuple(fresh if nodes.live else known),
+            tuple(reported if nodes.live else known),
             is_late=not nodes.live,
             restarts=restarts,
             failures=failures,
@@ -140,12 +140,9 @@ def _read_slots(jobs: Sequence[Job], alias: str) -> Iterable[Slot]:
 
 
 def _count_ends(jobs: Sequence[Job], alias: str, now: datetime) -> dict[int | None, tuple[int, int]]:
-    """Return for each job how many runs ended of late that nobody had asked to stop, and how many of them failed.
-
-    For a single job its id narrows the look; for a page of them the time does, which one index answers by itself.
-    """
+    """Return for each job how many runs ended recently other than by a stop, and how many of them failed."""
     rows = Run.objects.using(alias).filter(ended__gte=now - RESTARTS_WITHIN)
-    if len(jobs) == 1:
+    if len(jobs) == 1:  # of many jobs, the index on the time alone answers; a list of ids would only slow it down
         rows = rows.filter(job_id=jobs[0].pk)
     ends = Count("outcome", filter=~Q(outcome=Outcome.STOPPED.value))
     failures = Count("outcome", filter=Q(outcome__in=[outcome.value for outcome in FAILURES]))
@@ -157,8 +154,8 @@ def _read_orders(alias: str) -> list[Operation]:
     return list(Operation.objects.using(alias).filter(requested__gte=timezone.now() - ORDERS_WITHIN)[:200])
 
 
-def _by_job(rows: Iterable[Slot]) -> dict[int | None, list[Slot]]:
-    found: dict[int | None, list[Slot]] = {}
-    for row in rows:
-        found.setdefault(row.job_id, []).append(row)
-    return found
+def _by_job(slots: Iterable[Slot]) -> dict[int | None, list[Slot]]:
+    grouped: dict[int | None, list[Slot]] = {}
+    for slot in slots:
+        grouped.setdefault(slot.job_id, []).append(slot)
+    return grouped

@@ -1,4 +1,7 @@
-"""A job's last day as a picture: a lane a slot, a bar a run, colour and pattern by how it ended. Geometry only."""
+"""The geometry of a job's last day: one lane for each slot, one bar for each run.
+
+The style sheet gives each bar the colour and the pattern of its outcome.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,13 +10,12 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from workerd.models import Run
 
-from .ages import exact, spell_span
-from .badges import OUTCOME_TONES, OUTCOME_WORDS
-from .jobs.recent_runs import WINDOW, RecentRuns
+from .badges import OUTCOME_TONES
+from .recent_runs import WINDOW, RecentRuns
+from .run_sentence import describe_run
 
 LANE_HEIGHT, BAR_HEIGHT, AXIS_HEIGHT = 30, 18, 22
 TICK = timedelta(hours=3)
@@ -21,7 +23,7 @@ TICK = timedelta(hours=3)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One run in its lane; places are per cent of the window, or pixels down."""
+    """One run: ``x`` and ``width`` are per cent of the window, ``y`` is pixels from the top."""
 
     x: str
     width: str
@@ -33,7 +35,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One slot."""
+    """One slot, with its runs."""
 
     name: str
     y: int
@@ -43,7 +45,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All that the template draws."""
+    """What the template draws. ``cut`` is where the runs that are left out end, in per cent, or empty."""
 
     lanes: tuple[Lane, ...]
     ticks: tuple[dict[str, Any], ...]
@@ -54,39 +56,24 @@ class Timeline:
 
     @property
     def count(self) -> int:
-        """How many runs are shown."""
         return sum(len(lane.bars) for lane in self.lanes)
 
 
-def draw(recent: RecentRuns, site: str) -> Timeline:
-    """Return the picture of the window that ends now."""
+def lay_out(recent: RecentRuns, site: str) -> Timeline:
+    """Return the timeline of the window that ends now."""
     runs = recent.shown
-    places = sorted({(run.node_name, run.index) for run in runs}, key=lambda place: (place[1], place[0]))
-    several_nodes = len({node for node, _index in places}) > 1
+    slots = sorted({(run.node_name, run.index) for run in runs}, key=lambda slot: (slot[1], slot[0]))
+    several_nodes = len({node for node, _index in slots}) > 1
     lanes = []
-    for number, (node, index) in enumerate(places):
-        mine = [run for run in reversed(runs) if (run.node_name, run.index) == (node, index)]
+    for number, (node, index) in enumerate(slots):
+        runs_of_slot = [run for run in reversed(runs) if (run.node_name, run.index) == (node, index)]
         y = number * LANE_HEIGHT
-        bars = tuple(_bar(run, recent, site, y + (LANE_HEIGHT - BAR_HEIGHT) // 2) for run in mine)
-        name = f"{mine[-1].slot} {node}" if several_nodes else mine[-1].slot
+        bars = tuple(_bar(run, recent, site, y + (LANE_HEIGHT - BAR_HEIGHT) // 2) for run in runs_of_slot)
+        name = f"{runs_of_slot[-1].slot} {node}" if several_nodes else runs_of_slot[-1].slot
         lanes.append(Lane(name, y, y + LANE_HEIGHT // 2, bars))
     height = len(lanes) * LANE_HEIGHT
     cut = _percent(recent.cut, recent) if recent.cut else ""
     return Timeline(tuple(lanes), tuple(_ticks(recent)), height + AXIS_HEIGHT, height + AXIS_HEIGHT - 7, cut)
-
-
-def tell(run: Run, now: datetime) -> str:
-    """Return a run in words, for one who hovers, tabs or listens."""
-    born = run.born or now
-    values = {
-        "slot": run.slot,
-        "outcome": OUTCOME_WORDS.get(run.outcome, run.outcome),
-        "born": exact(born),
-        "span": spell_span(max(0.0, ((run.ended or now) - born).total_seconds())),
-    }
-    if run.ended is None:
-        return _("%(slot)s: %(outcome)s, born %(born)s, %(span)s old") % values
-    return _("%(slot)s: %(outcome)s after %(span)s, born %(born)s") % values
 
 
 def _bar(run: Run, recent: RecentRuns, site: str, y: int) -> Bar:
@@ -97,7 +84,7 @@ def _bar(run: Run, recent: RecentRuns, site: str, y: int) -> Bar:
         y=y,
         tone=OUTCOME_TONES.get(run.outcome, "rest"),
         url=reverse(f"{site}:workerd_run_change", args=[run.pk]),
-        words=tell(run, recent.now),
+        words=describe_run(run, recent.now),
     )
 
 
@@ -106,7 +93,7 @@ def _percent(moment: datetime, recent: RecentRuns) -> str:
 
 
 def _ticks(recent: RecentRuns) -> Iterator[dict[str, Any]]:
-    """Yield the full hours of the admin's time zone, every third."""
+    """Yield every third full hour of the admin's time zone, none too near an edge for its label."""
     local = timezone.localtime(recent.start).replace(minute=0, second=0, microsecond=0)
     moment = local + timedelta(hours=3 - local.hour % 3)
     number = 0

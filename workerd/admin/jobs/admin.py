@@ -1,4 +1,4 @@
-"""Jobs: where an operator says what runs, sees what does, and steers it."""
+"""The admin of jobs, put together: its form, and the addresses of the list, the pages and the actions."""
 
 import json
 from typing import Any
@@ -14,6 +14,7 @@ from workerd.models import Job
 from workerd.wire.spec import RESTARTING_FIELDS
 from workerd.wire.words import ALIVE
 
+from .actions import JobActionsAdmin
 from .form import JobForm
 from .list import JobListAdmin
 from .page import JobPageAdmin
@@ -22,8 +23,8 @@ from .readonly_fields import as_readonly
 
 
 @admin.register(Job)
-class JobAdmin(JobListAdmin, JobPageAdmin):
-    """The definitions, in an operator's order: what runs, how many, how it is restarted, started, stopped, watched."""
+class JobAdmin(JobListAdmin, JobPageAdmin, JobActionsAdmin):
+    """The list, the page and the actions stand in files of their own; the form of a job is here."""
 
     form = JobForm
     readonly_fields = ("problem",)
@@ -47,14 +48,13 @@ class JobAdmin(JobListAdmin, JobPageAdmin):
         (
             _("How it starts and stops"),
             {
-                "classes": ("collapse",),  # Django opens it where one of these has an error, and looks no deeper
+                "classes": ("collapse",),  # opened by Django where a field has an error; it looks into no nested tuple
                 "fields": ("start_grace", "start_timeout", "signals_ready", "stop_signal", "stop_timeout", "nice"),
             },
         ),
     )
 
     def get_urls(self) -> list[Any]:
-        """Add the job's page, what the scripts fetch, and what is posted beside the form."""
         view = self.admin_site.admin_view
         return [
             path("live/", view(self.live_list_view), name="workerd_job_live"),
@@ -66,7 +66,7 @@ class JobAdmin(JobListAdmin, JobPageAdmin):
         ]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """Let "save as new" keep the secrets of the job it copies."""
+        """Give the form the stored secrets of the job that "save as new" copies."""
         form: Any = super().get_form(request, obj, change, **kwargs)
         match = request.resolver_match
         if obj is None and match is not None and "object_id" in match.kwargs:
@@ -76,7 +76,7 @@ class JobAdmin(JobListAdmin, JobPageAdmin):
         return form
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
-        """Say beside the buttons what saving would restart."""
+        """Add the line that warns, once a field is edited that restarts processes, how many it will be."""
         job = context.get("original")
         if isinstance(job, Job) and (alive := self._count_alive(job)):
             words = ngettext(
@@ -84,33 +84,33 @@ class JobAdmin(JobListAdmin, JobPageAdmin):
                 "Saving this will restart %(count)s running processes.",
                 alive,
             )
-            context["foretold"] = words % {"count": alive}
+            context["restart_notice"] = words % {"count": alive}
             context["restarting_fields"] = json.dumps(RESTARTING_FIELDS)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Job, form: Any, change: bool) -> None:
-        """Save, and say what will happen."""
-        was = self.get_queryset(request).filter(pk=obj.pk).first() if change else None
-        picture = read_snapshot([obj], self.alias).of_job[obj.pk] if was is not None else None
-        is_late = picture.is_late if picture is not None else not read_nodes(self.alias).live
+        """Save, and tell the user what the daemon will do."""
+        stored = self.get_queryset(request).filter(pk=obj.pk).first() if change else None
+        snapshot = read_snapshot([obj], self.alias).of_job[obj.pk] if stored is not None else None
+        is_late = snapshot.is_late if snapshot is not None else not read_nodes(self.alias).live
+        slots = snapshot.slots if snapshot is not None else ()
         super().save_model(request, obj, form, change)
-        slots = picture.slots if picture is not None else ()
-        messages.info(request, preview_save(was.to_spec() if was else None, obj.to_spec(), slots, is_late=is_late))
+        before = stored.to_spec() if stored is not None else None
+        messages.info(request, preview_save(before, obj.to_spec(), slots, is_late=is_late))
 
     def response_post_save_add(self, request: HttpRequest, obj: Job) -> HttpResponseRedirect:
-        """Go on to the job's page, to see it run."""
+        """Go on to the job's page, where the user sees it run."""
         return HttpResponseRedirect(reverse(f"{self.admin_site.name}:workerd_job_page", args=[obj.pk]))
 
     def response_post_save_change(self, request: HttpRequest, obj: Job) -> HttpResponseRedirect:
-        """As after adding."""
         return self.response_post_save_add(request, obj)
 
     def _count_alive(self, job: Job) -> int:
-        picture = read_snapshot([job], self.alias).of_job[job.pk]
-        return sum(1 for slot in picture.slots if slot.state in ALIVE and not picture.is_late)
+        snapshot = read_snapshot([job], self.alias).of_job[job.pk]
+        return 0 if snapshot.is_late else sum(slot.state in ALIVE for slot in snapshot.slots)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Show durations as people write them to one who gets no form, too."""
+        """Leave out ``problem`` where there is none; format the fields for a user who gets no form."""
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None or not obj.problem:
             fieldsets = _without_problem(fieldsets)
@@ -118,7 +118,7 @@ class JobAdmin(JobListAdmin, JobPageAdmin):
         return fieldsets if is_form else as_readonly(fieldsets)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Refuse to filter by arguments: the answer would tell a secret letter by letter."""
+        """Refuse a filter by arguments: its answers would tell a secret letter by letter."""
         return not lookup.startswith("kwargs") and super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]  # None until Django 6
 
 

@@ -1,4 +1,4 @@
-"""Form fields of a job: durations, which people type as "90s" or "5 min", and its arguments in JSON."""
+"""The form fields of a job: durations, which people type as "90s" or "5 min", and arguments in JSON."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from workerd.durations import MAX_SECONDS, DurationError, format_duration, parse
 
 
 class DurationField(forms.Field):
-    """Text to seconds and back; empty is None."""
+    """Text such as "5 min" to seconds and back; an empty text is None."""
 
     widget = forms.TextInput
     default_error_messages = {
@@ -19,10 +19,9 @@ class DurationField(forms.Field):
         "range": _("Write a duration from %(least)s to %(most)s."),
     }
     range: tuple[float, float] = (0.0, MAX_SECONDS)
-    """The least and the most, told in words here before the model's validators would tell it in seconds."""
+    """The least and the most; this field names them as durations, the model's validators would name them in seconds."""
 
     def to_python(self, value: Any) -> float | None:
-        """Return seconds, or None for nothing. Raises ValidationError."""
         if value in self.empty_values:
             return None
         try:
@@ -32,7 +31,6 @@ class DurationField(forms.Field):
             raise ValidationError(self.error_messages["invalid"], code="invalid", params=params) from error
 
     def validate(self, value: Any) -> None:
-        """Refuse what is out of range, and nothing where something is required."""
         super().validate(value)
         least, most = self.range
         if value is not None and not least <= value <= most:
@@ -40,30 +38,28 @@ class DurationField(forms.Field):
             raise ValidationError(self.error_messages["range"], code="range", params=params)
 
     def prepare_value(self, value: Any) -> Any:
-        """Return seconds as people write them, and what was typed as it was typed."""
+        """Return stored seconds as people write them; leave text that was typed as it is."""
         return format_duration(value) if isinstance(value, int | float) else value
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare seconds, so that "90s" is no change of "1 min 30 s"."""
+        """Compare seconds: "90s" is no change of "1 min 30 s"."""
         try:
             return bool(self.to_python(data) != initial)
         except ValidationError:
             return True
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        """Keep the box as wide as a duration."""
         return {**super().widget_attrs(widget), "size": 12, "autocomplete": "off"}
 
 
 class KwargsField(forms.JSONField):
-    """A JSON object; an emptied box is one without arguments."""
+    """A JSON object; an emptied box is an object without arguments."""
 
     default_error_messages = {
         "invalid": _('This is not JSON: write an object with texts in double quotes, such as {"warehouse": "main"}.')
     }
 
     def to_python(self, value: Any) -> Any:
-        """Return the decoded value. Raises ValidationError."""
         try:
             decoded = super().to_python(value)
         except (RecursionError, ValueError) as error:  # Django lets these pass: nested too deep, a number too long
@@ -71,7 +67,7 @@ class KwargsField(forms.JSONField):
         return {} if decoded is None else decoded
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Return what was typed for the box, decoded where it can be."""
+        """Return what was typed, for the box of a form that is shown again."""
         try:
             return super().bound_data(data, initial)
         except (RecursionError, ValueError):

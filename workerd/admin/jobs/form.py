@@ -1,4 +1,4 @@
-"""The form of a job: durations as people write them, and nothing saved that the project does not allow."""
+"""The form of a job: it reads durations as people write them, and saves nothing that the project does not allow."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,14 +7,13 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from workerd.admin.jobs.fields import KwargsField
 from workerd.conf import SettingsError, get_settings
 from workerd.models import Job
 from workerd.models.job import DURATION_FIELDS
 from workerd.models.ranges import RANGES
 from workerd.targets import find_row_problems
 
-from .fields import DurationField
+from .fields import DurationField, KwargsField
 from .masking import NothingStoredError, masked, restored
 from .target_widget import TargetWidget
 
@@ -27,10 +26,10 @@ _WHAT_RUNS = ("target", "command", "kwargs")
 
 
 class JobForm(JobModelForm):
-    """Each error stands beside its field; secrets among the arguments are written here and never read."""
+    """Puts each error beside its field; shows masks in place of secrets among the arguments."""
 
     stored_kwargs: Any = None
-    """What a mask that comes back stands for; the admin sets it when a job is saved as a new one."""
+    """The arguments that a saved mask stands for; the admin sets them where a job is saved as a new one."""
 
     class Meta:
         model = Job
@@ -59,7 +58,7 @@ class JobForm(JobModelForm):
                 field.range = RANGES[name]
 
     def clean_kwargs(self) -> Any:
-        """Put what is stored where its mask came back."""
+        """Put the stored values where their masks were saved."""
         try:
             return restored(self.cleaned_data["kwargs"], self.stored_kwargs)
         except NothingStoredError as error:

@@ -1,4 +1,4 @@
-"""Arguments whose names match ``WORKERD["SECRET_KWARGS"]``: shown as a mask, kept when the mask comes back."""
+"""Arguments whose names match ``WORKERD["SECRET_KWARGS"]``: shown as a mask; saving the mask changes nothing."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -11,7 +11,7 @@ MASK = "********"
 
 
 class NothingStoredError(ValueError):
-    """A mask came back where no secret is stored; ``path`` says where."""
+    """A mask was saved where no secret is stored; ``path`` says where."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -19,14 +19,14 @@ class NothingStoredError(ValueError):
 
 
 def masked(kwargs: Any) -> Any:
-    """Return kwargs with every secret value masked, however deep; names of environment variables are no secrets."""
+    """Return kwargs with every secret value masked, however deep, but for {"$env": NAME}: that is only a name."""
     if isinstance(kwargs, Mapping):
         return {key: _hidden(value) if is_secret(key) else masked(value) for key, value in kwargs.items()}
-    return [masked(one) for one in kwargs] if isinstance(kwargs, list) else kwargs
+    return [masked(value) for value in kwargs] if isinstance(kwargs, list) else kwargs
 
 
 def restored(kwargs: Any, stored: Any, path: str = "") -> Any:
-    """Return kwargs with each mask replaced by what is stored in its place. Raises NothingStoredError."""
+    """Return kwargs with each mask replaced by the value stored at that place. Raises NothingStoredError."""
     if isinstance(kwargs, Mapping):
         known = stored if isinstance(stored, Mapping) else {}
         return {
@@ -35,7 +35,7 @@ def restored(kwargs: Any, stored: Any, path: str = "") -> Any:
     if isinstance(kwargs, list):
         before = stored if isinstance(stored, list) else []
         padded = [*before, *[None] * len(kwargs)]
-        return [restored(one, padded[index], f"{path}[{index}]") for index, one in enumerate(kwargs)]
+        return [restored(value, padded[index], f"{path}[{index}]") for index, value in enumerate(kwargs)]
     if kwargs != MASK:
         return kwargs
     if stored is None:
@@ -44,7 +44,6 @@ def restored(kwargs: Any, stored: Any, path: str = "") -> Any:
 
 
 def is_secret(name: str) -> bool:
-    """Return whether an argument of that name is to be hidden."""
     return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in get_settings().secret_kwargs)
 
 

@@ -1,4 +1,4 @@
-"""A job's page: its slots live, its last day, its last failures, and the orders one may give."""
+"""A job's page: its slots live, its last day, its last failures, and the orders that the user may give."""
 
 from typing import Any
 
@@ -12,25 +12,25 @@ from django.utils.translation import gettext as _
 from workerd.admin import permissions
 from workerd.admin.ages import Ages, exact
 from workerd.admin.badges import outcome_badge, state_badge
+from workerd.admin.base import WorkerdAdmin
 from workerd.admin.cells import clipped, memory, next_start
 from workerd.admin.live import answer, script_settings
-from workerd.admin.nodes_notice import nodes_notice
+from workerd.admin.nodes import nodes_notice
 from workerd.admin.orders import VERBS, orders_list
+from workerd.admin.recent_runs import RecentRuns, read_recent_runs
+from workerd.admin.run_sentence import describe_run
 from workerd.admin.snapshot import Snapshot, read_snapshot
-from workerd.admin.timeline import draw, tell
+from workerd.admin.timeline import lay_out
 from workerd.models import Job, Run
 
-from .actions import JobActionsAdmin
-from .recent_runs import RecentRuns, read_recent_runs
 from .summary import summary_of
 
 
-class JobPageAdmin(JobActionsAdmin):
-    """The page, and the pieces of it that its script fetches."""
+class JobPageAdmin(WorkerdAdmin[Job]):
+    """The page of one job and its refresh."""
 
     def page_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show the job, to one who may see it."""
-        job, snapshot = self._look(request, pk)
+        job, snapshot = self._read(request, pk)
         if request.method != "GET":
             return HttpResponseNotAllowed(["GET"])
         site = self.admin_site.name
@@ -53,40 +53,37 @@ class JobPageAdmin(JobActionsAdmin):
         return TemplateResponse(request, "admin/workerd/job/page.html", context)
 
     def page_live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Answer the page's script."""
-        job, snapshot = self._look(request, pk)
+        """Answer the page's script with the pieces that change."""
+        job, snapshot = self._read(request, pk)
         if request.method != "GET":
             return HttpResponseNotAllowed(["GET"])
         pieces = self._page_pieces(request, job, snapshot, spelled=False)
         return answer(request, pieces, is_moving=snapshot.of_job[pk].is_moving)
 
-    def _look(self, request: HttpRequest, pk: int) -> tuple[Job, Snapshot]:
+    def _read(self, request: HttpRequest, pk: int) -> tuple[Job, Snapshot]:
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        job = self._job(request, pk)
+        job = self.get_row_or_404(request, pk)
         return job, read_snapshot([job], self.alias)
 
     def _page_pieces(self, request: HttpRequest, job: Job, snapshot: Snapshot, *, spelled: bool) -> dict[str, Any]:
-        nodes = snapshot.nodes
-        picture = snapshot.of_job[job.pk]
+        nodes, of_job = snapshot.nodes, snapshot.of_job[job.pk]
         ages = Ages(nodes.now, spelled=spelled)
-        shown = (
-            picture.orders[:5] if permissions.may_operate(request) or permissions.may_view_operations(request) else ()
-        )
         slots = {
-            "slots": [self._slot_row(slot, job, ages, request) for slot in picture.slots],
+            "slots": [self._slot_row(slot, job, ages, request) for slot in of_job.slots],
             "job": job,
-            "is_late": picture.is_late,
+            "is_late": of_job.is_late,
             "may_operate": permissions.may_operate(request),
         }
+        orders = of_job.orders[:5] if permissions.may_see_orders(request) else ()
         pieces: dict[str, Any] = {
-            "fleet": nodes_notice(nodes, ages),
-            "orders": orders_list(shown, nodes, ages, request),
+            "nodes": nodes_notice(nodes, ages),
+            "orders": orders_list(orders, nodes, ages, request),
             "slots": render_to_string("admin/workerd/job/slots.html", slots, request),
         }
         if permissions.may_view_runs(request):
-            recent = read_recent_runs(job, picture.slots, nodes.now, self.alias)
-            pieces |= self._history(request, recent, ages)
+            recent = read_recent_runs(job, of_job.slots, nodes.now, self.alias)
+            pieces |= self._history_pieces(request, recent, ages)
         return pieces
 
     def _slot_row(self, slot: Any, job: Job, ages: Ages, request: HttpRequest) -> dict[str, Any]:
@@ -105,18 +102,17 @@ class JobPageAdmin(JobActionsAdmin):
             "run_url": run_url,
         }
 
-    def _history(self, request: HttpRequest, recent: RecentRuns, ages: Ages) -> dict[str, Any]:
+    def _history_pieces(self, request: HttpRequest, recent: RecentRuns, ages: Ages) -> dict[str, Any]:
         site = self.admin_site.name
-        may_read = permissions.may_view_output(request)
-        timeline = draw(recent, site)
+        may_view_output = permissions.may_view_output(request)
         rows = [_run_row(run, recent, site, ages) for run in recent.shown[:100]]
         failures = [
-            {**_run_row(run, recent, site, ages), "last_line": _last_line(run, may_read=may_read)}
+            {**_run_row(run, recent, site, ages), "last_line": _last_line(run, may_view_output=may_view_output)}
             for run in recent.failures
         ]
-        context = {"timeline": timeline, "rows": rows, "recent": recent, "cut": exact(recent.cut) if recent.cut else ""}
+        day = {"timeline": lay_out(recent, site), "rows": rows, "cut": exact(recent.cut) if recent.cut else ""}
         return {
-            "timeline": render_to_string("admin/workerd/job/timeline.html", context, request),
+            "timeline": render_to_string("admin/workerd/job/timeline.html", day, request),
             "failures": render_to_string("admin/workerd/job/failures.html", {"failures": failures}, request),
         }
 
@@ -126,14 +122,14 @@ def _run_row(run: Run, recent: RecentRuns, site: str, ages: Ages) -> dict[str, A
         "run": run,
         "badge": outcome_badge(run.outcome),
         "url": reverse(f"{site}:workerd_run_change", args=[run.pk]),
-        "words": tell(run, recent.now) if run.ended else "",
-        "born": exact(run.born) if run.born else "-",
+        "words": describe_run(run, recent.now) if run.ended else "",
+        "started": exact(run.born) if run.born else "-",
         "ended": ages.since(run.ended),
     }
 
 
-def _last_line(run: Run, *, may_read: bool) -> str:
-    """Return the exception as a traceback ends with it, or its type alone for one who may not read what jobs wrote."""
+def _last_line(run: Run, *, may_view_output: bool) -> str:
+    """Return the exception, without ``may_view_output`` its type alone; else the signal or the exit code."""
     if not run.exception:
         return run.signal or (_("exit code %s") % run.exit_code if run.exit_code is not None else "")
-    return run.exception if may_read else run.exception.partition(":")[0]
+    return run.exception if may_view_output else run.exception.partition(":")[0]

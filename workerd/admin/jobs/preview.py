@@ -1,4 +1,4 @@
-"""What saving a job will do to what runs, in a sentence: the daemon's plan as its reader sees it."""
+"""The sentence that says what saving a job will do to its running processes: the daemon's plan in words."""
 
 from collections.abc import Sequence
 
@@ -10,36 +10,37 @@ from workerd.wire.spec import JobSpec, is_restarting
 from workerd.wire.words import ALIVE, State
 
 
-def preview_save(was: JobSpec | None, now: JobSpec, slots: Sequence[Slot], *, is_late: bool) -> str:
-    """Return what follows the edit from ``was`` (None for a new job) to ``now``."""
-    running = sum(1 for slot in slots if slot.state in ALIVE)
+def preview_save(before: JobSpec | None, after: JobSpec, slots: Sequence[Slot], *, is_late: bool) -> str:
+    """Return what the daemon will do about the edit; ``before`` is None for a new job."""
+    running = sum(slot.state in ALIVE for slot in slots)
     if is_late:
-        return _("No daemon reports now; one that starts will follow the definition as it is.")
-    if not now.enabled:
-        return _stops(running) if running else _("It is off: nothing of it runs.")
-    if was is None or not was.enabled:
-        return _starts(now.processes)
-    if was == now:
-        return _("Nothing changes for what runs.")
-    sentences = [_change(was, now, running), *_difference(was, now)]
+        return _("No daemon reports now. The next one to start will follow this definition.")
+    if not after.enabled:
+        return _stops(running) if running else _("The job is off: none of its processes runs.")
+    if before is None or not before.enabled:
+        return _starts(after.processes)
+    if before == after:
+        return _("Nothing changes for running processes.")
+    sentences = [_change(before, after, running), *_difference(before, after)]
     if any(slot.state == State.PARKED for slot in slots):
-        sentences.append(_("What was parked is tried again."))
+        sentences.append(_("Parked processes are started again."))
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _change(was: JobSpec, now: JobSpec, running: int) -> str:
-    if is_restarting(was, now) and running:
+def _change(before: JobSpec, after: JobSpec, running: int) -> str:
+    restarting = is_restarting(before, after)
+    if restarting and running:
         words = ngettext(
             "%(count)s running process will be restarted.", "%(count)s running processes will be restarted.", running
         )
         return words % {"count": running}
-    if not is_restarting(was, now) and was.processes == now.processes:
-        return _("Running processes take the change over; nothing is restarted.")
+    if not restarting and before.processes == after.processes:
+        return _("Running processes take the change over; none is restarted.")
     return ""
 
 
-def _difference(was: JobSpec, now: JobSpec) -> list[str]:
-    more = now.processes - was.processes
+def _difference(before: JobSpec, after: JobSpec) -> list[str]:
+    more = after.processes - before.processes
     if more > 0:
         return [_starts(more)]
     return [_stops(-more)] if more < 0 else []

@@ -1,4 +1,4 @@
-"""A job's fields for one who may look and not change: where no form formats a duration or masks a secret, these do."""
+"""A job's fields for a user who may only look: there is no form then to format durations and to mask secrets."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from .masking import masked
 
 
 def as_readonly(fieldsets: Any) -> Any:
-    """Return ``fieldsets`` with each duration's field replaced by its text."""
+    """Return ``fieldsets`` with durations formatted and secret arguments masked."""
     return [(title, {**options, "fields": _replace(options["fields"])}) for title, options in fieldsets]
 
 

@@ -1,25 +1,25 @@
-"""The switch that turns a job on and off in the list: one button, one column written, nothing else of the row."""
+"""The switch that turns a job on and off in the list: it writes the one column and nothing else of the row."""
 
 from django.contrib import messages
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from workerd.admin.markup import markup
 from workerd.models import Job
 from workerd.targets import find_row_problems
 
 
-def switch(job: Job, url: str, *, may_change: bool) -> SafeString:
-    """Return a button that says what is and does the other; the words alone for one who may not."""
+def switch_cell(job: Job, *, may_change: bool) -> SafeString:
+    """Return a button that shows whether the job is on, and turns it; only the word for a user who may not."""
     words = _("on") if job.enabled else _("off")
     if not may_change:
-        return markup('<span class="workerd-line">{}</span>', words)
-    return markup(
-        '<button type="submit" class="workerd-switch" role="switch" aria-checked="{}" formaction="{}" '
+        return format_html('<span class="workerd-line">{}</span>', words)
+    return format_html(
+        '<button type="submit" class="workerd-switch" role="switch" aria-checked="{}" formaction="{}/switch/" '
         'name="enabled" value="{}" aria-label="{}" title="{}"><span>{}</span></button>',
         "true" if job.enabled else "false",
-        url,
+        job.pk,  # an address relative to the list's, as in JobListAdmin.job
         0 if job.enabled else 1,
         _("%(job)s enabled") % {"job": job.name},
         _("Turn off") if job.enabled else _("Turn on"),
@@ -27,17 +27,20 @@ def switch(job: Job, url: str, *, may_change: bool) -> SafeString:
     )
 
 
-def turn(request: HttpRequest, job: Job, alias: str, *, on: bool) -> bool:
-    """Write the one column and say what follows; False where the job cannot be on. The caller has checked the right."""
-    if on and (problems := find_row_problems(job.target, job.command, job.kwargs)):
-        sentences = " ".join(sentence for found in problems.values() for sentence in found)
-        messages.error(request, _("The job “%(job)s” stays off. %(why)s") % {"job": job.name, "why": sentences})
+def set_enabled(request: HttpRequest, job: Job, alias: str, *, enabled: bool) -> bool:
+    """Write the column and tell the user what follows; return False where the job cannot run and so stays off.
+
+    The caller has checked that the user may change the job.
+    """
+    if enabled and (problems := find_row_problems(job.target, job.command, job.kwargs)):
+        reasons = " ".join(sentence for sentences in problems.values() for sentence in sentences)
+        messages.error(request, _("The job “%(job)s” stays off. %(reasons)s") % {"job": job.name, "reasons": reasons})
         return False
-    job.enabled = on
+    job.enabled = enabled
     job.save(using=alias, update_fields=["enabled"])
     words = (
         _("The job “%(job)s” is on: it will be started.")
-        if on
+        if enabled
         else _("The job “%(job)s” is off: it will be stopped gracefully.")
     )
     messages.success(request, words % {"job": job.name})

@@ -1,4 +1,4 @@
-"""The chooser of what a job runs: the project's functions by module, and free text where a pattern allows more."""
+"""The chooser of what a job runs: the project's functions by module, and a box where a pattern allows more."""
 
 import inspect
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ OTHER = "-other-"
 
 
 class TargetWidget(forms.Widget):
-    """A list to choose from; its last entry opens a box where ``WORKERD["TARGETS"]`` allows more than the list has."""
+    """A list of functions; its last entry opens a box for any function that ``WORKERD["TARGETS"]`` allows."""
 
     template_name = "admin/workerd/target_widget.html"
 
     def get_context(self, name: str, value: Any, attrs: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return what the template draws; a value that is not in the list stands in the box."""
+        """Return what the template needs; a value that is not in the list goes into the box."""
         context = super().get_context(name, value, dict(attrs or {}))
         jobs, patterns = find_jobs(), _patterns()
         chosen = str(value or "")
@@ -34,44 +34,43 @@ class TargetWidget(forms.Widget):
             "takes_other": bool(patterns) or not is_listed,
             "is_other": not is_listed,
             "other_value": "" if is_listed else chosen,
-            "told": {job.dotted: {"summary": summary_of(job), "parameters": parameters_of(job)} for job in jobs},
+            "descriptions": {
+                job.dotted: {"summary": first_line_of(job), "parameters": parameters_of(job)} for job in jobs
+            },
         }
         return context
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
-        """Return the choice, or what stands in the box."""
         value = data.get(name)
         return data.get(f"{name}_other", "") if value == OTHER else value
 
     def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
-        """Return whether the form was posted without the field."""
         return name not in data
 
     def use_required_attribute(self, initial: Any) -> bool:
-        """Either this or a command: neither is required by itself."""
-        return False
+        return False  # a job has either a target or a command
 
 
 def find_jobs() -> list[RegisteredJob]:
-    """Return every function marked ``@job``; what an import raises is the form's to say as it is saved."""
-    with suppress(Exception):  # the border to the project's modules: find_row_problems says it beside the field
+    """Return every function marked ``@job``."""
+    with suppress(Exception):  # the project's modules may raise anything; find_row_problems names it at the save
         autodiscover()
     return sorted(registered().values(), key=lambda job: job.dotted)
 
 
-def summary_of(job: RegisteredJob) -> str:
-    """Return the first line of its docstring as it is read, without what marks code in reStructuredText."""
+def first_line_of(job: RegisteredJob) -> str:
+    """Return the first line of the function's docstring, without the marks of code in reStructuredText."""
     return job.summary.replace("``", "")
 
 
 def parameters_of(job: RegisteredJob) -> str:
-    """Return the signature as its author wrote it, without the context."""
+    """Return the function's parameters as its author wrote them, without the context."""
     return str(job.parameters.replace(return_annotation=inspect.Signature.empty))[1:-1]
 
 
 def _option(job: RegisteredJob, chosen: str) -> dict[str, Any]:
     name = job.dotted.rpartition(".")[2]
-    summary = summary_of(job)
+    summary = first_line_of(job)
     label = f"{name}: {summary}" if summary else name
     return {
         "value": job.dotted,

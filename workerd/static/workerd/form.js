@@ -1,4 +1,4 @@
-/* The form of a job: tells what the chosen function takes, and what saving will do to what runs. */
+/* The form of a job: shows which arguments the chosen function takes, and warns of edits that restart processes. */
 (function () {
   "use strict";
 
@@ -6,10 +6,10 @@
     const select = root.querySelector("select");
     const other = root.querySelector("[data-workerd-other]");
     const takes = root.querySelector("[data-workerd-takes]");
-    const told = JSON.parse(document.getElementById("workerd-targets").textContent);
+    const descriptions = JSON.parse(document.getElementById("workerd-targets").textContent);
     const show = function () {
       if (other) other.hidden = select.value !== select.options[select.options.length - 1].value;
-      const job = told[select.value];
+      const job = descriptions[select.value];
       takes.hidden = !job;
       if (job) {
         const words = job.parameters ? takes.dataset.takes + " " + job.parameters : takes.dataset.nothing;
@@ -28,16 +28,16 @@
     return control.value !== control.defaultValue;
   }
 
-  function foretell(line) {
-    const form = line.closest("form");
-    const names = JSON.parse(line.dataset.fields);
-    const look = function () {
-      line.hidden = !names.some((name) => form.elements[name] && isChanged(form.elements[name]));
+  function warnOfRestart(notice) {
+    const form = notice.closest("form");
+    const names = JSON.parse(notice.dataset.fields);
+    const show = function () {
+      notice.hidden = !names.some((name) => form.elements[name] && isChanged(form.elements[name]));
     };
-    form.addEventListener("input", look);
-    form.addEventListener("change", look);
+    form.addEventListener("input", show);
+    form.addEventListener("change", show);
   }
 
   document.querySelectorAll("[data-workerd-target]").forEach(followTarget);
-  document.querySelectorAll("[data-workerd-foretell]").forEach(foretell);
+  document.querySelectorAll("[data-workerd-restart-notice]").forEach(warnOfRestart);
 })();

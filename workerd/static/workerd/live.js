@@ -1,16 +1,16 @@
-/* Keeps a page of workerd fresh: replaces pieces of it by what the server sends, and counts ages on. */
+/* Keeps a page of workerd fresh: fetches its pieces, replaces those that changed, and updates all ages each second. */
 (function () {
   "use strict";
   const holder = document.getElementById("workerd-live");
   if (!holder) return;
   const settings = JSON.parse(holder.dataset.settings);
-  const shown = new Map();
+  const shown = new Map(); /* the HTML of each piece by its key */
+  let latest = null; /* the pieces of the last answer */
   let etag = null;
   let fetched = Date.now();
   let timer = null;
-  let skew = 0;
-  let pressed = null;
-  let latest = null;
+  let skew = 0; /* how many milliseconds the server's clock is ahead, where it is seconds */
+  let pressed = null; /* the element on which the pointer is down */
 
   function spell(seconds) {
     const whole = Math.max(0, Math.floor(seconds));
@@ -24,7 +24,7 @@
     if (element.textContent !== text) element.textContent = text;
   }
 
-  function countOn(root) {
+  function updateAges(root) {
     const now = Date.now() + skew;
     for (const element of root.querySelectorAll("time[data-workerd-since]")) {
       setText(element, spell((now - Date.parse(element.dateTime)) / 1000));
@@ -34,20 +34,20 @@
     }
   }
 
-  /* What has the focus, or is open, stays so when its piece is replaced. */
+  /* The focus, open details and the scroll position survive the replacement of their piece. */
   function replace(piece, html) {
     const focused = piece.contains(document.activeElement) ? document.activeElement : null;
     const place = focused ? Array.from(piece.querySelectorAll(focused.tagName)).indexOf(focused) : -1;
-    const open = new Set(Array.from(piece.querySelectorAll("details[open]"), (one) => one.dataset.workerdKeep));
-    const scrolled = Array.from(piece.querySelectorAll(".workerd-scroll"), (one) => one.scrollLeft);
+    const open = new Set(Array.from(piece.querySelectorAll("details[open]"), (details) => details.dataset.workerdKeep));
+    const scrolled = Array.from(piece.querySelectorAll(".workerd-scroll"), (box) => box.scrollLeft);
     piece.innerHTML = html;
-    for (const one of piece.querySelectorAll("details")) one.open = open.has(one.dataset.workerdKeep);
-    piece.querySelectorAll(".workerd-scroll").forEach((one, index) => { one.scrollLeft = scrolled[index] || 0; });
+    for (const details of piece.querySelectorAll("details")) details.open = open.has(details.dataset.workerdKeep);
+    piece.querySelectorAll(".workerd-scroll").forEach((box, index) => { box.scrollLeft = scrolled[index] || 0; });
     if (focused) {
       const next = piece.querySelectorAll(focused.tagName)[place];
       if (next) next.focus({ preventScroll: true });
     }
-    countOn(piece);
+    updateAges(piece);
     piece.dispatchEvent(new CustomEvent("workerd:replaced", { bubbles: true }));
   }
 
@@ -64,20 +64,20 @@
       shown.set(key, html);
       replace(piece, html);
     }
-    if (Object.keys(pieces).some((key) => !seen.has(key))) say(settings.changed);
+    if (Object.keys(pieces).some((key) => !seen.has(key))) showNotice(settings.changed);
   }
 
-  function say(text) {
-    let line = document.getElementById("workerd-said");
+  function showNotice(text) {
+    let line = document.getElementById("workerd-live-notice");
     if (!line) {
       line = document.createElement("p");
-      line.id = "workerd-said";
+      line.id = "workerd-live-notice";
       line.className = "workerd-notice workerd-notice-late";
       line.setAttribute("role", "status");
       holder.after(line);
     }
-    if (line.dataset.said === text) return;
-    line.dataset.said = text;
+    if (line.dataset.text === text) return;
+    line.dataset.text = text;
     line.textContent = text + " ";
     const link = document.createElement("a");
     link.href = window.location.href;
@@ -85,12 +85,12 @@
     line.append(link);
   }
 
-  function hush() {
-    const line = document.getElementById("workerd-said");
-    if (line && line.dataset.said !== settings.changed) line.remove();
+  function hideStaleNotice() {
+    const line = document.getElementById("workerd-live-notice");
+    if (line && line.dataset.text !== settings.changed) line.remove();
   }
 
-  async function look() {
+  async function refresh() {
     timer = null;
     if (document.hidden) return;
     let next = settings.nextMs;
@@ -108,15 +108,15 @@
         throw new Error("status " + response.status);
       }
       fetched = Date.now();
-      hush();
+      hideStaleNotice();
     } catch (error) {
       next = 5000;
-      say(settings.stale.replace("%s", new Date(fetched).toLocaleTimeString()));
+      showNotice(settings.stale.replace("%s", new Date(fetched).toLocaleTimeString()));
     }
-    if (timer === null) timer = setTimeout(look, next);
+    if (timer === null) timer = setTimeout(refresh, next);
   }
 
-  /* A button that is being pressed is not replaced under the pointer: the click would be lost. */
+  /* A button that is pressed keeps its element until it is released, or the browser would drop the click. */
   document.addEventListener("pointerdown", function (event) { pressed = event.target; });
   for (const name of ["pointerup", "pointercancel"]) {
     document.addEventListener(name, function () {
@@ -129,8 +129,8 @@
 
   document.addEventListener("visibilitychange", function () {
     if (document.hidden || timer !== null) return;
-    timer = setTimeout(look, 0);
+    timer = setTimeout(refresh, 0);
   });
-  setInterval(function () { if (!document.hidden) countOn(document); }, 1000);
-  timer = setTimeout(look, settings.nextMs);
+  setInterval(function () { if (!document.hidden) updateAges(document); }, 1000);
+  timer = setTimeout(refresh, settings.nextMs);
 })();

@@ -1,9 +1,9 @@
-/* The timeline under the pointer and under the arrow keys: one run has the focus, a line tells which. */
+/* The timeline: the arrow keys move the focus from run to run, and a line describes the run with the focus or pointer. */
 (function () {
   "use strict";
 
-  function tell(run) {
-    const line = document.querySelector("[data-workerd-told]");
+  function describe(run) {
+    const line = document.querySelector("[data-workerd-focused]");
     if (line) line.textContent = run.getAttribute("aria-label");
   }
 
@@ -27,7 +27,7 @@
   for (const name of ["focusin", "pointerover"]) {
     document.addEventListener(name, function (event) {
       const run = event.target.closest && event.target.closest("[data-workerd-run]");
-      if (run) tell(run);
+      if (run) describe(run);
     });
   }
 })();

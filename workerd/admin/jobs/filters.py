@@ -1,4 +1,4 @@
-"""Filters of the jobs list by what the daemons report."""
+"""The filter of the jobs list by the states that the daemons report."""
 
 from typing import Any
 
@@ -7,25 +7,22 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from workerd.admin.snapshot import WAITING_STATES
 from workerd.models import Job, Slot
 from workerd.models.slot import STATE_CHOICES
 
-from .snapshot import WAITING_STATES
-
 
 class StateFilter(admin.SimpleListFilter):
-    """Jobs with a slot in a state, and those that somebody should look at."""
+    """Keeps the jobs with a slot in one state, or the jobs that somebody should look at."""
 
     title = _("state")
     parameter_name = "state"
     template = "admin/filter.html"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Return "needs a look" and every state."""
         return [("look", _("needs a look")), *STATE_CHOICES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
-        """Keep the jobs with such a slot."""
         value = self.value()
         if not value:
             return queryset
