@@ -14,14 +14,14 @@ from .daemon import Daemon
 from .processes.lock import DaemonRunsError
 
 PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
-"""What passes without a change of settings: a start after that may do."""
+"""Errors of STATE_DIR that pass without a change of settings, so that a later start may succeed."""
 
 
 def main(argv: list[str]) -> int:
     """Read the config, be the daemon, return its exit code."""
     with os.fdopen(int(argv[1]), "rb") as file:
         config = DaemonConfig.from_json(file.read().decode())
-    os.environ.pop(DAEMON_VARIABLE, None)  # it says of us alone what we are
+    os.environ.pop(DAEMON_VARIABLE, None)  # it marks the daemon alone: no child may carry it
     os.closerange(3, max(256, _highest_descriptor() + 1))  # what libraries left open over the exec
     try:
         daemon = Daemon(config)

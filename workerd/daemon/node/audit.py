@@ -1,4 +1,4 @@
-"""Orders that come from the database, and the audit rows of those that come from the command."""
+"""Orders that come from the database, and the audit rows of orders that come from the command."""
 
 import uuid
 from typing import Any
@@ -12,11 +12,11 @@ from .reloading import Reloading
 
 RESULT_CHARACTERS = 16_000
 KNOWN = 1000
-"""Orders remembered; they expire after a minute."""
+"""How many orders are remembered; an order expires after a minute, so older ones do not come again."""
 
 
 class Audit:
-    """Does what a row asks for, and has what came of every order written down."""
+    """Carries out orders that stand in rows, and writes down the result of every order."""
 
     def __init__(self, parts: Parts, orders: Orders, reloading: Reloading) -> None:
         self._log = parts.log
@@ -28,16 +28,16 @@ class Audit:
         parts.ledger.on_operation.add(self.carry_out)
 
     def carry_out(self, operation: OperationTaken) -> None:
-        """Do the order of a row, once; its result is written when it has come true."""
+        """Carry out the order of a row, once; its result is written when it is done."""
         if operation.key in self._known:
-            return  # a new ledger cannot know what the one before it has told
+            return  # a new ledger tells orders again that the one before it has told already
         self._known[operation.key] = None
         if len(self._known) > KNOWN:
             del self._known[next(iter(self._known))]
         self._log.emit("operation.taken", verb=operation.verb, job=operation.name, requested_by=operation.requested_by)
 
-        def answer(said: dict[str, Any]) -> None:
-            self._records.add("operation", operation.key, {"result": describe(said)})
+        def answer(result: dict[str, Any]) -> None:
+            self._records.add("operation", operation.key, {"result": describe(result)})
 
         if operation.verb == "reload":
             self._reloading.ask(answer)
@@ -47,13 +47,13 @@ class Audit:
             answer({"ok": False, "error": f"no row can ask a daemon for “{operation.verb}”"})
 
     def audited(self, verb: str, names: list[str], requested_by: str, reply: Reply) -> Reply:
-        """Have the log say who orders what; return a reply that writes the audit rows, one for each name."""
+        """Log who orders what, and return a reply that also writes the audit rows, one for each name."""
         requested = self._clock.wall()
         for name in names or [""]:
             self._log.emit("operation.taken", verb=verb, job=name, requested_by=requested_by)
 
-        def answer(said: dict[str, Any]) -> None:
-            reply(said)
+        def answer(result: dict[str, Any]) -> None:
+            reply(result)
             for name in names or [""]:
                 job, _, index = name.partition(":")
                 row = {
@@ -64,18 +64,19 @@ class Audit:
                     "requested": requested,
                     "expires": requested,
                     "taken": requested,
-                    "result": describe(said, name),
+                    "result": describe(result, name),
                 }
                 self._records.add("operation", str(uuid.uuid4()), row)
 
         return answer
 
 
-def describe(said: dict[str, Any], name: str = "") -> str:
+def describe(result: dict[str, Any], name: str = "") -> str:
     """Return an answer as text: its error, or a line for each slot that ``name`` means."""
-    if "error" in said:
-        return str(said["error"])
-    if "slots" not in said:
+    if "error" in result:
+        return str(result["error"])
+    if "slots" not in result:
         return "done"
-    lines = [f"{one['slot']}: {one['text']}" for one in said["slots"] if not name or names_slot(name, one["slot"])]
+    slots = [slot for slot in result["slots"] if not name or names_slot(name, slot["slot"])]
+    lines = [f"{slot['slot']}: {slot['text']}" for slot in slots]
     return "\n".join(lines)[:RESULT_CHARACTERS]

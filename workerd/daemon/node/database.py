@@ -50,6 +50,6 @@ class Database:
         self.reachable, self.trouble = False, reason
 
     def forget(self) -> None:
-        """Know no longer that the database is there: no ledger lives to tell. An outage stays one."""
+        """Take back that the database is reachable, as no ledger lives to say so. An outage stays one."""
         if self.reachable:
             self.reachable = None

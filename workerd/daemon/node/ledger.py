@@ -36,7 +36,7 @@ LEDGER_SPEC = JobSpec(
     backoff_max=5.0,
     start_grace=0.1,
     heartbeat_timeout=30.0,
-    stop_timeout=2.0,  # what it has acknowledged is in its journal: one that hangs is not waited for
+    stop_timeout=2.0,  # short, as what a ledger has acknowledged is in its journal
 )
 
 

@@ -19,7 +19,7 @@ OBSERVER_SPEC = JobSpec(
 RUN_BOUNDS_S = (0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0)
 BIRTH_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 MOST_SERIES = 500
-"""A job may log what it likes under the name of an event of ours: more label values than this become “other”."""
+"""A job may log anything under the name of a workerd event: beyond this many label values, the rest are “other”."""
 _EVENT = b'"event":"'
 _NEAR_THE_START = 100
 _LABELS = {
@@ -33,7 +33,7 @@ _TIMES = {"child.exited": ("seconds", 1.0), "child.born": ("ms", 1e-3), "fork.pr
 
 
 class Times:
-    """How often something took how long."""
+    """A histogram: how often something took how long."""
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self._bounds = bounds
@@ -41,7 +41,6 @@ class Times:
         self._sum = 0.0
 
     def note(self, seconds: float) -> None:
-        """Count one."""
         self._counts[bisect_left(self._bounds, seconds)] += 1
         self._sum += seconds
 
@@ -63,7 +62,7 @@ class Counters:
         }
 
     def count_line(self, line: bytes) -> None:
-        """Count a line; it begins with timestamp, level and event where it is ours or a child's."""
+        """Count a line of the log. A line that workerd rendered begins with timestamp, level and event."""
         self._lines += 1
         at = line.find(_EVENT, 0, _NEAR_THE_START)
         if at < 0:

@@ -1,4 +1,4 @@
-"""Operators' orders: which slots are meant, what is done at once, and when the result can be told."""
+"""Operators' orders: which slots a name means, what each verb does to a slot, and when the order is answered."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -19,8 +19,8 @@ VERBS = ("start", "stop", "restart", "resume", "dump")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What is to be told of one slot."""
+class SlotAnswer:
+    """The part of an order's answer that is about one slot."""
 
     slot: str
     ok: bool
@@ -29,19 +29,23 @@ class Said:
 
 @dataclass(eq=False, slots=True)
 class Order:
-    """One order under way: what was said of each slot, and the slots that have not arrived yet, with their run then."""
+    """One order under way.
+
+    ``waiting`` holds the slots that have not arrived where the order wants them, with the run that each had when it was
+    given.
+    """
 
     verb: str
     reply: Reply
     everyone: bool = False
-    """Of every slot, those with whom it cannot be done are passed over; of one that was named, that is a failure."""
+    """The order is for all slots: then it passes over a slot that cannot do it, which fails an order by name."""
     waiting: dict[LiveSlot, str | None] = field(default_factory=dict)
-    said: list[Said] = field(default_factory=list)
+    answers: list[SlotAnswer] = field(default_factory=list)
     overdue: Timer | None = None
 
 
 class Orders:
-    """Takes orders by name; each is answered once, at the latest when its slots have had their time."""
+    """Carries out orders; answers each once, at the latest when its slots have had their time."""
 
     def __init__(
         self,
@@ -67,7 +71,7 @@ class Orders:
         }
 
     def carry_out(self, verb: str, names: Iterable[str], reply: Reply, *, wait: bool = True) -> None:
-        """Do ``verb`` with the slots that ``names`` mean (jobs or slots; none is all); reply once it has come true."""
+        """Do ``verb`` to the slots that ``names`` mean (jobs or slots; none is all); reply when it is done."""
         names = tuple(names)
         if verb == "restart" and (obstacle := self._obstacle()):
             error = f"nothing was restarted, because no new process can be started: {obstacle}"
@@ -76,11 +80,11 @@ class Orders:
         slots, unknown = self._find(names)
         order = Order(verb, reply, everyone=not names)
         for name in unknown:
-            order.said.append(Said(name, ok=False, text=f"no job or slot is called so. {self._known()}"))
+            order.answers.append(SlotAnswer(name, ok=False, text=f"there is no such job or slot. {self._known()}"))
         for slot in slots:
             self._begin(order, slot)
         if not wait:
-            order.said += [Said(slot.name, ok=True, text="asked") for slot in order.waiting]
+            order.answers += [SlotAnswer(slot.name, ok=True, text="asked") for slot in order.waiting]
             order.waiting.clear()
         self._open.add(order)
         patience = max((slot.spec.stop_timeout + slot.spec.start_timeout for slot in order.waiting), default=0.0)
@@ -88,7 +92,7 @@ class Orders:
         self._loop.call_soon(self.go_on)
 
     def go_on(self) -> None:
-        """At the end of a turn: see which orders have come true."""
+        """At the end of a turn: answer the orders that are done."""
         for order in tuple(self._open):
             if order.verb != "dump":
                 for slot, run in tuple(order.waiting.items()):
@@ -105,13 +109,13 @@ class Orders:
 
     def _known(self) -> str:
         jobs = sorted({slot.spec.name for slot in self._slot_set.job_slots()})
-        return f"There are {', '.join(jobs[:20])}{' …' if len(jobs) > 20 else ''}." if jobs else "There are no jobs."
+        return f"Jobs: {', '.join(jobs[:20])}{' …' if len(jobs) > 20 else ''}." if jobs else "There are no jobs."
 
     def _begin(self, order: Order, slot: LiveSlot) -> None:
         run = slot.child.run if slot.child is not None else None
         problem = self._verbs[order.verb](order, slot)
         if problem:
-            order.said.append(Said(slot.name, ok=order.everyone, text=problem))
+            order.answers.append(SlotAnswer(slot.name, ok=order.everyone, text=problem))
         else:
             order.waiting[slot] = run
 
@@ -151,11 +155,11 @@ class Orders:
 
     def _dumped(self, order: Order, slot: LiveSlot, stack: str) -> None:
         if order.waiting.pop(slot, "") != "":
-            order.said.append(Said(slot.name, ok=not stack.startswith("no stack"), text=stack))
+            order.answers.append(SlotAnswer(slot.name, ok=not stack.startswith("no stack"), text=stack))
             self.go_on()
 
     def _see(self, order: Order, slot: LiveSlot, run: str | None) -> None:
-        """Look whether the slot has arrived where the order wants it."""
+        """Note the slot's answer if it has arrived where the order wants it."""
         if order.verb == "stop":
             arrived, ok = not slot.is_alive, slot.is_stopped
         else:
@@ -163,11 +167,11 @@ class Orders:
             arrived, ok = slot.is_settled and not is_old, slot.is_running
         if arrived:
             del order.waiting[slot]
-            order.said.append(Said(slot.name, ok=ok, text=_describe(slot)))
+            order.answers.append(SlotAnswer(slot.name, ok=ok, text=_describe(slot)))
 
     def _give_up(self, order: Order) -> None:
         for slot in order.waiting:
-            order.said.append(Said(slot.name, ok=False, text=f"not yet: {_describe(slot)}"))
+            order.answers.append(SlotAnswer(slot.name, ok=False, text=f"not yet: {_describe(slot)}"))
         order.waiting.clear()
         self.go_on()
 
@@ -175,8 +179,8 @@ class Orders:
         self._open.discard(order)
         if order.overdue is not None:
             order.overdue.cancel()
-        said = [{"slot": one.slot, "ok": one.ok, "text": one.text} for one in order.said]
-        order.reply({"ok": all(one.ok for one in order.said), "slots": said})
+        slots = [{"slot": answer.slot, "ok": answer.ok, "text": answer.text} for answer in order.answers]
+        order.reply({"ok": all(answer.ok for answer in order.answers), "slots": slots})
 
 
 def _describe(slot: LiveSlot) -> str:

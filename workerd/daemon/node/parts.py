@@ -38,7 +38,7 @@ STDOUT = 1
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What every daemon has; ``started`` is wall seconds (UTC)."""
+    """The parts of one daemon; ``started`` is wall seconds (UTC)."""
 
     config: DaemonConfig
     clock: Clock
@@ -63,7 +63,7 @@ class Parts:
 
 
 def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
-    """Build what every daemon has, each part from those below it."""
+    """Build the parts of a daemon, each from those below it."""
     loop = Loop(clock, lambda error: _log_fault(log, error))
     stdout = Stdout(loop, STDOUT, lambda lines: log.emit("log.dropped", lines=lines))
     log = EventLog(stdout, config.log_format == "console")
@@ -116,7 +116,7 @@ def _log_fault(log: EventLog, error: Exception) -> None:
 
 
 def _raise_descriptor_limit() -> tuple[int, int]:
-    """Raise our soft limit to the hard one; return the limits that children get back."""
+    """Raise the daemon's soft limit on descriptors to the hard one; return the limits that children get back."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
     return limits

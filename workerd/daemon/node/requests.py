@@ -1,4 +1,4 @@
-"""What can be asked at the control socket, verb by verb; every request is answered, whatever it says."""
+"""The verbs of the control socket; every request is answered, whatever it says."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ class Requests:
         }
 
     def answer(self, connection: ControlConnection, request: dict[str, Any]) -> None:
-        """Answer ``request``, at once or when its result is there."""
+        """Answer a request at once, or when its result is there."""
         verb = request["verb"]
         if verb in VERBS:
             self._answer_order(connection, verb, request)

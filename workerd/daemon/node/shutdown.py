@@ -1,4 +1,4 @@
-"""How the daemon ends: jobs first, then the ledger has written down everything, then the forkserver."""
+"""How the daemon ends: first the jobs, then the ledger, once it has written down everything, then the forkserver."""
 
 from workerd.daemon.rules.facts import Fact
 from workerd.daemon.slots.effects import KILL_PATIENCE_S
@@ -21,7 +21,7 @@ class Shutdown:
         self._log = parts.log
         self._draining = False
         self._replacing = False
-        """The ledger took too long, and had not even journalled all: another one does."""
+        """The ledger took too long and had not journalled everything, so another one takes its place."""
         self._closing = False
         self._revivals = 0
         self.begun = ""
@@ -31,7 +31,7 @@ class Shutdown:
         parts.lifecycle.on_entered.add(self._end_if_significant)
 
     def begin(self, reason: str, exit_code: int = exit_codes.DONE) -> None:
-        """Ask every job to stop, all at once; asked again, wait for nothing."""
+        """Ask every job to stop, all at once; when asked a second time, kill what is left."""
         parts = self._parts
         if self.begun:
             self._insist(reason)
@@ -45,7 +45,7 @@ class Shutdown:
             parts.lifecycle.want(slot, False)
 
     def go_on(self) -> None:
-        """Take the next step if the one before is done."""
+        """At the end of a turn: take the next step if the one before is done."""
         parts = self._parts
         if any(slot.is_alive and not slot.unkillable for slot in parts.slot_set.job_slots()):
             return

@@ -1,4 +1,4 @@
-"""What shows in STATE_DIR that we run, and keeps another out: the lock, and the socket that answers."""
+"""The daemon's place in STATE_DIR: the lock that keeps another daemon out, and the socket that answers."""
 
 import errno
 import os
@@ -16,15 +16,15 @@ LOOKS_S = 2.0
 
 
 class StateDir:
-    """The lock is taken before anything else; both are made anew where somebody takes them away."""
+    """Takes the lock before anything else; makes lock and socket anew where somebody has taken them away."""
 
     def __init__(self, config: DaemonConfig) -> None:
         """Raise DaemonRunsError where another daemon of this NAME runs, OSError where STATE_DIR cannot be used."""
         self._folder = Path(config.state_dir)
         self._lock = DaemonLock(self._folder, config.name)
         self._lock.acquire()
-        if (master := find_running_daemon(config.tree)) is not None:
-            raise LockLostError(config.name, self._folder, master)
+        if (pid := find_running_daemon(config.tree)) is not None:
+            raise LockLostError(config.name, self._folder, pid)
         self._lock.sign()
         self._owners = {os.geteuid(), self._folder.stat().st_uid}
 
@@ -36,10 +36,10 @@ class StateDir:
         on_back: Callable[[], None],
         on_displaced: Callable[[str], None],
     ) -> None:
-        """Listen, and look from time to time whether who looks for us finds us.
+        """Listen on the socket, and look from time to time whether lock and socket are still in place.
 
-        ``on_back`` puts back what else was in STATE_DIR and may raise OSError; ``on_displaced`` is told of another
-        daemon that holds the lock in our place, and that no start has kept out.
+        ``on_back`` puts back what else was in STATE_DIR and may raise OSError; ``on_displaced`` is told that another
+        daemon holds the lock in this one's place.
         """
         self._loop = loop
         self._log = log
@@ -52,7 +52,7 @@ class StateDir:
         self._loop.call_in(LOOKS_S, self._look)
 
     def end(self) -> None:
-        """Take the socket away; the lock goes with the process."""
+        """Take the socket away; the kernel drops the lock with the process."""
         self._control.close()
 
     def _look(self) -> None:

@@ -1,4 +1,4 @@
-"""Births: children asked for, owned from the moment their pid is known, kept as spares, or let go without a licence."""
+"""Births: children are asked for, owned as soon as their pid is known, kept as spares, or let go unlicensed."""
 
 from collections.abc import Iterable
 from typing import Generic, TypeVar
@@ -20,11 +20,11 @@ DISMISSAL_PATIENCE_S = 2.0
 """A child that was let go without a licence and is still there after this is killed."""
 
 Owner = TypeVar("Owner")
-"""Who asks for a birth: a slot, for the daemon."""
+"""The type of those who ask for births; the daemon's slots do."""
 
 
 class Births(Generic[Owner]):
-    """Every child that is asked for, born or let go, by pid once it has said one."""
+    """All children: those that are asked for, and by pid those that have said one."""
 
     def __init__(self, loop: Loop, log: EventLog, generations: Generations) -> None:
         self._loop = loop

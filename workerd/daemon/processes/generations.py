@@ -15,7 +15,7 @@ RETRY_INITIAL_S = 0.5
 RETRY_MAX_S = 30.0
 
 Result = Callable[[str], None]
-"""Called with why the next generation was rejected, or with nothing when it has taken over."""
+"""Called with why the next generation was rejected, or with "" when it has taken over."""
 
 
 class Generations:
@@ -31,14 +31,14 @@ class Generations:
         self._ending: set[Forkserver] = set()
         self._results: list[Result] = []
         self._later: list[Result] = []
-        """Of those who asked while a load was under way: that may have read the code as it was before."""
+        """Who asked while a load was under way, which may have read older code: they get a load of their own."""
         self._retry: Timer | None = None
         self._backoff = Backoff(RETRY_INITIAL_S, RETRY_MAX_S)
         self._closed = False
         self.on_ready: Listeners[[bool]] = Listeners()
         """Told when a generation can start processes; with True where it has replaced another."""
         self.on_trouble: Listeners[[]] = Listeners()
-        """Told when there is ``trouble``, or another one."""
+        """Told when ``trouble`` has changed."""
         self.on_birth_failed: Listeners[[int, str]] = Listeners()
         """Told of the number of a birth that came to nothing, and why."""
         self.number = 0

@@ -1,4 +1,4 @@
-"""One daemon of a NAME: a POSIX record lock, which the kernel drops with the process, whatever its children hold."""
+"""The lock that admits one daemon of a NAME: the kernel drops it with the process, whatever its children hold."""
 
 import errno
 import fcntl
@@ -16,7 +16,7 @@ class LockLostError(DaemonRunsError):
     def __init__(self, name: str, state_dir: Path, pid: int) -> None:
         super().__init__(
             f"another daemon named {name!r} already runs (pid {pid}), though its files are gone from {state_dir}: "
-            f"nobody can ask it anything. Stop it first: kill {pid}."
+            f"no command reaches it. Stop it first: kill {pid}."
         )
 
 
@@ -32,9 +32,9 @@ class LockHeldError(DaemonRunsError):
 
 
 class DaemonLock:
-    """``fcntl.lockf`` on one descriptor for life: closing any other descriptor of the file would free it too.
+    """A POSIX record lock (fcntl(2)) on one descriptor, which stays open for the daemon's life.
 
-    Taken after the exec, which would drop it; the inode is re-checked: a file unlinked meanwhile locks nobody out.
+    Closing any other descriptor of the same file would free the lock, so the pid is kept in a file of its own.
     """
 
     def __init__(self, state_dir: Path, name: str) -> None:
@@ -44,11 +44,11 @@ class DaemonLock:
         self._pid_path = state_dir / f"{name}.pid"
 
     def acquire(self) -> None:
-        """Hold the lock until the process ends; again, where its file is gone.
+        """Take the lock and hold it until the process ends; take it again where its file is gone.
 
         Raises LockHeldError, or OSError where STATE_DIR cannot be used.
         """
-        while True:
+        while True:  # taken after the exec, which would drop it
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -57,7 +57,7 @@ class DaemonLock:
                 if error.errno in (errno.EACCES, errno.EAGAIN):
                     raise LockHeldError(self._name, self._path, self._holder()) from error
                 raise
-            if self._still_there(descriptor):
+            if self._still_there(descriptor):  # a file that was unlinked meanwhile would lock nobody out
                 break
             os.close(descriptor)
         if self._descriptor is not None:
@@ -65,11 +65,11 @@ class DaemonLock:
         self._descriptor = descriptor
 
     def sign(self) -> None:
-        """Say who holds it, for whoever is refused and for people."""
+        """Write down the pid, for the daemon that is refused and for people."""
         self._pid_path.write_text(f"{os.getpid()}\n")
 
     def is_in_place(self) -> bool:
-        """Return whether who looks into STATE_DIR sees that we run."""
+        """Return whether the lock file in STATE_DIR is the one that this daemon holds."""
         return self._descriptor is not None and self._still_there(self._descriptor)
 
     def _still_there(self, descriptor: int) -> bool:
@@ -86,7 +86,7 @@ class DaemonLock:
 
 
 def holds_lock(pid: int) -> bool:
-    """Return whether a process holds a POSIX lock, of whatever file (proc_locks(5)); no, where nobody can tell."""
+    """Return whether a process holds a POSIX lock on any file (proc_locks(5)); False where /proc does not tell."""
     try:
         lines = Path("/proc/locks").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""How much memory a child has of its own: what /proc/PID/status says of it."""
+"""The memory that a child has of its own, as /proc/PID/status tells it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(slots=True)
 class MemoryGrowth:
-    """The MiB that a child has of its own beyond what it was born with."""
+    """The MiB that a child has of its own beyond what it had at its birth."""
 
     seen: float | None = None
     """At the last look; None before the first."""
@@ -17,17 +17,17 @@ class MemoryGrowth:
     resident_at_birth: float = 0.0
 
     def set_baseline(self, pid: int) -> None:
-        """It has not got anywhere yet: measure from here."""
+        """Measure growth from now on: the child has its licence, and has done nothing yet."""
         self.private_at_birth, self.resident_at_birth = private_mib(pid), resident_mib(pid)
 
     def look(self, pid: int) -> float:
-        """Return how much it is now."""
+        """Return the growth of now, in MiB."""
         self.seen = max(0.0, private_mib(pid) - self.private_at_birth)
         self.peak = max(self.peak or 0.0, self.seen)
         return self.seen
 
     def end(self, peak_rss: float) -> None:
-        """It has ended: what the kernel says of its peak covers what no look at it has seen."""
+        """Take the kernel's word for the peak, which covers what no look at the child has seen."""
         if self.resident_at_birth:
             self.peak = max(self.peak or 0.0, peak_rss - self.resident_at_birth)
 

@@ -1,4 +1,4 @@
-"""Whether the kernel has killed for want of memory: the counter of our cgroup, where there is one."""
+"""Whether the kernel has killed a process for want of memory: the counter of the daemon's cgroup, if it has one."""
 
 from pathlib import Path
 

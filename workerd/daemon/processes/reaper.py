@@ -1,4 +1,4 @@
-"""The one way a process is reaped: SIGCHLD, peek, owner or stranger, then a wait for exactly that pid."""
+"""The one way in which a process is reaped: peek at who has ended, find its owner, then wait for exactly that pid."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -10,16 +10,16 @@ _EXITED = os.WEXITED | os.WNOHANG
 
 
 class OwnedProcesses(Protocol):
-    """Who is ours, and whether a newborn may still be unknown."""
+    """The processes that the daemon owns, and whether a newborn may exist whose pid is not known yet."""
 
     def owned_pids(self) -> Iterable[int]:
-        """Return the pids of every child and forkserver of ours."""
+        """Return the pids of every child and every forkserver."""
 
     def owns(self, pid: int) -> bool:
-        """Return whether ``pid`` is one of them."""
+        """Return whether ``pid`` is a child or a forkserver."""
 
     def end_group(self, pid: int) -> None:
-        """End what an ended process has left in its group; unreaped, it still keeps its number from any other."""
+        """Kill what an ended process has left in its group; while it is not reaped, no other group has its number."""
 
     def expects_births(self) -> bool:
         """Return whether a child may exist whose pid is not known yet."""

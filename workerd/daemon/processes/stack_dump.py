@@ -1,4 +1,4 @@
-"""The stacks of a child: asked for by a real-time signal, read from its pipe, or why there are none."""
+"""The stacks of a child: asked for by a real-time signal, read from its output pipe; or why there are none."""
 
 import signal
 from collections.abc import Callable
@@ -21,14 +21,14 @@ Done = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What /proc/PID/status says: the state's letter, and whether the dump signal is caught."""
+    """A child's state as a letter, and whether it catches the dump signal, as /proc/PID/status tells them."""
 
     letter: str
     caught: bool
 
     @classmethod
     def read(cls, pid: int) -> "Condition":
-        """Look at a child of ours, which cannot be reaped meanwhile. Raises OSError where /proc has nothing."""
+        """Look at a child, which only the daemon could reap meanwhile. Raises OSError where /proc has nothing."""
         text = Path(f"/proc/{pid}/status").read_text()
         lines = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
         mask = int(lines.get("SigCgt", "0"), 16)
@@ -71,7 +71,7 @@ class Dump:
             self._timer = loop.call_at(self._end, self._collect)
 
     def _another_line(self) -> None:
-        """Wait a little for the next one, but not for ever: other threads of the child may print on and on."""
+        """Wait a little for the next line, but not for ever: other threads of the child may print on and on."""
         self._timer.cancel()
         quiet = self._loop.clock.monotonic() + QUIET_S
         self._timer = self._loop.call_at(min(quiet, self._end), self._collect)

@@ -1,4 +1,4 @@
-"""What a slot is told (facts, past tense) and what the loop does for it (effects, imperative)."""
+"""Facts about a slot (past tense), the effects that follow (imperative), and what the restart policy may want."""
 
 from enum import Enum, auto
 
@@ -17,7 +17,7 @@ class Fact(Enum):
     WANTED_UP = auto()
     WANTED_DOWN = auto()
     START_ASKED = auto()
-    """An operator's start reached a slot that is wanted already: what waits or was given up is tried now."""
+    """An operator gave ``start`` to a slot that is wanted already: if it waits or was given up, it is tried now."""
     RESTART_ASKED = auto()
     RESUMED = auto()
 
@@ -26,7 +26,7 @@ class Effect(Enum):
     """Something to do for a slot, in the order given."""
 
     QUEUE = auto()
-    """Stand in line for a birth (pacing)."""
+    """Stand in line for a turn to start a process (pacing)."""
     BEAR = auto()
     """Ask for a child: a spare, or a birth."""
     WITHDRAW = auto()
@@ -40,7 +40,7 @@ class Effect(Enum):
     DUMP = auto()
     """Have the child write every thread's stack; DEADLINE_PASSED when it has, or cannot."""
     REPORT_UNKILLABLE = auto()
-    """Say that the child is still there after KILL."""
+    """Log that the child is still there after KILL."""
     ARM_START = auto()
     """DEADLINE_PASSED after ``start_timeout``."""
     ARM_GRACE = auto()
@@ -52,7 +52,7 @@ class Effect(Enum):
     ARM_DELAY = auto()
     """DEADLINE_PASSED after the delay that the restart policy chose."""
     REPORT_IMPOSSIBLE = auto()
-    """Say that a fact came that cannot happen: a fault of the daemon's own."""
+    """Log that a fact came that cannot happen: a fault of the daemon's own."""
     FORGIVE = auto()
     """Forget past failures: an operator or an edit has intervened."""
     LEAVE_LINE = auto()
@@ -70,7 +70,7 @@ class Effect(Enum):
 
 
 class Next(Enum):
-    """What the restart policy wants after an exit."""
+    """The restart policy's answer to an exit."""
 
     AGAIN = auto()
     LATER = auto()

@@ -1,4 +1,4 @@
-"""What to call the end of a run: the outcome of DESIGN's table, from how the process ended and what is known of it."""
+"""The outcome of a run, from how its process ended and what else is known of it."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ class ExitStatus:
     code: int | None = None
     signal: int | None = None
     peak_rss: float = field(default=0.0, compare=False)
-    """The most MiB that it ever had in RAM, its share of the forkserver's memory included."""
+    """The most MiB that the process ever had in RAM, including what it shares with the forkserver."""
 
     @classmethod
     def from_wait(cls, status: int, peak_rss: float = 0.0) -> "ExitStatus":
@@ -37,7 +37,7 @@ class ExitStatus:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the daemon knows beside the exit; ``verdict`` is a verdict that fell while the child lived."""
+    """All that is known beside the exit status; ``verdict`` is an outcome that was decided while the child lived."""
 
     verdict: Outcome | None = None
     verdict_reason: str = ""

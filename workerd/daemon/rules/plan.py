@@ -1,4 +1,4 @@
-"""What a changed row means for its slots: pure, from the spec that was and the spec that is."""
+"""The consequences of an edited row for its slots: pure, from the spec before and the spec now."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from workerd.wire.spec import JobSpec, is_restarting
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """For one job: slots to add, edit, doom; ``restarting`` where running children cannot take the change over."""
+    """The slots of one job to add, edit and end; ``restarting`` where a running child cannot take the edit over."""
 
     added: tuple[int, ...] = ()
     edited: tuple[int, ...] = ()

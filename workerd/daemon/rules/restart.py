@@ -1,4 +1,4 @@
-"""When a child that ended is followed by another: the restart policy of DESIGN's slots, pure and clockless."""
+"""The restart policy: when a child that ended is followed by another. Pure, without a clock."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -17,14 +17,14 @@ JITTER = 0.1
 
 @dataclass(slots=True)
 class FailureHistory:
-    """What the policy remembers of a slot: failures in a row, uncounted waits in a row, and when failures were."""
+    """The policy's memory of a slot: failures in a row, uncounted waits in a row, and when failures were."""
 
     failures: int = 0
     waits: int = 0
     failed_at: deque[float] = field(default_factory=lambda: deque(maxlen=10_000))
 
     def forgive(self) -> None:
-        """Forget everything: an operator or an edit has intervened."""
+        """Forget all failures, as an operator or an edit has intervened."""
         self.failures = self.waits = 0
         self.failed_at.clear()
 
@@ -43,7 +43,7 @@ class EndedRun:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What comes next, after which delay in seconds, and why."""
+    """The answer to an exit: what comes next, after which delay in seconds, and why."""
 
     next: Next
     delay: float = 0.0

@@ -18,15 +18,15 @@ class Situation:
 
     wanted: bool
     born: bool = False
-    """The child is ours: its pid is known and its licence sent."""
+    """The child's pid is known and its licence is sent."""
     hung: bool = False
-    """With DEADLINE_PASSED: it is silent, rather than old or fat."""
+    """With DEADLINE_PASSED: the child is silent, rather than old or too large."""
     dumped: bool = False
-    """Its stacks were asked for, once and for all."""
+    """The child's stacks were asked for, which is done once."""
     asked: bool = False
-    """The stop signal was sent to it."""
+    """The stop signal was sent to the child."""
     killed: bool = False
-    """KILL was sent to it."""
+    """KILL was sent to the child."""
     signals_ready: bool = False
     restarting: bool = False
     """With SPEC_CHANGED: the running child cannot take the change over."""

@@ -1,4 +1,4 @@
-"""What children say, turned into facts about their slots; what only the ledger says is passed on."""
+"""Messages of children, turned into facts about their slots; those that only the ledger sends are passed on."""
 
 from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog

@@ -81,7 +81,7 @@ class Effects:
         )
 
     def database_recovered(self, slots: Iterable[LiveSlot]) -> None:
-        """Cut short the waits of those that missed the database, not all at one moment."""
+        """Cut short the waits of the slots that missed the database, spread over a second."""
         for slot in slots:
             if slot.is_waiting_for_database:
                 self._arm(slot, self._random.uniform(0.0, RECOVERY_SPREAD_S), self._deadline_passed)
@@ -107,7 +107,7 @@ class Effects:
         self.on_licensed(slot)
 
     def _free_place(self, slot: LiveSlot, child: Child) -> None:
-        """Let others start while this one loads on: one import that hangs must not hold up every job."""
+        """Let others start although this child still loads: an import that hangs must not hold up every job."""
         if slot.child is child and slot.is_starting:
             self._pacing.leave(slot)
 
@@ -160,7 +160,7 @@ class Effects:
         name = None if slot.builtin else number.name
         self._log.emit("child.stopping", **slot.identity, signal=name, reason=reason, timeout_s=limit)
         if slot.builtin:
-            child.link.close()  # ours end at end-of-file: a signal would come in the middle of whatever they write
+            child.link.close()  # they end at end-of-file; a signal would come in the middle of whatever they write
         else:
             child.signal(number)
 

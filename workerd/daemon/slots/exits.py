@@ -1,4 +1,4 @@
-"""The end of a child: heard out, judged, recorded, and what the restart policy makes of it."""
+"""The end of a child: its last words are read, its outcome is found and recorded, its restart is decided."""
 
 import signal
 from collections.abc import Callable
@@ -20,11 +20,11 @@ from .rows import run_row
 from .slot import LiveSlot, slot_of
 
 DOUBT_S = 40.0
-"""As long as a ledger may take to find its database out; a child that misses it is believed for this long."""
+"""A ledger may take this long to find its database out; until then a child that misses the database is believed."""
 
 
 class Exits:
-    """Takes reaped children; ``database_out`` says whether an alias is known to be unreachable, None for perhaps."""
+    """Takes reaped children; ``database_out`` returns whether an alias is known to be unreachable, None for perhaps."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Exits:
         self._oom = OomCounter()
 
     def conclude(self, child: Child, end: ExitStatus) -> None:
-        """Read what it still said, judge, record, and let its slot go on. A spare is merely buried."""
+        """Read what a reaped child still said, record its run, and let its slot go on; a spare has no run."""
         child.link.read_all()
         child.output.drain()
         child.stack = child.tell_stack(self._log) or child.stack
@@ -79,7 +79,7 @@ class Exits:
             self._record(slot, child, end, outcome, reason)
 
     def _is_database_out(self, slot: LiveSlot, child: Child, now: float) -> bool:
-        """Whether it ended for want of a database that the ledger does not reach either, or has not tried since."""
+        """Return whether the child missed a database that the ledger does not reach, or has not tried since."""
         alias = child.failed.unreachable if child.failed else ""
         out = self._database_out(alias) if alias else False
         if out is not None:

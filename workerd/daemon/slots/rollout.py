@@ -1,4 +1,4 @@
-"""A new generation reaches the jobs: the ledger first, then so many at a time, each waiting for its successor."""
+"""How a new generation reaches the slots: first the ledger, then so many jobs' slots at a time."""
 
 from collections import deque
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from .slot import LiveSlot
 class Rollout:
     """Restarts every slot whose child is of an older generation, at most ``max_unavailable`` at once.
 
-    While nobody gives birth, nobody is stopped for it.
+    No slot is stopped while no new process could be started for it.
     """
 
     def __init__(self, lifecycle: Lifecycle, max_unavailable: int | None, obstacle: Callable[[], str]) -> None:
@@ -30,7 +30,7 @@ class Rollout:
         return bool(self._line or self._moving)
 
     def start(self, ledger: LiveSlot, slots: list[LiveSlot], generation: int) -> None:
-        """Move everything over to ``generation``; what a refusal has parked is tried again with the new code."""
+        """Move every slot over to ``generation``; a slot whose job was refused is tried again with the new code."""
         self._generation = generation
         self._limit = self._max_unavailable or max(1, len(slots) // 10)
         self._line = deque([ledger, *slots])
@@ -40,11 +40,11 @@ class Rollout:
                 self._lifecycle.apply(slot, Fact.RESUMED)
 
     def when_done(self, call: Callable[[], None]) -> None:
-        """Call once when nothing is under way any more."""
+        """Call ``call`` once, when every slot has moved over."""
         self._on_done.append(call)
 
     def go_on(self) -> None:
-        """At the end of a turn: see who has arrived, and send the next."""
+        """At the end of a turn: restart the next slots, if enough of those before have arrived."""
         self._moving = {slot for slot in self._moving if not slot.has_arrived(self._generation)}
         while self._line and len(self._moving) < self._limit and not self._ledger_is_moving() and not self._obstacle():
             self._move(self._line.popleft())

@@ -14,7 +14,7 @@ from .slot import LiveSlot
 EXCEPTION_BYTES = 8_000
 TRACEBACK_BYTES = 48_000
 LAST_LINES_BYTES = KEPT_BYTES
-"""All of JSON, where a control character has six: a run's row must fit one message, whatever the job wrote."""
+"""Limits in bytes of JSON, where a control character takes six: a run's row must fit into one message."""
 
 
 def run_row(

@@ -1,7 +1,7 @@
 """One numbered place of a job, which survives restarts: what is wanted of it, what is, and what it remembers.
 
-Whoever has to know how a slot stands asks one of the predicates here; what follows from a fact is decided by the table
-alone.
+A part that has to know how a slot stands asks one of the predicates here. What follows from a fact is decided by the
+table alone.
 """
 
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class LiveSlot:
     builtin: bool = False
     wanted: bool = False
     doomed: bool = False
-    """No longer in the plan: forgotten once it has stopped."""
+    """Whether the row wants the slot no longer: it is forgotten once it has stopped."""
     state: State = State.STOPPED
     reason: str = ""
     since: float = 0.0
@@ -39,19 +39,19 @@ class LiveSlot:
     written_beat: int = 0
     """The last beat that its row shows."""
     held: bool = False
-    """An operator's stop, until a start, a change of ``enabled``, or the daemon's end."""
+    """Whether an operator has stopped it; lasts until a start, a change of ``enabled``, or the daemon's end."""
     unkillable: bool = False
     doubted_since: float | None = None
-    """When its child first missed the ledger's database, which the ledger had reached before."""
+    """When a child first missed the ledger's database, which the ledger had reached before."""
     misses_database: bool = False
-    """Its last child found the database out, as the ledger does, or may soon."""
+    """The last child found the database out, as the ledger does, or may soon."""
     end_reason: str = ""
     outcome: Outcome | None = None
-    """Of its last run."""
+    """The outcome of the last run."""
     problem: str = ""
-    """Why its last child refused the job; told to the row, and taken back when one loads."""
+    """Why the last child refused the job; written to the row, and taken back when a child loads."""
     started_once: bool = False
-    """It has left its first STARTING, whatever came of it."""
+    """Whether the slot has left its first STARTING, whatever came of that."""
 
     @property
     def name(self) -> str:
@@ -69,22 +69,22 @@ class LiveSlot:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it may have a child."""
+        """Whether the slot may have a child."""
         return self.state in ALIVE
 
     @property
     def is_starting(self) -> bool:
-        """Whether its child is being born, or is not ready yet."""
+        """Whether the slot's child is being started, or is not ready yet."""
         return self.state is State.STARTING
 
     @property
     def is_running(self) -> bool:
-        """Whether its child is ready and not asked to go."""
+        """Whether the slot's child is ready and was not asked to go."""
         return self.state is State.RUNNING
 
     @property
     def is_stopping(self) -> bool:
-        """Whether its child was asked to go."""
+        """Whether the slot's child was asked to go."""
         return self.state is State.STOPPING
 
     @property
@@ -94,36 +94,36 @@ class LiveSlot:
 
     @property
     def is_parked(self) -> bool:
-        """Whether it waits for an operator or an edit."""
+        """Whether the slot waits for an operator or an edit."""
         return self.state is State.PARKED
 
     @property
     def is_in_backoff(self) -> bool:
-        """Whether it waits for the delay after a failure."""
+        """Whether the slot waits for the delay after a failure."""
         return self.state is State.BACKOFF
 
     @property
     def is_settled(self) -> bool:
-        """Whether it has arrived somewhere: it runs, does not run, or waits for a time or a database."""
+        """Whether the slot is on its way nowhere: it runs, does not run, or waits for a time or a database."""
         return self.state not in MOVING or (self.state is State.WAITING and self.deadline is not None)
 
     @property
     def is_over(self) -> bool:
-        """Whether it is no longer in the plan, and has ended."""
+        """Whether the row wants the slot no longer, and its child has ended."""
         return self.doomed and not self.is_alive
 
     @property
     def is_refused(self) -> bool:
-        """Whether it is parked because its child refused the job."""
+        """Whether the slot is parked because its child refused the job."""
         return self.is_parked and self.outcome is Outcome.REFUSED
 
     @property
     def is_waiting_for_database(self) -> bool:
-        """Whether it would start but for a database that is out."""
+        """Whether the slot would start but for a database that is out."""
         return self.state is State.WAITING and self.misses_database and self.deadline is not None
 
     def has_arrived(self, generation: int) -> bool:
-        """Return whether it runs the code of ``generation``, or is at rest: then its next start will."""
+        """Return whether the slot runs the code of ``generation``, or is at rest, so that its next start will."""
         if self.is_running:
             return self.child is not None and self.child.generation >= generation
         return self.state not in MOVING
@@ -131,7 +131,7 @@ class LiveSlot:
     # what the lifecycle does to it
 
     def enter(self, state: State, clock: Clock) -> None:
-        """Be in another state from now on; deadline, reason and next start belonged to the one before."""
+        """Be in ``state`` from now on; deadline, reason and next start belonged to the state before."""
         self.state = state
         self.disarm()
         self.since, self.since_wall = clock.monotonic(), clock.wall()
@@ -146,6 +146,6 @@ class LiveSlot:
 
 
 def slot_of(child: Child) -> LiveSlot | None:
-    """Return the slot that runs ``child``; None for a spare, and for a child whose slot has another one by now."""
+    """Return the slot that runs ``child``; None for a spare, and for a child that its slot has replaced."""
     slot = child.owner
     return slot if isinstance(slot, LiveSlot) and slot.child is child else None

@@ -1,4 +1,4 @@
-"""Which slots there are: rows in, and for each only what it changes; rows out, once a turn, for what has changed."""
+"""The slots that there are. An edited row changes only the slots that it means; a changed slot writes its own row."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +16,7 @@ from .slot import LiveSlot
 PROGRESS_S = 5.0
 PROGRESS_ROWS_A_SECOND = 50
 BUILTIN_INDEX = -1
-"""Keeps our own slots apart from whatever a row is called."""
+"""The index of the daemon's own slots, which no job has, whatever a row is called."""
 
 
 class SlotSet:
@@ -50,7 +50,7 @@ class SlotSet:
         return slot
 
     def apply(self, name: str, spec: JobSpec | None, problem: str = "") -> None:
-        """Take a job's row as it is now, None where it is gone; with a ``problem`` it cannot be run as it is."""
+        """Take a job's row as it is now, None where it is gone; a ``problem`` is why the row cannot be run as it is."""
         was, had = self.specs.pop(name, None), self._lifecycle.problems.pop(name, "")
         changes = plan(was, spec)
         if spec is not None:
@@ -69,7 +69,7 @@ class SlotSet:
             self._add(spec, index)
 
     def note_change(self, slot: LiveSlot) -> None:
-        """Have the slot's row written at the end of this turn, or forget the slot where it is over."""
+        """Have the slot's row written at the end of this turn; forget a slot that is over."""
         if slot.builtin:
             return
         if slot.is_over:

@@ -1,4 +1,4 @@
-"""The watchdog: beats, memory, age. It looks only where a limit is set, and at most once a second."""
+"""The watchdog over beats, memory and age: looks only at slots with a limit, and at all of them once a second."""
 
 from collections.abc import Callable, Iterator
 from random import Random
@@ -22,7 +22,7 @@ AGE_SPREAD = 0.1
 
 
 class Watchdog:
-    """Looks at every running slot with a limit; what it finds becomes a verdict and DEADLINE_PASSED."""
+    """Looks at every running slot with a limit; a child beyond its limit gets a verdict and DEADLINE_PASSED."""
 
     def __init__(  # noqa: PLR0917 - the parts that it ties together
         self,
@@ -87,7 +87,7 @@ class Watchdog:
             self._hang(slot, child, now - last, limit)
 
     def _judge_again_at(self, due: float, slot: LiveSlot, child: Child) -> None:
-        """Come back before the next look; one such appointment a child."""
+        """Judge this child again at ``due``, before the next look at all; a child has at most one such appointment."""
         if child.appointment is not None:
             child.appointment.cancel()
         child.appointment = self._loop.call_at(due, lambda: self._judge_again(slot, child))
@@ -97,7 +97,7 @@ class Watchdog:
             self._judge_beat(slot)
 
     def _last_sign(self, slot: LiveSlot, child: Child) -> float:
-        """Return the monotonic moment of the last sign of life that counts, becoming ready at the earliest."""
+        """Return the monotonic time of the last sign of life that counts; becoming ready is the first."""
         beat = child.page.last_beat / 1e9
         heard = child.output.heard_at if slot.spec.heartbeat != Heartbeat.EXPLICIT else 0.0
         return max(beat, heard, child.ready_at or 0.0)
@@ -117,7 +117,9 @@ class Watchdog:
         child.growth.due = now + (0.0 if grown > NEAR * limit else MEMORY_LOOK_S)
         if grown <= limit or (grown <= HARD * limit and self._obstacle()):
             return
-        child.set_verdict(Outcome.OVER_MEMORY, f"{grown:.0f} MiB of private growth, more than {limit:g}")
+        child.set_verdict(
+            Outcome.OVER_MEMORY, f"its own memory grew by {grown:.0f} MiB, over its limit of {limit:g} MiB"
+        )
         self._log.emit("child.over_memory", **slot.identity, memory_mib=round(grown, 1), limit_mib=limit)
         self._lifecycle.apply(slot, Fact.DEADLINE_PASSED)
         if grown > HARD * limit:
