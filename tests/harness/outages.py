@@ -1,4 +1,4 @@
-"""What the tests of outages share: a database behind a proxy, spoken to by an account whose rights can be taken."""
+"""A database behind a proxy, used by an account whose sessions and rights can be taken away: for tests of outages."""
 
 import importlib
 import itertools
@@ -69,8 +69,8 @@ class Link:
             if "1094" not in str(error):
                 raise
 
-    def crowd(self) -> None:
-        """Leave the account no session to be had: "too many connections"."""
+    def take_all_sessions(self) -> None:
+        """Have the server refuse the account every session: "too many connections"."""
         if self.is_postgresql:
             self.execute(f"ALTER ROLE {self.account} CONNECTION LIMIT 0")
             self.end_sessions()
@@ -78,8 +78,8 @@ class Link:
             self.execute(f"ALTER USER {self.account}@'%' WITH MAX_USER_CONNECTIONS 1")
             eventually(self._take_the_only_session, 20, "the account's only session")
 
-    def make_room(self) -> None:
-        """Undo ``crowd``."""
+    def free_sessions(self) -> None:
+        """Undo ``take_all_sessions``."""
         if self.is_postgresql:
             self.execute(f"ALTER ROLE {self.account} CONNECTION LIMIT -1")
         else:
@@ -87,7 +87,7 @@ class Link:
             self._taken.close()
 
     def _take_the_only_session(self) -> bool:
-        """MySQL knows no limit of 0: have the one session that there may be."""
+        """Hold the only session that MySQL allows the account: its limit of 0 means no limit."""
         self.end_sessions()
         assert self.databases.server is not None
         at = self.databases.server.address
@@ -99,7 +99,7 @@ class Link:
         return True
 
     def forbid_writing(self, forbidden: bool) -> None:
-        """Be a read-only standby, or as near to one as an account can be brought."""
+        """Have the database refuse the account's writes, as a read-only standby does."""
         if self.is_postgresql:
             self.execute(
                 f"ALTER ROLE {self.account} SET default_transaction_read_only = {'on' if forbidden else 'off'}"

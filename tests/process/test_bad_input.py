@@ -127,11 +127,11 @@ def test_each_row_that_cannot_run_says_why_and_keeps_no_other_from_running(proje
 
     daemon.start()
 
-    said = {row.name: daemon.wait_state(row.name, "PARKED", WITHIN_S)["reason"] for row in kept}
-    assert said == {row.name: row.says for row in kept}
+    reasons = {row.name: daemon.wait_state(row.name, "PARKED", WITHIN_S)["reason"] for row in kept}
+    assert reasons == {row.name: row.says for row in kept}
     for name in ("a-sound-one", "sound-too"):
         daemon.wait_state(name, "RUNNING", WITHIN_S)
-    eventually(lambda: _problems(project) == {**said, "a-sound-one": "", "sound-too": ""}, WITHIN_S, "the problems")
+    eventually(lambda: _problems(project) == {**reasons, "a-sound-one": "", "sound-too": ""}, WITHIN_S, "the problems")
     for row in kept:
         assert [event["reason"] for event in daemon.events("job.refused", job=row.name)] == [row.says]
     assert _tracebacks(daemon) == []
@@ -235,7 +235,7 @@ SETTINGS: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.backends("any")
-@pytest.mark.parametrize(("settings", "says"), [one[1:] for one in SETTINGS], ids=[one[0] for one in SETTINGS])
+@pytest.mark.parametrize(("settings", "says"), [case[1:] for case in SETTINGS], ids=[case[0] for case in SETTINGS])
 def test_settings_that_cannot_be_used_end_the_daemon_with_78(
     project: Project, settings: dict[str, Any], says: str
 ) -> None:

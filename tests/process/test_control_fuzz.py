@@ -84,13 +84,13 @@ def test_what_is_no_request_is_answered_with_what_one_is(busy: Daemon) -> None:
         json.dumps({"verb": "stop", "names": ["idle"] * 1001}).encode() + b"\n": "1001 names are more than 1000 in one",
         b"x" * (REQUEST_BYTES + 1): f"a request is one line of at most {REQUEST_BYTES} bytes",
     }
-    for said, answer in answers.items():
+    for request, answer in answers.items():
         with connection(busy) as client:
-            client.sendall(said)
+            client.sendall(request)
             reply = read_line(client)
 
-        assert reply["ok"] is False, said[:40]
-        assert reply["error"].startswith(answer), said[:40]
+        assert reply["ok"] is False, request[:40]
+        assert reply["error"].startswith(answer), request[:40]
 
 
 def test_a_minute_of_nonsense_delays_no_restart_and_leaves_nothing(busy: Daemon) -> None:
@@ -189,7 +189,7 @@ def test_more_clients_than_it_hears_are_hung_up_on_and_no_others(busy: Daemon) -
 def test_another_user_is_not_heard(busy: Daemon, project: Project) -> None:
     """The socket's mode keeps others out; where somebody opened it, the peer's uid does."""
     path = project.state_dir / f"{project.name}.sock"
-    assert [oct(one.stat().st_mode & 0o777) for one in (project.state_dir, path)] == [oct(0o700), oct(0o600)]
+    assert [oct(entry.stat().st_mode & 0o777) for entry in (project.state_dir, path)] == [oct(0o700), oct(0o600)]
     project.state_dir.chmod(0o711)
 
     assert "PermissionError" in ask_as_nobody(project).stderr

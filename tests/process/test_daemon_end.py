@@ -114,7 +114,7 @@ def test_a_spare_that_is_stopped_does_not_keep_the_daemon_from_its_end(project: 
     daemon.start()
     wait_for_calm(daemon, 1)
     named = {slot["pid"] for slot in daemon.picture()["slots"]} | {daemon.picture()["daemon"]["forkserver_pid"]}
-    spares = eventually(lambda: [one.pid for one in daemon.children() if one.pid not in named], 10, "a spare")
+    spares = eventually(lambda: [child.pid for child in daemon.children() if child.pid not in named], 10, "a spare")
     for pid in spares:
         os.kill(pid, signal.SIGSTOP)
 
@@ -134,9 +134,9 @@ def test_records_that_no_ledger_can_take_are_counted_when_they_are_lost(project:
     eventually(lambda: project.runs.exclude(ready=None).count() == 2, what="the runs in the table")
     write_module(project, "released", "def broken(:")
     named = {slot["pid"] for slot in daemon.picture()["slots"] if slot["job_name"] == "idle"}
-    for one in daemon.children():
-        if one.pid not in named:
-            os.kill(one.pid, signal.SIGKILL)
+    for child in daemon.children():
+        if child.pid not in named:
+            os.kill(child.pid, signal.SIGKILL)
     daemon.wait_event("forkserver.rejected")
 
     daemon.stop(within=30)

@@ -82,7 +82,7 @@ class Container:
 
     def children(self) -> list[Process]:
         pids = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return [one for pid in pids if (one := Process.look(int(pid)))]
+        return [process for pid in pids if (process := Process.look(int(pid)))]
 
     def stop(self) -> int:
         """What ``docker stop`` does; return the exit code."""
@@ -115,8 +115,8 @@ def test_as_pid_1_it_reaps_strangers_lets_them_be_while_they_live_and_stops_in_o
     container.execute("sleep 3600 & sleep 0.1 & sleep 0.1 &")
 
     def only_one_is_left() -> None:
-        strangers = [one for one in container.children() if one.name in ("sh", "sleep")]
-        assert [(one.name, one.state) for one in strangers] == [("sleep", "S")]
+        strangers = [child for child in container.children() if child.name in ("sh", "sleep")]
+        assert [(child.name, child.state) for child in strangers] == [("sleep", "S")]
 
     eventually(only_one_is_left, what="the others to be reaped")
     assert container.stop() == 0

@@ -175,9 +175,9 @@ def test_a_stranger_without_our_mark_is_let_be(case: Case, daemon: Daemon) -> No
 def test_a_page_damaged_by_its_job_harms_nobody(case: Case, daemon: Daemon) -> None:
     case.start("damage_the_page", kwargs={"path": str(case.path)}, max_memory=500)
 
-    said = eventually(lambda: case.path.exists() and case.path.read_text(), 10).splitlines()
+    answers = eventually(lambda: case.path.exists() and case.path.read_text(), 10).splitlines()
 
-    assert said == ["Operation not permitted"] * 3
+    assert answers == ["Operation not permitted"] * 3
     time.sleep(1.2)  # the watchdog looks at it at least once
     assert daemon.slot(case.name)["state"] == "RUNNING"
     assert daemon.faults() == []

@@ -81,11 +81,11 @@ def test_restarts_are_as_quick_in_an_outage_and_every_run_is_in_the_table_after_
 def test_an_outage_is_said_once_and_delays_nothing(
     project: Project, daemon: Daemon, link: Link, position: int, outage: str
 ) -> None:
-    said, begin, end = _outages(link)[outage]
+    reason, begin, end = _outages(link)[outage]
     begin()
     try:
         lost = daemon.wait_event("ledger.lost", since=position, within=30)
-        assert said in lost["reason"]
+        assert reason in lost["reason"]
         assert lost["reason"].endswith("running jobs go on, and it is tried again by itself")
         run = _assert_supervision_goes_on(daemon)
     finally:
@@ -260,7 +260,7 @@ def _outages(link: Link) -> dict[str, tuple[str, Callable[[], object], Callable[
 
     return {
         "refused": ("does not answer", link.proxy.refuse, link.proxy.heal),
-        "too many connections": ("does not answer", link.crowd, link.make_room),
+        "too many connections": ("does not answer", link.take_all_sessions, link.free_sessions),
         "read-only": ("does not let its user read and write", forbid, allow),
     }
 

@@ -32,7 +32,7 @@ def test_grandchildren_of_a_killed_daemon_are_ended_before_the_next_one_bears_a_
     project.add_job("deaf", target=f"{JOBS}.keep_a_deaf_child", kwargs={"path": str(deaf)})
     daemon.start()
     left = [read_pid(tame), read_pid(deaf)]
-    children = [one.pid for one in daemon.children()]
+    children = [child.pid for child in daemon.children()]
     daemon.kill()
     eventually(lambda: not any(_lives(pid) for pid in children), within=2, what="the end of the children")
     assert all(_lives(pid) for pid in left), "outside of a cgroup nobody could end these"
@@ -61,8 +61,8 @@ def test_a_daemon_whose_state_dir_was_taken_away_is_not_taken_for_gone(
     daemon.start()
     pid = daemon.wait_state("idle", "RUNNING")["pid"]
     os.kill(daemon.pid, signal.SIGSTOP)  # it shall not come back before the other one looks
-    for one in daemon.children() if way != "removed" else ():
-        os.kill(one.pid, signal.SIGKILL)
+    for child in daemon.children() if way != "removed" else ():
+        os.kill(child.pid, signal.SIGKILL)
     project.state_dir.unlink()
     if way != "removed":
         project.state_dir.symlink_to(releases[1])

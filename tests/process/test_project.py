@@ -54,13 +54,17 @@ def test_a_log_is_asked_by_name_and_fields(tmp_path: Path) -> None:
         log.wait_event("child.exited", within=0)
 
 
+def _sleepers(tree: ProcessTree) -> list[int]:
+    return [process.pid for process in tree.look() if process.name == "sleep"]
+
+
 def test_a_tree_finds_processes_by_their_mark(project: Project) -> None:
     tree = ProcessTree(project.mark)
     child = subprocess.Popen(["sleep", "3600"], env=project.env, start_new_session=True)
     try:
-        eventually(lambda: [one.pid for one in tree.look() if one.name == "sleep"] == [child.pid], what="the sleeper")
+        eventually(lambda: _sleepers(tree) == [child.pid], what="the sleeper")
         tree.kill()
-        eventually(lambda: [one.is_zombie for one in tree.look(child.pid)] == [True], what="its end")
+        eventually(lambda: [process.is_zombie for process in tree.look(child.pid)] == [True], what="its end")
     finally:
         child.wait()
     tree.assert_gone()

@@ -15,13 +15,13 @@ def test_no_argument_is_in_the_log_or_in_what_is_recorded(project: Project, daem
     first = daemon.wait_event("child.born", job="waits")
     project.edit_job("waits", kwargs={"path": f"/another/{SECRET}"})
     daemon.wait_event("child.born", job="waits", pid=lambda pid: pid != first["pid"])
-    said = [project.manage("workerd", *words) for words in (["status", "--json"], ["dump", "waits"])]
+    results = [project.manage("workerd", *words) for words in (["status", "--json"], ["dump", "waits"])]
     problem = project.jobs.filter(name="misfit").values_list("problem", flat=True)
     eventually(lambda: "api_token" in problem.get(), what="the problem on the job's row")
     daemon.stop()
 
-    assert [done.returncode for done in said] == [1, 0]  # of the status: one is parked
-    answers = [done.stdout + done.stderr for done in said]
+    assert [done.returncode for done in results] == [1, 0]  # of the status: one is parked
+    answers = [done.stdout + done.stderr for done in results]
     recorded = [str(row) for row in project.runs.values()]
     assert recorded
     for text in (*daemon.log.lines, daemon.stderr_path.read_text(), problem.get(), *answers, *recorded):

@@ -156,7 +156,7 @@ def test_supervisorctl_shows_restarts_and_stops_it_and_its_children_go_with_it(s
     second = supervisor.wait_running(since=first)
     assert supervisor.pid() == second
     assert supervisor.ctl("stop", "workerd").returncode == 0
-    assert {one.pid for one in supervisor.tree.look()} == supervisor.own_pids()
+    assert {process.pid for process in supervisor.tree.look()} == supervisor.own_pids()
     assert "STOPPED" in supervisor.ctl("status", "workerd").stdout
 
 
@@ -188,7 +188,7 @@ def test_the_command_lines_of_the_pages_do_what_they_are_there_for(supervisor: S
     project = supervisor.project
     program = shlex.join(supervisor.command())
     shell = Shell(project.folder / "shell", project.env, {"supervisorctl": program})
-    for line in (one for one in collect() if find_place(one) is Place.SUPERVISOR):
+    for line in (line for line in collect() if find_place(line) is Place.SUPERVISOR):
         if " -f " in line.text:
             # not Ctrl-C: supervisorctl's loop swallows one that comes while it prints
             shell.run_until(line.text, '"event":', signal.SIGTERM)

@@ -232,8 +232,8 @@ def test_a_child_that_runs_out_of_memory_is_replaced_and_takes_neither_sibling_n
 def test_the_journal_is_read_by_tail(unit: Unit, machine: Machine, project: Project) -> None:
     done = project.manage("workerd", "tail", "--event", "daemon.*", "-", text=unit.journal())
 
-    said = [json.loads(line)["event"] for line in done.stdout.splitlines()]
-    assert said[-2:] == ["daemon.started", "daemon.ready"], done.stderr
+    names = [json.loads(line)["event"] for line in done.stdout.splitlines()]
+    assert names[-2:] == ["daemon.started", "daemon.ready"], done.stderr
 
 
 def test_the_command_lines_of_the_pages_do_what_they_are_there_for(
@@ -242,7 +242,7 @@ def test_the_command_lines_of_the_pages_do_what_they_are_there_for(
     shell = Shell(project.folder / "shell", project.env)
     shell.env["WORKERD_STATE_DIR"] = STATE_DIR
     env = [f"{name}={value}" for name, value in shell.env.items()]
-    for line in (one for one in collect() if find_place(one) is Place.SYSTEMD):
+    for line in (line for line in collect() if find_place(line) is Place.SYSTEMD):
         done = machine.run("env", "--chdir", str(shell.folder), *env, *shell.command(line.text))
 
         assert done.returncode == 0, (line, done.stdout, done.stderr)
@@ -252,13 +252,14 @@ def test_the_command_lines_of_the_pages_do_what_they_are_there_for(
 
 
 def test_the_units_are_the_same_but_for_their_names() -> None:
-    one, many = ((UNITS / name).read_text().partition("[Unit]")[2] for name in ("workerd.service", "workerd@.service"))
+    units = ("workerd.service", "workerd@.service")
+    single, template = ((UNITS / name).read_text().partition("[Unit]")[2] for name in units)
 
     assert (
-        one.replace("shop", "%i")
+        single.replace("shop", "%i")
         .replace("workerd\nState", "workerd/%i\nState")
         .replace("workerd: WORKERD", "workerd/%i: WORKERD")
-        == many
+        == template
     )
 
 

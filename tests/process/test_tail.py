@@ -94,8 +94,8 @@ def test_what_comes_is_shown_at_once_until_the_daemon_ends(project: Project, dae
 
         os.kill(pid, signal.SIGKILL)
 
-        said = [json.loads(process.stdout.readline()) for _ in range(3)]
-        assert ("child.exited", pid) in [(event["event"], event["pid"]) for event in said]
+        shown = [json.loads(process.stdout.readline()) for _ in range(3)]
+        assert ("child.exited", pid) in [(event["event"], event["pid"]) for event in shown]
         daemon.signal(signal.SIGTERM)
         last = [json.loads(line)["event"] for line in process.stdout][-1]
         assert (process.wait(), last) == (0, "daemon.stopped")
@@ -126,11 +126,11 @@ def test_a_slow_reader_loses_lines_and_is_told_exactly_how_many_and_where(projec
         slow.start_reading()
         slow.wait_for(b"log.dropped")
         daemon.stop()
-        said = slow.events()
+        seen = slow.events()
 
     everything = daemon.events(since=position)
     cursor = dropped = 0
-    for event in said:
+    for event in seen:
         if event["event"] == "log.dropped":
             cursor += event["lines"]
             dropped += event["lines"]
@@ -158,14 +158,14 @@ def test_a_reader_of_the_log_that_stalls_stops_no_restart_and_drops_are_counted(
         daemon.log.go_on()
         daemon.wait_event("log.dropped", since=position, within=20)
         daemon.stop()
-        said = tap.events()
+        seen = tap.events()
 
     written = daemon.events(since=position)
-    assert daemon.events("child.hung") == [event for event in said if event["event"] == "child.hung"] == []
+    assert daemon.events("child.hung") == [event for event in seen if event["event"] == "child.hung"] == []
     drops = [event["lines"] for event in written if event["event"] == "log.dropped"]
-    lost_by_tap = [event["lines"] for event in said if event["event"] == "log.dropped" and "pid" not in event]
+    lost_by_tap = [event["lines"] for event in seen if event["event"] == "log.dropped" and "pid" not in event]
     assert sum(drops) > 0
-    assert len(written) + sum(drops) == len(said) - len(lost_by_tap) + sum(lost_by_tap)
+    assert len(written) + sum(drops) == len(seen) - len(lost_by_tap) + sum(lost_by_tap)
     numbers = [int(event["line"]) for event in written if event["event"] == "child.output"]
     assert numbers == sorted(set(numbers))
 

@@ -23,11 +23,11 @@ def test_each_process_shows_what_it_is(project: Project, daemon: Daemon) -> None
         daemon.child_pid("idle"): "workerd: tests idle",
         daemon.slot("workerd.ledger")["pid"]: "workerd: tests workerd.ledger",
     }
-    spares = {one.pid for one in children_of(daemon.pid)} - set(titles)
+    spares = {child.pid for child in children_of(daemon.pid)} - set(titles)
     titles |= dict.fromkeys(spares, "workerd: tests spare")
 
     def are_shown() -> None:
-        assert {one.pid: one.command_line() for one in children_of(daemon.pid)} == titles
+        assert {child.pid: child.command_line() for child in children_of(daemon.pid)} == titles
 
     eventually(are_shown, what="the titles")
 
@@ -44,9 +44,10 @@ def test_a_title_longer_than_the_command_line_leaves_the_environment_as_it_is(pr
     shown = eventually(lambda: _title(daemon.child_pid(job)), what="the title")
 
     [tree] = {mark for mark in _environment(daemon.child_pid(job)) if mark.startswith("WORKERD_TREE=")}
-    wanted = {one for one in _environment(daemon.pid) if not one.startswith(f"{DAEMON_VARIABLE}=")} | {tree}
-    for one in children_of(daemon.pid):
-        assert [lost.partition("=")[0] for lost in wanted - _environment(one.pid)] == []
+    own = f"{DAEMON_VARIABLE}="
+    wanted = {tree} | {variable for variable in _environment(daemon.pid) if not variable.startswith(own)}
+    for child in children_of(daemon.pid):
+        assert [lost.partition("=")[0] for lost in wanted - _environment(child.pid)] == []
     assert title.startswith(shown)
     assert len(shown) < len(title), "the title had room enough: nothing is tested"
 

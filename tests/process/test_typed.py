@@ -72,7 +72,7 @@ def shell(project: Project, tmp_path: Path) -> Shell:
     return Shell(tmp_path, project.env)
 
 
-@pytest.mark.parametrize("line", [one for one in LINES if find_place(one) is Place.PROJECT], ids=str)
+@pytest.mark.parametrize("line", [line for line in LINES if find_place(line) is Place.PROJECT], ids=str)
 def test_a_line_does_what_it_is_there_for(line: Line, shell: Shell, daemon: Daemon) -> None:
     words = [FILLED_IN.get(word, word) for word in line.text.split(" ")]
     text = " ".join(words)
@@ -80,11 +80,11 @@ def test_a_line_does_what_it_is_there_for(line: Line, shell: Shell, daemon: Daem
         shell.env["DATABASE_URL"] = f"sqlite:///{shell.folder}/demo.sqlite3"
     if "-m venv" in text:
         (shell.folder / ".venv").rename(shell.folder / "not-yet")
-    said = next((said for end, said in ENDLESS.items() if line.text.endswith(end)), "")
-    if said:
+    ready_text = next((ready_text for end, ready_text in ENDLESS.items() if line.text.endswith(end)), "")
+    if ready_text:
         shell.env["WORKERD_NAME"] = "another"
 
-        assert shell.run_until(text, said) == DONE
+        assert shell.run_until(text, ready_text) == DONE
         return
 
     done = shell.run(text)
@@ -103,9 +103,9 @@ def test_a_line_has_a_place(line: Line) -> None:
 
 
 def test_the_lists_have_no_line_that_nobody_is_told_to_type() -> None:
-    patterns = [*PARSED, *(one for patterns in PLACES.values() for one in patterns)]
+    patterns = [*PARSED, *(pattern for patterns in PLACES.values() for pattern in patterns)]
 
-    assert [one for one in patterns if not any(re.fullmatch(one, line.text) for line in LINES)] == []
+    assert [pattern for pattern in patterns if not any(re.fullmatch(pattern, line.text) for line in LINES)] == []
 
 
 def test_lines_are_found_in_blocks_in_prose_and_in_comments() -> None:

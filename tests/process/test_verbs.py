@@ -131,10 +131,10 @@ def test_status_tells_programs_the_same_as_json(daemon: Daemon) -> None:
 def test_restart_takes_a_job_or_a_slot_and_tells_the_new_pid(daemon: Daemon) -> None:
     first = [daemon.wait_state(f"restarted:{index}", "RUNNING")["pid"] for index in (0, 1)]
 
-    one = workerd(daemon, "restart", "restarted:1")
+    done = workerd(daemon, "restart", "restarted:1")
 
     second = [daemon.slot(f"restarted:{index}")["pid"] for index in (0, 1)]
-    assert (one.returncode, one.stdout) == (DONE, f"restarted:1: RUNNING, pid {second[1]}\n")
+    assert (done.returncode, done.stdout) == (DONE, f"restarted:1: RUNNING, pid {second[1]}\n")
     assert second[0] == first[0]
     assert second[1] != first[1]
     both = workerd(daemon, "restart", "restarted")

@@ -40,17 +40,17 @@ def order(daemon: Daemon, verb: str, *words: str) -> "subprocess.CompletedProces
     return daemon.project.manage("workerd", verb, "--all", *words)
 
 
-def said(done: "subprocess.CompletedProcess[str]") -> dict[str, str]:
-    """What a person is told of each slot; of a dump, its first line."""
+def slot_lines(done: "subprocess.CompletedProcess[str]") -> dict[str, str]:
+    """Return what the command prints of each slot; of a dump, the first line."""
     lines = [line.partition(": ") for line in (done.stdout + done.stderr).splitlines()]
     return {name: text for name, _, text in lines if name in SLOTS}
 
 
-def told(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
-    """What a program is told of each slot."""
+def slot_answers(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
+    """Return what the command answers of each slot with ``--json``."""
     answer = json.loads(done.stdout)
     assert (answer["ok"], done.stderr) == (done.returncode == DONE, "")
-    return {one["slot"]: (one["ok"], one["text"]) for one in answer["slots"]}
+    return {slot["slot"]: (slot["ok"], slot["text"]) for slot in answer["slots"]}
 
 
 def pids(daemon: Daemon) -> dict[str, int | None]:
@@ -70,13 +70,13 @@ def test_restart_all_passes_over_who_is_not_wanted_and_fails_where_one_does_not_
 
     after = pids(mixed)
     assert done.returncode == DONE, done.stderr
-    assert said(done) == {
+    assert slot_lines(done) == {
         **{slot: f"RUNNING, pid {after[slot]}" for slot in (*RUNNING, "parked")},
         "disabled": "it is disabled: enable its row first",
         "held": "it is stopped: start it",
     }
     assert not {before[slot] for slot in RUNNING} & {after[slot] for slot in RUNNING}
-    again = told(order(mixed, "restart", "--json"))
+    again = slot_answers(order(mixed, "restart", "--json"))
     assert again == {
         **{slot: (True, f"RUNNING, pid {pid}") for slot, pid in pids(mixed).items() if pid},
         "disabled": (True, "it is disabled: enable its row first"),
@@ -92,10 +92,10 @@ def test_resume_all_resumes_what_is_parked(mixed: Daemon, project: Project) -> N
 
     after = pids(mixed)
     assert (done.returncode, done.stderr) == (DONE, "")
-    assert said(done)["parked"] == f"RUNNING, pid {after['parked']}"
-    assert said(done)["single"] == "it is not parked, but RUNNING"
+    assert slot_lines(done)["parked"] == f"RUNNING, pid {after['parked']}"
+    assert slot_lines(done)["single"] == "it is not parked, but RUNNING"
     assert {slot: after[slot] for slot in RUNNING} == {slot: before[slot] for slot in RUNNING}
-    assert told(order(mixed, "resume", "--json"))["parked"] == (True, "it is not parked, but RUNNING")
+    assert slot_answers(order(mixed, "resume", "--json"))["parked"] == (True, "it is not parked, but RUNNING")
 
 
 def test_stop_all_holds_everyone_and_start_all_brings_back_who_is_enabled(mixed: Daemon, project: Project) -> None:
@@ -103,29 +103,29 @@ def test_stop_all_holds_everyone_and_start_all_brings_back_who_is_enabled(mixed:
 
     stopped = order(mixed, "stop")
 
-    assert (stopped.returncode, said(stopped)) == (DONE, dict.fromkeys(SLOTS, "STOPPED"))
+    assert (stopped.returncode, slot_lines(stopped)) == (DONE, dict.fromkeys(SLOTS, "STOPPED"))
     assert set(pids(mixed).values()) == {None}
-    assert told(order(mixed, "stop", "--json")) == dict.fromkeys(SLOTS, (True, "STOPPED"))
+    assert slot_answers(order(mixed, "stop", "--json")) == dict.fromkeys(SLOTS, (True, "STOPPED"))
     started = order(mixed, "start")
     assert (started.returncode, started.stderr) == (DONE, "")
-    assert said(started) == {
+    assert slot_lines(started) == {
         **{slot: f"RUNNING, pid {pid}" for slot, pid in pids(mixed).items() if pid},
         "disabled": "it is disabled: enable its row first",
     }
     again = order(mixed, "start", "--json")
-    assert told(again)["held"] == (True, f"RUNNING, pid {pids(mixed)['held']}")
+    assert slot_answers(again)["held"] == (True, f"RUNNING, pid {pids(mixed)['held']}")
 
 
 def test_dump_all_shows_the_stacks_of_every_child(mixed: Daemon) -> None:
     done = order(mixed, "dump")
 
-    stacks = told(order(mixed, "dump", "--json"))
+    stacks = slot_answers(order(mixed, "dump", "--json"))
     assert (done.returncode, done.stderr) == (DONE, "")
     assert done.stdout.count(" in idle") == len(RUNNING)
-    assert said(done)["held"] == "it has no child to look at, it is STOPPED"
+    assert slot_lines(done)["held"] == "it has no child to look at, it is STOPPED"
     assert all(" in idle" in stacks[slot][1] for slot in RUNNING)
     assert stacks["parked"] == (True, "it has no child to look at, it is PARKED")
-    asked = told(order(mixed, "restart", "--no-wait", "--json"))
+    asked = slot_answers(order(mixed, "restart", "--no-wait", "--json"))
     assert {slot: asked[slot] for slot in RUNNING} == dict.fromkeys(RUNNING, (True, "asked"))
 
 
@@ -147,7 +147,7 @@ def test_the_other_verbs_speak_to_programs_too(mixed: Daemon, project: Project) 
     assert (check.returncode, json.loads(check.stdout)["ok"]) == (DONE, True)
     problems = json.loads(bad.stdout)["problems"]
     assert (bad.returncode, json.loads(bad.stdout)["ok"]) == (FAILED, False)
-    assert [one["level"] for one in problems if "POLL_SECONDS" in one["text"]] == ["error"]
+    assert [problem["level"] for problem in problems if "POLL_SECONDS" in problem["text"]] == ["error"]
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)], ids=["people", "programs"])
@@ -176,17 +176,17 @@ def test_an_order_in_a_row_is_done_and_answered_in_it_and_a_late_one_is_not(mixe
     rows, before = Operation.objects.using(ALIAS), pids(mixed)
     stale = rows.create(verb="restart", job_name="single", requested_by="yesterday", expires="2026-01-01T00:00:00Z")
 
-    one = rows.create(verb="restart", job_name="pair", slot="pair:1", requested_by="anna")
-    everyone = rows.create(verb="resume", requested_by="bert")
-    end = rows.create(verb="shutdown", requested_by="carl")
+    restart = rows.create(verb="restart", job_name="pair", slot="pair:1", requested_by="anna")
+    resume = rows.create(verb="resume", requested_by="bert")
+    shutdown = rows.create(verb="shutdown", requested_by="carl")
 
-    asked = (one, everyone, end)
+    asked = (restart, resume, shutdown)
     eventually(lambda: rows.filter(pk__in=[row.pk for row in asked]).exclude(result="").count() == 3, 20, "results")
     for row in asked:
         row.refresh_from_db()
-    assert end.result == "no row can ask a daemon for “shutdown”"
-    assert one.taken is not None
-    assert one.result == f"pair:1: RUNNING, pid {pids(mixed)['pair:1']}"
+    assert shutdown.result == "no row can ask a daemon for “shutdown”"
+    assert restart.taken is not None
+    assert restart.result == f"pair:1: RUNNING, pid {pids(mixed)['pair:1']}"
     assert pids(mixed)["pair:1"] != before["pair:1"]
     assert mixed.wait_event("operation.taken", requested_by="anna")["job"] == "pair:1"
     stale.refresh_from_db()
@@ -201,7 +201,7 @@ def test_what_the_command_orders_is_in_the_audit_trail(mixed: Daemon, project: P
     project.manage("workerd", "reload")
 
     def are_there() -> None:
-        assert {(one.verb, one.job_name, one.slot) for one in rows.filter(requested__gt=began)} == {
+        assert {(row.verb, row.job_name, row.slot) for row in rows.filter(requested__gt=began)} == {
             ("restart", "single", ""),
             ("restart", "pair", "pair:0"),
             ("resume", "", ""),
@@ -215,4 +215,4 @@ def test_what_the_command_orders_is_in_the_audit_trail(mixed: Daemon, project: P
     eventually(are_there, 20, "a row for each")
     assert "RUNNING" in rows.get(verb="restart", job_name="single").result
     assert "parked: PARKED" in rows.get(verb="resume").result
-    assert all(one.taken and one.requested_by for one in rows.all())
+    assert all(row.taken and row.requested_by for row in rows.all())

@@ -41,13 +41,13 @@ class Machine:
 
     def boot(self, units: Mapping[str, str]) -> None:
         """Boot with the unit files and drop-ins given by their names, and return when systemd takes commands."""
-        stage = self.folder / "units"
+        folder = self.folder / "units"
         for name, text in units.items():
-            path = stage / name
+            path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         command = self._groups.command("unshare", *NAMESPACES, "--fork", "--kill-child=KILL", "--mount-proc")
-        command += ["env", "-i", "container=workerd-tests", f"PATH={os.environ['PATH']}", str(BOOT), str(stage)]
+        command += ["env", "-i", "container=workerd-tests", f"PATH={os.environ['PATH']}", str(BOOT), str(folder)]
         with (self.folder / "console").open("wb") as console:
             self._outer = subprocess.Popen(
                 [*command, *map(str, self._kept)], stdin=subprocess.DEVNULL, stdout=console, stderr=console

@@ -43,6 +43,7 @@ def find_place(line: Line) -> Place | None:
     """Return where it is run, None where nobody has decided that."""
     if any(re.fullmatch(pattern, line.text) for pattern in PARSED):
         return Place.NOWHERE
-    return next(
-        (place for place, patterns in PLACES.items() if any(re.fullmatch(one, line.text) for one in patterns)), None
-    )
+    for place, patterns in PLACES.items():
+        if any(re.fullmatch(pattern, line.text) for pattern in patterns):
+            return place
+    return None

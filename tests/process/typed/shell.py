@@ -50,8 +50,8 @@ class Shell:
             check=False,
         )
 
-    def run_until(self, line: str, said: str, number: int = signal.SIGINT) -> int:
-        """Run a line that does not end until its output has ``said``; return its exit code after the signal."""
+    def run_until(self, line: str, text: str, number: int = signal.SIGINT) -> int:
+        """Run a line that does not end until its output has ``text``; return its exit code after the signal."""
         output = self.folder / "output"
         with output.open("wb") as file:
             process = subprocess.Popen(
@@ -63,7 +63,7 @@ class Shell:
                 stderr=file,
             )
         try:
-            eventually(lambda: said in output.read_text(errors="replace"), WITHIN_S, f"{line}: {said}")
+            eventually(lambda: text in output.read_text(errors="replace"), WITHIN_S, f"{line}: {text}")
             process.send_signal(number)
             return process.wait(WITHIN_S)
         finally:
