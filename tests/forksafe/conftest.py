@@ -1,4 +1,4 @@
-"""Plays scenes: each in a process of its own, on a database of the ring's own."""
+"""Runs scripts, each in a process of its own, on a database of this folder's own."""
 
 import contextlib
 import itertools
@@ -17,8 +17,8 @@ from tests.harness.backends.backend import Backend, Databases
 from tests.harness.backends.server import GivenServer, Server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PLAY_WITHIN_S = 60
-Play = Callable[..., tuple[Any, list[dict[str, Any]]]]
+WITHIN_S = 60
+RunScript = Callable[..., tuple[Any, list[dict[str, Any]]]]
 _numbers = itertools.count()
 
 PLAIN = {
@@ -30,7 +30,7 @@ PLAIN = {
 
 
 def transport(backend: Backend, server: Server | GivenServer | None, kind: str) -> dict[str, str]:
-    """Return the URL options of a way to the server: plain, over TLS, or out of psycopg 3's pool either way."""
+    """Return the URL options of a connection: plain, over TLS, or from psycopg 3's pool in either way."""
     if kind == "pool-tls":
         return {**transport(backend, server, "tls"), "pool": "1"}
     plain = PLAIN.get(backend.vendor) or PLAIN.get(backend.module, {})
@@ -45,8 +45,8 @@ def transport(backend: Backend, server: Server | GivenServer | None, kind: str) 
 
 
 @pytest.fixture(scope="session")
-def ring_database(databases: Databases) -> Iterator[str]:
-    """The name of an empty database that all scenes share."""
+def shared_database(databases: Databases) -> Iterator[str]:
+    """The name of an empty database that all scripts share."""
     name = f"forksafe_{os.getpid()}"
     databases.create(name)
     yield name
@@ -54,32 +54,32 @@ def ring_database(databases: Databases) -> Iterator[str]:
 
 
 @pytest.fixture
-def url(databases: Databases, backend: Backend, ring_database: str) -> Callable[[str], str]:
+def url(databases: Databases, backend: Backend, shared_database: str) -> Callable[[str], str]:
     """Return a function that returns the DATABASE_URL of a transport: plain, tls or pool."""
 
     def build(kind: str = "plain") -> str:
-        return databases.url(ring_database, transport(backend, databases.server, kind))
+        return databases.url(shared_database, transport(backend, databases.server, kind))
 
     return build
 
 
 @pytest.fixture
-def play(url: Callable[[str], str], tmp_path: Path) -> Play:
-    """Return a function that plays a scene and returns its result and its events."""
+def run_script(url: Callable[[str], str], tmp_path: Path) -> RunScript:
+    """Return a function that runs a script and returns its result and its events."""
 
-    def run(scene: str, kind: str = "plain", **program: Any) -> tuple[Any, list[dict[str, Any]]]:
+    def run(script: str, kind: str = "plain", **program: Any) -> tuple[Any, list[dict[str, Any]]]:
         number = next(_numbers)
         events, result = tmp_path / f"events-{number}", tmp_path / f"result-{number}"
         program = {"urls": {"default": url(kind)}, "events": str(events), "result": str(result), **program}
-        perform([sys.executable, "-m", "tests.forksafe.runner", scene, json.dumps(program)])
+        run_program([sys.executable, "-m", "tests.forksafe.runner", script, json.dumps(program)])
         lines = events.read_text().splitlines() if events.exists() else []
         return json.loads(result.read_text()), [json.loads(line) for line in lines]
 
     return run
 
 
-def perform(command: list[str], expected: int = 0, **options: Any) -> str:
-    """Run a program in a process group of its own, all of which is gone afterwards; return what it printed."""
+def run_program(command: list[str], expected: int = 0, **options: Any) -> str:
+    """Run a program and return its output; nothing of its process group is left afterwards."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'django_site'}", "PYTHONWARNINGS": "default"}
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     environment.update(options.pop("env", {}))
@@ -94,7 +94,7 @@ def perform(command: list[str], expected: int = 0, **options: Any) -> str:
         **options,
     ) as process:
         try:
-            output: str = process.communicate(timeout=PLAY_WITHIN_S)[0]
+            output: str = process.communicate(timeout=WITHIN_S)[0]
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

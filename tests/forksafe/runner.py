@@ -1,6 +1,6 @@
-"""``python -m tests.forksafe.runner MODULE:FUNCTION JSON``: plays one scene in a minimal Django project.
+"""``python -m tests.forksafe.runner MODULE:FUNCTION JSON``: runs one script in a minimal Django project.
 
-The project does not list workerd in INSTALLED_APPS and, unless the scene asks, has no WORKERD setting.
+The project does not list workerd in INSTALLED_APPS and, unless the script asks for it, has no WORKERD setting.
 """
 
 import importlib
@@ -19,7 +19,7 @@ SETTLED_WITHIN_S = 5.0
 program: dict[str, Any] = {}
 
 
-def one(sql: str, alias: str = "default") -> Any:
+def value_of(sql: str, alias: str = "default") -> Any:
     """Return the first value that a query answers."""
     from django.db import connections
 
@@ -39,18 +39,18 @@ def session(alias: str = "default") -> int:
     """Return the server's number of the connection's session, asked of the server."""
     from django.db import connections
 
-    return int(one(SESSION[connections[alias].vendor], alias))
+    return int(value_of(SESSION[connections[alias].vendor], alias))
 
 
 def slow(seconds: float, alias: str = "default") -> Any:
     """Ask a question whose answer, 111, takes a while."""
     from django.db import connections
 
-    return one(SLOW[connections[alias].vendor].format(seconds), alias)
+    return value_of(SLOW[connections[alias].vendor].format(seconds), alias)
 
 
 def kill_session(number: int) -> None:
-    """Have the server end a session, from a connection of nobody's."""
+    """Have the server end a session, over a connection that is not registered."""
     from django.db import connection
 
     end, look = {
@@ -71,7 +71,7 @@ def kill_session(number: int) -> None:
 
 
 def sessions(expected: int) -> int:
-    """Count the sessions on the scene's database besides the one that asks, once there are no more than expected."""
+    """Count the sessions on the script's database besides the one that asks, once there are no more than expected."""
     from django.db import connection
 
     other = connection.copy()
@@ -99,7 +99,7 @@ def in_child(call: Callable[[], Any], fork: Callable[[], int] = os.fork) -> Any:
         code = 1
         try:
             os.close(reader)
-            answer = _attempt(call)
+            answer = attempt(call)
             os.write(writer, json.dumps(answer).encode())
             code = 0
         finally:
@@ -111,14 +111,12 @@ def in_child(call: Callable[[], Any], fork: Callable[[], int] = os.fork) -> Any:
     return json.loads(text)
 
 
-def _attempt(call: Callable[[], Any]) -> Any:
+def attempt(call: Callable[[], Any]) -> Any:
+    """Return what ``call`` returns, or its error as text."""
     try:
         return call()
     except Exception as error:  # noqa: BLE001 - the error is the answer
         return f"{type(error).__name__}: {error}"
-
-
-attempt = _attempt
 
 
 def wait_until_blocked(pid: int) -> None:
@@ -129,17 +127,17 @@ def wait_until_blocked(pid: int) -> None:
         blocked = blocked + 1 if state == "S" else 0
 
 
-def said(name: str = "") -> list[dict[str, Any]]:
-    """Return the events that any process of the scene logged so far."""
+def logged(name: str = "") -> list[dict[str, Any]]:
+    """Return the events that the script's processes have logged so far."""
     lines = Path(program["events"]).read_text().splitlines()
     return [line for line in map(json.loads, lines) if not name or line["event"] == name]
 
 
-def main(scene: str, text: str) -> None:
-    """Set the stage, play, and write the result."""
+def main(script: str, text: str) -> None:
+    """Set up the project, run the script, and write its result."""
     program.update(json.loads(text))
     _configure()
-    module, _, function = scene.partition(":")
+    module, _, function = script.partition(":")
     result = getattr(importlib.import_module(f"tests.forksafe.scripts.{module}"), function)()
     Path(program["result"]).write_text(json.dumps(result))
 
@@ -173,7 +171,7 @@ def _configure() -> None:
 
 
 if __name__ == "__main__":
-    # The scenes import this module by its name: it must be the same one.
+    # The scripts import this module by its name: it must be the same one.
     from tests.forksafe import runner  # noqa: PLW0406 - see above
 
     runner.main(*sys.argv[1:])

@@ -11,19 +11,19 @@ import pytest
 
 from tests.harness.waiting import eventually
 
-from .conftest import Play
+from .conftest import RunScript
 
 pytestmark = pytest.mark.backends("sqlite")
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def answers(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
@@ -47,24 +47,24 @@ def serve() -> Iterator[Callable[[str, list[str], int], int]]:
 
 
 def test_a_redis_client_is_named_once_and_reconnects_in_each_child(
-    serve: Callable[..., int], play: Play, tmp_path: Path
+    serve: Callable[..., int], run_script: RunScript, tmp_path: Path
 ) -> None:
     port = free_port()
     serve("redis-server", ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)], port)
     backend = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"redis://127.0.0.1:{port}"}
 
-    result, events = play("fork:real_cache", settings={"CACHES": {"default": backend}})
+    result, events = run_script("fork:real_cache", settings={"CACHES": {"default": backend}})
 
     assert result == {"reasons": ["", ""], "children": [100, 100, 100, 100], "parent": 100}
     assert named(events, "socket.inherited") == [f"127.0.0.1:{port}"]
 
 
-def test_a_memcached_client_is_closed_before_each_fork(serve: Callable[..., int], play: Play) -> None:
+def test_a_memcached_client_is_closed_before_each_fork(serve: Callable[..., int], run_script: RunScript) -> None:
     port = free_port()
     serve("memcached", ["-p", str(port), "-l", "127.0.0.1", "-U", "0", "-u", "nobody"], port)
     backend = {"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": f"127.0.0.1:{port}"}
 
-    result, events = play("fork:real_cache", settings={"CACHES": {"default": backend}})
+    result, events = run_script("fork:real_cache", settings={"CACHES": {"default": backend}})
 
     assert result == {"reasons": ["", ""], "children": [100, 100, 100, 100], "parent": 100}
     assert named(events, "socket.inherited") == []

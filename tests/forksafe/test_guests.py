@@ -17,7 +17,7 @@ import pytest
 
 from tests.harness.backends.server import free_port
 
-from .conftest import ROOT, perform
+from .conftest import ROOT, run_program
 
 NETWORKED = pytest.mark.backends("postgres", "mysql")
 FIRST_ANSWER_WITHIN_S = 20
@@ -46,16 +46,16 @@ class Kept(models.Model):
 TESTS = """
 from django.test import TestCase, TransactionTestCase
 from guest.models import Kept
-class Story:
+class RowsTest:
     def test_rows(self):
         for n in range(50):
             Kept.objects.create(n=n)
             self.assertEqual(Kept.objects.get(n=n).n, n)
         self.assertEqual(Kept.objects.count(), 50)
-class A(Story, TestCase): pass
-class B(Story, TestCase): pass
-class C(Story, TransactionTestCase): pass
-class D(Story, TransactionTestCase): pass
+class A(RowsTest, TestCase): pass
+class B(RowsTest, TestCase): pass
+class C(RowsTest, TransactionTestCase): pass
+class D(RowsTest, TransactionTestCase): pass
 """
 URLS = """
 import os
@@ -111,7 +111,7 @@ def test_parallel_tests_are_unharmed(
     if in_memory and not is_sqlite:
         return  # only SQLite has that
     environment = guest("sqlite:///:memory:" if in_memory else None)
-    output = perform(
+    output = run_program(
         [sys.executable, "-m", "django", "test", "guest", "--parallel=2", "--noinput"],
         env={**environment, "PYTHONWARNINGS": "ignore"},
     )
@@ -179,7 +179,7 @@ def test_the_audit_finds_the_session_of_a_preloading_gunicorn(
     with gunicorn(guest(install=False), tmp_path) as (_, master, _):
         wait_for_workers(master, 2)
         server = getattr(database_server, "address").port  # noqa: B009 - of either kind of server
-        found = perform(
+        found = run_program(
             [sys.executable, "-m", "workerd.forksafe", "audit", str(master), "--port", str(server)], expected=1
         )
 

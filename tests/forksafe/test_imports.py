@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT, perform
+from .conftest import ROOT, run_program
 
 HERE = pytest.mark.backends("sqlite")
 ALLOWED = {"django", "structlog", *sys.stdlib_module_names}
@@ -37,7 +37,7 @@ def test_forksafe_stays_in_its_room() -> None:
 
 
 def _loaded_by(code: str) -> set[str]:
-    names = perform([sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"]).split()
+    names = run_program([sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"]).split()
     return {name for name in names if name.startswith("workerd")}
 
 

@@ -7,42 +7,42 @@ import pytest
 
 from tests.harness.backends.backend import Backend
 
-from .conftest import Play, named
+from .conftest import RunScript, named
 
 NETWORKED = pytest.mark.backends("postgres", "mysql")
 
 
 @NETWORKED
-def test_a_child_discards_what_it_inherits_and_says_so_later(play: Play) -> None:
-    result, _ = play("inherited:discarded")
+def test_a_child_discards_what_it_inherits_and_says_so_later(run_script: RunScript) -> None:
+    result, _ = run_script("inherited:discarded")
 
     assert (result["silent"], result["apart"], result["same"]) == (True, True, True)
     assert result["events"] == result["expected"]
 
 
-def test_a_childs_interpreter_exit_ends_no_session_of_its_parent(play: Play) -> None:
-    assert play("inherited:ends_by_exit")[0] is True
+def test_a_childs_interpreter_exit_ends_no_session_of_its_parent(run_script: RunScript) -> None:
+    assert run_script("inherited:ends_by_exit")[0] is True
 
 
 @NETWORKED
-def test_a_fork_inside_atomic_leaves_the_transaction_to_the_parent(play: Play) -> None:
-    result, _ = play("inherited:in_a_transaction")
+def test_a_fork_inside_atomic_leaves_the_transaction_to_the_parent(run_script: RunScript) -> None:
+    result, _ = run_script("inherited:in_a_transaction")
 
     assert result == {"child": [False, 0], "kept": 7}
 
 
-@pytest.mark.parametrize("scene", ["plain_processes", "process_pool", "process_executor"])
-def test_multiprocessing_is_safe_with_install_alone(play: Play, scene: str) -> None:
-    result, _ = play(f"inherited:{scene}")
+@pytest.mark.parametrize("script", ["plain_processes", "process_pool", "process_executor"])
+def test_multiprocessing_is_safe_with_install_alone(run_script: RunScript, script: str) -> None:
+    result, _ = run_script(f"inherited:{script}")
 
     assert result["same"]
-    assert result["rows"] == (6 if scene == "plain_processes" else 8)
+    assert result["rows"] == (6 if script == "plain_processes" else 8)
     assert result.get("answers", list(range(8))) == list(range(8))
 
 
 @NETWORKED
-def test_a_fork_past_the_hooks_trips_on_use_and_on_close(play: Play) -> None:
-    result, _ = play("inherited:tripped")
+def test_a_fork_past_the_hooks_trips_on_use_and_on_close(run_script: RunScript) -> None:
+    result, _ = run_script("inherited:tripped")
     used, closed, pid = result["used"]
 
     for error in (used, closed):
@@ -54,42 +54,42 @@ def test_a_fork_past_the_hooks_trips_on_use_and_on_close(play: Play) -> None:
 
 
 @NETWORKED
-def test_the_tripwire_lets_a_childs_own_connection_pass(play: Play) -> None:
-    result, events = play("inherited:reconnects_after_trip")
+def test_the_tripwire_lets_a_childs_own_connection_pass(run_script: RunScript) -> None:
+    result, events = run_script("inherited:reconnects_after_trip")
 
     assert result is True
     assert len(named(events, "connection.discarded")) == 1
 
 
 @NETWORKED
-def test_a_fork_in_another_thread_discards_the_main_threads_connection(play: Play) -> None:
-    assert play("inherited:in_a_thread")[0] == {"apart": True, "same": True}
+def test_a_fork_in_another_thread_discards_the_main_threads_connection(run_script: RunScript) -> None:
+    assert run_script("inherited:in_a_thread")[0] == {"apart": True, "same": True}
 
 
 @pytest.mark.backends("postgres-psycopg")
-def test_a_pool_is_left_whole_to_the_parent(play: Play) -> None:
-    result, _ = play("inherited:inherited_pool", "pool")
+def test_a_pool_is_left_whole_to_the_parent(run_script: RunScript) -> None:
+    result, _ = run_script("inherited:inherited_pool", "pool")
 
     assert result == {"children": [[True, True]] * 3, "answers": [5] * 8, "pool": True}
 
 
 @NETWORKED
-def test_ended_children_leave_no_session(play: Play) -> None:
-    assert play("inherited:leftovers")[0] == 1
+def test_ended_children_leave_no_session(run_script: RunScript) -> None:
+    assert run_script("inherited:leftovers")[0] == 1
 
 
 @pytest.mark.backends("sqlite")
-def test_sqlite_in_memory_stays_the_copy_that_a_fork_makes(play: Play) -> None:
-    result, _ = play("inherited:in_memory", urls={"default": "sqlite:///:memory:"})
+def test_sqlite_in_memory_stays_the_copy_that_a_fork_makes(run_script: RunScript) -> None:
+    result, _ = run_script("inherited:in_memory", urls={"default": "sqlite:///:memory:"})
 
     assert result == [7, 7]
 
 
 @pytest.mark.backends("sqlite")
 def test_without_the_guard_sqlite_loses_what_a_child_commits_into_an_open_transaction(
-    play: Play, tmp_path: Path
+    run_script: RunScript, tmp_path: Path
 ) -> None:
-    result, _ = play(
+    result, _ = run_script(
         "inherited:wal_unguarded", install=False, urls={"default": f"sqlite:///{tmp_path}/control.sqlite3"}
     )
 
@@ -99,9 +99,9 @@ def test_without_the_guard_sqlite_loses_what_a_child_commits_into_an_open_transa
 
 @pytest.mark.backends("sqlite")
 def test_with_the_guard_a_child_of_an_open_sqlite_transaction_gets_an_error(
-    play: Play, backend: Backend, tmp_path: Path
+    run_script: RunScript, backend: Backend, tmp_path: Path
 ) -> None:
-    result, _ = play("inherited:wal_guarded", urls={"default": f"sqlite:///{tmp_path}/guarded.sqlite3"})
+    result, _ = run_script("inherited:wal_guarded", urls={"default": f"sqlite:///{tmp_path}/guarded.sqlite3"})
 
     assert re.match(r"ForkedConnectionError: Database connection 'default' was opened in process \d+", result["child"])
     assert result["rows"] == 1

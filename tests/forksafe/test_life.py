@@ -12,13 +12,13 @@ import pytest
 from tests.harness.backends.backend import Backend, Databases
 from tests.harness.backends.server import Server
 
-from .conftest import ROOT, Play, named, transport
+from .conftest import ROOT, RunScript, named, transport
 
 NETWORKED = pytest.mark.backends("postgres", "mysql")
 
 
-def test_every_close_names_its_reason(play: Play, backend: Backend) -> None:
-    result, events = play("life:opened_and_closed")
+def test_every_close_names_its_reason(run_script: RunScript, backend: Backend) -> None:
+    result, events = run_script("life:opened_and_closed")
 
     assert result["reasons"] == ["explicit", "max_age", "autocommit_changed", "exit"]
     assert result["vendor"] == backend.vendor
@@ -28,18 +28,18 @@ def test_every_close_names_its_reason(play: Play, backend: Backend) -> None:
 
 
 @NETWORKED
-def test_a_session_that_ends_with_its_thread_is_told_of(play: Play) -> None:
-    assert play("life:collected")[0] == ["collected"]
+def test_a_session_that_ends_with_its_thread_is_told_of(run_script: RunScript) -> None:
+    assert run_script("life:collected")[0] == ["collected"]
 
 
 @NETWORKED
-def test_broken_sessions_are_told_apart_by_how_they_were_found(play: Play) -> None:
-    assert play("life:broken")[0] == ["unusable", "health_check_failed", "True"]
+def test_broken_sessions_are_told_apart_by_how_they_were_found(run_script: RunScript) -> None:
+    assert run_script("life:broken")[0] == ["unusable", "health_check_failed", "True"]
 
 
 @NETWORKED
-def test_a_failed_connect_is_an_event_and_names_the_database_as_unreachable(play: Play) -> None:
-    result, _ = play("life:failed")
+def test_a_failed_connect_is_an_event_and_names_the_database_as_unreachable(run_script: RunScript) -> None:
+    result, _ = run_script("life:failed")
     [event] = result["events"]
 
     assert (event["alias"], event["error"], event["level"]) == ("default", "OperationalError", "error")
@@ -47,15 +47,15 @@ def test_a_failed_connect_is_an_event_and_names_the_database_as_unreachable(play
     assert result["alias"] == "default"
 
 
-def test_a_session_whose_set_up_fails_is_opened_failed_and_closed(play: Play) -> None:
-    result, _ = play("life:set_up_fails")
+def test_a_session_whose_set_up_fails_is_opened_failed_and_closed(run_script: RunScript) -> None:
+    result, _ = run_script("life:set_up_fails")
 
     assert result["events"] == ["connection.opened", "connection.failed", "connection.closed"]
 
 
 @pytest.mark.backends("postgres")
-def test_sessions_carry_their_label_on_postgresql(play: Play) -> None:
-    first, second, own = play("life:relabelled", name="mail-outbox")[0]
+def test_sessions_carry_their_label_on_postgresql(run_script: RunScript) -> None:
+    first, second, own = run_script("life:relabelled", name="mail-outbox")[0]
 
     assert first == "mail-outbox"
     assert second.startswith("price-feed:1 ")
@@ -63,54 +63,54 @@ def test_sessions_carry_their_label_on_postgresql(play: Play) -> None:
 
 
 @pytest.mark.backends("postgres-psycopg")
-def test_a_pools_sessions_carry_their_label(play: Play) -> None:
-    assert play("life:label_on_server", "pool", name="mail-outbox")[0] == "mail-outbox"
+def test_a_pools_sessions_carry_their_label(run_script: RunScript) -> None:
+    assert run_script("life:label_on_server", "pool", name="mail-outbox")[0] == "mail-outbox"
 
 
 @pytest.mark.backends("mysql-pymysql")
-def test_sessions_carry_their_label_where_the_mysql_driver_can(play: Play) -> None:
-    assert play("life:label_in_driver", name="mail-outbox")[0] == ["mail-outbox", "own"]
+def test_sessions_carry_their_label_where_the_mysql_driver_can(run_script: RunScript) -> None:
+    assert run_script("life:label_in_driver", name="mail-outbox")[0] == ["mail-outbox", "own"]
 
 
 @pytest.mark.backends("sqlite")
-def test_a_backend_that_does_not_call_super_is_watched_and_closed(play: Play) -> None:
-    assert play("life:strange_backend")[0] == {"reasons": ["before_fork"], "opened": 3, "child": 2}
+def test_a_backend_that_does_not_call_super_is_watched_and_closed(run_script: RunScript) -> None:
+    assert run_script("life:strange_backend")[0] == {"reasons": ["before_fork"], "opened": 3, "child": 2}
 
 
 @NETWORKED
-def test_a_loop_that_swallows_errors_heals_after_one_query(play: Play) -> None:
-    assert play("life:swallowed_errors")[0] == [5, 5, "error", 5, 5, "error", 5, 5]
+def test_a_loop_that_swallows_errors_heals_after_one_query(run_script: RunScript) -> None:
+    assert run_script("life:swallowed_errors")[0] == [5, 5, "error", 5, 5, "error", 5, 5]
 
 
 @NETWORKED
-def test_a_session_ended_while_idle_costs_no_turn(play: Play) -> None:
-    result, _ = play("life:turns")
+def test_a_session_ended_while_idle_costs_no_turn(run_script: RunScript) -> None:
+    result, _ = run_script("life:turns")
 
     assert result == {"answers": [5] * 6, "sessions": 2, "reasons": ["health_check_failed"]}
 
 
-def test_a_connection_persists_until_workerds_own_age_limit(play: Play) -> None:
-    assert play("life:old_age")[0] == ["max_age"]
+def test_a_connection_persists_until_workerds_own_age_limit(run_script: RunScript) -> None:
+    assert run_script("life:old_age")[0] == ["max_age"]
 
 
 @pytest.mark.backends("postgres-psycopg")
-def test_a_pool_whose_sessions_all_ended_costs_one_query(play: Play) -> None:
-    answers = play("life:pool_heals", "pool")[0]
+def test_a_pool_whose_sessions_all_ended_costs_one_query(run_script: RunScript) -> None:
+    answers = run_script("life:pool_heals", "pool")[0]
 
     assert answers.count("error") <= 1
     assert answers[-7:] == [5] * 7
 
 
 @NETWORKED
-def test_connections_opened_before_install_are_watched_too(play: Play) -> None:
-    result, _ = play("life:installed_late", install=False)
+def test_connections_opened_before_install_are_watched_too(run_script: RunScript) -> None:
+    result, _ = run_script("life:installed_late", install=False)
 
     assert result == {"apart": True, "same": True, "discarded": True, "prepared": 1}
 
 
 @NETWORKED
-def test_events_tell_of_exactly_the_sessions_that_the_server_saw(play: Play, backend: Backend) -> None:
-    result, _ = play("life:storm")
+def test_events_tell_of_exactly_the_sessions_that_the_server_saw(run_script: RunScript, backend: Backend) -> None:
+    result, _ = run_script("life:count_sessions")
     parent, opened = result["parent"], result["opened"]
 
     assert len(opened) == len(set(opened))
@@ -135,7 +135,7 @@ def test_an_absent_server_is_told_from_an_error_of_the_jobs_own(
         "events": str(tmp_path / "events"),
         "result": str(tmp_path / "result"),
     }
-    result = _play_along(program, {"stop": server.stop, "start": server.start})
+    result = _run_with_actions(program, {"stop": server.stop, "start": server.start})
 
     assert result == {
         "own": "",
@@ -150,7 +150,7 @@ def test_an_absent_server_is_told_from_an_error_of_the_jobs_own(
     assert len(named(events, "connection.failed")) == 1
 
 
-def _play_along(program: dict[str, Any], cues: dict[str, Callable[[], None]]) -> Any:
+def _run_with_actions(program: dict[str, Any], actions: dict[str, Callable[[], None]]) -> Any:
     command = [sys.executable, "-m", "tests.forksafe.runner", "life:unreachable", json.dumps(program)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -158,8 +158,8 @@ def _play_along(program: dict[str, Any], cues: dict[str, Callable[[], None]]) ->
     ) as process:  # fmt: skip
         assert process.stdin is not None
         assert process.stdout is not None
-        for cue in process.stdout:
-            cues[cue.strip()]()
+        for action in process.stdout:
+            actions[action.strip()]()
             process.stdin.write("go\n")
             process.stdin.flush()
     assert process.returncode == 0

@@ -66,9 +66,9 @@ def test_a_missing_cell_is_an_error() -> None:
 
 @HERE
 def test_behind_the_guard_every_cell_is_right_and_its_transport_proven() -> None:
-    cells = [Figures(**one) for one in _document()["cells"]]
-    guarded = [one for one in cells if one.strategy in ("install() alone", "prepare_to_fork()")]
+    cells = [Figures(**cell) for cell in _document()["cells"]]
+    guarded = [cell for cell in cells if cell.strategy in ("install() alone", "prepare_to_fork()")]
 
     assert len(guarded) == 2 * (2 * len(COLUMNS) - 1)
-    assert [one for one in guarded if not one.is_right] == []
-    assert all(bool(one.cipher) == (one.transport == "tls") for one in cells if not one.parent_hung)
+    assert [cell for cell in guarded if not cell.is_right] == []
+    assert all(bool(cell.cipher) == (cell.transport == "tls") for cell in cells if not cell.parent_hung)

@@ -1,1 +1,1 @@
-"""The stories: functions without arguments that run in a fresh process and return what is to be asserted."""
+"""Functions without arguments that run in a fresh process; the tests assert what they return."""

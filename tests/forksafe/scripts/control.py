@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection, connections, transaction
 
-from tests.forksafe.runner import attempt, in_child, one, session, slow, wait_until_blocked
+from tests.forksafe.runner import attempt, in_child, session, slow, value_of, wait_until_blocked
 
 
 def kill_child_mid_query(seconds: float) -> int:
@@ -32,7 +32,7 @@ def kill_child_mid_query(seconds: float) -> int:
 def cipher() -> str:
     """Return how the session is encrypted, as the server says, or an empty string."""
     if connection.vendor == "postgresql":
-        return str(one("SELECT coalesce(cipher, '') FROM pg_stat_ssl WHERE pid = pg_backend_pid()"))
+        return str(value_of("SELECT coalesce(cipher, '') FROM pg_stat_ssl WHERE pid = pg_backend_pid()"))
     with connection.cursor() as cursor:
         cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
         return str(cursor.fetchone()[1])
@@ -42,7 +42,7 @@ def nothing() -> dict[str, Any]:
     """Fork with the session open and nothing done about it."""
     encrypted, mine = cipher(), session()
     child = kill_child_mid_query(0.3)
-    return {"cipher": encrypted, "shared": child == mine, "answer": attempt(lambda: one("SELECT 222"))}
+    return {"cipher": encrypted, "shared": child == mine, "answer": attempt(lambda: value_of("SELECT 222"))}
 
 
 def close_all_alone() -> dict[str, Any]:
@@ -52,7 +52,7 @@ def close_all_alone() -> dict[str, Any]:
     children = [in_child(session), in_child(session)]
     connections.close_all()
     child = kill_child_mid_query(0.3)
-    return {"shared": children[0] == children[1] == child, "answer": attempt(lambda: one("SELECT 222"))}
+    return {"shared": children[0] == children[1] == child, "answer": attempt(lambda: value_of("SELECT 222"))}
 
 
 def _rounds(prepare: bool) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _rounds(prepare: bool) -> dict[str, Any]:
         if prepare:
             forksafe.prepare_to_fork()
         child = kill_child_mid_query(0.3)
-        answer = attempt(lambda: one("SELECT 222"))
+        answer = attempt(lambda: value_of("SELECT 222"))
         shared += child == mine
         lost += not prepare and session() != mine
         wrong += [answer] if answer != 222 else []
@@ -94,8 +94,8 @@ def _sqlite_rounds(prepare: bool) -> dict[str, Any]:
         if prepare:
             forksafe.prepare_to_fork()
         _kill_child_inside_a_transaction(number)
-    counts = {who: one(f"SELECT count(*) FROM told WHERE who = '{who}'") for who in ("parent", "child", "lost")}
-    return {**counts, "intact": one("PRAGMA integrity_check")}
+    counts = {who: value_of(f"SELECT count(*) FROM told WHERE who = '{who}'") for who in ("parent", "child", "lost")}
+    return {**counts, "intact": value_of("PRAGMA integrity_check")}
 
 
 def _tell(who: str, number: int) -> None:

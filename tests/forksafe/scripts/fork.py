@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from django.core.cache.backends.base import BaseCache
 from django.db import connection, connections, transaction
 
-from tests.forksafe.runner import attempt, in_child, kill_session, one, said, session, sessions, slow, wrapper
+from tests.forksafe.runner import attempt, in_child, kill_session, logged, session, sessions, slow, value_of, wrapper
 from workerd import forksafe
 
 SECOND = "second"
@@ -42,8 +42,8 @@ def open_everything() -> dict[str, Any]:
     session(SECOND)
     del connections.settings[SECOND]
     prepared = forksafe.prepare_to_fork()
-    opened = said("connection.opened")
-    closed = said("connection.closed")
+    opened = logged("connection.opened")
+    closed = logged("connection.closed")
     return {
         "closed": sorted(prepared.closed),
         "opened": sorted([event["alias"], event["session"]] for event in opened),
@@ -51,14 +51,14 @@ def open_everything() -> dict[str, Any]:
         "reasons": sorted({event["reason"] for event in closed}),
         "left": sessions(0) if connection.vendor != "sqlite" else 0,
         "again": refusal(),
-        "events": len(said("fork.prepared")),
+        "events": len(logged("fork.prepared")),
     }
 
 
 def in_atomic() -> dict[str, Any]:
     """Refuse inside atomic(), with another alias open besides, and lose nothing."""
     add_alias(SECOND)
-    one("SELECT 1", SECOND)
+    value_of("SELECT 1", SECOND)
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS kept")
         cursor.execute("CREATE TABLE kept (n INTEGER)")
@@ -68,13 +68,13 @@ def in_atomic() -> dict[str, Any]:
         before = session(), session(SECOND)
         reason = refusal()
         after = session(), session(SECOND)
-    return {"reason": reason, "same": before == after, "kept": one("SELECT n FROM kept")}
+    return {"reason": reason, "same": before == after, "kept": value_of("SELECT n FROM kept")}
 
 
 def autocommit_off() -> str:
     """Refuse with autocommit off, where work may be waiting for its commit."""
     transaction.set_autocommit(False)
-    one("SELECT 1")
+    value_of("SELECT 1")
     reason = refusal()
     transaction.rollback()
     transaction.set_autocommit(True)
@@ -93,7 +93,7 @@ def raw_begin() -> list[Any]:
 def open_second() -> None:
     """A callable for BEFORE_FORK that leaves a session open."""
     add_alias(SECOND)
-    one("SELECT 1", SECOND)
+    value_of("SELECT 1", SECOND)
 
 
 def fail() -> None:
@@ -115,7 +115,7 @@ def failing_close() -> dict[str, Any]:
     """Have the first of two wrappers fail to close; the second is closed all the same."""
     add_alias(SECOND)
     session()
-    one("SELECT 1", SECOND)
+    value_of("SELECT 1", SECOND)
 
     def close() -> None:
         raise OSError("the disk is on fire")
@@ -124,23 +124,23 @@ def failing_close() -> dict[str, Any]:
     wrapper.close = close  # type: ignore[method-assign]
     reason = refusal()
     del wrapper.__dict__["close"]
-    ended = sorted(event["alias"] for event in said("connection.closed"))
+    ended = sorted(event["alias"] for event in logged("connection.closed"))
     left = sessions(0) if connection.vendor != "sqlite" else 0
-    return {"reason": reason, "left": left, "ended": ended, "then": refusal(), "works": one("SELECT 5")}
+    return {"reason": reason, "left": left, "ended": ended, "then": refusal(), "works": value_of("SELECT 5")}
 
 
 def closed_behind_djangos_back() -> str:
     """Pass where the driver's connection was closed without Django's knowledge: nothing is open."""
     session()
     connection.connection.close()
-    return refusal() + str(one("SELECT 5"))
+    return refusal() + str(value_of("SELECT 5"))
 
 
 def died_meanwhile() -> dict[str, Any]:
     """Pass where the server ended the session meanwhile."""
     kill_session(session())
     reason = refusal()
-    return {"reason": reason, "child": in_child(lambda: one("SELECT 5")), "parent": one("SELECT 6")}
+    return {"reason": reason, "child": in_child(lambda: value_of("SELECT 5")), "parent": value_of("SELECT 6")}
 
 
 def raw_connection() -> dict[str, Any]:
@@ -158,7 +158,7 @@ def pool_checked_out() -> dict[str, Any]:
     held = wrapper().pool.getconn()
     reason = refusal()
     held.close()
-    return {"reason": reason, "then": refusal(), "works": one("SELECT 5")}
+    return {"reason": reason, "then": refusal(), "works": value_of("SELECT 5")}
 
 
 @contextlib.contextmanager
@@ -196,13 +196,13 @@ def _beside_a_thread(query: float) -> dict[str, Any]:
     return {
         "reasons": reasons,
         "quick": took < (query or 10) / 2,
-        "named": [event["peer"] for event in said("socket.inherited")],
-        "discarded": [event["session"] for event in said("connection.discarded")],
+        "named": [event["peer"] for event in logged("socket.inherited")],
+        "discarded": [event["session"] for event in logged("connection.discarded")],
         "child_is_alone": isinstance(child, list) and child[0] != state["session"],
         "thread": state["session"],
         "thread_after": state["after"],
         "answer": state.get("answer"),
-        "parent": one("SELECT 5"),
+        "parent": value_of("SELECT 5"),
     }
 
 
@@ -286,10 +286,10 @@ def other_sockets() -> dict[str, Any]:
         port = listening.getsockname()[1]
         cache.get(str(port))
         first = refusal()
-        named_before = len(said("socket.inherited"))
+        named_before = len(logged("socket.inherited"))
         with socket.create_connection(("127.0.0.1", port)):
             reasons = [refusal(), refusal()]
-    peers = [event["peer"] for event in said("socket.inherited")]
+    peers = [event["peer"] for event in logged("socket.inherited")]
     return {"reasons": [first, *reasons], "closed": SocketCache.sock is None, "before": named_before, "peers": peers}
 
 
@@ -319,7 +319,7 @@ def logging_to_the_database() -> dict[str, Any]:
 
     def write(_: object, __: str, event: MutableMapping[str, Any]) -> NoReturn:
         if event["event"] in ("connection.closed", "fork.prepared"):
-            one("SELECT 1")
+            value_of("SELECT 1")
         raise structlog.DropEvent
 
     structlog.configure(processors=[write])

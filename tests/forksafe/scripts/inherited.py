@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection, connections, transaction
 
-from tests.forksafe.runner import attempt, in_child, one, said, session, sessions, wrapper
+from tests.forksafe.runner import attempt, in_child, logged, session, sessions, value_of, wrapper
 
 FORK = multiprocessing.get_context("fork")
 
@@ -22,19 +22,19 @@ def discarded() -> dict[str, Any]:
     mine = [session(), session("second")]
 
     def child() -> list[Any]:
-        before = len(said())
+        before = len(logged())
         gc.collect()
         theirs = [session(), session("second")]
         connections.close_all()
         return [before, theirs]
 
-    before = len(said())
+    before = len(logged())
     at_fork, theirs = in_child(child)
     return {
         "silent": at_fork == before,
         "apart": not set(mine) & set(theirs),
         "same": [session(), session("second")] == mine,
-        "events": [[one["alias"], one["session"], one["opened_by"]] for one in said("connection.discarded")],
+        "events": [[event["alias"], event["session"], event["opened_by"]] for event in logged("connection.discarded")],
         "expected": [[alias, number, os.getpid()] for alias, number in zip(["default", "second"], mine, strict=True)],
     }
 
@@ -67,7 +67,7 @@ def in_a_transaction() -> dict[str, Any]:
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO kept VALUES (7)")
         answer = in_child(child)
-    return {"child": answer, "kept": one("SELECT n FROM kept")}
+    return {"child": answer, "kept": value_of("SELECT n FROM kept")}
 
 
 def write_beside(number: int) -> int:
@@ -86,7 +86,7 @@ def _start_writing() -> int:
 
 
 def _written(mine: int) -> dict[str, Any]:
-    return {"rows": one("SELECT count(*) FROM written"), "same": session() == mine}
+    return {"rows": value_of("SELECT count(*) FROM written"), "same": session() == mine}
 
 
 def plain_processes() -> dict[str, Any]:
@@ -146,7 +146,7 @@ def in_memory() -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE kept (n INTEGER)")
         cursor.execute("INSERT INTO kept VALUES (7)")
-    return [in_child(lambda: one("SELECT n FROM kept")), one("SELECT n FROM kept")]
+    return [in_child(lambda: value_of("SELECT n FROM kept")), value_of("SELECT n FROM kept")]
 
 
 def wal_unguarded() -> dict[str, Any]:
@@ -179,7 +179,7 @@ def _wal() -> dict[str, Any]:
             cursor.execute("INSERT INTO lost VALUES (-1)")
         child_says = in_child(child)
     connection.close()
-    return {"child": child_says, "rows": one("SELECT count(*) FROM lost")}
+    return {"child": child_says, "rows": value_of("SELECT count(*) FROM lost")}
 
 
 def in_a_thread() -> dict[str, Any]:
@@ -206,7 +206,7 @@ def inherited_pool() -> dict[str, Any]:
     children = [in_child(child) for _ in range(3)]
     connection.close()
     own.check()
-    return {"children": children, "answers": [one("SELECT 5") for _ in range(8)], "pool": wrapper().pool is own}
+    return {"children": children, "answers": [value_of("SELECT 5") for _ in range(8)], "pool": wrapper().pool is own}
 
 
 def leftovers() -> int:

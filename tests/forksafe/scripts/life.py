@@ -13,13 +13,13 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper
 
-from tests.forksafe.runner import attempt, in_child, kill_session, one, said, session, wrapper
+from tests.forksafe.runner import attempt, in_child, kill_session, logged, session, value_of, wrapper
 from workerd import forksafe
 from workerd.forksafe.drivers import descriptor_of
 
 
 def _reasons() -> list[str]:
-    return [event["reason"] for event in said("connection.closed")]
+    return [event["reason"] for event in logged("connection.closed")]
 
 
 def opened_and_closed() -> dict[str, Any]:
@@ -34,7 +34,7 @@ def opened_and_closed() -> dict[str, Any]:
     connection.close_if_unusable_or_obsolete()
     session()
     forksafe.close_connections()
-    first = said("connection.opened")[0]
+    first = logged("connection.opened")[0]
     return {"reasons": _reasons(), "session": first["session"] == number, "vendor": first["vendor"], "ms": first["ms"]}
 
 
@@ -77,7 +77,7 @@ def failed() -> dict[str, Any]:
     except DatabaseError as caught:
         error = caught
     assert error is not None
-    return {"events": said("connection.failed"), "alias": forksafe.is_unreachable(error)}
+    return {"events": logged("connection.failed"), "alias": forksafe.is_unreachable(error)}
 
 
 def set_up_fails() -> dict[str, Any]:
@@ -90,12 +90,12 @@ def set_up_fails() -> dict[str, Any]:
     wrapper.init_connection_state = fail  # type: ignore[method-assign]
     attempt(session)
     connection.close()
-    return {"events": [event["event"] for event in said()], "reasons": _reasons()}
+    return {"events": [event["event"] for event in logged()], "reasons": _reasons()}
 
 
 def label_on_server() -> str:
     """Return what the server calls the session."""
-    return str(one("SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()"))
+    return str(value_of("SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()"))
 
 
 def relabelled() -> list[str]:
@@ -142,11 +142,11 @@ def strange_backend() -> dict[str, Any]:
     """Have a backend watched that does not call super()."""
     strange = StrangeWrapper({**connections["default"].settings_dict}, DEFAULT_DB_ALIAS)
     connections["default"] = strange
-    one("SELECT 1")
+    value_of("SELECT 1")
     forksafe.prepare_to_fork()
-    one("SELECT 1")
-    child = in_child(lambda: one("SELECT 2"))
-    return {"reasons": _reasons(), "opened": len(said("connection.opened")), "child": child}
+    value_of("SELECT 1")
+    child = in_child(lambda: value_of("SELECT 2"))
+    return {"reasons": _reasons(), "opened": len(logged("connection.opened")), "child": child}
 
 
 def swallowed_errors() -> list[Any]:
@@ -156,7 +156,7 @@ def swallowed_errors() -> list[Any]:
     for turn in range(8):
         if turn in (2, 5):
             kill_session(session())
-        answers.append(attempt(lambda: one("SELECT 5")))
+        answers.append(attempt(lambda: value_of("SELECT 5")))
     return [answer if answer == 5 else "error" for answer in answers]
 
 
@@ -166,13 +166,17 @@ def turns() -> dict[str, Any]:
     numbers = set()
     for turn in range(6):
         forksafe.refresh_connections()
-        answers.append(attempt(lambda: one("SELECT 5")))
+        answers.append(attempt(lambda: value_of("SELECT 5")))
         numbers.add(attempt(session))
         forksafe.refresh_connections()
         if turn == 3:
             kill_session(session())
             _idle()
-    return {"answers": answers, "sessions": len(numbers), "reasons": [one for one in _reasons() if one != "explicit"]}
+    return {
+        "answers": answers,
+        "sessions": len(numbers),
+        "reasons": [reason for reason in _reasons() if reason != "explicit"],
+    }
 
 
 def _idle() -> None:
@@ -201,7 +205,7 @@ def old_age() -> list[str]:
 def pool_heals() -> list[Any]:
     """Have every session of a pool ended at once: one query fails, or none."""
     forksafe.heal_connections()
-    answers: list[Any] = [one("SELECT 5")]
+    answers: list[Any] = [value_of("SELECT 5")]
     while len(wrapper().pool._pool) < 3:
         pass
     other = connection.copy()
@@ -219,7 +223,7 @@ def pool_heals() -> list[Any]:
             )
             left = cursor.fetchone()[0] > 0
     other.close()
-    answers += [attempt(lambda: one("SELECT 5")) for _ in range(8)]
+    answers += [attempt(lambda: value_of("SELECT 5")) for _ in range(8)]
     return [answer if answer == 5 else "error" for answer in answers]
 
 
@@ -244,7 +248,7 @@ def unreachable() -> dict[str, str]:
     print("start", flush=True)
     input()
     connection.close()
-    answers = one("SELECT 5")
+    answers = value_of("SELECT 5")
     return {
         "own": own,
         "killed": broken_but_up,
@@ -265,7 +269,7 @@ def _reset(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 def _error(sql: str) -> BaseException:
     try:
-        one(sql)
+        value_of(sql)
     except DatabaseError as error:
         return error
     raise AssertionError(f"{sql} worked")
@@ -301,7 +305,7 @@ def installed_late() -> dict[str, Any]:
     prepared = len(forksafe.prepare_to_fork().closed)
     leave.set()
     thread.join()
-    discarded = sorted(event["session"] for event in said("connection.discarded"))
+    discarded = sorted(event["session"] for event in logged("connection.discarded"))
     return {
         "apart": child not in (mine, theirs[0]),
         "same": same and theirs[0] == theirs[1],
@@ -310,8 +314,8 @@ def installed_late() -> dict[str, Any]:
     }
 
 
-def storm() -> dict[str, Any]:
-    """Open, fork, discard, kill and close for a while, and compare with the server's own count."""
+def count_sessions() -> dict[str, Any]:
+    """Open, fork, discard, kill and close for a while, and return the events' sessions and the server's own count."""
     import os
     import random
     import signal
@@ -335,8 +339,8 @@ def storm() -> dict[str, Any]:
         if random.random() < 0.3:
             connection.close()
     forksafe.close_connections()
-    opened = [(event["alias"], event["session"], event["pid"]) for event in said("connection.opened")]
-    closed = [(event["alias"], event["session"], event["pid"]) for event in said("connection.closed")]
+    opened = [(event["alias"], event["session"], event["pid"]) for event in logged("connection.opened")]
+    closed = [(event["alias"], event["session"], event["pid"]) for event in logged("connection.closed")]
     return {
         "opened": sorted(number for _, number, _ in opened),
         "open_by_pid": sorted(set(opened) - set(closed)),
