@@ -163,7 +163,7 @@ def test_a_forkserver_that_hangs_in_an_import_stops_no_job_and_no_restart(projec
     project.extra_env |= SETTINGS
     hint = project.folder / "hang"
     project.extra_env["WORKERD_TEST_IMPORT_HANGS"] = str(hint)
-    project.settings["PRELOAD"] = ["tests.process.faults.moody_module"]
+    project.settings["PRELOAD"] = ["tests.process.faults.unreliable_module"]
     project.add_job("idle", target="tests.process.bad_jobs.jobs.idle", backoff_initial=0)
     daemon.start()
     first = daemon.wait_state("idle", "RUNNING")
@@ -185,7 +185,7 @@ def test_a_forkserver_that_crashes_leaves_children_alone_and_restarts_wait_for_t
     project.extra_env |= SETTINGS
     hint = project.folder / "crash"
     project.extra_env["WORKERD_TEST_IMPORT_CRASHES"] = str(hint)
-    project.settings["PRELOAD"] = ["tests.process.faults.moody_module"]
+    project.settings["PRELOAD"] = ["tests.process.faults.unreliable_module"]
     project.add_job("idle", target="tests.process.bad_jobs.jobs.idle", processes=2, backoff_initial=0)
     daemon.start()
     first, second = (daemon.wait_state(f"idle:{index}", "RUNNING") for index in range(2))

@@ -1,4 +1,4 @@
-"""The shop under every fault there is, at random and for as long as asked, and whether anything was lost or left.
+"""Runs the shop under every kind of fault, at random, and tells whether anything was lost or left behind.
 
 ``python -m tests.soak --minutes 2 --database postgres+psycopg2:`` starts a server of its own; the same ``--seed``
 makes the same faults in the same order. Where a kind of fault has had too few turns it goes on, for twice as long at
@@ -35,18 +35,18 @@ def main() -> int:
     print(f"soak: {options.minutes:g} minutes, seed {seed}", flush=True)
     folder = make_folder()
     _prepare_django(folder)
-    from tests.soak.runner import close_stage, open_stage
+    from tests.soak.runner import close_soak, open_soak
 
-    stage = open_stage(options.database, folder)
+    soak = open_soak(options.database, folder)
     try:
-        figures = _soak(stage, options, seed)
+        figures = _run(soak, options, seed)
     finally:
-        if stage.daemon.is_running:
-            (folder / "log").write_text(stage.daemon.report())
-        close_stage(stage)
+        if soak.daemon.is_running:
+            (folder / "log").write_text(soak.daemon.report())
+        close_soak(soak)
     print(json.dumps(figures, indent=1))
     if figures["complaints"]:
-        (folder / "log").write_text(stage.daemon.report())
+        (folder / "log").write_text(soak.daemon.report())
         print(f"FAILED; the daemon's log is {folder / 'log'}")
         return 1
     shutil.rmtree(folder, ignore_errors=True)
@@ -54,11 +54,11 @@ def main() -> int:
     return 0
 
 
-class Lane:
-    """Faults one after another, each kind once a round in an order of its own."""
+class Injector:
+    """Makes one fault after another: every kind once a round, each round in a random order."""
 
-    def __init__(self, stage: Any, faults: dict[str, Any], dice: random.Random, pause_s: tuple[float, float]) -> None:
-        self._stage = stage
+    def __init__(self, soak: Any, faults: dict[str, Any], dice: random.Random, pause_s: tuple[float, float]) -> None:
+        self._soak = soak
         self._faults = faults
         self._dice = dice
         self._pause_s = pause_s
@@ -76,7 +76,7 @@ class Lane:
         return min(self.done.values()) >= at_least
 
     def end(self) -> None:
-        """Let what is being done be the last."""
+        """End after the fault that is being made."""
         self._over.set()
         self._thread.join()
 
@@ -87,7 +87,7 @@ class Lane:
                 return
             began = time.monotonic()
             try:
-                done = self._faults[name](self._stage, random.Random(self._dice.random()))
+                done = self._faults[name](self._soak, random.Random(self._dice.random()))
             except Exception as error:  # noqa: BLE001 - said in the figures; the soak goes on
                 self.errors.append(f"{name}: {type(error).__name__}: {error}"[:300])
                 continue
@@ -102,44 +102,44 @@ class Lane:
             yield from names
 
 
-def _soak(stage: Any, options: argparse.Namespace, seed: int) -> dict[str, Any]:
+def _run(soak: Any, options: argparse.Namespace, seed: int) -> dict[str, Any]:
     from tests.soak.faults import database_faults, process_faults
     from tests.soak.inspection import Inspector
 
-    inspector = Inspector(stage)
-    stage.daemon.start(within=60)
+    inspector = Inspector(soak)
+    soak.daemon.start(within=60)
     complaints = _calm(inspector.disorder, "at the beginning")
     before = inspector.size()
     inspector.begin()
-    outside = Lane(stage, database_faults(stage), random.Random(f"{seed} database"), (3.0, 7.0))
-    inside = Lane(stage, process_faults(), random.Random(f"{seed} processes"), (0.5, 2.0))
+    database = Injector(soak, database_faults(soak), random.Random(f"{seed} database"), (3.0, 7.0))
+    processes = Injector(soak, process_faults(), random.Random(f"{seed} processes"), (0.5, 2.0))
     began = time.monotonic()
 
     def is_over() -> bool:
         minutes = (time.monotonic() - began) / 60
-        enough = outside.has_done(options.at_least) and inside.has_done(options.at_least)
+        enough = database.has_done(options.at_least) and processes.has_done(options.at_least)
         return bool(minutes > (1 if enough else LONGER) * options.minutes)
 
-    inside.begin()
-    outside.run(is_over)  # here: a server ends with the thread that has started it
-    inside.end()
-    stage.proxy.heal()
-    stage.put_rows_back()
+    processes.begin()
+    database.run(is_over)  # in this thread: a server ends with the thread that started it
+    processes.end()
+    soak.proxy.heal()
+    soak.put_rows_back()
     complaints += _calm(lambda: inspector.disorder() or _growth(before, inspector.size()), "at the end")
     inspector.end()
     after = inspector.size()
     complaints += inspector.complaints
-    complaints += _stop(stage)
-    stage.project.disconnect()
+    complaints += _stop(soak)
+    soak.project.disconnect()
     complaints += inspector.histories()[:20] + inspector.books()[:20]
-    counts = {**outside.done, **inside.done}
+    counts = {**database.done, **processes.done}
     complaints += [f"{name} was injected {count} times" for name, count in counts.items() if count < options.at_least]
-    complaints += outside.errors + inside.errors
-    complaints += [f"the daemon said: {event['reason']}" for event in _faults(stage)]
+    complaints += database.errors + processes.errors
+    complaints += [f"the daemon said: {event['reason']}" for event in _faults(soak)]
     return {
         "seed": seed,
         "minutes": options.minutes,
-        "database": stage.databases.backend.name,
+        "database": soak.databases.backend.name,
         "faults": sum(counts.values()),
         "each": counts,
         "runs": inspector.outcomes(),
@@ -155,23 +155,23 @@ def _calm(look: Callable[[], list[str]], when: str) -> list[str]:
     deadline = time.monotonic() + CALM_WITHIN_S
     while disorder := look():
         if time.monotonic() > deadline:
-            return [f"{when}: {one}" for one in disorder]
+            return [f"{when}: {problem}" for problem in disorder]
         time.sleep(0.5)
     return []
 
 
-def _stop(stage: Any) -> list[str]:
+def _stop(soak: Any) -> list[str]:
     """Stop the daemon; return what is wrong with its end. Known by the mark: over hours, pids come again."""
     from tests.harness.processes import ProcessTree
 
-    stage.daemon.signal(signal.SIGTERM)
-    code = stage.daemon.wait(60)
+    soak.daemon.signal(signal.SIGTERM)
+    code = soak.daemon.wait(60)
     found = [f"the daemon ended with {code}"] if code else []
-    tree = ProcessTree(stage.project.mark)
+    tree = ProcessTree(soak.project.mark)
     deadline = time.monotonic() + LEFT_WITHIN_S
     while (left := tree.survivors()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    return found + [f"left behind: {one.pid} {one.name}" for one in left]
+    return found + [f"left behind: {process.pid} {process.name}" for process in left]
 
 
 def _growth(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
@@ -182,9 +182,9 @@ def _growth(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     ]
 
 
-def _faults(stage: Any) -> list[dict[str, Any]]:
+def _faults(soak: Any) -> list[dict[str, Any]]:
     """Return the daemon's faults; a disk that is full and births that fail are of the soak's making."""
-    return [event for event in stage.daemon.faults() if not event["event"].startswith(("journal.", "birth."))]
+    return [event for event in soak.daemon.faults() if not event["event"].startswith(("journal.", "birth."))]
 
 
 def _prepare_django(folder: Path) -> None:

@@ -1,18 +1,18 @@
-"""The soak's application: hears of every child that starts."""
+"""The soak's app: has every child report."""
 
 from django.apps import AppConfig
 
 
-class SoakingConfig(AppConfig):
-    """Connects the testimony."""
+class SoakConfig(AppConfig):
+    """Connects ``write_report`` to the start of every child."""
 
     name = "tests.soak"
-    label = "soaking"
+    label = "soak"
 
     def ready(self) -> None:
-        """Have every child of every job testify."""
+        """Have every child of every job write a report."""
         from workerd.signals import child_started
 
-        from .evidence import testify
+        from .evidence import write_report
 
-        child_started.connect(testify)
+        child_started.connect(write_report)

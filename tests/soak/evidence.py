@@ -1,4 +1,4 @@
-"""What children say of themselves, in files of their own: the soak believes these, and not what the daemon says."""
+"""What the children report in files of their own: the soak believes these, and not what the daemon says."""
 
 import fcntl
 import os
@@ -12,16 +12,16 @@ _claims: list[int] = []
 
 
 @dataclass(frozen=True)
-class Said:
-    """One child: its run, its slot, its pid."""
+class ChildReport:
+    """What a child reported: its run, its slot, its pid."""
 
     run: str
     slot: tuple[str, int]
     pid: int
 
 
-def testify(context: Any, **_: Any) -> None:
-    """Leave a line, and claim the slot: a second child in it is caught in the act."""
+def write_report(context: Any, **_: Any) -> None:
+    """Leave a line, and lock the slot's file, so that a second child in the slot shows."""
     folder = Path(os.environ[FOLDER])
     claim = os.open(folder / f"{context.job_name}.{context.index}.claim", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     _claims.append(claim)
@@ -29,14 +29,14 @@ def testify(context: Any, **_: Any) -> None:
         fcntl.lockf(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         _append(folder / "doubles", f"{context.job_name}:{context.index} has a second child, {os.getpid()}")
-    _append(folder / "said", f"{context.run_id} {context.job_name} {context.index} {os.getpid()}")
+    _append(folder / "reports", f"{context.run_id} {context.job_name} {context.index} {os.getpid()}")
 
 
-def read(folder: Path) -> list[Said]:
-    """Return what was said so far, in order."""
-    path = folder / "said"
+def read_reports(folder: Path) -> list[ChildReport]:
+    """Return the reports so far, in order."""
+    path = folder / "reports"
     lines = path.read_text().splitlines() if path.exists() else []
-    return [Said(run, (job, int(index)), int(pid)) for run, job, index, pid in map(str.split, lines)]
+    return [ChildReport(run, (job, int(index)), int(pid)) for run, job, index, pid in map(str.split, lines)]
 
 
 def _append(path: Path, line: str) -> None:

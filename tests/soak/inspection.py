@@ -11,7 +11,7 @@ from tests.harness.processes import Process
 from workerd.daemon.processes.memory import private_mib
 
 from . import evidence
-from .runner import SETTINGS, Stage
+from .runner import SETTINGS, Soak
 
 LOOK_EVERY_S = 0.5
 DOWN_AT_MOST_S = 10.0
@@ -23,7 +23,7 @@ SPARES = 2
 class Inspector:
     """Looks on in a thread of its own; ``complaints`` is what it found wrong."""
 
-    stage: Stage
+    soak: Soak
     complaints: list[str] = field(default_factory=list)
     longest_down_s: float = 0.0
 
@@ -51,8 +51,8 @@ class Inspector:
     def _look(self, now: float, passed_s: float) -> None:
         """Add to the time that each slot was down, where nothing excuses it."""
         living = self.living()
-        for slot in self.stage.slots():
-            if slot in living or self.stage.excused(slot[0], now):
+        for slot in self.soak.slots():
+            if slot in living or self.soak.excused(slot[0], now):
                 self._down.pop(slot, None)
                 continue
             self._down[slot] = self._down.get(slot, 0.0) + passed_s
@@ -63,44 +63,44 @@ class Inspector:
 
     def living(self) -> dict[tuple[str, int], int]:
         """Return the pid of each slot's newest child, where that is a child of the daemon and lives."""
-        newest = {one.slot: one.pid for one in evidence.read(self.stage.folder)}
+        newest = {report.slot: report.pid for report in evidence.read_reports(self.soak.folder)}
         return {slot: pid for slot, pid in newest.items() if self._is_child(pid)}
 
     def _is_child(self, pid: int) -> bool:
         process = Process.look(pid)
-        return process is not None and process.parent == self.stage.daemon.pid and not process.is_zombie
+        return process is not None and process.parent == self.soak.daemon.pid and not process.is_zombie
 
     # at rest
 
     def disorder(self) -> list[str]:
         """Return what is not as it is at rest: exactly the wanted children, no zombie, no orphan, none twice."""
         found = []
-        wanted, living = set(self.stage.slots()), self.living()
+        wanted, living = set(self.soak.slots()), self.living()
         if set(living) != wanted:
             found.append(f"living but not wanted {set(living) - wanted}, wanted but not living {wanted - set(living)}")
-        children = self.stage.daemon.children()
-        if zombies := [one.pid for one in children if one.is_zombie]:
+        children = self.soak.daemon.children()
+        if zombies := [child.pid for child in children if child.is_zombie]:
             found.append(f"zombies {zombies}")
         expected = len(wanted) + len(("forkserver", "ledger")) + SPARES
         if len(children) != expected:
             found.append(f"{len(children)} children of the daemon, not {expected}")
-        found += [f"orphan {process}" for process in orphans_of(self.stage.daemon)]
-        doubles = self.stage.folder / "doubles"
+        found += [f"orphan {process}" for process in orphans_of(self.soak.daemon)]
+        doubles = self.soak.folder / "doubles"
         return found + (doubles.read_text().splitlines() if doubles.exists() else [])
 
     def size(self) -> dict[str, tuple[int, float]]:
         """Return for daemon, forkserver and ledger how many descriptors and MiB of their own they have."""
-        stage = self.stage
-        pids = {"daemon": stage.daemon.pid} | self._ours()
+        soak = self.soak
+        pids = {"daemon": soak.daemon.pid} | self._ours()
         return {name: (len(_descriptors(pid)), round(private_mib(pid), 1)) for name, pid in pids.items()}
 
     def _ours(self) -> dict[str, int]:
         """Tell forkserver and ledger from the jobs' children: by command line, and by what is left."""
         jobs = set(self.living().values())
-        rest = [one for one in self.stage.daemon.children() if one.pid not in jobs]
-        picture = self.stage.daemon.picture()
-        forkserver, ledger = picture["daemon"]["forkserver_pid"], self.stage.daemon.slot("workerd.ledger")["pid"]
-        assert {forkserver, ledger} <= {one.pid for one in rest}
+        rest = [child for child in self.soak.daemon.children() if child.pid not in jobs]
+        picture = self.soak.daemon.picture()
+        forkserver, ledger = picture["daemon"]["forkserver_pid"], self.soak.daemon.slot("workerd.ledger")["pid"]
+        assert {forkserver, ledger} <= {child.pid for child in rest}
         return {"forkserver": forkserver, "ledger": ledger}
 
     # after the end
@@ -108,9 +108,9 @@ class Inspector:
     def histories(self) -> list[str]:
         """Return what is wrong with the table of runs, once the daemon has ended."""
         runs = {str(pk): (ended, outcome) for pk, ended, outcome in self._rows()}
-        said = Counter(one.run for one in evidence.read(self.stage.folder))
-        found = [f"run {run} ran {count} times" for run, count in said.items() if count > 1]
-        found += [f"run {run} is not in the table" for run in said if run not in runs]
+        runs_reported = Counter(report.run for report in evidence.read_reports(self.soak.folder))
+        found = [f"run {run} ran {count} times" for run, count in runs_reported.items() if count > 1]
+        found += [f"run {run} is not in the table" for run in runs_reported if run not in runs]
         found += [f"run {run} has no end" for run, (ended, outcome) in runs.items() if ended is None or not outcome]
         return found + [f"run {run} was lost" for run, (_, outcome) in runs.items() if outcome == "lost"]
 
@@ -118,7 +118,7 @@ class Inspector:
         """Return what does not hold of the shop's books."""
         script = "from shop.books import verify_books; print(*verify_books(), sep='\\n')"
         env = {"DJANGO_SETTINGS_MODULE": SETTINGS}
-        done = self.stage.project.manage("shell", "--no-imports", "-c", script, env=env)
+        done = self.soak.project.manage("shell", "--no-imports", "-c", script, env=env)
         return [line for line in (done.stdout + (done.stderr if done.returncode else "")).splitlines() if line]
 
     def outcomes(self) -> dict[str, int]:
@@ -126,7 +126,7 @@ class Inspector:
         return dict(Counter(outcome for _, _, outcome in self._rows()).most_common())
 
     def _rows(self) -> list[tuple[Any, Any, str]]:
-        return list(self.stage.project.runs.values_list("pk", "ended", "outcome"))
+        return list(self.soak.project.runs.values_list("pk", "ended", "outcome"))
 
 
 def _descriptors(pid: int) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""The job that does what it is told to by a file: whatever can go wrong in a child."""
+"""The job that does what a file tells it to: whatever can go wrong in a child."""
 
 import ctypes
 import mmap
@@ -17,20 +17,20 @@ from .evidence import FOLDER
 
 
 @job
-def be_moody(context: JobContext) -> None:
-    """Look for an order, and follow it."""
+def misbehave(context: JobContext) -> None:
+    """Look for an order, and carry it out."""
     order = Path(os.environ[FOLDER]) / f"order.{context.index}"
     for _ in context.every(0.05):
         if order.exists():
-            mood = order.read_text().strip()
+            behaviour = order.read_text().strip()
             order.unlink(missing_ok=True)
-            MOODS[mood](context)
+            BEHAVIOURS[behaviour](context)
 
 
-def order(folder: Path, index: int, mood: str) -> None:
+def order(folder: Path, index: int, behaviour: str) -> None:
     """Tell the job what to do; it is whole when it is there."""
     new = folder / f"order.{index}.new"
-    new.write_text(mood)
+    new.write_text(behaviour)
     new.rename(folder / f"order.{index}")
 
 
@@ -92,7 +92,7 @@ def _grow(at_once: bool) -> Callable[[JobContext], None]:
 
 
 def _damage_the_page(_: JobContext) -> None:
-    page = next(one for one in Path("/proc/self/fd").iterdir() if "workerd-page" in str(one.resolve()))
+    page = next(entry for entry in Path("/proc/self/fd").iterdir() if "workerd-page" in str(entry.resolve()))
     try:
         os.ftruncate(int(page.name), 0)
     except OSError:
@@ -110,7 +110,7 @@ def _read_nowhere(_: JobContext) -> None:
     ctypes.string_at(0)
 
 
-MOODS: dict[str, Callable[[JobContext], None]] = {
+BEHAVIOURS: dict[str, Callable[[JobContext], None]] = {
     "exit 0": _exit(0),
     "exit 1": _exit(1),
     "exit 75": _exit(75),

@@ -1,4 +1,4 @@
-"""What the soak plays on: a server of its own, a database behind a proxy, the shop's rows, and the daemon."""
+"""What a soak runs on: a server of its own, a database behind a proxy, the shop's rows, and the daemon."""
 
 import os
 import time
@@ -32,13 +32,13 @@ JOBS: dict[str, dict[str, Any]] = {
     "ship-orders": {"target": "shop.jobs.ship_orders", "kwargs": {"pause": 0.5}, "processes": 2},
     "price-feed": {"target": "shop.jobs.price_feed", "kwargs": {"pause": 0.5}},
     "audit-books": {"target": "shop.jobs.audit_books", "kwargs": {"pause": 5}, "heartbeat_timeout": 20},
-    "moody": {"target": "tests.soak.jobs.be_moody", "processes": 4, "max_memory": 60},
+    "misbehaving": {"target": "tests.soak.jobs.misbehave", "processes": 4, "max_memory": 60},
 }
 
 
 @dataclass
-class Stage:
-    """One soak's things; ``excuses`` are the times in which some slots need not be up."""
+class Soak:
+    """One soak; ``excuses`` are the times in which some slots need not be up."""
 
     folder: Path
     databases: Databases
@@ -83,7 +83,7 @@ class Stage:
             self.wanted[job] = fields.get("processes", 1)
 
     def write(self, work: Callable[[], object]) -> None:
-        """Do something to rows; tried again while the server is away."""
+        """Do something to rows, again and again while the server is away."""
         from django.db import Error
 
         deadline = time.monotonic() + 60
@@ -98,15 +98,16 @@ class Stage:
                 time.sleep(0.2)
 
 
-def open_stage(url: str, folder: Path) -> Stage:
+def open_soak(url: str, folder: Path) -> Soak:
     """Start the server, make the database, fill the shop; the daemon is not started yet.
 
     A URL without a host has a throw-away server started; one with a host names a server that is never restarted.
     """
     scheme = urlsplit(url).scheme
-    backend = next((one for one in BACKENDS.values() if one.scheme == scheme and one.vendor != "sqlite"), None)
+    networked = [backend for backend in BACKENDS.values() if backend.vendor != "sqlite"]
+    backend = next((backend for backend in networked if backend.scheme == scheme), None)
     if backend is None:
-        raise SystemExit(f"--database begins with one of {', '.join(one.scheme for one in BACKENDS.values())}")
+        raise SystemExit(f"--database begins with one of {', '.join(backend.scheme for backend in networked)}")
     databases = Databases(backend, folder)
     if urlsplit(url).hostname:
         databases.server = GivenServer(Address.from_url(url, 5432 if backend.vendor == "postgresql" else 3306))
@@ -122,27 +123,27 @@ def open_stage(url: str, folder: Path) -> Stage:
     account = parts.netloc.rpartition("@")[0]
     project.url = urlunsplit((parts.scheme, f"{account}@127.0.0.1:{proxy.port}", parts.path, parts.query, ""))
     project.extra_env = {"DJANGO_SETTINGS_MODULE": SETTINGS, FOLDER: str(folder)}
-    stage = Stage(folder, databases, project, proxy, Daemon(project))
-    _fill(stage)
-    return stage
+    soak = Soak(folder, databases, project, proxy, Daemon(project))
+    _fill(soak)
+    return soak
 
 
-def _fill(stage: Stage) -> None:
+def _fill(soak: Soak) -> None:
     for words in (
         ("migrate", "--verbosity=0"),
         ("shell", "--no-imports", "-c", "from shop.opening import *; open_shop()"),
     ):
-        done = stage.project.manage(*words)
+        done = soak.project.manage(*words)
         if done.returncode:
             raise SystemExit(done.stderr)
     for name, fields in JOBS.items():
-        stage.project.add_job(name, **(WATCHED | fields))
-        stage.wanted[name] = fields.get("processes", 1)
+        soak.project.add_job(name, **(WATCHED | fields))
+        soak.wanted[name] = fields.get("processes", 1)
 
 
-def close_stage(stage: Stage) -> None:
-    """Take everything away that is there."""
-    stage.daemon.clean_up()
-    stage.proxy.close()
-    stage.project.close()
-    stage.databases.close()
+def close_soak(soak: Soak) -> None:
+    """End the daemon, and remove everything that was made."""
+    soak.daemon.clean_up()
+    soak.proxy.close()
+    soak.project.close()
+    soak.databases.close()
