@@ -51,11 +51,11 @@ def fill(runs: int) -> None:
     """Write the crowd and the history that tests/django/test_admin_cost.py looks at, too."""
     from django.db import connection
 
-    from tests.django.admin_crowd import add_crowd
     from tests.django.admin_history import add_history
+    from tests.django.many_jobs import add_jobs
 
     began = time.monotonic()
-    add_crowd(JOBS)
+    add_jobs(JOBS)
     add_history(runs)
     print(f"{connection.vendor}: {JOBS} jobs, {runs} runs, written in {time.monotonic() - began:.0f} s")
 

@@ -21,8 +21,8 @@ needs_second = pytest.mark.skipif(SECOND is None, reason="no other backend than 
 SAMPLES = "tests/harness/backends/samples.py"
 
 
-def run_specimens(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the specimens on SQLite and the second backend."""
+def run_samples(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the samples on SQLite and the second backend."""
     assert SECOND is not None
     return run_pytest(f"--backends=sqlite,{SECOND.name}", *options, SAMPLES, **variables)
 
@@ -59,7 +59,7 @@ def counts(output: str) -> dict[str, int]:
 @pytest.mark.slow
 def test_one_closing_line_counts_every_session() -> None:
     assert SECOND is not None
-    done = run_specimens()
+    done = run_samples()
 
     assert done.returncode == 1
     assert counts(done.stdout) == {"failed": 1, "passed": 13, "skipped": 3, "xfailed": 2}, done.stdout
@@ -73,9 +73,7 @@ def test_one_closing_line_counts_every_session() -> None:
 @pytest.mark.slow
 def test_a_session_that_breaks_down_is_a_failure() -> None:
     assert SECOND is not None
-    done = run_specimens(
-        "--deselect=tests/harness/backends/samples.py::test_fails_on_the_second", WORKERD_TEST_CRASH="1"
-    )
+    done = run_samples("--deselect=tests/harness/backends/samples.py::test_fails_on_the_second", WORKERD_TEST_CRASH="1")
 
     assert done.returncode == 1
     assert f"FAILED session @{SECOND.name} - the session ended with 9" in done.stdout, done.stdout
@@ -84,7 +82,7 @@ def test_a_session_that_breaks_down_is_a_failure() -> None:
 @needs_second
 @pytest.mark.slow
 def test_a_failure_ends_everything_where_the_first_one_is_to() -> None:
-    done = run_specimens("-x")
+    done = run_samples("-x")
 
     assert done.returncode == 1
     assert counts(done.stdout)["failed"] == 1, done.stdout

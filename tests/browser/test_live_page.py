@@ -48,14 +48,14 @@ def test_a_hidden_page_asks_for_nothing_and_a_shown_one_at_once(admin: Admin) ->
 
 def test_rows_stay_where_they_are_while_their_cells_change(admin: Admin) -> None:
     slow = {"start_grace": "100 ms", "backoff_initial": "1 min", "backoff_max": "5 min"}
-    story = "a long story of what went wrong " * 10
-    admin.define("crash", kwargs={"after": 5, "message": story}, **slow)
+    message = "a long message of what went wrong " * 10
+    admin.define("crash", kwargs={"after": 5, "message": message}, **slow)
     admin.define("idle", start_grace="100 ms", max_memory="64")
     admin.open_list()
     admin.wait_row("crash", "running")
     tops = admin.browser.script(TOPS)
 
-    admin.wait_row("crash", "a long story", within=15)
+    admin.wait_row("crash", "a long message", within=15)
 
     assert admin.browser.script(TOPS) == tops
 

@@ -87,7 +87,7 @@ def test_axe_finds_nothing_serious_and_a_phone_reaches_everything(
             browser.script(AXE.read_text())
             problems += [f"{name} {look}: {found}" for found in _serious(browser)]
             if size == PHONE:
-                problems += [f"{name} {look}: out of reach: {one}" for one in browser.script(OUT_OF_REACH)]
+                problems += [f"{name} {look}: out of reach: {element}" for element in browser.script(OUT_OF_REACH)]
                 width = browser.script("return document.documentElement.scrollWidth")
                 problems += [f"{name} {look}: {width} pixels wide"] if width > PHONE[0] else []
             if name in ("jobs", "form", "job", "run"):
@@ -100,7 +100,7 @@ def test_axe_finds_nothing_serious_and_a_phone_reaches_everything(
 def _serious(browser: "Browser") -> list[str]:
     violations: list[dict[str, Any]] = browser.script(RUN_AXE)
     return [
-        f"{one['id']} ({one['impact']}): {[node['html'][:160] for node in one['nodes']][:3]}"
-        for one in violations
-        if one["impact"] in ("serious", "critical")
+        f"{violation['id']} ({violation['impact']}): {[node['html'][:160] for node in violation['nodes']][:3]}"
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
     ]

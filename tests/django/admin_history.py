@@ -15,7 +15,7 @@ from django.db.models import Field
 from workerd.models import Job, Node, Run
 from workerd.wire.words import Outcome
 
-from .admin_crowd import FIRST_NAME
+from .many_jobs import FIRST_NAME
 
 TABLE = Run._meta.db_table
 MOST = 1_000_000

@@ -1,4 +1,4 @@
-"""A Django process that is loaded once and forks a child for each licence it gets; the forkserver's least likeness.
+"""A Django process that loads once and forks a child for each request: a forkserver reduced to its least.
 
 ``python -m tests.django.child_runner FD``: each Bear on the channel FD brings (channel, output, page); Born answers.
 """
@@ -17,23 +17,23 @@ from workerd.wire.spec import JobSpec
 
 
 def main() -> None:
-    stage = Channel.from_descriptor(int(sys.argv[1]))
+    daemon = Channel.from_descriptor(int(sys.argv[1]))
     django.setup()
     from tests.django import child_jobs  # noqa: F401 - its jobs register themselves
 
     connections.close_all()  # the shop's ready() has opened them
     while True:
-        message, descriptors = stage.receive()
+        message, descriptors = daemon.receive()
         if message is None:
             return
         if child := os.fork():
-            stage.send(Born(child))
+            daemon.send(Born(child))
             for descriptor in descriptors:
                 os.close(descriptor)
             _, status = os.waitpid(child, 0)
-            stage.send(Born(os.waitstatus_to_exitcode(status)))
+            daemon.send(Born(os.waitstatus_to_exitcode(status)))
         else:
-            stage.close()
+            daemon.close()
             run_child(*descriptors)
 
 

@@ -29,10 +29,10 @@ def rows_read(sql: str, table: str) -> float:
 
 def _postgres(node: Any, table: str) -> float:
     if isinstance(node, list):
-        return sum(_postgres(one, table) for one in node)
+        return sum(_postgres(child, table) for child in node)
     if not isinstance(node, dict):
         return 0
-    inner = sum(_postgres(one, table) for one in node.values())
+    inner = sum(_postgres(child, table) for child in node.values())
     if node.get("Relation Name") != table:
         return inner
     read = node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)

@@ -11,9 +11,9 @@ from django.urls import reverse
 
 from workerd.models import Job, Run
 
-from .admin_crowd import add_crowd
 from .admin_history import add_history, remove_history
 from .admin_roles import client_of
+from .many_jobs import add_jobs
 from .rows_read import rows_read
 
 JOBS = 500
@@ -39,7 +39,7 @@ def superuser() -> Client:
 def runs() -> Iterator[int]:
     """The crowd with its history; how many runs that is."""
     runs = RUNS.get(connection.vendor, 1_000_000)
-    add_crowd(JOBS)
+    add_jobs(JOBS)
     add_history(runs)
     assert Run.objects.count() == runs
     yield runs

@@ -202,11 +202,11 @@ def test_an_order_is_a_row_of_the_audit_trail(superuser: Client, job: Job, node:
     page = superuser.post(reverse(LIST), data, follow=True).content.decode()
 
     orders = Operation.objects.order_by("job_name")
-    assert [(one.verb, one.job_name, one.job_id, one.slot, one.requested_by) for one in orders] == [
+    assert [(order.verb, order.job_name, order.job_id, order.slot, order.requested_by) for order in orders] == [
         ("restart", "other", other.pk, "", "superuser"),
         ("restart", "price-feed", job.pk, "", "superuser"),
     ]
-    assert all(one.taken is None and timedelta(seconds=50) < one.expires - timezone.now() for one in orders)
+    assert all(order.taken is None and timedelta(seconds=50) < order.expires - timezone.now() for order in orders)
     assert "Restart was asked for 2 jobs: other, price-feed." in page
 
 
@@ -219,7 +219,7 @@ def test_an_order_may_be_for_one_slot_and_only_for_one_that_is(superuser: Client
     assert superuser.post(url, {"order": "dump price-feed:1"}).status_code == 302
     assert superuser.post(url, {"order": "dump price-feed:7"}).status_code == 400
     assert superuser.post(url, {"order": "explode"}).status_code == 400
-    assert [(one.verb, one.slot) for one in Operation.objects.all()] == [("dump", "price-feed:1")]
+    assert [(order.verb, order.slot) for order in Operation.objects.all()] == [("dump", "price-feed:1")]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def start(tmp_path: Path, fields: str) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.parametrize(
-    ("fields", "code", "said"),
+    ("fields", "code", "output"),
     [
         ('{"target": "tests.django.child_jobs.finish", "kwargs": {"a": 1}}', 0, "{'a': 1}"),
         ('{"target": "tests.django.child_jobs.fail"}', 1, "ValueError: wrong"),
@@ -41,12 +41,12 @@ def start(tmp_path: Path, fields: str) -> "subprocess.Popen[str]":
         ('{"target": "os.system"}', 78, "“os.system” is not a job that the project allows."),
     ],
 )
-def test_it_ends_as_its_child_would(tmp_path: Path, fields: str, code: int, said: str) -> None:
+def test_it_ends_as_its_child_would(tmp_path: Path, fields: str, code: int, output: str) -> None:
     process = start(tmp_path, fields)
     out, err = process.communicate(timeout=WITHIN_S)
 
     assert process.returncode == code, err
-    assert said in out + err
+    assert output in out + err
     assert err.count("Traceback") == (1 if code in (1, 5) else 0)
 
 

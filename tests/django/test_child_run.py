@@ -29,8 +29,8 @@ MARK = "\x1e0123456789abcdef"
 WITHIN_S = 20.0
 
 
-class Stage:
-    """The process that forks the children."""
+class Runner:
+    """The process ``tests.django.child_runner``, which forks the children."""
 
     def __init__(self, folder: Path) -> None:
         self.channel, theirs = Channel.pair()
@@ -38,7 +38,7 @@ class Stage:
         lists = {"TARGETS": [f"{JOBS}.*"], "COMMANDS": ["linger", "check"]}
         env = {**os.environ, "WORKERD_SETTINGS": json.dumps(lists), "WORKERD_STATE_DIR": str(folder), "SHOP_KEY": "k1"}
         env["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "django_site")))
-        env["DATABASE_URL"] = f"sqlite:///{folder / 'stage.sqlite3'}"
+        env["DATABASE_URL"] = f"sqlite:///{folder / 'runner.sqlite3'}"
         command = [sys.executable, "-m", "tests.django.child_runner", str(theirs.fileno())]
         self.process = subprocess.Popen(command, env=env, cwd=ROOT, pass_fds=[theirs.fileno()])
         theirs.close()
@@ -49,20 +49,20 @@ class Stage:
 
 
 class Child:
-    """One forked run, seen with the daemon's eyes."""
+    """One forked run, as the daemon sees it."""
 
-    def __init__(self, stage: Stage, spec: JobSpec, index: int) -> None:
-        self.stage = stage
+    def __init__(self, runner: Runner, spec: JobSpec, index: int) -> None:
+        self.runner = runner
         self.page = HeartbeatPage.create()
         self.page.want_processes(spec.processes)
         self.channel, theirs = Channel.pair()
         self.channel.socket.settimeout(WITHIN_S)
         self._read, write = os.pipe()
-        stage.channel.send(Bear(1), [theirs.fileno(), write, self.page.descriptor])
+        runner.channel.send(Bear(1), [theirs.fileno(), write, self.page.descriptor])
         theirs.close()
         os.close(write)
-        self.pid = self._stage_says()
-        assert self.pid > 1, "the stage tells of another child's end: a signal to that number would meet ourselves"
+        self.pid = self._runner_answer()
+        assert self.pid > 1, "the runner answers with another child's end: a signal to that number would meet ourselves"
         self.channel.send(License(spec.to_dict(), index, "run-1", 3, "node", "host", MARK))
         self.written = b""
         self.has_ended = False
@@ -100,7 +100,7 @@ class Child:
         while (message := self.channel.receive()[0]) is not None:
             self.messages.append(message)
         self.channel.close()
-        code = self._stage_says()
+        code = self._runner_answer()
         self.has_ended = True
         self.note = self.page.read_note()
         self.page.close()
@@ -122,7 +122,7 @@ class Child:
         return failed
 
     def _read_some(self) -> bool:
-        """Read what there is; False at the end. A silent child is killed, or the stage would wait."""
+        """Read what there is; False at the end. A silent child is killed, or the runner would wait."""
         if not select.select([self._read], [], [], WITHIN_S)[0]:
             self.kill()
             raise AssertionError(f"nothing more came: {self.written!r}")
@@ -130,8 +130,8 @@ class Child:
         self.written += chunk
         return bool(chunk)
 
-    def _stage_says(self) -> int:
-        message, _ = self.stage.channel.receive()
+    def _runner_answer(self) -> int:
+        message, _ = self.runner.channel.receive()
         assert isinstance(message, Born)
         return message.pid
 
@@ -140,21 +140,21 @@ JobRun = Callable[..., Child]
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    stage = Stage(tmp_path_factory.mktemp("stage"))
-    yield stage
-    stage.close()
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    runner = Runner(tmp_path_factory.mktemp("runner"))
+    yield runner
+    runner.close()
 
 
 @pytest.fixture
-def run(stage: Stage) -> Iterator[JobRun]:
+def run(runner: Runner) -> Iterator[JobRun]:
     """Run a job of ``child_jobs`` by its name, or whatever a spec names; a test that fails leaves none behind."""
     children: list[Child] = []
 
     def start(function: str = "", *, index: int = 0, name: str = "a-job", **fields: Any) -> Child:
         if function:
             fields["target"] = f"{JOBS}.{function}"
-        children.append(Child(stage, JobSpec(name, **fields), index))
+        children.append(Child(runner, JobSpec(name, **fields), index))
         return children[-1]
 
     yield start
@@ -386,8 +386,8 @@ def test_what_a_job_forks_does_not_speak_in_its_name(run: JobRun) -> None:
     assert child.messages == [Loaded()]
 
 
-def test_a_licence_that_makes_no_sense_is_a_fault_of_our_own(stage: Stage) -> None:
-    child = Child(stage, JobSpec("a-job", stop_signal="RED"), 0)
+def test_a_licence_that_makes_no_sense_is_a_fault_of_our_own(runner: Runner) -> None:
+    child = Child(runner, JobSpec("a-job", stop_signal="RED"), 0)
 
     assert child.end() == 70
     assert child.failed.exception == "AttributeError"

@@ -334,7 +334,7 @@ def test_a_locked_file_is_not_an_outage(start: Start) -> None:
     while (message := ledger.channel.receive()[0]) is not None:
         heard.append(message)
 
-    assert [type(one).__name__ for one in heard if isinstance(one, DatabaseLost)] == []
+    assert [type(message).__name__ for message in heard if isinstance(message, DatabaseLost)] == []
 
 
 @pytest.mark.backends("sqlite")

@@ -24,23 +24,23 @@ def order(**values: Any) -> Operation:
 
 
 def test_an_order_is_taken_once_and_says_by_whom() -> None:
-    one = order()
+    row = order()
     first, other = ledger(), ledger("another")
 
-    assert first.claim() == [OperationTaken(str(one.pk), "restart", "mail", "ann")]
+    assert first.claim() == [OperationTaken(str(row.pk), "restart", "mail", "ann")]
     assert first.claim() == other.claim() == []
-    one.refresh_from_db()
-    assert one.taken is not None
-    assert one.node == Node.objects.get(name="shop")
+    row.refresh_from_db()
+    assert row.taken is not None
+    assert row.node == Node.objects.get(name="shop")
 
 
 def test_what_was_taken_and_not_answered_is_told_again_by_the_next_ledger_of_the_node() -> None:
-    one = order()
+    row = order()
     ledger().claim()
 
     assert ledger("another").claim() == []
     after = ledger()
-    assert after.claim() == [OperationTaken(str(one.pk), "restart", "mail", "ann")]
+    assert after.claim() == [OperationTaken(str(row.pk), "restart", "mail", "ann")]
     assert after.claim() == []
 
 

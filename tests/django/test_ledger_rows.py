@@ -123,23 +123,23 @@ def mail(db: None) -> Job:
     return Job.objects.create(name="mail", target="shop.jobs.mail", kwargs={"to": "Ö'\"☃", "deep": [1, {"a": None}]})
 
 
-def said(messages: list[Message]) -> list[tuple[str, str | int]]:
-    told: list[tuple[str, str | int]] = []
+def names_of(messages: list[Message]) -> list[tuple[str, str | int]]:
+    names: list[tuple[str, str | int]] = []
     for message in messages:
         match message:
             case JobChanged() | JobRefused():
-                told.append((type(message).__name__, message.spec["name"]))
+                names.append((type(message).__name__, message.spec["name"]))
             case JobRemoved():
-                told.append(("JobRemoved", message.name))
+                names.append(("JobRemoved", message.name))
             case JobsListed():
-                told.append(("JobsListed", message.count))
-    return told
+                names.append(("JobsListed", message.count))
+    return names
 
 
 def poll(rows: JobRows) -> list[tuple[str, str | int]]:
     messages = rows.poll()
     rows.write_problems()
-    return said(messages)
+    return names_of(messages)
 
 
 def problem_of(job: Job) -> str:

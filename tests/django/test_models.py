@@ -90,8 +90,8 @@ def test_a_duration_that_is_no_number_never_gets_into_a_row(seconds: float) -> N
     make_job()
 
     # The constraint says so, or SQLite, to which NaN is null, or MySQL's driver (PyMySQL by an error not Django's).
-    said = "workerd_job_stop_timeout_range|NOT NULL constraint failed|can not be used with MySQL"
-    with pytest.raises(Exception, match=said), transaction.atomic():
+    refusal = "workerd_job_stop_timeout_range|NOT NULL constraint failed|can not be used with MySQL"
+    with pytest.raises(Exception, match=refusal), transaction.atomic():
         Job.objects.update(stop_timeout=seconds)
 
 

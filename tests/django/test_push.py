@@ -13,21 +13,21 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def said() -> list[Message]:
+def sent() -> list[Message]:
     return []
 
 
 @pytest.fixture
-def push(said: list[Message]) -> Iterator[Push]:
-    one = Push(connection, said.append)
-    one.listen()
-    yield one
+def push(sent: list[Message]) -> Iterator[Push]:
+    push = Push(connection, sent.append)
+    push.listen()
+    yield push
     connection.close()
 
 
 @pytest.mark.backends("postgres")
-def test_a_notify_to_itself_shows_that_push_works(push: Push, said: list[Message]) -> None:
-    assert said == [PushFound(works=True)]
+def test_a_notify_to_itself_shows_that_push_works(push: Push, sent: list[Message]) -> None:
+    assert sent == [PushFound(works=True)]
     assert push.descriptor is not None
     assert not push.heard()
 
@@ -55,7 +55,7 @@ def test_a_row_wakes_when_it_is_committed_and_not_before(push: Push) -> None:
 
 
 @pytest.mark.backends("postgres")
-def test_a_new_connection_is_listened_at_too(push: Push, said: list[Message]) -> None:
+def test_a_new_connection_is_listened_at_too(push: Push, sent: list[Message]) -> None:
     connection.close()
     assert push.descriptor is None
 
@@ -63,13 +63,13 @@ def test_a_new_connection_is_listened_at_too(push: Push, said: list[Message]) ->
     Job.objects.create(name="mail", target="shop.jobs.price_feed")
 
     assert push.heard()
-    assert said == [PushFound(works=True)]
+    assert sent == [PushFound(works=True)]
 
 
 @pytest.mark.backends("sqlite", "mysql")
-def test_other_databases_say_that_they_do_not_push(push: Push, said: list[Message]) -> None:
+def test_other_databases_say_that_they_do_not_push(push: Push, sent: list[Message]) -> None:
     Job.objects.create(name="mail", target="shop.jobs.price_feed")
 
-    assert said == [PushFound(works=False)]
+    assert sent == [PushFound(works=False)]
     assert push.descriptor is None
     assert not push.heard()

@@ -1,4 +1,4 @@
-"""Five hundred jobs, each with its slot in full dress, and the orders for some of them."""
+"""Many jobs, each with a slot that has every field, and orders for some of them."""
 
 from django.utils import timezone
 
@@ -8,8 +8,8 @@ FIRST_NAME = 1000
 """The number in the first job's name: all names are of one length."""
 
 
-def add_crowd(jobs: int) -> None:
-    """Write it all, under a daemon that has just reported."""
+def add_jobs(jobs: int) -> None:
+    """Write the rows, under a daemon that has just reported."""
     now = timezone.now()
     node = Node.objects.create(name="shop", host="web1", pulse=now)
     Job.objects.bulk_create(

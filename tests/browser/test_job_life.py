@@ -1,4 +1,4 @@
-"""The main story: from an empty list to a job that runs, is edited, crashes, is looked into, stopped and resumed."""
+"""The life of a job in the admin: it is defined, runs, is edited, crashes, is looked into, stopped and resumed."""
 
 import json
 import time
@@ -69,7 +69,7 @@ def test_from_the_click_on_restart_to_the_new_pid_it_takes_two_seconds_at_most(a
         admin.wait_pid(other_than=before)
         took.append(time.monotonic() - began)
 
-    print(f"from the click to the new pid: {', '.join(f'{one:.2f} s' for one in took)}")
+    print(f"from the click to the new pid: {', '.join(f'{seconds:.2f} s' for seconds in took)}")
     assert sorted(took)[1] <= RESTART_WITHIN_S
 
 
