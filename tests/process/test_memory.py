@@ -17,7 +17,7 @@ def test_one_that_grows_slowly_is_asked_to_go_at_its_limit(case: Case) -> None:
 
     assert 24 < over["memory_mib"] < 24 * 1.25, "near its limit it is looked at every second"
     assert (over["limit_mib"], end["outcome"]) == (24, "over_memory")
-    assert "MiB of private growth, more than 24" in end["reason"]
+    assert "MiB, over its limit of 24 MiB" in end["reason"]
     run = case.row(end["run"])
     assert run.outcome == "over_memory"
     assert run.peak_memory is not None
