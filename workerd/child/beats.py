@@ -1,4 +1,4 @@
-"""A child's signs of life on its heartbeat page: beats, notes, and how long the next beat may take."""
+"""A child's signs of life on its heartbeat page: its beats, its notes, and how long its next beat may take."""
 
 import asyncio
 import math
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 GRACE_S = 60.0
-"""How much longer than its wait a sleeping thread may stay silent: the machine may be late, the thread cannot hang."""
+"""Added to the time of a sleep, so that a thread that a late machine wakes too late does not look hung."""
 
 FOREVER_S = 1e9
 LOOP_PAUSE_S = 10.0

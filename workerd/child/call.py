@@ -1,6 +1,7 @@
 """Calls a job's function or command, and turns a request to stop into what that code understands.
 
-A job with a context is only told. Code without one gets what Ctrl-C gives it: KeyboardInterrupt, or a cancelled task.
+A job with a context looks at ``stopping``. Code without one gets what Ctrl-C gives it: KeyboardInterrupt, or a
+cancelled task.
 """
 
 import asyncio

@@ -141,7 +141,7 @@ def _install_standard(renderer: Renderer, sink: LineWriter) -> None:
 
 def _loggers() -> Iterator[logging.Logger]:
     yield logging.getLogger()
-    # a name such as "shop" in "shop.orders" that nobody asked for is a PlaceHolder there
+    # logging keeps a PlaceHolder for a name that is only the parent of a logger, such as "shop" of "shop.orders"
     yield from (logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger))
 
 

@@ -78,13 +78,13 @@ def _leave_forkserver(
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     # A group of its own: the daemon kills the group, and so all that the job has started.
     os.setpgid(0, 0)
-    # PDEATHSIG fires at the end of whoever is the parent when it is armed (prctl(2)). Armed under the middle process,
-    # it would fire at once: so wait until the daemon, a subreaper, has adopted this process.
+    # PDEATHSIG fires when the process ends that is the parent now, at the time of the call (prctl(2)). With the middle
+    # process as the parent it would fire at once: so wait until the daemon, a subreaper, has adopted this process.
     while os.getppid() == parents.middle:
         time.sleep(REPARENTING_POLL_S)
     prctl.die_with_parent()
     if os.getppid() != parents.daemon:
-        # The daemon ended before the line above: PDEATHSIG waits for the end of another process, perhaps PID 1.
+        # The daemon ended before the call above, so PDEATHSIG now waits for the end of another process, often PID 1.
         os._exit(exit_codes.DONE)
     # A module of the project may have blocked signals, too; a fork inherits the mask, and so does exec(2).
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

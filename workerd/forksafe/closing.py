@@ -15,8 +15,8 @@ from .sockets import peer_of
 def close_wrapper(wrapper: BaseDatabaseWrapper, reason: str = "before_fork") -> str:
     """Close the wrapper's connection, also that of an ended thread; return an empty string, or what went wrong.
 
-    A connection whose close fails with its socket open is cut off from the server. That is reported once: the next
-    fork finds nothing of it.
+    A connection whose close fails with its socket open is cut off from the server. The sentence says so; the next fork
+    has no such connection any more.
     """
     if sessions.session_of(wrapper) is None:
         sessions.add(wrapper)

@@ -1,4 +1,4 @@
-"""Discards the connections that a forked child inherits, so that the server never hears of it.
+"""Discards the connections that a forked child inherits, without a byte to the server.
 
 A close would send a goodbye on the shared socket and end the parent's session. mysqlclient's destructor does the same.
 So ``/dev/null`` replaces the descriptor, and the driver's object is kept alive for ever.
@@ -59,7 +59,7 @@ def _discard(wrapper: BaseDatabaseWrapper) -> None:
         if session is not None:  # the fork has copied the database: the child's copy is its own
             session.pid = os.getpid()
         return
-    if session is not None and session.pid == os.getpid():  # a hook that ran before this one opened it, here
+    if session is not None and session.pid == os.getpid():  # opened here, by an at-fork hook that ran earlier
         return
     connection: Any = wrapper.connection
     if connection is not None:

@@ -11,9 +11,9 @@ _is_on = False
 
 
 def heal_connections() -> None:
-    """Have a connection that met an error tried before its next use, from now on, in this process and its forks.
+    """Test, from now on, each connection that met an error before its next use, in this process and its forks.
 
-    One on which the server does not answer is closed, and the next query opens another. Connections inside a
+    If the server does not answer on it, the connection is closed, and the query opens another. Connections inside a
     transaction are left alone.
     """
     global _is_on

@@ -1,4 +1,4 @@
-"""Finds what a child would still inherit after prepare_to_fork() has closed all it may: sockets of other owners."""
+"""Finds the sockets that a child would still inherit after prepare_to_fork() has closed everything it may close."""
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 

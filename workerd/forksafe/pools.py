@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 def close_pools() -> tuple[list[str], list[str]]:
-    """Close and forget every pool; return the names of the closed ones, and a sentence for each other one."""
+    """Close and forget every pool; return the names of the closed ones, and a reason for each that stays open."""
     closed, reasons = [], []
     for pools in _pools_of_backends():
         for key, pool in list(pools.items()):

@@ -41,7 +41,9 @@ def prepare_to_fork() -> Prepared:
     settings = get_settings()
     _run_before_fork(settings)
     own = _own_wrappers()
+    # Before anything is closed: the refusal must not cost the transaction.
     _refuse_if([_transaction_reason(wrapper) for wrapper in own if _is_in_transaction(wrapper)])
+    # Before the pools are closed: that ends their threads, which wait_for_ended() must know.
     tasks = living_tasks() | _tasks_of(own)
     closed, reasons = _close_connections()
     pools, pool_reasons = close_pools()
@@ -83,7 +85,7 @@ def _own_wrappers() -> list[BaseDatabaseWrapper]:
 
 
 def _tasks_of(wrappers: list[BaseDatabaseWrapper]) -> set[int]:
-    """Return the kernel's numbers of the ended threads that opened one of these."""
+    """Return the task ids of the ended threads that opened one of these connections."""
     opened = [session for session in map(sessions.session_of, wrappers) if session is not None]
     return {session.task for session in opened if session.task is not None and not session.is_this_threads}
 

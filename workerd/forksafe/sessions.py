@@ -57,7 +57,7 @@ class Session:
 
     @property
     def is_this_threads(self) -> bool:
-        """Whether the calling thread opened it."""
+        """Whether the calling thread opened the session."""
         return self.thread() is threading.current_thread()
 
     @property

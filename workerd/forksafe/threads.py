@@ -1,4 +1,4 @@
-"""Which threads are alive: a living thread keeps its connections, those of an ended thread may be closed."""
+"""Tells which threads are alive: a living one keeps its connections, those of an ended one may be closed."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from . import sessions
 
 ENDING_WITHIN_S = 1.0
 NATIVE_AFTER_S = 0.05
-"""After this time a thread that is no Python thread, and never was one of ours, counts as a library's."""
+"""A thread that was never one of Python's counts as a library's when it has gone on for this long."""
 _native: set[int] = set()
 """Threads that a library has made without Python, such as numpy's: they do not end."""
 

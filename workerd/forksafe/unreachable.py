@@ -22,7 +22,7 @@ def is_unreachable(error: BaseException) -> str:
     takes about a second at most.
     """
     chain = list(_causes(error))
-    if not any(_may_be_absence(cause) for cause in chain):
+    if not any(_may_come_from_lost_server(cause) for cause in chain):
         return ""
     for cause in chain:
         if alias := getattr(cause, "workerd_alias", ""):  # set where a connect fails
@@ -43,7 +43,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def _may_be_absence(error: BaseException) -> bool:
+def _may_come_from_lost_server(error: BaseException) -> bool:
     """Return whether a lost server can raise an error of this class."""
     # psycopg2 raises a bare DatabaseError for some of them
     return isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError

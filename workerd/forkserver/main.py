@@ -22,8 +22,8 @@ def serve(assignment: Assignment) -> int:
     if rejection is not None:
         assignment.channel.send(rejection)
         return exit_codes.FAILED
-    # Frozen objects are not looked at by a collection: in a child it would touch their pages, and the kernel would copy
-    # every one. Collected first, so that no garbage is frozen.
+    # A garbage collection in a child would touch the page of every object, and the kernel would copy each page. It does
+    # not look at frozen objects. The collection comes first, so that no garbage is frozen.
     gc.collect()
     gc.freeze()
     show_title(f"workerd: {assignment.load.log_name} forkserver {assignment.load.generation}")
@@ -32,15 +32,15 @@ def serve(assignment: Assignment) -> int:
     assignment.channel.send(
         ForkserverReady(WIRE_VERSION, assignment.load.generation, workerd.__version__, load_ms, jobs)
     )
-    while (order := _next_order(assignment)) is not None:
-        message, descriptors = order
+    while (request := _next_request(assignment)) is not None:
+        message, descriptors = request
         if isinstance(message, Bear):
             try:
                 bear(assignment, descriptors)
             except (forksafe.UnsafeForkError, BirthError) as error:
                 assignment.channel.send(BirthFailed(message.birth, str(error)))
             finally:
-                # The child has its copies. With the forkserver's open, nobody would see the end-of-file of a child.
+                # The child has copies. With these open, the daemon would see no end-of-file when the child ends.
                 for descriptor in descriptors:
                     os.close(descriptor)
     return exit_codes.DONE
@@ -57,7 +57,7 @@ def _load() -> ForkserverRejected | None:
     return None
 
 
-def _next_order(assignment: Assignment) -> tuple[Message, list[int]] | None:
+def _next_request(assignment: Assignment) -> tuple[Message, list[int]] | None:
     try:
         message, descriptors = assignment.channel.receive()
     except ConnectionError:  # the daemon is gone
