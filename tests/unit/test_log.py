@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.harness.fakes import Lines, recording_log
-from workerd.daemon.io.log import FIRST_KEYS, EventLog
-from workerd.wire.events import EVENTS
+from workerd.daemon.io.log import EventLog
+from workerd.wire.events import EVENTS, FIRST_KEYS
 
 IDENTITY: dict[str, Any] = {"generation": 3, "run": "r-1", "slot": "feed:1", "job": "feed", "pid": 42}
 

@@ -8,7 +8,8 @@ import os
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Protocol
 
-_FIRST = ("timestamp", "level", "event")
+from workerd.wire.events import EVENT_KEYS
+
 _CUT = "… [cut]"
 
 
@@ -35,7 +36,7 @@ class LineRenderer:
         return line if len(line) <= self._max_bytes else self._shorten(fields, len(line))
 
     def _ordered(self, event: MutableMapping[str, Any]) -> dict[str, Any]:
-        fields = {name: event.pop(name) for name in _FIRST if name in event}
+        fields = {name: event.pop(name) for name in EVENT_KEYS if name in event}
         fields["pid"] = os.getpid()  # asked each time: a process that the job forks logs with a pid of its own
         fields.update(self._identity)
         for name, value in event.items():
@@ -49,7 +50,7 @@ class LineRenderer:
         line = _encode({**short, "cut_from_bytes": size}) if share > 0 else b""
         if line and len(line) <= self._max_bytes:
             return line
-        kept = (*_FIRST, "pid", *self._identity)
+        kept = (*EVENT_KEYS, "pid", *self._identity)
         return _encode({name: _cut(fields[name], 2048) for name in kept if name in fields} | {"cut_from_bytes": size})
 
 

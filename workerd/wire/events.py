@@ -1,10 +1,14 @@
-"""Every event that workerd logs: level, fields, what it says. Names are API; docs/operations.md shows this table."""
+"""Every event that workerd logs: its level, its fields, what it says. Names are API; docs/operations.md shows them."""
 
 from typing import Any, NamedTuple
 
+EVENT_KEYS = ("timestamp", "level", "event")
+FIRST_KEYS = (*EVENT_KEYS, "pid", "job", "slot", "run", "generation")
+"""The order of a line of the log: these keys, as far as they apply, then the fields of the event."""
+
 
 class Event(NamedTuple):
-    """One row of the table; ``fields`` are those beside ``timestamp, level, event, pid`` and the bound identity."""
+    """A row of the table. ``fields`` are those that a line may have beside FIRST_KEYS."""
 
     level: str
     fields: tuple[str, ...]
@@ -77,5 +81,5 @@ EVENTS: dict[str, Event] = {
 
 
 def emit(logger: Any, name: str, /, level: str | None = None, **fields: Any) -> None:
-    """Log the event at its level in the table (or the given one) through a structlog logger."""
+    """Log an event through a structlog logger, at its level in the table or at ``level``."""
     getattr(logger, level or EVENTS[name].level)(name, **fields)

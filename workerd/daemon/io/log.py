@@ -1,4 +1,4 @@
-"""The daemon's own events, and how every line leaves: JSON for machines, colours for a person at a terminal."""
+"""The daemon's log: its own events and its children's lines, as JSON, or in colours for a person at a terminal."""
 
 import json
 import os
@@ -13,20 +13,20 @@ from workerd.wire.console import format_event
 
 from .last_lines import LastLines
 
-FIRST_KEYS = ("timestamp", "level", "event", "pid", "job", "slot", "run", "generation")
 HISTORY_LINES = 1000
 HISTORY_BYTES = 2 * 1024 * 1024
+"""What ``tail`` shows of the past."""
 
 
 class LineTaker(Protocol):
-    """Where lines go: the sink."""
+    """Takes the lines of the log: the daemon's standard output."""
 
     def write_line(self, line: bytes) -> None:
         """Take one line with its newline."""
 
 
 class EventLog:
-    """Renders events, passes on lines, keeps the last ones; every tap gets each line as JSON, without its newline."""
+    """Renders events, passes lines on, keeps the last ones. Each tap gets each line as JSON, without its newline."""
 
     def __init__(self, lines: LineTaker, console: bool) -> None:
         self._lines = lines
@@ -45,7 +45,7 @@ class EventLog:
         )
 
     def emit(self, name: str, /, level: str | None = None, **fields: Any) -> None:
-        """Log one of our events at its level in the table, or the given one."""
+        """Log an event at its level in the table, or at ``level``."""
         fields.setdefault("pid", os.getpid())
         events.emit(self._logger, name, level=level, **fields)
 
@@ -59,7 +59,7 @@ class EventLog:
     def _render(self, _: WrappedLogger, __: str, fields: EventDict) -> str:
         text = json.dumps(fields, default=repr, ensure_ascii=False, separators=(",", ":"))
         self.relay(text.encode("utf-8", "replace"))
-        raise structlog.DropEvent
+        raise structlog.DropEvent  # the line has left by ``relay``: structlog has nothing to print
 
     def _format_event(self, line: bytes) -> bytes:
         assert self._console is not None
@@ -70,5 +70,5 @@ class EventLog:
 
 
 def _in_order(_: WrappedLogger, __: str, fields: EventDict) -> Mapping[str, Any]:
-    ordered = {key: fields.pop(key) for key in FIRST_KEYS if key in fields}
+    ordered = {key: fields.pop(key) for key in events.FIRST_KEYS if key in fields}
     return {**ordered, **{key: value for key, value in fields.items() if value is not None}}
