@@ -11,6 +11,7 @@ from typing import Any, Literal
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from .errors import WorkerdError
 from .setting_keys import KEYS
 
 _SHARED_DIRS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - named to be warned of
@@ -30,8 +31,8 @@ class Problem:
         return f"{self.message} {self.remedy}"
 
 
-class SettingsError(Exception):
-    """The settings cannot be used; its text is a line a problem."""
+class SettingsError(WorkerdError):
+    """The settings cannot be used. The error's text has a line for each problem."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         self.problems = problems

@@ -4,6 +4,8 @@ import math
 import re
 from decimal import Decimal
 
+from .errors import WorkerdError
+
 MAX_SECONDS = 3650 * 86400.0
 """Ten years: more than any duration of a job means, and a bound that keeps infinity and NaN out."""
 
@@ -20,8 +22,8 @@ _SPELLINGS = {
 _UNIT_OF = {spelling: unit for unit, spellings in _SPELLINGS.items() for spelling in spellings}
 
 
-class DurationError(ValueError):
-    """The text is no duration."""
+class DurationError(WorkerdError, ValueError):
+    """The text is not a duration."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -5,9 +5,11 @@ import os
 import traceback
 from pathlib import Path
 
+from .errors import WorkerdError
 
-class TargetError(Exception):
-    """A row that cannot run; ``field`` is the row's field to correct: target, command or kwargs."""
+
+class TargetError(WorkerdError):
+    """A row cannot run as it is written. ``field`` is the field to correct: target, command, kwargs or nice."""
 
     def __init__(self, field: str, problem: str, remedy: str) -> None:
         self.field = field

@@ -7,6 +7,8 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
+from .errors import WorkerdError
+
 JobFunction = TypeVar("JobFunction", bound=Callable[..., Any])
 
 _POSITIONAL = (
@@ -16,8 +18,8 @@ _POSITIONAL = (
 )
 
 
-class RegistrationError(Exception):
-    """A function cannot be a job; raised by ``@job``, at import."""
+class RegistrationError(WorkerdError):
+    """A function cannot be a job. ``@job`` raises this when its module is imported."""
 
     def __init__(self, dotted: str, problem: str, remedy: str) -> None:
         super().__init__(f"“{dotted}” cannot be a @job: {problem}. {remedy}")

@@ -35,6 +35,7 @@ AGAINST_THE_ARROWS = {
     ("workerd.__main__", "workerd.management"),  # the command's other door
     ("workerd.apps", "workerd.forkserver"),  # in a forkserver, fork safety must stand before another app connects
 }
+OPEN_TO_ALL = {"workerd.__version__", "workerd.errors.WorkerdError"}
 FORKSAFE_TAKES = {"conf"}
 """Fork safety works in a project without the app, so of the root it reads the settings alone."""
 
@@ -111,7 +112,7 @@ def edges() -> list[tuple[str, str, str]]:
         (module_name(path), room_of(module_name(path)), imported)
         for path in sorted(PACKAGE.rglob("*.py"))
         for imported in imports_of(path)
-        if imported.startswith("workerd.") and imported not in ("workerd.__version__", "workerd.VERSION")
+        if imported.startswith("workerd.") and imported not in OPEN_TO_ALL
     ]
 
 

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from django.db.utils import InterfaceError
 
+from workerd.errors import WorkerdError
 
-class UnsafeForkError(Exception):
+
+class UnsafeForkError(WorkerdError):
     """A fork would let a child inherit a connection; nothing was forked.
 
     ``reasons`` is a tuple of sentences, one for each thing to put right before the fork.
@@ -19,7 +21,7 @@ class UnsafeForkError(Exception):
         return type(self), (self.reasons,)
 
 
-class ForkedConnectionError(InterfaceError):
+class ForkedConnectionError(WorkerdError, InterfaceError):
     """A connection was used in a process that did not open it.
 
     ``alias`` is the database's, ``session`` the server's number of the session or None, ``opened_by`` and ``used_by``

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from workerd.child import main as child
+from workerd.errors import WorkerdError
 from workerd.forksafe import prepare_to_fork
 from workerd.ledger.main import run_ledger
 from workerd.observer.main import run_observer
@@ -16,7 +17,7 @@ BUILTINS = {"workerd.ledger": run_ledger, "workerd.observer": run_observer}
 """workerd's own slots: the name in their spec, and the function that runs in their child."""
 
 
-class BirthError(Exception):
+class BirthError(WorkerdError):
     """The kernel could not fork a process."""
 
     def __init__(self, reason: object) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from workerd.errors import WorkerdError
 from workerd.wire.messages import Acknowledged, Message, Waiting
 
 from .inbox import Inbox
@@ -17,8 +18,8 @@ STAND_IN_S = 0.1
 COUNT_EVERY_S = 1.0
 
 
-class DaemonGoneError(Exception):
-    """Nobody reads our channel any more; the journal has all that the daemon said."""
+class DaemonGoneError(WorkerdError):
+    """The daemon no longer reads the ledger's channel. The journal has all that the daemon has sent."""
 
 
 class Receiver:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Case, TextField, Value, When
 
+from workerd.errors import WorkerdError
 from workerd.models import Job, Run, Slot
 
 from .connection import write_transaction
@@ -21,8 +22,8 @@ SetAside = Callable[[Entry, str], None]
 NoteProblem = Callable[[str, str], None]
 
 
-class RefusedRecordError(ValueError):
-    """A record that no database would take."""
+class RefusedRecordError(WorkerdError, ValueError):
+    """No database would take this record."""
 
 
 class RecordWriter:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import structlog
 
+from workerd.errors import WorkerdError
 from workerd.wire.events import emit
 from workerd.wire.messages import Record
 
@@ -20,8 +21,8 @@ _log = structlog.get_logger("workerd.ledger")
 _T = TypeVar("_T")
 
 
-class TakenAwayError(sqlite3.OperationalError):
-    """What is at the journal's path, if anything, is not what we write to."""
+class TakenAwayError(WorkerdError, sqlite3.OperationalError):
+    """The journal's file was removed or replaced while it was open."""
 
     def __init__(self) -> None:
         super().__init__("it was taken away")

@@ -8,12 +8,13 @@ from typing import Any
 
 from workerd.conf import Settings
 from workerd.durations import format_duration
+from workerd.errors import WorkerdError
 from workerd.wire.asking import connect, pid_of_daemon, receive, send
 
 ANSWER_PATIENCE_S = 10.0
 
 
-class NoDaemonError(Exception):
+class NoDaemonError(WorkerdError):
     """No daemon answers at the control socket."""
 
 

@@ -1,15 +1,17 @@
-"""A message as bytes, and back: what one of our processes sends is checked by the one that reads it."""
+"""How a message becomes bytes, and bytes a message; a process trusts no packet of another."""
 
 import json
+
+from workerd.errors import WorkerdError
 
 from .messages import Message
 
 MAX_PACKET_BYTES = 160 * 1024
-"""A packet must fit an unprivileged socket's buffer (net.core.wmem_max is 208 KiB by default)."""
+"""A packet must fit the buffer of an unprivileged socket, by default 208 KiB (net.core.wmem_max)."""
 
 
-class WireError(Exception):
-    """The bytes are no message of this wire version."""
+class WireError(WorkerdError):
+    """A packet is no message of this version of the wire, or is too large to be one."""
 
     def __init__(self, reason: str, packet: bytes = b"") -> None:
         super().__init__(f"{reason}: {packet[:120]!r}" if packet else reason)
@@ -25,14 +27,14 @@ def encode(message: Message) -> bytes:
 
 
 def decode(packet: bytes) -> Message:
-    """Return the message in ``packet``. Raises WireError for anything but one of ours with fields of our types."""
+    """Return the message in ``packet``. Raises WireError unless it is one of ours, with fields of our types."""
     try:
         kind, values = json.loads(packet.decode("utf-8", "surrogatepass"))
         message = Message.kinds[kind](**values)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise WireError(f"not a message ({error!r:.200})", packet) from error
     for name, accepted in message.fields.items():
-        found = type(getattr(message, name))  # exactly: to isinstance, true is a number
+        found = type(getattr(message, name))  # not isinstance: to that, true is a number
         if found not in accepted:
             raise WireError(f"{kind}.{name} is {found.__name__}", packet)
     return message

@@ -6,11 +6,12 @@ from typing import Any
 
 from workerd.arguments import ENVIRONMENT_KEY
 from workerd.conf import get_settings
+from workerd.errors import WorkerdError
 
 MASK = "********"
 
 
-class NothingStoredError(ValueError):
+class NothingStoredError(WorkerdError, ValueError):
     """A mask was saved where no secret is stored; ``path`` says where."""
 
     def __init__(self, path: str) -> None:

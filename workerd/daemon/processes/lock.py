@@ -5,13 +5,15 @@ import fcntl
 import os
 from pathlib import Path
 
+from workerd.errors import WorkerdError
 
-class DaemonRunsError(Exception):
-    """Another daemon of this NAME runs here."""
+
+class DaemonRunsError(WorkerdError):
+    """Another daemon of this NAME runs on this machine."""
 
 
 class LockLostError(DaemonRunsError):
-    """It does, and what shows it is gone from STATE_DIR."""
+    """Another daemon of this NAME runs, but its files are gone from STATE_DIR."""
 
     def __init__(self, name: str, state_dir: Path, pid: int) -> None:
         super().__init__(
@@ -21,7 +23,7 @@ class LockLostError(DaemonRunsError):
 
 
 class LockHeldError(DaemonRunsError):
-    """It holds the lock."""
+    """Another daemon of this NAME holds the lock."""
 
     def __init__(self, name: str, path: Path, pid: str) -> None:
         by = f" (pid {pid})" if pid else ""
