@@ -11,7 +11,7 @@ from tests.harness.fakes import FakeClock, loop_of, recording_log, turn
 from workerd.daemon.processes.child import Child
 from workerd.daemon.processes.stack_dump import PATIENCE_S, QUIET_S, Condition, StackDumps
 from workerd.daemon.slots.slot import LiveSlot
-from workerd.wire.dumping import DUMP_SIGNAL
+from workerd.wire.messages import DUMP_SIGNAL
 from workerd.wire.spec import JobSpec
 
 

@@ -14,8 +14,7 @@ from typing import NoReturn
 from workerd import forksafe
 from workerd.wire import exit_codes, prctl
 from workerd.wire.channel import Channel
-from workerd.wire.dumping import DUMP_SIGNAL
-from workerd.wire.messages import Born, License, Loaded
+from workerd.wire.messages import DUMP_SIGNAL, Born, License, Loaded
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
 

@@ -1,7 +1,7 @@
 """The delay before the next try: it doubles with each failure up to a cap, and a success forgets it."""
 
 MAX_DOUBLINGS = 32
-"""More would only overflow: 2**32 times the shortest first delay is beyond every cap."""
+"""More could overflow a float; 2**32 times the shortest first delay is beyond every cap."""
 
 
 def delay_after(doublings: int, initial: float, cap: float) -> float:

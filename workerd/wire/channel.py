@@ -1,4 +1,4 @@
-"""One end of a socket pair that carries messages, a packet each, with descriptors where asked."""
+"""One end of a socket pair. Each packet carries one message, and descriptors where the sender adds them."""
 
 import array
 import os
@@ -12,14 +12,14 @@ MAX_DESCRIPTORS = 4
 
 
 class Channel:
-    """A SOCK_SEQPACKET end: packets stay whole, so nothing is ever half read. Blocking or not as the socket is set."""
+    """A SOCK_SEQPACKET end: packets stay whole, so no message is read in halves. Blocks or not as the socket is set."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
 
     @classmethod
     def pair(cls) -> tuple["Channel", "Channel"]:
-        """Return two connected ends, close-on-exec, blocking."""
+        """Return two connected ends; they block, and are closed on exec."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         return cls(ours), cls(theirs)
 
@@ -29,7 +29,7 @@ class Channel:
         return cls(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=descriptor))
 
     def fileno(self) -> int:
-        """Return the descriptor, for a selector; -1 once closed."""
+        """Return the descriptor, or -1 after ``close``."""
         return self.socket.fileno()
 
     def close(self) -> None:
@@ -37,7 +37,7 @@ class Channel:
         self.socket.close()
 
     def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
-        """Send one message. Raises OSError: BlockingIOError when full and non-blocking, BrokenPipeError when alone."""
+        """Send a message. Raises BlockingIOError if the socket is full, BrokenPipeError if the other end is closed."""
         packet = encode(message)
         if descriptors:
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
@@ -48,9 +48,9 @@ class Channel:
     def receive(self) -> tuple[Message | None, list[int]]:
         """Return the next message and its descriptors (close-on-exec), or (None, []) at end-of-file.
 
-        Raises WireError for nonsense, with what rode along closed; OSError as recvmsg does.
-        ``socket.recv_fds`` drops its flags on Python 3.11, hence recvmsg with MSG_CMSG_CLOEXEC.
+        Raises WireError for bytes that are no message, after closing their descriptors, and OSError as recvmsg does.
         """
+        # Not socket.recv_fds: on Python 3.11 it drops the flags, and MSG_CMSG_CLOEXEC with them.
         space = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
         packet, ancillary, _, _ = self.socket.recvmsg(MAX_PACKET_BYTES, space, socket.MSG_CMSG_CLOEXEC)
         descriptors = array.array("i")

@@ -1,14 +1,14 @@
-"""What the command hands to the daemon over the exec: everything it needs to know of the settings, as plain values."""
+"""What the command hands to the daemon over the exec: the checked settings, as plain values."""
 
 import json
 from typing import NamedTuple
 
 DAEMON_VARIABLE = "WORKERD_DAEMON"
-"""In the environment of the daemon alone, with its tree: how another one finds it that does not find its lock."""
+"""Holds the tree, in the daemon's environment alone: a second daemon finds the first by it if the lock is gone."""
 
 
 class DaemonConfig(NamedTuple):
-    """Checked settings, the command line that starts a forkserver, and what the daemon found before it changed it."""
+    """The settings that the daemon needs, and the command line and folder in which it starts a forkserver."""
 
     name: str
     state_dir: str
@@ -17,22 +17,20 @@ class DaemonConfig(NamedTuple):
     forkserver_argv: tuple[str, ...]
     cwd: str
     log_format: str
-    """``json`` or ``console``; the command has resolved ``auto``."""
+    """``json`` or ``console``; the command has decided what ``auto`` means."""
     database: str = "default"
     """The alias of the ledger's database."""
     tree: str = ""
-    """Carried by every process of this node in its environment, as WORKERD_TREE; by the daemon as DAEMON_VARIABLE."""
+    """The mark of this node's processes in their environment: WORKERD_TREE, and in the daemon's DAEMON_VARIABLE."""
     max_unavailable: int | None = None
     exit_when_parked: bool = False
     http_bind: str | None = None
 
     def to_json(self) -> str:
-        """Return text that ``from_json`` reads back."""
         return json.dumps(self._asdict())
 
     @classmethod
     def from_json(cls, text: str) -> "DaemonConfig":
-        """Build the config that ``to_json`` wrote."""
         values = json.loads(text)
         values["forkserver_argv"] = tuple(values["forkserver_argv"])
         return cls(**values)

@@ -1,7 +1,7 @@
-"""Versions of records: epoch and count in one number, so that a later life of the daemon always has the larger one."""
+"""Versions of records: epoch and count in one number, so that a later life of the daemon always has larger ones."""
 
 COUNTS_A_LIFE = 2**36
-"""Minutes since 1970 times this fit a BIGINT for two centuries; no life has as many records."""
+"""Versions that each epoch has: more than a life needs, and few enough to fit a BIGINT for two centuries."""
 
 
 def first_of_life(version: int) -> int:

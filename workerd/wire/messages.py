@@ -1,5 +1,6 @@
-"""Every message between two of our processes. Orders are imperative, facts are past participles; JSON on the wire."""
+"""Every message between two of our processes. Orders are imperatives, facts are past participles."""
 
+import signal
 import types
 from typing import Any, ClassVar, dataclass_transform, get_args, get_origin
 
@@ -53,11 +54,11 @@ def _classes(hint: Any) -> tuple[type, ...]:
     return (float, int) if cls is float else (cls,)
 
 
-# daemon -> forkserver; descriptors ride along with Bear, in the order (channel, output, page).
+# daemon -> forkserver
 
 
 class Load(Message):
-    """First message to a forkserver: who its parent is, its generation, the mark of its own log lines."""
+    """The first message to a forkserver: load the project. ``mark`` begins the lines that its logging renders."""
 
     daemon_pid: int
     generation: int
@@ -66,7 +67,7 @@ class Load(Message):
 
 
 class Bear(Message):
-    """Fork a child that waits on the channel passed along for its License."""
+    """Fork a child that waits for its License. Three descriptors come along: channel, output, page, in this order."""
 
     birth: int
 
@@ -85,14 +86,14 @@ class ForkserverReady(Message):
 
 
 class ForkserverRejected(Message):
-    """The project does not load, or could not fork; the process ends after this."""
+    """The project does not load, or cannot fork; the forkserver ends after this."""
 
     reason: str
     traceback: str = ""
 
 
 class BirthFailed(Message):
-    """No child came of this Bear."""
+    """The Bear with this number could not be carried out: there is no child."""
 
     birth: int
     reason: str
@@ -100,9 +101,12 @@ class BirthFailed(Message):
 
 # daemon -> child
 
+DUMP_SIGNAL = signal.SIGRTMIN + 7
+"""Tells a child to write the stack of every thread. A real-time signal: the ordinary ones belong to the job."""
+
 
 class License(Message):
-    """The licence to run: what, as which slot, under which run; ``mark`` prefixes the child's own log lines."""
+    """The licence to run a spec, in a slot, as a run. ``mark`` begins the lines that the child's logging renders."""
 
     spec: dict[str, Any]
     index: int
@@ -117,13 +121,13 @@ class License(Message):
 
 
 class Born(Message):
-    """First words of a child: it is the daemon's own, armed, and waits for its License."""
+    """The first message of a child: it has left the forkserver, ends with the daemon, and waits for its License."""
 
     pid: int
 
 
 class Loaded(Message):
-    """The target is imported, allowed, and its arguments fit: it is called next."""
+    """The target is imported and allowed, its arguments fit, and it is called next."""
 
 
 class BecameReady(Message):
@@ -131,13 +135,13 @@ class BecameReady(Message):
 
 
 class Refused(Message):
-    """The job cannot run as configured; exit 78 follows."""
+    """The job cannot run as configured; the child exits with 78 after this."""
 
     reason: str
 
 
 class Failed(Message):
-    """An exception ended the job; ``unreachable`` names the alias of a database that does not answer, or is empty."""
+    """An exception ended the job. ``unreachable`` is the alias of a database that does not answer, or empty."""
 
     exception: str
     message: str
@@ -153,13 +157,13 @@ class RecycleAsked(Message):
 
 
 class JobChanged(Message):
-    """A row as it is now; sent for every row in a ledger's life, then only when it changed."""
+    """A row as it is now. A ledger sends each row once when it starts, and again when the row has changed."""
 
     spec: dict[str, Any]
 
 
 class JobRefused(Message):
-    """A row that cannot be run as it is written; the job is parked with this problem."""
+    """A row that cannot run as it is written; the job is parked with ``problem`` as its reason."""
 
     spec: dict[str, Any]
     problem: str
@@ -172,56 +176,56 @@ class JobRemoved(Message):
 
 
 class JobsListed(Message):
-    """Everything that changed has been said; the first one in a ledger's life completes the picture."""
+    """Every change has been sent; after a ledger's first JobsListed the daemon knows all rows."""
 
     count: int
 
 
 class DatabaseConnected(Message):
-    """The ledger's database answers for the first time in this ledger's life."""
+    """The database answers for the first time since this ledger started."""
 
     vendor: str
     version: str
 
 
 class DatabaseLost(Message):
-    """The ledger's database does not answer, or is not migrated; said once."""
+    """The database does not answer, or is not migrated; sent once until it recovers."""
 
     reason: str
 
 
 class DatabaseRecovered(Message):
-    """What waited for the database is written, ``caught_up`` records; follows a first connection, too."""
+    """The ``caught_up`` records that waited for the database are written. Sent after the first connection, too."""
 
     caught_up: int
 
 
 class Acknowledged(Message):
-    """Every Record up to and including this sequence is in the journal."""
+    """Each Record up to this sequence is in the journal."""
 
     sequence: int
 
 
 class Waiting(Message):
-    """How many records in the journal the database has not taken yet; said when it has changed, once a second."""
+    """The database has not taken so many records of the journal yet. Sent at most once a second, after a change."""
 
     records: int
 
 
 class Drained(Message):
-    """Answer to Drain: how many records are left in the journal."""
+    """The answer to Drain: so many records are left in the journal."""
 
     left: int
 
 
 class PushFound(Message):
-    """Whether the database wakes the ledger when a row is saved."""
+    """The ledger has found out whether the database wakes it when a row is saved."""
 
     works: bool
 
 
 class OperationTaken(Message):
-    """An operator's order from the database; ``name`` is a job or a slot, empty for all."""
+    """The ledger has taken an operator's order from the database. ``name`` is a job or a slot, or empty for all."""
 
     key: str
     verb: str
@@ -233,9 +237,9 @@ class OperationTaken(Message):
 
 
 class Record(Message):
-    """The whole row ``key`` of model ``kind`` (run, slot, node, problem, operation) as of ``version``; where newer.
+    """The whole row ``key`` of ``kind`` (run, slot, node, problem, operation); write it where ``version`` is newer.
 
-    ``row`` None deletes it (a slot that is no more).
+    Without a ``row``, delete it: the slot is gone.
     """
 
     sequence: int
@@ -246,4 +250,4 @@ class Record(Message):
 
 
 class Drain(Message):
-    """The jobs have stopped: apply what the journal holds, answer, and end."""
+    """The jobs have stopped: write what the journal holds, answer with Drained, and end."""

@@ -1,7 +1,7 @@
-"""The heartbeat page: one sealed memfd a run, written by the child, looked at by the daemon.
+"""The heartbeat page: a memfd for each run. The child writes it, the daemon reads it.
 
-Words are stored by ``memoryview.cast("Q")[i] = …``, one machine store each: ``struct.pack_into`` zero-fills first, and
-a reader has seen that. A job may scribble over its page or try to truncate it (sealed): the reader trusts nothing.
+The daemon does not trust what it reads, since a job may write anything into its page; the seals keep it from making
+the page smaller.
 """
 
 import fcntl
@@ -14,7 +14,7 @@ MAX_NOTE_BYTES = 480
 
 _BEAT, _WITHIN, _PROCESSES, _NOTE_SEQUENCE, _NOTE_LENGTH, _OPENED, _CLOSED = range(7)
 _MOST = 2**31 - 1
-"""Counts are told up to here: a row's column holds no more."""
+"""The largest count that is reported: a row's column holds no more."""
 _NOTE_AT = 64
 _LARGEST = 2**63 - 1
 _monotonic_ns = time.monotonic_ns
@@ -29,18 +29,20 @@ class HeartbeatPage:
         self.descriptor = descriptor
         self._map = mmap.mmap(descriptor, PAGE_BYTES)
         self._bytes = memoryview(self._map)
+        # Writing an item of this view is one machine store. struct.pack_into fills with zeros first, and a reader can
+        # see them.
         self._words = self._bytes[:_NOTE_AT].cast("Q")
 
     @classmethod
     def create(cls) -> "HeartbeatPage":
-        """Return a fresh page on its own memfd, sealed against truncation (a SIGBUS for its reader)."""
+        """Return a new page on its own memfd. A seal forbids truncation, which would be a SIGBUS for the reader."""
         descriptor = os.memfd_create("workerd-page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.ftruncate(descriptor, PAGE_BYTES)
             seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
             fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
             return cls(descriptor)
-        except OSError:  # mmap has one more descriptor of its own
+        except OSError:  # mmap duplicates the descriptor, and there may be none left
             os.close(descriptor)
             raise
 
@@ -56,18 +58,18 @@ class HeartbeatPage:
     # the child's side
 
     def beat(self) -> None:
-        """Say "alive and getting on"."""
+        """Store the time of a beat: the child is alive."""
         self._words[_BEAT] = _monotonic_ns()
 
     def allow(self, seconds: float | None) -> None:
-        """From now on, ask for ``seconds`` between beats instead of the job's own time-out; None ends that."""
+        """Allow ``seconds`` between beats from now on, in place of the job's heartbeat time-out; None ends that."""
         self._words[_WITHIN] = 0 if seconds is None else max(1, int(min(2.0**63, seconds * 1e9)))
 
     def write_note(self, text: str) -> None:
-        """Store what the child is doing, cut to 480 bytes; the sequence is odd while the text is in motion."""
+        """Store what the child is doing, cut to 480 bytes. The sequence is odd while the text is being written."""
         try:
             note = text.encode()
-        except UnicodeEncodeError:  # a lone surrogate; asked for beforehand, the replacement costs every note
+        except UnicodeEncodeError:  # a lone surrogate; encoding with "replace" at once would slow every note
             note = text.encode("utf-8", "replace")
         if (size := len(note)) > MAX_NOTE_BYTES:
             note, size = note[:MAX_NOTE_BYTES], MAX_NOTE_BYTES
@@ -82,7 +84,7 @@ class HeartbeatPage:
         self._words[_OPENED] += 1
 
     def count_closed(self) -> None:
-        """Count one that it has closed."""
+        """Count a database connection that this run has closed."""
         self._words[_CLOSED] += 1
 
     @property
@@ -98,12 +100,12 @@ class HeartbeatPage:
 
     @property
     def last_beat(self) -> int:
-        """Monotonic nanoseconds of the last beat, 0 before the first; never later than now."""
+        """The time of the last beat in monotonic nanoseconds, never later than now; 0 before the first."""
         return min(self._words[_BEAT], _monotonic_ns())
 
     @property
     def within(self) -> float | None:
-        """The child's own allowance between beats in seconds, or None."""
+        """The seconds between beats that the child has asked for, or None."""
         return self._words[_WITHIN] / 1e9 or None
 
     @property
@@ -113,11 +115,11 @@ class HeartbeatPage:
 
     @property
     def connections_closed(self) -> int:
-        """How many of them it has closed."""
+        """How many database connections this run has closed."""
         return min(self._words[_CLOSED], _MOST)
 
     def read_note(self) -> str:
-        """Return the last note; what a child tears or scrambles comes out as replacement characters, never an error."""
+        """Return the last note. Bytes that are no text come out as replacement characters: no page makes this fail."""
         for _ in range(3):
             before = self._words[_NOTE_SEQUENCE]
             length = min(self._words[_NOTE_LENGTH], MAX_NOTE_BYTES)

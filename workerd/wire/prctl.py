@@ -1,4 +1,4 @@
-"""prctl(2), the two options that the process tree stands on."""
+"""The two options of prctl(2) that hold the process tree together."""
 
 import ctypes
 import os
@@ -12,7 +12,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def die_with_parent(number: int = signal.SIGKILL) -> None:
     """Have the kernel send ``number`` to this process when its parent's thread ends (PR_SET_PDEATHSIG).
 
-    Cleared by a fork and not armed retroactively: re-check the parent's pid after it.
+    A fork clears it. If the parent has ended before this call, the kernel sends nothing: check the parent's pid after.
     """
     _prctl(_PR_SET_PDEATHSIG, number)
 

@@ -1,4 +1,4 @@
-"""A job as the daemon knows it: frozen, plain values, nothing of Django."""
+"""A job as the daemon knows it: plain values that nobody changes."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 from .words import Heartbeat, Restart
 
 MAX_KWARGS_BYTES = 64 * 1024
-"""The JSON of a job's kwargs travels in one message to its child; a row with more is refused with this number."""
+"""A row whose kwargs take more as JSON is refused: they travel in one message to the child."""
 MAX_KWARGS_DEPTH = 30
-"""Lists and objects inside each other; MariaDB takes 31, and what copies and encodes them goes deeper with each."""
+"""The most lists and objects inside each other: MariaDB takes 31, and copying or encoding recurses with each."""
 
 
 class JobSpec(NamedTuple):
-    """One row of ``Job``; durations are seconds, memory is MiB, None means "no limit"."""
+    """A row of ``Job``. Durations are seconds, memory is MiB, None means "no limit"."""
 
     name: str
     id: int | None = None
@@ -39,26 +39,26 @@ class JobSpec(NamedTuple):
     nice: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for a message; ``from_dict`` is its inverse."""
+        """Return plain values for a message, from which ``from_dict`` makes the spec again."""
         return self._asdict()
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "JobSpec":
-        """Build a spec from ``to_dict``'s values; an unknown or missing name is a TypeError."""
+        """Return the spec of ``to_dict``'s values. Raises TypeError for an unknown or a missing name."""
         return cls(**values)
 
 
 def depth_of(value: Any) -> int:
-    """Return how many lists and objects are inside each other, counting ``value``; 0 for a plain one."""
+    """Return how many lists and objects are inside each other, ``value`` included; 0 if it is neither."""
     depth, level = 0, [value]
-    while level := [one for one in level if isinstance(one, dict | list)]:
+    while level := [item for item in level if isinstance(item, dict | list)]:
         depth += 1
-        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
     return depth
 
 
 RESTARTING_FIELDS = ("name", "id", "target", "command", "kwargs", "nice", "heartbeat", "signals_ready", "stop_signal")
-"""A change of one of these is a new program for the child; every other field acts on the running one."""
+"""A change of one of these needs a new process; a change of any other acts on the running one."""
 
 
 def is_restarting(before: JobSpec, after: JobSpec) -> bool:

@@ -1,10 +1,10 @@
-"""The words of the design that more than one process or a row speaks: states, outcomes, policies."""
+"""The words that several processes and the rows share: states, outcomes, policies."""
 
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """What a slot is in; what is wanted of it stands beside it."""
+    """The state of a slot. Whether it should run is kept apart from it."""
 
     STOPPED = "STOPPED"
     STARTING = "STARTING"
@@ -46,7 +46,7 @@ FAILURES = frozenset(
 
 
 class Restart(StrEnum):
-    """When a child that ended by itself is started again."""
+    """When a job that ended by itself is started again."""
 
     ALWAYS = "always"
     ON_FAILURE = "on_failure"
@@ -61,11 +61,11 @@ class Heartbeat(StrEnum):
 
 
 THE_LAST = "; the last: "
-"""What joins a reason that counts failures to the latest one's own."""
+"""Stands in a reason between the count of failures and the reason of the last one."""
 
 
 def slot_name(job: str, index: int, processes: int) -> str:
-    """Return ``job:index``, or the job's bare name where it has a single process."""
+    """Return ``job:index``, or the job's name alone if it has a single process."""
     return job if processes == 1 and index == 0 else f"{job}:{index}"
 
 

@@ -1,4 +1,4 @@
-"""What children write: their own rendered lines are passed on, whatever else they print becomes ``child.output``."""
+"""What children write: the lines that their logging rendered pass on, other text becomes ``child.output``."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -11,19 +11,19 @@ from .loop import READ, Loop
 LINE_BYTES = 64 * 1024
 CHUNK_BYTES = 64 * 1024
 DRAIN_BYTES = 1024 * 1024
-"""The largest pipe there is; more is a grandchild still writing."""
+"""The most that a pipe holds. If more comes, a grandchild is still writing."""
 SHARE_BYTES = 256 * 1024
-"""What one child may have read in one turn; the rest is read later, while others have their turn."""
+"""The most that is read from one child in one turn of the loop; the other children come before the rest is read."""
 KEPT_LINES = 50
 KEPT_BYTES = 32_000
-"""Of those lines; a run's row takes no more."""
+"""The most bytes of those lines; a run's row takes no more."""
 CAPTURE_BYTES = 256 * 1024
-"""More than the stacks of a hundred threads; what a child prints beyond it is output as ever."""
+"""More than the stacks of a hundred threads. What a child prints beyond it is ordinary output."""
 CUT = b" [cut]"
 
 
 class ChildOutput:
-    """The read end of one child's pipe. ``mark`` prefixes the lines that its logging rendered; nobody can guess it."""
+    """The read end of one child's pipe. A line that begins with ``mark``, a secret, comes from the child's logging."""
 
     def __init__(self, loop: Loop, log: EventLog, descriptor: int) -> None:
         self._loop = loop
@@ -42,21 +42,21 @@ class ChildOutput:
         loop.watch(descriptor, READ, lambda _: self._read(SHARE_BYTES))
 
     def capture(self, on_line: Callable[[], None]) -> None:
-        """Keep the unmarked lines from here on, a stack dump; ``on_line`` is called after each."""
+        """Keep the unmarked lines from now on, which are a stack dump; call ``on_line`` after each."""
         self._captured, self._capture_left = [], CAPTURE_BYTES
         self._on_captured = on_line
 
     def captured(self) -> list[bytes]:
-        """End the capture; return its lines."""
+        """End the capture and return its lines."""
         lines, self._captured = self._captured or [], None
         return lines
 
     def drain(self) -> None:
-        """Read to the bottom of the pipe, not to its end: a grandchild may hold it open."""
+        """Read what the pipe holds now. Its end-of-file may never come: a grandchild may hold the pipe open."""
         self._read(DRAIN_BYTES)
 
     def close(self) -> None:
-        """Say what is left of a last line, and close."""
+        """Log what there is of an unfinished line, and close the pipe."""
         if self._descriptor >= 0:
             if self._rest and not self._cutting:
                 self._take(self._rest)
@@ -85,7 +85,7 @@ class ChildOutput:
         self._rest = lines.pop()
         for line in lines:
             if self._cutting:
-                self._cutting = False  # the tail of a line that was cut
+                self._cutting = False  # this is the end of a line whose beginning was cut and logged
             else:
                 self._take(line)
         if len(self._rest) > LINE_BYTES:

@@ -1,47 +1,49 @@
-"""The control socket: one JSON object a line, answered by one. Only our own user and root are heard."""
+"""The control socket: each request is a line of JSON, and so is each answer. Only our user and root may connect."""
 
 import os
 import pwd
 import socket
 import struct
 from contextlib import suppress
-from pathlib import Path
 
 from .control_connection import ControlConnection, Request
 from .loop import READ, Loop
 
 MAX_CLIENTS = 256
 ACCEPT_AGAIN_S = 0.5
+"""The pause after a connection could not be accepted."""
 
 
 class ControlSocket:
-    """Listens at STATE_DIR/NAME.sock, mode 0600; bound relative to the folder, since AF_UNIX paths end at 107 bytes."""
+    """Listens at STATE_DIR/NAME.sock, mode 0600."""
 
-    def __init__(self, loop: Loop, state_dir: Path, name: str, on_request: Request) -> None:
+    def __init__(self, loop: Loop, state_dir: str | os.PathLike[str], name: str, on_request: Request) -> None:
         self._loop = loop
         self._on_request = on_request
         self._clients: set[ControlConnection] = set()
         self._users = {uid: _user_name(uid) for uid in (0, os.geteuid())}
-        self._path = state_dir / f"{name}.sock"
+        self._folder = os.fspath(state_dir)
+        self._name = f"{name}.sock"
+        self._path = os.path.join(self._folder, self._name)
         self._inode = 0
 
     def open(self) -> None:
-        """Listen."""
         self._socket = self._bind()
         self._listen()
 
     def _bind(self) -> socket.socket:
-        """Take the place of what is at the path: a dead daemon left it, as we hold the lock."""
+        """Bind a new socket at the path. A file there was left by a dead daemon, since this one holds the lock."""
         fresh = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         mask = os.umask(0o177)
         try:
-            self._path.unlink(missing_ok=True)
-            folder = os.open(self._path.parent, os.O_PATH | os.O_CLOEXEC)
+            with suppress(FileNotFoundError):
+                os.unlink(self._path)
+            folder = os.open(self._folder, os.O_PATH | os.O_CLOEXEC)
             try:
-                fresh.bind(f"/proc/self/fd/{folder}/{self._path.name}")
+                fresh.bind(f"/proc/self/fd/{folder}/{self._name}")  # the path itself may exceed AF_UNIX's 107 bytes
             finally:
                 os.close(folder)
-            self._inode = self._path.stat().st_ino
+            self._inode = os.stat(self._path).st_ino
         except OSError:
             fresh.close()
             raise
@@ -52,14 +54,14 @@ class ControlSocket:
         return fresh
 
     def is_in_place(self) -> bool:
-        """Return whether who connects at that path reaches us."""
+        """Return whether the socket at the path is still the one of this daemon."""
         try:
-            return self._path.stat().st_ino == self._inode
+            return os.stat(self._path).st_ino == self._inode
         except OSError:
             return False
 
     def reopen(self) -> None:
-        """Listen at the path again; who is connected stays so."""
+        """Listen at the path again. Connections that are open stay open."""
         fresh = self._bind()
         self._stop_listening()
         self._socket = fresh
@@ -70,11 +72,11 @@ class ControlSocket:
             self._loop.watch(self._socket.fileno(), READ, self._accept)
 
     def close(self) -> None:
-        """Stop listening and take the socket away."""
+        """Stop listening, remove the socket and hang up on every client."""
         self._stop_listening()
         if self.is_in_place():
-            with suppress(OSError):  # the folder may not let us any more
-                self._path.unlink()
+            with suppress(OSError):  # the folder may no longer be writable
+                os.unlink(self._path)
         for connection in tuple(self._clients):
             connection.close()
 
@@ -85,7 +87,7 @@ class ControlSocket:
     def _accept(self, _: int) -> None:
         try:
             connection, _address = self._socket.accept()
-        except OSError:  # gone again, or no descriptors are left: later, or the loop would spin
+        except OSError:  # the client is gone, or no descriptor is free: without the pause the loop would spin
             self._loop.unwatch(self._socket.fileno())
             self._loop.call_in(ACCEPT_AGAIN_S, self._listen)
             return

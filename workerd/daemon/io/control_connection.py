@@ -1,4 +1,4 @@
-"""One connection to the control socket: requests in, answers out, neither waited for."""
+"""One client of the control socket: its requests and its answers. The daemon waits for neither."""
 
 import json
 import socket
@@ -10,18 +10,18 @@ from .loop import READ, WRITE, Loop
 
 REQUEST_BYTES = 64 * 1024
 PATIENCE_S = 30.0
-"""Without a whole request for this long, and with none under way, we hang up."""
+"""A client that sends no whole request for this long, and waits for no answer, is hung up on."""
 BACKLOG_BYTES = 64 * 1024
-"""Who has more answers to read than this is not read from."""
+"""While a client has more than this to read, its next requests are not read."""
 STREAM_BYTES = 1024 * 1024
-"""A reader of ``tail`` that is further behind loses lines, and is told how many."""
+"""A reader of ``tail`` that is further behind than this loses lines, and is told how many."""
 
 Answer = dict[str, Any]
 Request = Callable[["ControlConnection", dict[str, Any]], None]
 
 
 class ControlConnection:
-    """Takes a line as a request; ``reply`` may come at once or later, ``stream`` any number of times."""
+    """Hands each line to ``on_request``, which answers now or later: by one ``reply``, or by many ``stream``."""
 
     def __init__(
         self,
@@ -47,23 +47,23 @@ class ControlConnection:
         self._patience = loop.call_in(PATIENCE_S, self._lose_patience)
 
     def reply(self, answer: Answer) -> None:
-        """Answer a request, if the client is still there."""
+        """Answer a request; nothing is sent if the client has gone."""
         self._under_way -= 1
         self._send(json.dumps(answer, default=str).encode())
 
     def stream(self, line: bytes) -> None:
-        """Send one more line, unless it is too far behind: then none until it has caught up by half."""
+        """Send one more line. A client that is too far behind gets none until it has read half of what waits for it."""
         if self._dropped or len(self._answers) > STREAM_BYTES:
             self._dropped += 1
         else:
             self._send(line)
 
     def when_closed(self, call: Callable[[], None]) -> None:
-        """Call once when it has hung up."""
+        """Call once when the connection is closed."""
         self._hang_ups.append(call)
 
     def close(self) -> None:
-        """Hang up, after a last try to send what is due."""
+        """Hang up, after one last try to send the answers that wait."""
         if self._open:
             self._open = False
             with suppress(OSError):
@@ -86,7 +86,7 @@ class ControlConnection:
             self._answers += b"\n"
             if not (self._stuck or self._flush_is_due):
                 self._flush_is_due = True
-                self._loop.call_soon(self._flush)  # once, with all that this turn says
+                self._loop.call_soon(self._flush)  # one write for all that this turn has to say
 
     def _flush(self) -> None:
         self._flush_is_due = False
@@ -107,7 +107,7 @@ class ControlConnection:
         self._take_lines()
 
     def _tell_what_was_dropped(self) -> None:
-        """Where the gap is: behind what it still has to read, and before what comes next."""
+        """Say how many lines were dropped, at the place of the gap: after what still waits, before what comes next."""
         if self._dropped and len(self._answers) <= STREAM_BYTES // 2:
             dropped = {"event": "log.dropped", "level": "warning", "lines": self._dropped}
             self._answers += json.dumps(dropped).encode() + b"\n"

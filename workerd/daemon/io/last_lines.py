@@ -1,11 +1,11 @@
-"""The last lines of something that writes on and on."""
+"""The last lines of a stream that has no end."""
 
 from collections import deque
 from collections.abc import Iterator
 
 
 class LastLines:
-    """At most ``count`` lines and ``size`` bytes of them; the newest is there whatever its size."""
+    """Keeps at most ``count`` lines and ``size`` bytes of them, but always the newest line."""
 
     def __init__(self, count: int, size: int) -> None:
         self._count = count
@@ -14,7 +14,7 @@ class LastLines:
         self._bytes = 0
 
     def append(self, line: bytes) -> None:
-        """Keep ``line``, and let the oldest go."""
+        """Keep ``line``, and drop the oldest ones that no longer fit."""
         self._lines.append(line)
         self._bytes += len(line)
         while len(self._lines) > self._count or (self._bytes > self._size and len(self._lines) > 1):

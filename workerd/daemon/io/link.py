@@ -1,4 +1,4 @@
-"""The daemon's end of a channel: sends without waiting, hands every message that comes to its owner."""
+"""The daemon's end of a channel: it sends without waiting, and hands each message that comes to its owner."""
 
 import os
 from collections import deque
@@ -11,13 +11,17 @@ from workerd.wire.packets import WireError
 from .loop import READ, WRITE, Loop
 
 MESSAGES_A_TURN = 64
-"""One talkative peer leaves the loop its turn after this many."""
+"""The most that is read from one peer in one turn of the loop."""
 LAST_MESSAGES = 1024
-"""More than a socket holds: beyond them, a grandchild is still writing."""
+"""More than a socket holds. If more come, a grandchild is still writing."""
 
 
 class Link:
-    """A non-blocking channel with an outbox. ``on_end`` is called once, at end-of-file or a broken connection."""
+    """A non-blocking channel with an outbox.
+
+    ``on_end`` is called once, at end-of-file or when the connection breaks. ``on_nonsense`` is called for bytes that
+    are no message, and for a message that is too large to send.
+    """
 
     def __init__(
         self,
@@ -43,7 +47,7 @@ class Link:
         return len(self._outbox)
 
     def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
-        """Send now or when the peer can take it; ``descriptors`` are ours to close once they are sent."""
+        """Send now, or when the peer can take it. The link closes ``descriptors`` once they are sent or cannot be."""
         if not self.open:
             _close_all(descriptors)
             return
@@ -52,13 +56,13 @@ class Link:
             self._flush()
 
     def read_all(self) -> None:
-        """Read what the peer has said so far, up to end-of-file: before its death is judged."""
+        """Read all that the peer has sent so far, up to end-of-file; called before the exit of a child is judged."""
         for _ in range(LAST_MESSAGES):
             if not (self.open and self._read_one()):
                 break
 
     def close(self) -> None:
-        """Close without telling anybody; the peer reads end-of-file."""
+        """Close without a call of ``on_end``; the peer reads end-of-file."""
         if self.open:
             self.open = False
             self._loop.unwatch(self._channel.fileno())
@@ -85,7 +89,7 @@ class Link:
             return True
         except OSError:
             message, descriptors = None, []
-        _close_all(descriptors)  # nobody sends us any; what comes all the same must not pile up
+        _close_all(descriptors)  # no peer has reason to send any; unexpected ones must not pile up
         if message is None:
             self._end()
             return False
@@ -99,7 +103,7 @@ class Link:
                 self._channel.send(message, descriptors)
             except BlockingIOError:
                 break
-            except WireError as error:  # too large: it would be so at every further try, with all that wait behind it
+            except WireError as error:  # too large: dropped, or all that wait behind it would wait for ever
                 self._on_nonsense(error)
             except OSError:
                 return self._end()

@@ -1,4 +1,4 @@
-"""One selector, one heap of timers, signals as bytes on a socket: the daemon sleeps until something is due."""
+"""The loop: one selector, one heap of timers, signals as bytes on a socket. It sleeps until something is due."""
 
 import heapq
 import itertools
@@ -12,7 +12,7 @@ from functools import partial
 from workerd.daemon.rules.clock import Clock
 
 STALL_S = 0.5
-"""Later than this by its own timers, the loop did not run: its process was stopped, or starved."""
+"""When a timer is later than this, the loop did not run: its process was stopped, or got no processor."""
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 
@@ -31,12 +31,12 @@ class Timer:
         return (self.due, self.order) < (other.due, other.order)
 
     def cancel(self) -> None:
-        """Forget the call; harmless a second time or after it was made."""
+        """Drop the call; harmless a second time, or after the call was made."""
         self.call = None
 
 
 class Loop:
-    """Callbacks by descriptor, by time and at the end of a turn; ``guard`` is told of whatever one of them raises."""
+    """Makes calls by descriptor, by time and at the end of each turn; ``guard`` gets what one of them raises."""
 
     def __init__(self, clock: Clock, guard: Callable[[Exception], None]) -> None:
         self.clock = clock
@@ -58,11 +58,14 @@ class Loop:
             self._selector.register(descriptor, events, call)
 
     def pardon(self, limit: float) -> float:
-        """Return until when nobody is to be judged for silence: after a stall, as long as that was or ``limit``."""
+        """Return the monotonic time before which no heartbeat time-out may fire.
+
+        After a stall of S seconds, children get min(S, ``limit``) seconds more: what stalled us may have stalled them.
+        """
         return self._stalled_at + min(self._stalled_s, limit)
 
     def unwatch(self, descriptor: int) -> None:
-        """Stop watching; harmless where nothing is watched. To be called before the descriptor is closed."""
+        """Stop watching; harmless if nothing is watched. Call it before the descriptor is closed."""
         if descriptor in self._selector.get_map():
             self._selector.unregister(descriptor)
 
@@ -77,7 +80,7 @@ class Loop:
         return self.call_at(self.clock.monotonic() + seconds, call)
 
     def call_soon(self, call: Callable[[], None]) -> None:
-        """Call once in this turn, after what is being done now."""
+        """Call once in this turn, after the present call has returned."""
         self._soon.append(call)
 
     def at_turn_end(self, call: Callable[[], None]) -> None:
@@ -85,12 +88,12 @@ class Loop:
         self._at_turn_end.append(call)
 
     def on_signal(self, number: int, call: Callable[[], None]) -> None:
-        """Call in the loop after signal ``number``; nothing is done in the handler itself."""
+        """Call in the loop after signal ``number``; the signal's own handler does nothing."""
         self._signals[number] = call
         signal.signal(number, lambda *_: None)
 
     def catch_signals(self) -> None:
-        """Have signals wake the loop. Handlers stand before they are unblocked, so none is lost."""
+        """Have signals wake the loop. The caller unblocks them only after this, so none is lost."""
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
         self._waker.setblocking(False)
@@ -102,15 +105,16 @@ class Loop:
         self._running = False
 
     def run(self) -> None:
-        """Turn until stopped."""
+        """Turn until ``stop`` is called."""
         while self._running:
             self.turn()
 
     def turn(self) -> None:
-        """Sleep until something is ready or due, and do it."""
+        """Sleep until something is ready or due, and make its calls."""
         for key, events in self._selector.select(self._patience()):
             current = self._selector.get_map().get(key.fd)
-            if current is not None and current.data == key.data:  # else closed in this turn, its number perhaps reused
+            # Another call of this turn may have closed the descriptor, and its number may be in use again.
+            if current is not None and current.data == key.data:
                 self._do(partial(key.data, events))
         now = self.clock.monotonic()
         self._note_stall(now)
@@ -125,7 +129,7 @@ class Loop:
             self._run_soon()
 
     def _note_stall(self, now: float) -> None:
-        """Measure how late the earliest timer is; cancelled ones were due as well."""
+        """Note how late the earliest timer is. Cancelled ones count: the loop should have woken for them, too."""
         late = now - self._timers[0].due if self._timers else 0.0
         if late > STALL_S:
             self._stalled_at, self._stalled_s = now, late
@@ -144,7 +148,7 @@ class Loop:
     def _do(self, call: Callable[[], None]) -> None:
         try:
             call()
-        except Exception as error:  # noqa: BLE001 - the border of the loop: one callback's fault must not end supervision
+        except Exception as error:  # noqa: BLE001 - a fault in one call must not end the supervision of everything else
             self._guard(error)
 
     def _read_signals(self, _: int) -> None:

@@ -1,4 +1,4 @@
-"""What the ledger is to write: the newest whole row of every run, slot and node until the journal has it."""
+"""What the ledger has to write: the newest row of each run, slot and node, kept until the journal has it."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from .link import Link
 from .versions import Versions
 
 OUTBOX_MESSAGES = 256
-"""No more than this many wait in the ledger's link; the rest is kept here, where newer replaces older."""
+"""The most records that wait in the ledger's link. The others wait here, where a newer row replaces an older."""
 
 
 class RecordQueue:
-    """Keyed by (kind, key): what is not acknowledged yet. Sent in the order in which it last changed."""
+    """Records by (kind, key) that the ledger has not acknowledged, sent in the order of their last change."""
 
     def __init__(self, versions: Versions) -> None:
         self._versions = versions
@@ -24,17 +24,17 @@ class RecordQueue:
         """Keep the row as it is now, to be sent with the next flush."""
         self._sequence += 1
         identity = (kind, key)
-        self._kept.pop(identity, None)  # kept in the order of sequences: a ledger acknowledges "up to"
+        self._kept.pop(identity, None)  # so that it goes to the end: the ledger acknowledges "up to" a sequence
         self._kept[identity] = Record(self._sequence, kind, key, self._versions.next(), row)
         self._unsent.pop(identity, None)
         self._unsent[identity] = None
 
     def send_again(self) -> None:
-        """A new ledger has begun: what the old one did not acknowledge goes to it, in order, as acknowledged it is."""
+        """Send to a new ledger all that the old one did not acknowledge, in the order of sequences."""
         self._unsent = dict.fromkeys(sorted(self._kept, key=lambda identity: self._kept[identity].sequence))
 
     def acknowledge(self, sequence: int) -> None:
-        """The journal has everything up to ``sequence``; what changed since stays."""
+        """Forget what the journal has, which is everything up to ``sequence``; what changed since stays."""
         done = [
             identity
             for identity, record in self._kept.items()
@@ -44,7 +44,7 @@ class RecordQueue:
             del self._kept[identity]
 
     def flush(self, link: Link | None) -> None:
-        """Send what the link takes."""
+        """Send as much as the link takes now."""
         while self._unsent and link is not None and link.open and link.waiting < OUTBOX_MESSAGES:
             identity = next(iter(self._unsent))
             del self._unsent[identity]

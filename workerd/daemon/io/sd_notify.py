@@ -1,4 +1,4 @@
-"""What systemd is told (sd_notify(3)): readiness, status, stopping, reloading, and that the loop turns."""
+"""What systemd is told (sd_notify(3)): ready, reloading, stopping, the status line, and that the loop turns."""
 
 import os
 import socket
@@ -9,18 +9,16 @@ from .loop import Loop
 
 
 class SdNotifier:
-    """Datagrams to NOTIFY_SOCKET, never waited for; silent where there is none.
-
-    Both variables are taken out of the environment, as nothing below us may speak for the service.
-    """
+    """Sends datagrams to NOTIFY_SOCKET without waiting; does nothing if there is no such socket."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
+        # Taken out of the environment: no process that the daemon starts may speak for the service.
         address = os.environ.pop("NOTIFY_SOCKET", "")
         period = os.environ.pop("WATCHDOG_USEC", "")
-        meant = os.environ.pop("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        for_us = os.environ.pop("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
-        self._period_s = int(period) / 1e6 / 2 if period.isdigit() and meant and self._address else 0.0
+        self._period_s = int(period) / 1e6 / 2 if period.isdigit() and for_us and self._address else 0.0
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if self._address else None
         self._status = ""
         self._is_due = False
@@ -31,7 +29,7 @@ class SdNotifier:
         return self._socket is not None
 
     def start(self) -> None:
-        """Begin to say that the loop turns, at twice the rate that is asked for; to be called last before the loop."""
+        """Say from now on that the loop turns, twice in the time that systemd allows. Call it last before the loop."""
         if self._period_s:
             self._loop.at_turn_end(self._feed)
             self._loop.call_soon(self._become_due)
@@ -41,7 +39,7 @@ class SdNotifier:
         self._loop.call_in(self._period_s, self._become_due)
 
     def _feed(self) -> None:
-        """At the end of a turn, which was completed: that is the sign of life, not a timer's."""
+        """Say it at the end of a turn: a turn that was completed is the sign of life, a timer alone is not."""
         if self._is_due:
             self._is_due = False
             self.say("WATCHDOG=1")
@@ -51,11 +49,11 @@ class SdNotifier:
         self.say("READY=1")
 
     def reloading(self) -> None:
-        """Say that a reload has begun; READY ends it."""
+        """Say that a reload has begun; the next ``ready`` says that it is done."""
         self.say(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self, patience_s: float) -> None:
-        """Say that the service stops, and how long that may take."""
+        """Say that the service stops, and that this may take ``patience_s``."""
         self.say(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={int(patience_s * 1e6)}")
 
     def status(self, text: str) -> None:
@@ -65,7 +63,7 @@ class SdNotifier:
             self.say(f"STATUS={text}")
 
     def say(self, message: str) -> None:
-        """Send; a manager that does not listen is not waited for."""
+        """Send a message."""
         if self._socket is not None:
-            with suppress(OSError):  # full or gone: the next one says it again
+            with suppress(OSError):  # systemd does not read, or is gone: the next message says it again
                 self._socket.sendto(message.encode(), socket.MSG_DONTWAIT, self._address)

@@ -1,4 +1,4 @@
-"""Our standard output: never waited for. When it is stuck, a ring of 8 MiB drops its oldest lines and counts them."""
+"""The daemon's standard output. It is never waited for: while it is stuck, a ring of 8 MiB drops the oldest lines."""
 
 import errno
 import fcntl
@@ -15,13 +15,13 @@ from .loop import WRITE, Loop
 RING_BYTES = 8 * 1024 * 1024
 BATCH_BYTES = 64 * 1024
 PIPE_BYTES = 1024 * 1024
-"""What a pipe may hold at most (pipe-max-size): with the usual 64 KiB, a busy machine's scheduler sets the pace."""
+"""The most that a pipe may hold (pipe-max-size). With the usual 64 KiB, a busy machine's reader comes too late."""
 PIPE_BUF = 4096
-"""A pipe that polls writable takes this much without blocking (pipe(7))."""
+"""A pipe that is writable takes this much without blocking (pipe(7))."""
 
 
 class Stdout:
-    """Lines of bytes out, whole or not at all; ``on_dropped`` is told how many were lost once it flows again."""
+    """Writes lines whole or not at all. Once the output flows again, ``on_dropped`` gets the count of lost lines."""
 
     def __init__(self, loop: Loop, descriptor: int, on_dropped: Callable[[int], None]) -> None:
         self._loop = loop
@@ -35,7 +35,7 @@ class Stdout:
         loop.at_turn_end(self.flush)
 
     def write_line(self, line: bytes) -> None:
-        """Take one line with its newline."""
+        """Queue one line with its newline."""
         self._lines.append(line)
         self._bytes += len(line)
         while self._bytes > RING_BYTES:
@@ -50,7 +50,7 @@ class Stdout:
                 written = self._write(chunk)
             except BlockingIOError:
                 written = 0
-            except OSError as error:  # nobody reads us any more, or the disk is full: supervision goes on without a log
+            except OSError as error:  # no reader is left, or the disk is full: supervision goes on without a log
                 written = len(chunk)
                 self._refused = error.errno == errno.ENOSPC
                 self._dropped += chunk.count(b"\n") if self._refused else 0
@@ -64,7 +64,7 @@ class Stdout:
             self._on_dropped(count)
 
     def close(self) -> None:
-        """Write what can be written, and let go of the descriptor."""
+        """Write what can be written, and close the descriptor."""
         self.flush()
         self._loop.unwatch(self._descriptor)
         os.close(self._descriptor)
@@ -89,20 +89,20 @@ class Stdout:
 
 
 def _open(descriptor: int) -> tuple[Callable[[bytes], int], int, int]:
-    """Return how to write without blocking, a descriptor of our own to poll, and how much to write at once.
+    """Return a function that writes without blocking, a descriptor to poll, and how much to write at once.
 
-    O_NONBLOCK belongs to the open file, which others may share (a terminal, a supervisor's pipe): so pipes and
-    terminals are opened anew, sockets are told per call; a regular file is the operator's disk.
+    O_NONBLOCK belongs to the open file, which other processes may share (a terminal, a supervisor's pipe). So a pipe
+    or a terminal is opened a second time, and a socket is told with each call. A regular file does not block.
     """
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
         try:
             own = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        except OSError:  # another user's pipe: write only what a writable pipe takes for sure
+        except OSError:  # another user's pipe, which cannot be opened again: write what a writable pipe takes for sure
             own = os.dup(descriptor)
             return lambda chunk: _write_if_writable(own, chunk), own, PIPE_BUF
         if stat.S_ISFIFO(mode):
-            with suppress(OSError):  # it stays as large as it is
+            with suppress(OSError):  # not allowed: the pipe stays as small as it is
                 fcntl.fcntl(own, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         return lambda chunk: os.write(own, chunk), own, BATCH_BYTES
     own = os.dup(descriptor)

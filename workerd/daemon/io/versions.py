@@ -1,32 +1,31 @@
-"""Numbers that only grow, over restarts of the daemon and whatever the clock does: the versions of records."""
+"""The versions of records: numbers that only grow, over restarts of the daemon and whatever the clock does."""
 
 import os
-from pathlib import Path
 
 from workerd.daemon.rules.clock import Clock
 from workerd.wire.epochs import COUNTS_A_LIFE
 
 
 class Versions:
-    """``epoch * 2**36 + count``; the epoch is raised in a file of STATE_DIR at each start of the daemon.
+    """Counts up from ``epoch * 2**36``. Each start of the daemon raises the epoch, which a file in STATE_DIR keeps.
 
-    It is no less than the minutes since 1970: where STATE_DIR was lost, rows of earlier lives are older all the same.
+    The epoch is at least the minutes since 1970: without the file, the rows of earlier lives are still older.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self._path = path
-        self._epoch = max(_read(path) + 1, int(clock.wall() // 60))
+    def __init__(self, path: str | os.PathLike[str], clock: Clock) -> None:
+        self._path = os.fspath(path)
+        self._epoch = max(_read(self._path) + 1, int(clock.wall() // 60))
         self._last = self._epoch * COUNTS_A_LIFE
         self.keep()
 
     def keep(self) -> None:
-        """Write down the epoch, for the lives to come. Raises OSError."""
-        fresh = self._path.with_name(f"{self._path.name}.new")
-        with fresh.open("w") as file:
+        """Write the epoch to its file, for later starts of the daemon. Raises OSError."""
+        fresh = f"{self._path}.new"
+        with open(fresh, "w") as file:
             file.write(f"{self._epoch}\n")
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(self._path)
+        os.replace(fresh, self._path)
 
     def next(self) -> int:
         """Return a number larger than any before."""
@@ -34,8 +33,9 @@ class Versions:
         return self._last
 
 
-def _read(path: Path) -> int:
+def _read(path: str) -> int:
     try:
-        return int(path.read_text())
+        with open(path) as file:
+            return int(file.read())
     except (FileNotFoundError, ValueError):
         return 0

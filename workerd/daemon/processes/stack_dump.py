@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
-from workerd.wire.dumping import DUMP_SIGNAL
+from workerd.wire.messages import DUMP_SIGNAL
 
 from .child import Child
 
