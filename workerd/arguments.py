@@ -1,31 +1,14 @@
 """A row's kwargs: whether they fit a signature, and the secrets that they take from the environment."""
 
 import inspect
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from .job_rules.kwargs import ENVIRONMENT_KEY, environment_names
 from .refusals import TargetError
-from .wire.spec import MAX_KWARGS_BYTES
-
-ENVIRONMENT_KEY = "$env"
 
 _Kind = inspect.Parameter
-
-
-def check_size(kwargs: Any) -> None:
-    """Raise TargetError unless kwargs are a JSON object that fits the message to a child."""
-    if not isinstance(kwargs, Mapping):
-        problem = f"kwargs is {_json_type(kwargs)}, not a JSON object"
-        raise TargetError("kwargs", problem, 'Write {"name": value}, or {} for none.')
-    try:
-        size = len(json.dumps(kwargs, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TargetError("kwargs", f"kwargs is not JSON: {error}", "Use text, numbers, lists and objects.") from error
-    if size > MAX_KWARGS_BYTES:
-        problem = f"kwargs has {size} bytes of JSON, more than {MAX_KWARGS_BYTES}"
-        raise TargetError("kwargs", problem, "Keep the data in a row or a file, and pass its key.")
 
 
 def check_arguments(name: str, signature: inspect.Signature, kwargs: Mapping[str, Any], taken: str = "") -> None:
@@ -43,31 +26,15 @@ def check_arguments(name: str, signature: inspect.Signature, kwargs: Mapping[str
     ]
     if missing:
         raise TargetError("kwargs", f"“{name}” needs the argument {_listed(missing)}", "Add it to kwargs.")
-    for path, variable in _environment_names("kwargs", kwargs):
-        if not isinstance(variable, str) or not variable or "=" in variable or "\0" in variable:
-            problem = f"{path} names no environment variable"
-            raise TargetError("kwargs", problem, f'Write {{"{ENVIRONMENT_KEY}": "NAME"}}.')
 
 
 def read_environment(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return kwargs with each ``{"$env": "NAME"}`` replaced by the variable's value; the child's business alone."""
-    for path, variable in _environment_names("kwargs", kwargs):
+    for path, variable in environment_names("kwargs", kwargs):
         if variable not in os.environ:
             problem = f"{path} takes the environment variable “{variable}”, which is not set"
             raise TargetError("kwargs", problem, "Set it where the daemon is started, and restart the daemon.")
     return {key: _filled(value) for key, value in kwargs.items()}
-
-
-def _environment_names(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        if ENVIRONMENT_KEY in value:
-            yield path, value[ENVIRONMENT_KEY] if len(value) == 1 else None
-            return
-        for key, inner in value.items():
-            yield from _environment_names(f"{path}.{key}", inner)
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _environment_names(f"{path}[{index}]", inner)
 
 
 def _filled(value: Any) -> Any:
@@ -87,10 +54,3 @@ def _check_positional_only(name: str, parameters: Any) -> None:
 
 def _listed(names: list[str]) -> str:
     return ", ".join(f"“{name}”" for name in names)
-
-
-def _json_type(value: Any) -> str:
-    if value is None:
-        return "null"
-    names = {list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
-    return names.get(type(value), f"a {type(value).__name__}")

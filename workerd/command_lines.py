@@ -1,4 +1,4 @@
-"""A row's management command line: split as a shell would, allowed by name, kept from options not its own."""
+"""A row's management command line: allowed by its name, and read by the command's own parser."""
 
 import io
 import shlex
@@ -6,36 +6,28 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from .refusals import TargetError, import_failed
+from .job_rules.program import FOREIGN_OPTIONS, foreign_option
+from .job_rules.rule import Fault
+from .refusals import RowError, TargetError, import_failed
 
 if TYPE_CHECKING:
     from django.core.management.base import BaseCommand
 
-FOREIGN_OPTIONS = ("--settings", "--pythonpath")
-"""They choose another project than the one the daemon has loaded."""
-ENDING_OPTIONS = ("-h", "--help", "--version")
-"""They print and end, so a job that has them runs nothing."""
 
-
-def check_command_line(line: str) -> list[str]:
+def check_command_name(line: str) -> list[str]:
     """Return the words of ``line``. Raises TargetError unless the project allows its command; by strings, no import."""
     from .conf import get_settings
 
-    words = _split(line)
+    words = shlex.split(line)
     if words[0] not in get_settings().commands:
         problem = f"“{words[0]}” is not a management command that the project allows"
         raise TargetError("command", problem, f'Add "{words[0]}" to WORKERD["COMMANDS"].')
-    for word in words[1:]:
-        if word == "--":
-            break
-        if word.partition("=")[0] in FOREIGN_OPTIONS + ENDING_OPTIONS:
-            raise _foreign(words[0], word)
     return words
 
 
 def check_command(line: str) -> list[str]:
     """Return the words of ``line`` after the command's own parser has read them, so that no spelling gets round it."""
-    words = check_command_line(line)
+    words = check_command_name(line)
     command = _load(words[0])
     heard = io.StringIO()
     try:
@@ -50,19 +42,6 @@ def check_command(line: str) -> list[str]:
         ) from error
     if options.settings is not None or options.pythonpath is not None:
         raise _foreign(words[0], _spelling(words[1:]))
-    return words
-
-
-def _split(line: str) -> list[str]:
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        problem = f"“{line}” is no command line: {str(error).lower()}"
-        raise TargetError("command", problem, "Close the quotation, or escape it as a shell wants it.") from error
-    if not words or "\0" in line:
-        raise TargetError(
-            "command", f"“{line}” names no command".replace("\0", "\\0"), "Write it as “db_worker --queue-name mail”."
-        )
     return words
 
 
@@ -89,9 +68,8 @@ def _spelling(words: Sequence[str]) -> str:
     return " ".join(words)
 
 
-def _foreign(name: str, word: str) -> TargetError:
-    problem = f"“{name}” may not be given “{word}” in a row: it would print and end, or name another project"
-    return TargetError("command", problem, "Remove that option.")
+def _foreign(name: str, word: str) -> RowError:
+    return RowError([Fault("command", foreign_option(name, word))])
 
 
 def _usage(name: str) -> str:

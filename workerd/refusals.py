@@ -1,19 +1,28 @@
-"""Why a row cannot run as it is written: one sentence that names the thing, one that names the remedy."""
+"""Why a row cannot run as it is written: sentences that name the thing and the remedy."""
 
 import importlib
 import os
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import WorkerdError
+from .job_rules import Fault, join_sentences
 
 
-class TargetError(WorkerdError):
-    """A row cannot run as it is written. ``field`` is the field to correct: target, command, kwargs or nice."""
+class RowError(WorkerdError):
+    """A row cannot run as it is written; ``faults`` name the fields to correct."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(join_sentences(self.faults))
+
+
+class TargetError(RowError):
+    """What the row names is not allowed, does not load, or does not take the row's arguments."""
 
     def __init__(self, field: str, problem: str, remedy: str) -> None:
-        self.field = field
-        super().__init__(f"{problem}. {remedy}")
+        super().__init__([Fault(field, f"{problem}. {remedy}")])
 
 
 def import_failed(field: str, name: str, error: BaseException) -> TargetError:

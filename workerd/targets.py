@@ -1,10 +1,11 @@
 """What a row may run: the allow-list, by string alone or with the object in hand, and the call that a child makes.
 
+``job_rules`` say what can be told of a row by its values alone; here is what depends on the project.
+
 Whoever can write a row must not be able to run ``os.system``, so nothing is imported that the project did not name.
 """
 
 import inspect
-import keyword
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -12,15 +13,14 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from .arguments import check_arguments, check_size
-from .command_lines import check_command, check_command_line
-from .refusals import TargetError, import_failed
+from .arguments import check_arguments
+from .command_lines import check_command, check_command_name
+from .job_rules import find_faults, values_of
+from .refusals import RowError, TargetError, import_failed
 from .registry import RegisteredJob, autodiscover, registered
 from .wire.spec import JobSpec
 
-__all__ = ["Target", "TargetError", "check_shape", "find_row_problems", "resolve", "warm_up"]
-
-MAX_TARGET_LENGTH = 500
+__all__ = ["RowError", "Target", "TargetError", "check_allowed", "find_row_problems", "resolve", "warm_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +35,16 @@ class Target:
     is_async: bool = False
 
 
-def check_shape(target: str, command: str) -> None:
-    """Raise TargetError unless the row names exactly one thing that the project allows; judged by strings, no import.
+def check_allowed(target: str, command: str) -> None:
+    """Raise TargetError unless the project allows what a row without faults names; judged by strings, no import.
 
     A target counts as allowed when it is registered in this process or matches ``WORKERD["TARGETS"]``.
     """
-    if target and command:
-        raise TargetError("command", "Both a target and a command are set", "Keep one of them.")
     if command:
-        check_command_line(command)
-    else:
-        _check_dotted(target)
-        if target not in registered() and not _matches(target):
-            raise _not_allowed(target)
+        check_command_name(command)
+    elif target not in registered() and not _matches(target):
+        remedy = 'Mark it @job in an app\'s jobs module, or add it to WORKERD["TARGETS"].'
+        raise TargetError("target", f"“{target}” is not a job that the project allows", remedy)
 
 
 def warm_up() -> None:
@@ -56,11 +53,12 @@ def warm_up() -> None:
 
 
 def resolve(spec: JobSpec) -> Target:
-    """Return what a child calls for ``spec``. Raises TargetError for what is not allowed, broken or does not fit."""
-    check_shape(spec.target, spec.command)
-    check_size(spec.kwargs)
+    """Return what a child calls for ``spec``. Raises RowError where a rule, the project or the target refuses it."""
+    if faults := find_faults(values_of(spec)):
+        raise RowError(faults)
+    check_allowed(spec.target, spec.command)
     if spec.command:
-        return _resolve_command(spec.command, spec.kwargs)
+        return _resolve_command(spec.command)
     found = registered().get(spec.target)
     if found is None:
         function = _load_allowed(spec.target)
@@ -70,31 +68,29 @@ def resolve(spec: JobSpec) -> Target:
     return _resolve_job(found, spec.kwargs)
 
 
-def find_row_problems(target: str, command: str, kwargs: Any) -> dict[str, list[str]]:
-    """Return what is wrong with a row as an admin form has it: sentences by field name, empty when it can run.
+def find_row_problems(spec: JobSpec) -> dict[str, list[str]]:
+    """Return what keeps a row from running: sentences by field name, ready for ``ValidationError``.
 
-    ``target`` and ``command`` are the fields' text ("" when empty), ``kwargs`` is the decoded JSON, of any type.
-    The keys are ``target``, ``command`` and ``kwargs``, ready for ``ValidationError``. Finds jobs by autodiscovery and
-    imports what the allow-list names, as the child will; a broken module is a sentence here too. Environment variables
-    that kwargs name are not looked up: they are the child's.
+    Finds jobs by autodiscovery and imports what the allow-list names, as the child will; a broken module is a sentence
+    here too. Environment variables that kwargs name are not looked up: they are the child's.
     """
     try:
         autodiscover()
     except Exception as error:  # noqa: BLE001 - the border to the project's modules: said in the form
         return {"target": [str(import_failed("target", "The project's jobs", error))]}
     try:
-        resolve(JobSpec(name="form", target=target, command=command, kwargs={} if kwargs is None else kwargs))
-    except TargetError as error:
-        return {error.field: [str(error)]}
+        resolve(spec)
+    except RowError as error:
+        problems: dict[str, list[str]] = {}
+        for fault in error.faults:
+            problems.setdefault(fault.field, []).append(fault.sentence)
+        return problems
     return {}
 
 
-def _resolve_command(line: str, kwargs: Mapping[str, Any]) -> Target:
+def _resolve_command(line: str) -> Target:
     from django.core.management import call_command
 
-    if kwargs:
-        problem = f"A command takes no kwargs, and {', '.join(f'“{key}”' for key in kwargs)} would be ignored"
-        raise TargetError("kwargs", problem, "Write its options on the command line and leave kwargs empty.")
     argv = check_command(line)
     return Target(name=argv[0], function=call_command, args=tuple(argv))
 
@@ -164,27 +160,7 @@ def _import(dotted: str, module: str) -> ModuleType:
         raise import_failed("target", dotted, error) from error
 
 
-def _check_dotted(target: str) -> None:
-    if not target:
-        raise TargetError(
-            "target", "Neither a target nor a command is set", "Name a function marked @job, or a command."
-        )
-    names = target.split(".")
-    if len(target) > MAX_TARGET_LENGTH or len(names) < 2 or not all(_is_plain_name(name) for name in names):
-        problem = f"“{target[:MAX_TARGET_LENGTH]}” is not a dotted path of a function"
-        raise TargetError("target", problem, "Write it as “shop.jobs.ship_orders”.")
-
-
-def _is_plain_name(name: str) -> bool:
-    return name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
-
-
 def _matches(dotted: str) -> bool:
     from .conf import get_settings
 
     return any(fnmatchcase(dotted, pattern) for pattern in get_settings().targets)
-
-
-def _not_allowed(target: str) -> TargetError:
-    remedy = 'Mark it @job in an app\'s jobs module, or add it to WORKERD["TARGETS"].'
-    return TargetError("target", f"“{target}” is not a job that the project allows", remedy)

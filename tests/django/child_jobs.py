@@ -127,8 +127,9 @@ class BrokenTextError(Exception):
 
 @job
 def fail(context: JobContext, message: str = "wrong", times: int = 1, kind: str = "ValueError") -> None:
+    """Raise ``message``, in which a backslash spells what no row may hold."""
     kinds: dict[str, type[Exception]] = {"ValueError": ValueError, "BrokenTextError": BrokenTextError}
-    raise kinds[kind](message * times)
+    raise kinds[kind](message.encode().decode("unicode_escape") * times)
 
 
 @job

@@ -12,6 +12,8 @@ from django.urls import reverse
 
 from workerd.admin.jobs.fields import DurationField
 from workerd.admin.jobs.form import JobForm
+from workerd.job_rules import find_faults
+from workerd.job_rules.kwargs import decode_kwargs
 from workerd.models import Job, Node, Operation, Run, Slot
 
 from .admin_form import JOB_FORM
@@ -75,28 +77,31 @@ def test_one_who_may_only_look_sees_durations_as_people_write_them() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        ("name", "", "This field is required."),
-        ("name", "x" * 200, "Ensure this value has at most 100 characters (it has 200)."),
-        ("name", "two words", "Enter a valid “slug” consisting of letters, numbers, underscores or hyphens."),
+        ("name", "", "name is empty: write letters, digits, - and _ only."),
+        ("name", "x" * 200, "name has 200 characters, more than 100: shorten it."),
+        ("name", "two words", "name is 'two words': write letters, digits, - and _ only."),
         ("notes", "nul\0", "Null characters are not allowed."),
-        ("target", "nul\0", "Null characters are not allowed."),
-        ("target", "shop", "Write the dotted path of a function, such as “shop.jobs.ship_orders”."),
-        ("target", "x." * 300, "Ensure this value has at most 500 characters (it has 600)."),
-        ("kwargs", "[]", 'Write a JSON object, such as {"warehouse": "main"}.'),
-        ("kwargs", '{"warehouse": NaN}', "NaN and Infinity are not JSON: leave the argument out or use null."),
+        ("target", "nul\0", "target holds a null character or half a surrogate pair: remove it."),
+        ("target", "shop", "target is 'shop', not the dotted path of a function: write it like shop.jobs.ship_orders."),
+        ("target", "x." * 300, "target has 600 characters, more than 500: shorten it."),
+        ("kwargs", "[]", 'kwargs is a list: write an object, such as {"warehouse": "main"}.'),
+        ("kwargs", '{"warehouse": NaN}', "kwargs holds nan, which is not JSON: leave the argument out, or use null."),
         (
             "kwargs",
             '{"warehouse": "\\u0000"}',
-            "A text holds a null character or half a surrogate pair, which databases refuse.",
+            "kwargs holds a text with a null character or half a surrogate pair: remove it.",
         ),
-        ("processes", "-1", "Ensure this value is greater than or equal to 0."),
-        ("processes", "1001", "Ensure this value is less than or equal to 1000."),
-        ("nice", "20", "Ensure this value is less than or equal to 19."),
-        ("max_age", "soon", "“soon” is not a duration: write it like 90s, 5 min, 1h 30m or 250ms."),
-        ("max_age", "99999 d", "Write a duration from 1 ms to 3650 d."),
-        ("stop_timeout", "0", "Write a duration from 1 ms to 3650 d."),
-        ("stop_timeout", "", "This field is required."),
-        ("stop_signal", "KILL", "Select a valid choice. KILL is not one of the available choices."),
+        ("processes", "-1", "processes is -1: set it to a whole number from 0 to 1000."),
+        ("processes", "1001", "processes is 1001: set it to a whole number from 0 to 1000."),
+        ("processes", "many", "processes is 'many': set it to a whole number from 0 to 1000."),
+        ("processes", "", "processes is empty: set it to a whole number from 0 to 1000."),
+        ("max_memory", "nan", "max_memory is nan: set it to a number from 1 to 16777216."),
+        ("nice", "20", "nice is 20: set it to a whole number from -20 to 19."),
+        ("max_age", "soon", "“soon” is not a duration: write it like 90s, 5 min, 1h 30m, 250ms or 1.5 d."),
+        ("max_age", "99999 d", "max_age is 99999 d: set it to a duration from 1 ms to 3650 d."),
+        ("stop_timeout", "0", "stop_timeout is 0 s: set it to a duration from 1 ms to 3650 d."),
+        ("stop_timeout", "", "stop_timeout is empty: set it to a duration from 1 ms to 3650 d."),
+        ("stop_signal", "KILL", "stop_signal is 'KILL': choose one of TERM, INT, QUIT, HUP, USR1, USR2."),
     ],
 )
 def test_an_error_stands_beside_its_field(operator: Client, field: str, value: str, sentence: str) -> None:
@@ -109,27 +114,33 @@ def test_an_error_stands_beside_its_field(operator: Client, field: str, value: s
 @pytest.mark.parametrize(
     "text", ["{", "{'a': 1}", "[" * 100_000, f'{{"a": {"9" * 5000}}}'], ids=["open", "single-quotes", "deep", "number"]
 )
-def test_what_is_no_json_is_refused_with_an_example(operator: Client, text: str) -> None:
-    sentence = 'This is not JSON: write an object with texts in double quotes, such as {"warehouse": "main"}.'
+def test_what_is_no_json_is_refused_by_the_rules(operator: Client, text: str) -> None:
+    [fault] = find_faults({"kwargs": decode_kwargs(text)})
 
-    assert errors_of(operator, kwargs=text) == {"kwargs": [sentence]}
+    assert errors_of(operator, kwargs=text) == {"kwargs": [fault.sentence]}
 
 
-def test_a_null_character_in_a_name_is_named(operator: Client) -> None:
-    errors = errors_of(operator, name="nul\0")
-
-    assert list(errors) == ["name"]
-    assert "Null characters are not allowed." in errors["name"]
+@pytest.mark.parametrize("text", ["", "null"])
+def test_an_emptied_box_is_a_job_without_arguments(operator: Client, text: str) -> None:
+    assert errors_of(operator, kwargs=text) == {}
+    assert Job.objects.get().kwargs == {}
 
 
 @pytest.mark.parametrize(
     ("values", "field", "sentence"),
     [
-        ({"backoff_initial": "2 min"}, "backoff_max", "The longest delay must not be shorter than the first."),
+        (
+            {"backoff_initial": "2 min"},
+            "backoff_max",
+            "backoff_max, the longest delay, is 1 min, shorter than backoff_initial, the first, 2 min: raise it.",
+        ),
         (
             {"start_grace": "1 min"},
             "start_timeout",
-            "The start timeout must be longer than “running after”, or it never counts as running.",
+            (
+                "start_timeout is 30 s, not longer than start_grace, 1 min, "
+                "so the process would never count as running: raise it."
+            ),
         ),
     ],
 )
@@ -149,9 +160,17 @@ def test_what_two_fields_contradict_is_said_beside_the_one_to_change(
         ({"kwargs": '{"wharehouse": "main"}'}, "kwargs", ""),
         ({"target": "", "command": "shell -c 1"}, "command", "“shell” is not a management command that the project"),
         ({"target": "", "command": "expire_carts --settings=x"}, "command", "“expire_carts” may not be given"),
-        ({"target": "", "command": "expire_carts 'x"}, "command", "“expire_carts 'x” is no command line"),
-        ({"target": "", "command": "expire_carts", "kwargs": '{"a": 1}'}, "kwargs", "A command takes no kwargs"),
-        ({"command": "expire_carts"}, "target", "Set either a target or a command, not both."),
+        (
+            {"target": "", "command": "expire_carts 'x"},
+            "command",
+            'command is "expire_carts \'x", which is no command line',
+        ),
+        (
+            {"target": "", "command": "expire_carts", "kwargs": '{"a": 1}'},
+            "kwargs",
+            "kwargs holds “a”, which no command takes",
+        ),
+        ({"command": "expire_carts"}, "target", "Both target and command are set: clear one of them."),
     ],
 )
 def test_what_the_project_does_not_allow_is_refused_beside_its_field(

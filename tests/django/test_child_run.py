@@ -242,7 +242,7 @@ def test_the_exit_code_says_how_it_ended(run: JobRun, fields: dict[str, Any], co
 
 
 def test_an_exception_is_told_and_is_one_event(run: JobRun) -> None:
-    child = run("fail", kwargs={"message": "wrong \0 \ud800"})
+    child = run("fail", kwargs={"message": r"wrong \0 \ud800"})
 
     assert child.end() == 1
     assert child.messages[0] == Loaded()
@@ -256,7 +256,7 @@ def test_an_exception_is_told_and_is_one_event(run: JobRun) -> None:
 
 
 def test_an_exception_of_any_size_and_kind_fits_a_message(run: JobRun) -> None:
-    long = run("fail", kwargs={"message": "\0", "times": 500_000})
+    long = run("fail", kwargs={"message": r"\0", "times": 500_000})
     assert long.end() == 1
     assert len(long.failed.message) == 2000
 
@@ -275,6 +275,8 @@ REFUSED = {
         "variable “NO_SUCH”, which is not set",
     ),
     "settings": ({"command": "check --settings=x"}, "“check” may not be given “--settings=x” in a row"),
+    "rules": ({"function": "finish", "name": "two words"}, "name is 'two words': write letters"),
+    "stop signal": ({"function": "finish", "stop_signal": "STOP"}, "stop_signal is 'STOP': choose one of TERM"),
     "command": ({"command": "flush"}, "“flush” is not a management command that the project allows."),
 }
 
@@ -387,7 +389,7 @@ def test_what_a_job_forks_does_not_speak_in_its_name(run: JobRun) -> None:
 
 
 def test_a_licence_that_makes_no_sense_is_a_fault_of_our_own(runner: Runner) -> None:
-    child = Child(runner, JobSpec("a-job", stop_signal="RED"), 0)
+    child = Child(runner, JobSpec("a-job", target=5), 0)  # type: ignore[arg-type]  # as no ledger tells it
 
     assert child.end() == 70
     assert child.failed.exception == "AttributeError"

@@ -13,7 +13,7 @@ from workerd.ledger.node import NodeRow
 from workerd.ledger.operations import OpenOrders
 from workerd.ledger.records import RecordWriter
 from workerd.models import Job, Node, Operation, Run, Slot
-from workerd.targets import check_shape
+from workerd.targets import check_allowed
 from workerd.wire.messages import JobsListed
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ def test_the_ledger_asks_no_router() -> None:
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.Router"]):
         node = NodeRow("default", "shop", "host-1")
         operations = OpenOrders("default", node)
-        told = JobRows("default", check_shape).poll()
+        told = JobRows("default", check_allowed).poll()
         records = RecordWriter("default", node, lambda *_: None, lambda *_: None, operations)
         written = records.apply(
             [

@@ -58,7 +58,7 @@ def test_the_release_before_reads_and_writes_the_newest_schema(alias: str) -> No
 def test_the_newest_code_reads_every_row_of_the_release_before(alias: str) -> None:
     fill_and_upgrade(alias, lambda: migrate_to_newest(alias))
 
-    *changes, listed = JobRows(alias, check_shape=lambda *_words: None).poll()
+    *changes, listed = JobRows(alias, check_allowed=lambda *_words: None).poll()
     assert [type(change) for change in changes] == [JobChanged] * len(JOBS)
     assert listed == JobsListed(len(JOBS))
     for model in (Node, Operation, Run, Slot):

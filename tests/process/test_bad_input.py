@@ -69,7 +69,7 @@ ROWS = [
     ),
     Row(
         "kwargs-too-deep",
-        "kwargs nest deeper than 30 lists and objects: make them flatter.",
+        "kwargs nests deeper than 30 lists and objects: make it flatter.",
         {"target": f"{BAD_JOBS}.say", "kwargs": {"text": json.loads("[" * 30 + "]" * 30)}},
     ),
     Row(
@@ -109,7 +109,7 @@ ROWS = [
     ),
     Row(
         "neither",
-        "Set a target or a command.",
+        "Neither target nor command is set: set one of them.",
         {"target": "", "command": ""},
     ),
 ]
@@ -367,7 +367,7 @@ def test_a_name_of_200_characters_is_refused_in_the_form(project: Project) -> No
     with pytest.raises(ValidationError) as caught:
         job.full_clean(validate_unique=False, validate_constraints=False)
 
-    assert caught.value.message_dict["name"] == ["Ensure this value has at most 100 characters (it has 200)."]
+    assert caught.value.message_dict["name"] == ["name has 200 characters, more than 100: shorten it."]
 
 
 @pytest.mark.backends("sqlite")

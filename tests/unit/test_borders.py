@@ -17,16 +17,17 @@ PACKAGE = ROOT / "workerd"
 APP = frozenset({"root", "models"})
 MAY_IMPORT = {
     "wire": frozenset(),
+    "job_rules": frozenset({"wire", "root"}),
     "daemon": frozenset({"wire"}),
     "forksafe": frozenset({"wire", "root"}),
-    "child": APP | {"wire", "forksafe"},
-    "ledger": APP | {"wire", "forksafe"},
+    "child": APP | {"wire", "job_rules", "forksafe"},
+    "ledger": APP | {"wire", "job_rules", "forksafe"},
     "observer": APP | {"wire", "forksafe"},
     "forkserver": APP | {"wire", "forksafe", "child", "ledger", "observer"},
-    "root": APP | {"wire", "forksafe", "child"},
-    "models": APP | {"wire"},
+    "root": APP | {"wire", "job_rules", "forksafe", "child"},
+    "models": APP | {"wire", "job_rules"},
     "migrations": APP | {"wire"},
-    "admin": APP | {"wire"},
+    "admin": APP | {"wire", "job_rules"},
     "management": APP | {"wire", "forksafe", "child", "forkserver"},
 }
 """By folder; ``root`` is the modules beside them. The package itself, for its version, is open to all."""
@@ -36,6 +37,8 @@ AGAINST_THE_ARROWS = {
     ("workerd.apps", "workerd.forkserver"),  # in a forkserver, fork safety must stand before another app connects
 }
 OPEN_TO_ALL = {"workerd.__version__", "workerd.errors.WorkerdError"}
+JOB_RULES_TAKE = {"durations"}
+"""The rules of a row are pure: of the root they read how durations are written."""
 FORKSAFE_TAKES = {"conf"}
 """Fork safety works in a project without the app, so of the root it reads the settings alone."""
 
@@ -64,8 +67,8 @@ def run_fresh(script: str, *words: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("package", ["workerd.daemon", "workerd.wire"])
-def test_daemon_and_wire_never_load_django(package: str) -> None:
+@pytest.mark.parametrize("package", ["workerd.daemon", "workerd.wire", "workerd.job_rules"])
+def test_daemon_wire_and_the_rules_of_a_row_never_load_django(package: str) -> None:
     assert run_fresh(IMPORT_ALL, package) == ""
 
 
@@ -156,6 +159,12 @@ def test_fork_safety_takes_nothing_of_the_app_but_its_settings() -> None:
     taken = {imported.split(".")[1] for _, room, imported in edges() if room == "forksafe" != room_of(imported)}
 
     assert taken - {"wire"} <= FORKSAFE_TAKES
+
+
+def test_the_rules_of_a_row_take_nothing_of_the_app_but_durations() -> None:
+    taken = {imported.split(".")[1] for _, room, imported in edges() if room == "job_rules" != room_of(imported)}
+
+    assert taken - {"wire"} <= JOB_RULES_TAKE
 
 
 def test_every_folder_is_on_the_map() -> None:

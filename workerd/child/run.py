@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 
 from workerd.arguments import read_environment
-from workerd.targets import Target, TargetError, resolve
+from workerd.job_rules.choices import STOP_SIGNALS
+from workerd.targets import RowError, Target, TargetError, resolve
 from workerd.wire import exit_codes
 from workerd.wire.messages import License, Loaded, Message, Refused
 from workerd.wire.spec import JobSpec
@@ -58,10 +59,10 @@ def run_job(spec: JobSpec, license: License, channel: Sender, page: Page) -> int
 def run_target(run: JobRun) -> int:
     """Resolve the target, announce the start, call the target, and return the exit code."""
     try:
-        _lower_priority(run.spec)
         target = resolve(run.spec)
+        _lower_priority(run.spec)
         kwargs = read_environment(target.kwargs)
-    except TargetError as error:
+    except RowError as error:
         run.sender.send(Refused(str(error)))
         return exit_codes.REFUSED
     run.context.beat()
@@ -74,7 +75,10 @@ def run_target(run: JobRun) -> int:
 
 def stop_signals(spec: JobSpec) -> set[int]:
     """Return the signals that ask this job to stop: the one of its row, and TERM and INT, which people send by hand."""
-    return {signal.SIGTERM, signal.SIGINT, getattr(signal, f"SIG{spec.stop_signal.removeprefix('SIG')}")}
+    signals: set[int] = {signal.SIGTERM, signal.SIGINT}
+    if spec.stop_signal in STOP_SIGNALS:  # `resolve` refuses a row that names another
+        signals.add(getattr(signal, f"SIG{spec.stop_signal}"))
+    return signals
 
 
 def _call(run: JobRun, target: Target, kwargs: dict[str, Any]) -> int:

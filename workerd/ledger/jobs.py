@@ -33,9 +33,9 @@ class _Known:
 class JobRows:
     """Polls ``Job`` and tells the daemon; keeps ``Job.problem`` in step with what it and the daemon found."""
 
-    def __init__(self, alias: str, check_shape: Callable[[str, str], None]) -> None:
+    def __init__(self, alias: str, check_allowed: Callable[[str, str], None]) -> None:
         self._alias = alias
-        self._check_shape = check_shape
+        self._check_allowed = check_allowed
         self._known: dict[int, _Known] = {}
         self._found_by_daemon: dict[str, str] = {}
         self._outdated: dict[int, str] = {}
@@ -80,7 +80,7 @@ class JobRows:
             del self._known[pk]
         for pk, row in rows.items():
             if pk not in self._known or self._known[pk].row != row:
-                self._known[pk] = _Known(row, judge_row(row, self._check_shape))
+                self._known[pk] = _Known(row, judge_row(row, self._check_allowed))
                 changed.append(self._known[pk])
         for name in sorted(before - {known.name for known in self._known.values()}):
             self._found_by_daemon.pop(name, None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from django.db import Error
 
 from workerd.conf import Settings, get_settings
-from workerd.targets import check_shape
+from workerd.targets import check_allowed
 from workerd.wire import exit_codes
 from workerd.wire.channel import Channel
 from workerd.wire.messages import Drained, License, Message
@@ -55,7 +55,7 @@ class LedgerLoop:
         self._connection = prepare_connection(settings.database, settings.conn_max_age)
         self._availability = Availability(self._connection, self._send, settings.poll_seconds)
         self._push = Push(self._connection, self._send)
-        self._jobs = JobRows(settings.database, check_shape)
+        self._jobs = JobRows(settings.database, check_allowed)
         self._node = NodeRow(settings.database, license.node, license.host)
         self._operations = OpenOrders(settings.database, self._node)
         self._records = RecordWriter(

@@ -1,6 +1,6 @@
 """A job: what to run and how to look after it. The one row of workerd that people write."""
 
-import re
+from collections.abc import Collection
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -8,10 +8,13 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from workerd.job_rules import find_faults, values_of
+from workerd.job_rules.choices import STOP_SIGNALS
+from workerd.job_rules.texts import TEXT_LIMITS
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Heartbeat, Restart
 
-from .kwargs import StoredKwargs, check_kwargs
+from .kwargs import StoredKwargs
 from .ranges import range_constraints, range_validators
 
 RESTART_CHOICES = [
@@ -23,22 +26,7 @@ HEARTBEAT_CHOICES = [
     (Heartbeat.ANY.value, _("any sign of life: a beat, a database query, a line of output")),
     (Heartbeat.EXPLICIT.value, _("explicit beats only: context.beat, every, each, wait")),
 ]
-STOP_SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2")
 STOP_SIGNAL_CHOICES = [(name, f"SIG{name}") for name in STOP_SIGNALS]
-
-DURATION_FIELDS = (
-    "backoff_initial",
-    "backoff_max",
-    "restart_window",
-    "start_grace",
-    "start_timeout",
-    "heartbeat_timeout",
-    "stop_timeout",
-    "max_age",
-)
-"""Seconds in the row; people type and read "90s" or "5 min"."""
-
-_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 
 def _seconds(name: str, label: Any, help_text: Any, **options: Any) -> "models.FloatField[Any, Any]":
@@ -58,13 +46,13 @@ class Job(models.Model):
 
     name = models.SlugField(
         _("name"),
-        max_length=100,
+        max_length=TEXT_LIMITS["name"],
         unique=True,
         help_text=_("How the job is called in logs, in the command and here: letters, digits, - and _."),
     )
     target = models.CharField(
         _("target"),
-        max_length=500,
+        max_length=TEXT_LIMITS["target"],
         blank=True,
         help_text=_(
             "Dotted path of a function marked @job, such as “shop.jobs.ship_orders”. Either this or a command."
@@ -72,7 +60,7 @@ class Job(models.Model):
     )
     command = models.CharField(
         _("command"),
-        max_length=1000,
+        max_length=TEXT_LIMITS["command"],
         blank=True,
         help_text=_(
             "A management command with its arguments, such as “db_worker --queue-name mail”. Either this or a target."
@@ -246,21 +234,19 @@ class Job(models.Model):
         """Return what a fixture writes instead of the primary key."""
         return (self.name,)
 
-    def clean(self) -> None:
-        """Check what needs no import of the target: one of target and command, its shape, storable arguments."""
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """Bring each value into its column's type, then have the row's rules judge it."""
+        for name in ("target", "command"):
+            if isinstance(text := getattr(self, name), str):
+                setattr(self, name, text.strip())
         errors: dict[str, Any] = {}
-        self.target, self.command = self.target.strip(), self.command.strip()
-        if bool(self.target) == bool(self.command):
-            message = (
-                _("Set either a target or a command, not both.") if self.target else _("Set a target or a command.")
-            )
-            errors.update(target=message, command=message)
-        elif self.target and not _DOTTED.fullmatch(self.target):
-            errors["target"] = _("Write the dotted path of a function, such as “shop.jobs.ship_orders”.")
         try:
-            check_kwargs(self.kwargs)
+            super().clean_fields(exclude=exclude)
         except ValidationError as error:
-            errors["kwargs"] = error
+            errors = error.error_dict
+        # Django's own validators stay, for whoever builds another form from the model; here a rule's sentence takes
+        # the place of whatever they say about the same field.
+        errors |= {fault.field: fault.sentence for fault in find_faults(values_of(self, leave_out=exclude or ()))}
         if errors:
             raise ValidationError(errors)
 

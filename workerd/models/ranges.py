@@ -1,29 +1,11 @@
-"""A number's range, told twice: to the form beside the field, and to the database, which has the last word."""
+"""A number's range, as Django's validators and as the database's constraints, which have the last word."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from django.core.validators import BaseValidator, MaxValueValidator, MinValueValidator
 from django.db.models import BaseConstraint, CheckConstraint, Q
 
-from workerd.durations import MAX_SECONDS
-
-SMALLEST_S = 0.001
-
-RANGES: Mapping[str, tuple[float, float]] = {
-    "processes": (0, 1000),
-    "backoff_initial": (0, MAX_SECONDS),
-    "backoff_max": (0, MAX_SECONDS),
-    "max_restarts": (0, 1_000_000),
-    "restart_window": (SMALLEST_S, MAX_SECONDS),
-    "start_grace": (0, MAX_SECONDS),
-    "start_timeout": (SMALLEST_S, MAX_SECONDS),
-    "heartbeat_timeout": (SMALLEST_S, MAX_SECONDS),
-    "stop_timeout": (SMALLEST_S, MAX_SECONDS),
-    "max_memory": (1, 2**24),
-    "max_age": (SMALLEST_S, MAX_SECONDS),
-    "nice": (-20, 19),
-}
-"""Both ends belong to the range. An upper one stands everywhere: it keeps infinity and PostgreSQL's NaN out."""
+from workerd.job_rules.ranges import RANGES
 
 
 def range_validators(field: str) -> list[BaseValidator]:

@@ -5,11 +5,6 @@ from typing import Any, NamedTuple
 
 from .words import Heartbeat, Restart
 
-MAX_KWARGS_BYTES = 64 * 1024
-"""A row whose kwargs take more as JSON is refused: they travel in one message to the child."""
-MAX_KWARGS_DEPTH = 30
-"""The most lists and objects inside each other: MariaDB takes 31, and copying or encoding recurses with each."""
-
 
 class JobSpec(NamedTuple):
     """A row of ``Job``. Durations are seconds, memory is MiB, None means "no limit"."""
@@ -46,15 +41,6 @@ class JobSpec(NamedTuple):
     def from_dict(cls, values: Mapping[str, Any]) -> "JobSpec":
         """Return the spec of ``to_dict``'s values. Raises TypeError for an unknown or a missing name."""
         return cls(**values)
-
-
-def depth_of(value: Any) -> int:
-    """Return how many lists and objects are inside each other, ``value`` included; 0 if it is neither."""
-    depth, level = 0, [value]
-    while level := [item for item in level if isinstance(item, dict | list)]:
-        depth += 1
-        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
-    return depth
 
 
 RESTARTING_FIELDS = ("name", "id", "target", "command", "kwargs", "nice", "heartbeat", "signals_ready", "stop_signal")

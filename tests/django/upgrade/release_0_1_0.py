@@ -47,7 +47,7 @@ FAILURES = ("error", "crashed", "hung", "over_memory", "refused", "killed")
 
 LOWEST: dict[str, Any] = {
     "target": "a.b",
-    "kwargs": {},
+    "kwargs": {"a": [1, 2.5, None, {"ü": "ß☃"}]},
     "enabled": False,
     "processes": 0,
     "restart": "never",
@@ -65,7 +65,6 @@ LOWEST: dict[str, Any] = {
 }
 HIGHEST: dict[str, Any] = {
     "command": "c" * 1000,
-    "kwargs": {"a": [1, 2.5, None, {"ü": "ß☃"}]},
     "processes": 1000,
     "restart": "on_failure",
     "backoff_initial": YEARS_10,

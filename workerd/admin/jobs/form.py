@@ -1,5 +1,6 @@
 """The form of a job: it reads durations as people write them, and saves nothing that the project does not allow."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -8,10 +9,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from workerd.conf import SettingsError, get_settings
+from workerd.job_rules import FIELDS, find_faults
+from workerd.job_rules.ranges import DURATIONS
 from workerd.models import Job
-from workerd.models.job import DURATION_FIELDS
-from workerd.models.ranges import RANGES
 from workerd.targets import find_row_problems
+from workerd.wire.spec import JobSpec
 
 from .fields import DurationField, KwargsField
 from .masking import NothingStoredError, masked, restored
@@ -34,7 +36,7 @@ class JobForm(JobModelForm):
     class Meta:
         model = Job
         fields = "__all__"
-        field_classes = {**dict.fromkeys(DURATION_FIELDS, DurationField), "kwargs": KwargsField}
+        field_classes = {**dict.fromkeys(DURATIONS, DurationField), "kwargs": KwargsField}
         widgets = {
             "target": TargetWidget(),
             "kwargs": forms.Textarea(
@@ -54,8 +56,8 @@ class JobForm(JobModelForm):
             self.fields["command"].help_text = _command_help()
         for name, field in self.fields.items():
             field.show_hidden_initial = False  # the callable default of kwargs has Django print the value twice
-            if isinstance(field, DurationField):
-                field.range = RANGES[name]
+            if name in FIELDS and not isinstance(field, KwargsField):  # kwargs are judged once their masks are filled
+                field.clean = partial(_parse_and_judge, name, field)  # type: ignore[method-assign]
 
     def clean_kwargs(self) -> Any:
         """Put the stored values where their masks were saved."""
@@ -65,35 +67,30 @@ class JobForm(JobModelForm):
             message = _("Nothing is stored for “%(path)s”: write its value.")
             raise ValidationError(message, code="mask", params={"path": error.path}) from error
 
-    def clean(self) -> dict[str, Any] | None:
-        """Say what two fields contradict beside the one to change."""
-        values = super().clean() or self.cleaned_data
-        first, longest = values.get("backoff_initial"), values.get("backoff_max")
-        if first is not None and longest is not None and longest < first:
-            self.add_error("backoff_max", _("The longest delay must not be shorter than the first."))
-        grace, timeout = values.get("start_grace"), values.get("start_timeout")
-        if grace is not None and timeout is not None and timeout <= grace and not values.get("signals_ready"):
-            message = _("The start timeout must be longer than “running after”, or it never counts as running.")
-            self.add_error("start_timeout", message)
-        return values
-
     def _post_clean(self) -> None:
         """Look at the target last, when the model has found nothing wrong with its shape."""
         super()._post_clean()  # type: ignore[misc]  # Django's own hook for this; the stubs leave it out
         if self._must_run() and not any(name in self.errors for name in _WHAT_RUNS):
-            for name, sentences in find_row_problems(*(getattr(self.instance, name) for name in _WHAT_RUNS)).items():
+            program = JobSpec("form", **{name: getattr(self.instance, name) for name in _WHAT_RUNS})
+            for name, sentences in find_row_problems(program).items():
                 self.add_error(name if name in self.fields else None, sentences)
-
-    def _update_errors(self, errors: ValidationError) -> None:
-        """Say of a target or command that was refused already no more than that."""
-        if "target" in self.errors or "command" in self.errors:
-            for name in ("target", "command"):
-                errors.error_dict.pop(name, None)
-        super()._update_errors(errors)  # type: ignore[misc]  # as above
 
     def _must_run(self) -> bool:
         """Let a job whose target broke be switched off, or annotated while it is off."""
         return self.instance.enabled or any(name in self.changed_data for name in _WHAT_RUNS)
+
+
+def _parse_and_judge(name: str, field: forms.Field, typed: Any) -> Any:
+    """Return what was typed as a value of the row. Raises ValidationError with the sentence of the row's rules."""
+    try:
+        value = field.to_python(typed)
+    except ValidationError:
+        if not isinstance(field, forms.IntegerField):
+            raise
+        value = typed  # no number at all: the rules say which numbers there may be
+    if faults := find_faults({name: value}):
+        raise ValidationError([fault.sentence for fault in faults])
+    return value
 
 
 def _command_help() -> str:

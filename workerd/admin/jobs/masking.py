@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from workerd.arguments import ENVIRONMENT_KEY
 from workerd.conf import get_settings
 from workerd.errors import WorkerdError
+from workerd.job_rules.kwargs import ENVIRONMENT_KEY
 
 MASK = "********"
 

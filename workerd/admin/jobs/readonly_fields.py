@@ -9,8 +9,8 @@ from django.db.models import Field
 from django.utils.translation import gettext_lazy as _
 
 from workerd.durations import format_duration
+from workerd.job_rules.ranges import DURATIONS
 from workerd.models import Job
-from workerd.models.job import DURATION_FIELDS
 
 from .masking import masked
 
@@ -43,6 +43,6 @@ def _kwargs(job: Job) -> str:
 
 
 _SHOWN: Mapping[str, Callable[[Job], str]] = {
-    **{name: _text_of(name) for name in DURATION_FIELDS},
+    **{name: _text_of(name) for name in DURATIONS},
     "kwargs": _kwargs,
 }

@@ -32,8 +32,8 @@ def set_enabled(request: HttpRequest, job: Job, alias: str, *, enabled: bool) ->
 
     The caller has checked that the user may change the job.
     """
-    if enabled and (problems := find_row_problems(job.target, job.command, job.kwargs)):
-        reasons = " ".join(sentence for sentences in problems.values() for sentence in sentences)
+    if enabled and (problems := find_row_problems(job.to_spec())):
+        reasons = " ".join(dict.fromkeys(sentence for sentences in problems.values() for sentence in sentences))
         messages.error(request, _("The job “%(job)s” stays off. %(reasons)s") % {"job": job.name, "reasons": reasons})
         return False
     job.enabled = enabled

@@ -1,0 +1,271 @@
+"""The rules of a row: for each fault its one sentence."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workerd.durations import MAX_SECONDS
+from workerd.job_rules import FIELDS, RULES, find_faults, join_sentences, values_of
+from workerd.job_rules.kwargs import MAX_KWARGS_BYTES, MAX_KWARGS_DEPTH, UnreadableKwargs, decode_kwargs, depth_of
+from workerd.job_rules.ranges import RANGES, WHOLE
+from workerd.wire.spec import JobSpec
+
+SOUND = values_of(JobSpec(name="mail", target="shop.jobs.mail"))
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """Return arguments that are as deep."""
+    return {"a": json.loads("[" * (depth - 1) + "]" * (depth - 1))}
+
+
+def faults_of(**values: Any) -> list[tuple[str, str]]:
+    return [(fault.field, fault.sentence) for fault in find_faults({**SOUND, **values})]
+
+
+TOO_DEEP = "kwargs nests deeper than 30 lists and objects: make it flatter."
+UNWRITABLE_TEXT = "kwargs holds a text with a null character or half a surrogate pair: remove it."
+FOREIGN = "may not be given “{}” in a row: it would print and end, or name another project. Remove that option."
+LONG = "shop." + "x" * 600
+
+ONE_FIELD: list[tuple[str, Any, str]] = [
+    ("name", "", "name is empty: write letters, digits, - and _ only."),
+    ("name", "two words", "name is 'two words': write letters, digits, - and _ only."),
+    ("name", "line\n", "name is 'line\\n': write letters, digits, - and _ only."),
+    ("name", "ä", "name is 'ä': write letters, digits, - and _ only."),
+    ("name", "x" * 200, "name has 200 characters, more than 100: shorten it."),
+    ("name", b"\xff", "name is b'\\xff', not a text: write it as a text."),
+    ("name", None, "name is empty, not a text: write it as a text."),
+    ("target", LONG, "target has 605 characters, more than 500: shorten it."),
+    ("target", "shop.\0", "target holds a null character or half a surrogate pair: remove it."),
+    ("target", "shop.\ud800", "target holds a null character or half a surrogate pair: remove it."),
+    ("target", "shop", "target is 'shop', not the dotted path of a function: write it like shop.jobs.ship_orders."),
+    ("enabled", 5, "enabled is 5: set it to true or false."),
+    ("signals_ready", None, "signals_ready is empty: set it to true or false."),
+    ("significant", "yes", "significant is 'yes': set it to true or false."),
+    ("restart", "sometimes", "restart is 'sometimes': choose one of always, on_failure, never."),
+    ("heartbeat", "", "heartbeat is empty: choose one of any, explicit."),
+    ("heartbeat", ["any"], "heartbeat is ['any']: choose one of any, explicit."),
+    ("stop_signal", "KILL", "stop_signal is 'KILL': choose one of TERM, INT, QUIT, HUP, USR1, USR2."),
+    ("processes", -1, "processes is -1: set it to a whole number from 0 to 1000."),
+    ("processes", 1001, "processes is 1001: set it to a whole number from 0 to 1000."),
+    ("processes", "abc", "processes is 'abc': set it to a whole number from 0 to 1000."),
+    ("processes", 1.5, "processes is 1.5: set it to a whole number from 0 to 1000."),
+    ("processes", True, "processes is True: set it to a whole number from 0 to 1000."),
+    ("processes", None, "processes is empty: set it to a whole number from 0 to 1000."),
+    ("processes", 10**5000, "processes is a number of thousands of digits: set it to a whole number from 0 to 1000."),
+    ("max_restarts", 2_000_000, "max_restarts is 2000000: set it to a whole number from 0 to 1000000."),
+    ("nice", 20, "nice is 20: set it to a whole number from -20 to 19."),
+    ("nice", -21, "nice is -21: set it to a whole number from -20 to 19."),
+    ("max_memory", 0.5, "max_memory is 0.5: set it to a number from 1 to 16777216."),
+    ("stop_timeout", 0, "stop_timeout is 0 s: set it to a duration from 1 ms to 3650 d."),
+    ("stop_timeout", None, "stop_timeout is empty: set it to a duration from 1 ms to 3650 d."),
+    ("stop_timeout", float("nan"), "stop_timeout is nan: set it to a duration from 1 ms to 3650 d."),
+    ("max_age", float("inf"), "max_age is inf: set it to a duration from 1 ms to 3650 d."),
+    ("max_age", 99999 * 86400.0, "max_age is 99999 d: set it to a duration from 1 ms to 3650 d."),
+    ("max_age", 1e300, "max_age is 1e+300: set it to a duration from 1 ms to 3650 d."),
+    ("backoff_initial", -0.1, "backoff_initial is -0.1: set it to a duration from 0 s to 3650 d."),
+    ("start_grace", "soon", "start_grace is 'soon': set it to a duration from 0 s to 3650 d."),
+    ("heartbeat_timeout", False, "heartbeat_timeout is False: set it to a duration from 1 ms to 3650 d."),
+    ("kwargs", [1], 'kwargs is a list: write an object, such as {"warehouse": "main"}.'),
+    ("kwargs", None, 'kwargs is null: write an object, such as {"warehouse": "main"}.'),
+    ("kwargs", "main", 'kwargs is a text: write an object, such as {"warehouse": "main"}.'),
+    ("kwargs", True, 'kwargs is true or false: write an object, such as {"warehouse": "main"}.'),
+    ("kwargs", b"{}", 'kwargs is a bytes: write an object, such as {"warehouse": "main"}.'),
+    ("kwargs", UnreadableKwargs("kwargs is at odds with us."), "kwargs is at odds with us."),
+    ("kwargs", nested(MAX_KWARGS_DEPTH + 1), TOO_DEEP),
+    ("kwargs", nested(600), TOO_DEEP),
+    ("kwargs", {"a": float("nan")}, "kwargs holds nan, which is not JSON: leave the argument out, or use null."),
+    ("kwargs", {"a": [float("-inf")]}, "kwargs holds -inf, which is not JSON: leave the argument out, or use null."),
+    ("kwargs", {"a": {"b": "nul\0"}}, UNWRITABLE_TEXT),
+    ("kwargs", {"nul\0": 1}, UNWRITABLE_TEXT),
+    ("kwargs", {"a": ["\ud800"]}, UNWRITABLE_TEXT),
+    (
+        "kwargs",
+        {"a": object()},
+        (
+            "kwargs is not JSON (Object of type object is not JSON serializable): "
+            "use texts, numbers, true, false, null, lists and objects."
+        ),
+    ),
+    (
+        "kwargs",
+        {"a": "x" * 70_000},
+        "kwargs takes 70009 bytes, more than 65536: keep large values in a row or a file, and pass a reference.",
+    ),
+    ("kwargs", {"a": {"$env": 5}}, 'kwargs.a names no environment variable: write {"$env": "NAME"}.'),
+    ("kwargs", {"a": [{"$env": "A=B"}]}, 'kwargs.a[0] names no environment variable: write {"$env": "NAME"}.'),
+    ("kwargs", {"a": {"$env": "A", "b": 1}}, 'kwargs.a names no environment variable: write {"$env": "NAME"}.'),
+]
+
+
+def name_of(case: Any) -> str:
+    return case[:60] if isinstance(case, str) else ""
+
+
+@pytest.mark.parametrize(("field", "value", "sentence"), ONE_FIELD, ids=name_of)
+def test_each_fault_of_one_field_has_its_sentence(field: str, value: Any, sentence: str) -> None:
+    assert faults_of(**{field: value}) == [(field, sentence)]
+
+
+COMMANDS: list[tuple[str, str]] = [
+    (
+        "mail 'unclosed",
+        (
+            'command is "mail \'unclosed", which is no command line (no closing quotation): '
+            "close the quotation, or escape it."
+        ),
+    ),
+    ("   ", "command holds no word: write it like db_worker --queue-name mail."),
+    ("mail --settings=other", "“mail” " + FOREIGN.format("--settings=other")),
+    ("mail --settings other", "“mail” " + FOREIGN.format("--settings")),
+    ("mail '--pythonpath' /tmp", "“mail” " + FOREIGN.format("--pythonpath")),
+    ("mail --help", "“mail” " + FOREIGN.format("--help")),
+    ("mail send -h", "“mail” " + FOREIGN.format("-h")),
+    ("mail --version", "“mail” " + FOREIGN.format("--version")),
+    ("mail " + "x" * 1000, "command has 1005 characters, more than 1000: shorten it."),
+]
+
+
+@pytest.mark.parametrize(("line", "sentence"), COMMANDS, ids=name_of)
+def test_each_fault_of_a_command_line_has_its_sentence(line: str, sentence: str) -> None:
+    assert faults_of(target="", command=line) == [("command", sentence)]
+
+
+def test_what_stands_after_two_dashes_is_no_option() -> None:
+    assert faults_of(target="", command="mail -- --settings") == []
+
+
+@pytest.mark.parametrize(
+    "target", ["shop", "shop.", ".shop.jobs", "shop jobs.x", "shop.jobs.x()", "shop..x", "a.1b", "a.lambda", "a.__b__"]
+)
+def test_a_target_is_a_dotted_path_of_plain_names(target: str) -> None:
+    assert [field for field, _ in faults_of(target=target)] == ["target"]
+
+
+TWO_FIELDS: list[tuple[dict[str, Any], list[str], str]] = [
+    ({"target": "", "command": ""}, ["target", "command"], "Neither target nor command is set: set one of them."),
+    ({"command": "mail"}, ["target", "command"], "Both target and command are set: clear one of them."),
+    (
+        {"target": "", "command": "mail", "kwargs": {"a": 1, "b": 2}},
+        ["kwargs"],
+        "kwargs holds “a”, “b”, which no command takes: write options on the command line and leave kwargs empty.",
+    ),
+    (
+        {"backoff_max": 0.1},
+        ["backoff_max"],
+        "backoff_max, the longest delay, is 100 ms, shorter than backoff_initial, the first, 500 ms: raise it.",
+    ),
+    (
+        {"start_grace": 30.0},
+        ["start_timeout"],
+        (
+            "start_timeout is 30 s, not longer than start_grace, 30 s, so the process would never count as running: "
+            "raise it."
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "blamed", "sentence"), TWO_FIELDS, ids=name_of)
+def test_each_fault_between_fields_has_its_sentence(values: dict[str, Any], blamed: list[str], sentence: str) -> None:
+    assert faults_of(**values) == [(field, sentence) for field in blamed]
+
+
+GOOD: list[dict[str, Any]] = [
+    {},
+    {"target": "", "command": "db_worker --queue-name mail"},
+    {"processes": 0},
+    {"max_restarts": None, "heartbeat_timeout": None, "max_memory": None, "max_age": None},
+    {"backoff_initial": 0, "backoff_max": 0.0},
+    {"start_timeout": 1.0, "start_grace": 1.0, "signals_ready": True},
+    {"kwargs": {"a": [1, 2.5, None, {"ü": "ß💥"}], "b": {"$env": "NAME"}}},
+    {"kwargs": nested(MAX_KWARGS_DEPTH)},
+    {"kwargs": {"a": "x" * (MAX_KWARGS_BYTES - 9)}},
+]
+
+
+@pytest.mark.parametrize("values", GOOD, ids=repr)
+def test_a_row_that_can_run_has_no_fault(values: dict[str, Any]) -> None:
+    assert faults_of(**values) == []
+
+
+def test_every_fault_of_a_row_is_found_at_once() -> None:
+    found = faults_of(processes=-1, restart="sometimes", nice=99, target="")
+
+    assert [field for field, _ in found] == ["restart", "processes", "nice", "target", "command"]
+
+
+def test_a_rule_is_not_asked_about_a_field_that_is_at_fault_already() -> None:
+    assert [field for field, _ in faults_of(backoff_initial="soon", command=5)] == ["command", "backoff_initial"]
+
+
+def test_a_rule_is_not_asked_about_a_field_that_is_left_out() -> None:
+    assert find_faults(values_of(JobSpec("mail"), leave_out={"command"})) == []
+    assert find_faults({}) == []
+
+
+def test_a_sentence_about_two_fields_is_said_once() -> None:
+    assert join_sentences(find_faults({**SOUND, "target": ""})) == (
+        "Neither target nor command is set: set one of them."
+    )
+
+
+def test_every_field_of_a_spec_is_read_by_a_rule() -> None:
+    assert set(FIELDS) == set(JobSpec._fields) - {"id"}
+
+
+def test_every_rule_blames_what_it_reads() -> None:
+    assert all(set(rule.blames) <= set(rule.reads) for rule in RULES)
+
+
+@pytest.mark.parametrize("field", RANGES)
+def test_both_ends_belong_to_a_range(field: str) -> None:
+    low, high = (int(end) if field in WHOLE else end for end in RANGES[field])
+
+    assert [find_faults({field: value}) for value in (low, high)] == [[], []]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+ANYTHING = JSON | st.binary() | st.sampled_from([float("nan"), MAX_SECONDS, 10**5000, "", "\0", "\ud800"])
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), ANYTHING))
+def test_whatever_a_row_holds_its_faults_are_sentences_that_any_log_takes(values: dict[str, Any]) -> None:
+    for fault in find_faults(values):
+        assert fault.field in values
+        assert fault.sentence.endswith(".")
+        assert "\0" not in fault.sentence
+        fault.sentence.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "kwargs is not JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)): "),
+        ("[" * 100_000, TOO_DEEP),
+        ("[" * 300 + "]" * 300, TOO_DEEP),
+        ('{"a": "\\ud800"}', UNWRITABLE_TEXT),
+        ('{"a": %s}' % ("1" * 5000), "kwargs is not JSON (Exceeds the limit (4300 digits) for integer string"),
+    ],
+)
+def test_text_that_python_cannot_take_stands_for_its_sentence(text: str, sentence: str) -> None:
+    kwargs = decode_kwargs(text)
+
+    assert isinstance(kwargs, UnreadableKwargs)
+    assert faults_of(kwargs=kwargs)[0][1].startswith(sentence)
+
+
+@given(JSON)
+def test_depth_counts_lists_and_objects_inside_each_other(value: Any) -> None:
+    def depth(inner: Any) -> int:
+        values = inner.values() if isinstance(inner, dict) else inner
+        return 1 + max(map(depth, values), default=0) if isinstance(inner, dict | list) else 0
+
+    assert depth_of(value) == depth(value)

@@ -1,0 +1,69 @@
+"""What a job runs: a target or a command, and how each is written. Whether the project allows it, ``targets`` says."""
+
+import keyword
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from .rule import Rule, rule_of, shown
+
+FOREIGN_OPTIONS = ("--settings", "--pythonpath")
+"""They choose another project than the one the daemon has loaded."""
+ENDING_OPTIONS = ("-h", "--help", "--version")
+"""They print and end, so a job that has them runs nothing."""
+
+
+def program_fault(target: str, command: str) -> str:
+    if target and command:
+        return "Both target and command are set: clear one of them."
+    return "" if target or command else "Neither target nor command is set: set one of them."
+
+
+def target_fault(target: str) -> str:
+    names = target.split(".")
+    if not target or (len(names) > 1 and all(_is_plain_name(name) for name in names)):
+        return ""
+    return f"target is {shown(target)}, not the dotted path of a function: write it like shop.jobs.ship_orders."
+
+
+def command_fault(line: str) -> str:
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        reason = str(error).lower()
+        return f"command is {shown(line)}, which is no command line ({reason}): close the quotation, or escape it."
+    if line and not words:
+        return "command holds no word: write it like db_worker --queue-name mail."
+    for word in words[1:]:
+        if word == "--":
+            break
+        if word.partition("=")[0] in FOREIGN_OPTIONS + ENDING_OPTIONS:
+            return foreign_option(words[0], word)
+    return ""
+
+
+def command_kwargs_fault(command: str, kwargs: Mapping[str, Any]) -> str:
+    if not command or not kwargs:
+        return ""
+    names = ", ".join(f"“{key}”" for key in kwargs)
+    return f"kwargs holds {names}, which no command takes: write options on the command line and leave kwargs empty."
+
+
+def foreign_option(name: str, word: str) -> str:
+    """Return the sentence for an option that a row must not have; argparse knows it in more spellings than we do."""
+    return (
+        f"“{name}” may not be given “{word}” in a row: it would print and end, or name another project. "
+        "Remove that option."
+    )
+
+
+def _is_plain_name(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
+
+
+RULES: tuple[Rule, ...] = (
+    rule_of("target", target_fault),
+    rule_of("command", command_fault),
+    Rule(("target", "command"), program_fault, blames=("target", "command")),
+    Rule(("command", "kwargs"), command_kwargs_fault, blames=("kwargs",)),
+)
