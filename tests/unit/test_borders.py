@@ -45,9 +45,6 @@ FORKSAFE_TAKES = {"conf"}
 LAYERS = ("rules", "io", "processes", "slots", "node")
 """The daemon's, from below. A layer imports only layers below it; the files beside them in daemon/ import them all."""
 
-STILL_TO_TURN: set[tuple[str, str]] = set()
-"""Imports that still point up or close a circle. Whoever turns one takes it off this list; nobody adds one."""
-
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 for name in sys.argv[1:]:
@@ -184,24 +181,13 @@ def arrows_up() -> set[tuple[str, str]]:
 
 
 def test_a_layer_of_the_daemon_imports_only_layers_below_it() -> None:
-    assert sorted(arrows_up() - STILL_TO_TURN) == []
-
-
-def test_the_list_of_imports_still_to_turn_only_shrinks() -> None:
-    imports = {(importer, name) for importer, names in graph().items() for name in names}
-
-    assert sorted(STILL_TO_TURN - imports) == [], "turned: take it off STILL_TO_TURN"
+    assert sorted(arrows_up()) == []
 
 
 def test_no_imports_run_in_a_circle() -> None:
     """Those under TYPE_CHECKING count: a circle there is one in the reader's head."""
-    imports = {
-        importer: {name for name in names if (importer, name) not in STILL_TO_TURN}
-        for importer, names in graph().items()
-    }
-
     try:
-        TopologicalSorter(imports).prepare()
+        TopologicalSorter(graph()).prepare()
     except CycleError as error:
         pytest.fail("a circle: " + " <- ".join(error.args[1]))
 
