@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from workerd.management.commands.workerd import VERBS, Command
 from workerd.wire import exit_codes
 from workerd.wire.events import EVENTS
 
@@ -30,6 +29,8 @@ def test_the_page_has_the_table_of_events_as_the_code_has_it() -> None:
 
 
 def test_the_page_has_every_verb_and_no_other() -> None:
+    from workerd.management.commands.workerd import VERBS
+
     page = (DOCS / "operations.md").read_text()
     section = page.partition("## Verbs")[2].partition("\n## ")[0]
     named = {found.split()[0] for found in re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)}
@@ -53,6 +54,8 @@ def command_lines() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("page", "line"), command_lines())
 def test_a_command_line_of_the_pages_is_one_that_the_command_takes(page: str, line: str) -> None:
+    from workerd.management.commands.workerd import Command
+
     words = shlex.split(line)
 
     Command().create_parser("manage.py", "workerd").parse_args(words)

@@ -28,7 +28,7 @@ EVENTS: dict[str, Event] = {
         "error", "reason traceback", "an internal error of the daemon, which supervision survived; please report it"
     ),
     "daemon.stopping": _event("info", "reason", "all jobs are asked to stop"),
-    "daemon.stopped": _event("info", "exit_code seconds", "last line"),
+    "daemon.stopped": _event("info", "exit_code seconds", "the daemon ends; this is its last line"),
     "state_dir.lost": _event(
         "error", "state_dir reason", "the lock or the socket is gone from STATE_DIR and cannot be made anew"
     ),
@@ -39,44 +39,68 @@ EVENTS: dict[str, Event] = {
     "birth.failed": _event("warning", "reason", "a process could not be started; it is tried again"),
     "birth.overdue": _event("error", "seconds", "a process took too long to start; its forkserver is killed"),
     "forkserver.failed": _event("error", "generation reason", "no forkserver could be started; it is tried again"),
-    "forkserver.started": _event("info", "generation forkserver_pid", "a forkserver loads the project"),
-    "forkserver.ready": _event("info", "generation forkserver_pid load_ms jobs", "it has loaded it and gives birth"),
-    "forkserver.rejected": _event("error", "generation reason traceback", "the project does not load or cannot fork"),
-    "forkserver.exited": _event("warning", "generation forkserver_pid exit_code signal retry_s", "it ended by itself"),
-    "jobs.changed": _event("info", "added changed removed", "rows were edited"),
-    "job.failed": _event("error", "exception_type exception", "an exception ended the job's code; said by the child"),
-    "job.refused": _event("error", "reason", "a job cannot run as configured"),
-    "child.born": _event("info", "spare ms", "a child has its licence to run"),
-    "child.ready": _event("info", "ms", "it counts as running"),
-    "child.exited": _event(
-        "info", "outcome exit_code signal reason seconds", "it is gone; level error if by itself and badly"
+    "forkserver.started": _event("info", "generation forkserver_pid", "a forkserver starts to load the project"),
+    "forkserver.ready": _event(
+        "info", "generation forkserver_pid load_ms jobs", "the forkserver has loaded the project and can fork children"
     ),
-    "child.hung": _event("error", "silent_s timeout_s note", "no sign of life in time"),
-    "child.stack": _event("error", "stack reason", "where it hangs, or why no stack could be had"),
-    "child.over_memory": _event("warning", "memory_mib limit_mib", "private growth above the limit"),
-    "child.recycled": _event("info", "reason", "to be replaced gracefully"),
-    "child.stopping": _event("info", "signal reason timeout_s", "asked to go"),
-    "child.killed": _event("warning", "reason", "KILL to its group"),
-    "child.unkillable": _event("error", "seconds", "still there after KILL; no second child beside it"),
-    "child.restart_scheduled": _event("info", "delay_s reason failures", "it starts again then"),
-    "child.parked": _event("error", "reason", "given up on until resume or an edit"),
-    "child.resumed": _event("info", "reason", "no longer parked"),
-    "child.output": _event("info", "line", "what it printed"),
-    "connection.opened": _event("info", "alias vendor session ms", "a database connection"),
-    "connection.closed": _event("info", "alias vendor session age_s reason", "before_fork, max_age, unusable, …"),
-    "connection.failed": _event("error", "alias vendor error message ms", "could not connect"),
-    "connection.discarded": _event("warning", "alias vendor session opened_by", "inherited by a fork all the same"),
-    "fork.prepared": _event("info", "closed pools ms", "nothing of a database is open: safe to fork"),
-    "fork.refused": _event("error", "reasons", "not safe to fork; nothing was forked"),
+    "forkserver.rejected": _event(
+        "error",
+        "generation reason traceback",
+        "the project does not load, or cannot fork; the generation before it stays",
+    ),
+    "forkserver.exited": _event(
+        "warning",
+        "generation forkserver_pid exit_code signal retry_s",
+        "the forkserver ended by itself; another one is started after retry_s",
+    ),
+    "jobs.changed": _event("info", "added changed removed", "job rows were added, edited or removed"),
+    "job.failed": _event("error", "exception_type exception", "an exception ended the job's code; the child logs it"),
+    "job.refused": _event("error", "reason", "a job cannot run as its row says"),
+    "child.born": _event("info", "spare ms", "a child got its licence to run"),
+    "child.ready": _event("info", "ms", "the child counts as running"),
+    "child.exited": _event(
+        "info",
+        "outcome exit_code signal reason seconds",
+        "the child is gone; level error when it ended badly by itself",
+    ),
+    "child.hung": _event("error", "silent_s timeout_s note", "the child gave no sign of life in time"),
+    "child.stack": _event(
+        "error", "stack reason", "the stack of every thread of the child, or the reason why there is none"
+    ),
+    "child.over_memory": _event("warning", "memory_mib limit_mib", "the child's private growth is above its limit"),
+    "child.recycled": _event("info", "reason", "the child is replaced gracefully"),
+    "child.stopping": _event("info", "signal reason timeout_s", "the child is asked to stop"),
+    "child.killed": _event("warning", "reason", "KILL was sent to the child's process group"),
+    "child.unkillable": _event(
+        "error", "seconds", "the child is still there after KILL; its slot gets no second child"
+    ),
+    "child.restart_scheduled": _event("info", "delay_s reason failures", "the slot starts again after delay_s"),
+    "child.parked": _event("error", "reason", "the slot is given up until resume or an edit"),
+    "child.resumed": _event("info", "reason", "the slot is no longer parked"),
+    "child.output": _event("info", "line", "a line that the child printed"),
+    "connection.opened": _event("info", "alias vendor session ms", "a database connection was opened"),
+    "connection.closed": _event(
+        "info",
+        "alias vendor session age_s reason",
+        "a database connection was closed; reason is before_fork, max_age, unusable, …",
+    ),
+    "connection.failed": _event("error", "alias vendor error message ms", "a database connection could not be opened"),
+    "connection.discarded": _event(
+        "warning", "alias vendor session opened_by", "a forked process inherited a connection and discarded it"
+    ),
+    "fork.prepared": _event("info", "closed pools ms", "no database connection is open: it is safe to fork"),
+    "fork.refused": _event("error", "reasons", "it is not safe to fork; nothing was forked"),
     "socket.inherited": _event(
-        "warning", "peer descriptor", "another open socket that children inherit; said once a peer"
+        "warning", "peer descriptor", "children inherit another open socket; logged once for each peer"
     ),
     "ledger.connected": _event("info", "vendor version", "the ledger reaches its database"),
-    "ledger.lost": _event("error", "reason", "it does not reach it; supervision goes on"),
-    "ledger.recovered": _event("info", "outage_s caught_up", "it reaches it again"),
-    "ledger.set_aside": _event("error", "kind key reason", "a record that the database refuses"),
-    "operation.taken": _event("info", "verb job requested_by", "an operator's order; its result is in the row"),
-    "log.dropped": _event("warning", "lines", "our output was stuck and the oldest lines were dropped"),
+    "ledger.lost": _event("error", "reason", "the ledger does not reach its database; supervision goes on"),
+    "ledger.recovered": _event("info", "outage_s caught_up", "the ledger reaches its database again"),
+    "ledger.set_aside": _event("error", "kind key reason", "the database refused a record, which was set aside"),
+    "operation.taken": _event(
+        "info", "verb job requested_by", "an operator gave an order; its result is in the audit trail"
+    ),
+    "log.dropped": _event("warning", "lines", "the daemon's output was stuck, and its oldest lines were dropped"),
 }
 
 
