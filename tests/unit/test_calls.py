@@ -1,0 +1,50 @@
+"""What a line of each folder may do, as docs/design.md says in a table: who forks, sleeps, kills and starts threads."""
+
+import ast
+from functools import cache
+
+import pytest
+
+from .test_borders import PACKAGE, ROOT
+
+CALLED_ONLY_IN = {
+    "os.fork": {"workerd/daemon/processes/forkserver.py", "workerd/forkserver/birth.py"},
+    "threading.Thread": {"workerd/ledger/receiver.py"},
+    "signal.set_wakeup_fd": {
+        "workerd/child/main.py",
+        "workerd/child/stopping.py",
+        "workerd/daemon/io/loop.py",
+        "workerd/daemon/processes/forkserver.py",
+    },
+}
+NEVER_CALLED_IN_THE_DAEMON = ("time.sleep", "threading.Thread", "subprocess.run", "subprocess.Popen", "os.waitpid")
+SIGNALLING = ("os.kill", "os.killpg", "os.fork")
+"""In the daemon, by its processes layer alone."""
+
+
+@cache
+def calls() -> list[tuple[str, str]]:
+    """Return (file, dotted name) of each call in the package that is written with a dot."""
+    return [
+        (str(path.relative_to(ROOT)), ast.unparse(node.func))
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
+
+
+@pytest.mark.parametrize("name", CALLED_ONLY_IN)
+def test_few_files_fork_start_threads_or_wake_at_signals(name: str) -> None:
+    assert {path for path, called in calls() if called == name} == CALLED_ONLY_IN[name]
+
+
+def test_the_daemon_never_sleeps_and_has_one_thread() -> None:
+    daemon = [(path, name) for path, name in calls() if path.startswith(("workerd/daemon/", "workerd/wire/"))]
+
+    assert [f"{path}: {name}" for path, name in daemon if name in NEVER_CALLED_IN_THE_DAEMON] == []
+
+
+def test_only_the_processes_layer_of_the_daemon_forks_and_kills() -> None:
+    elsewhere = [one for one in calls() if one[0].startswith("workerd/daemon/") and "/processes/" not in one[0]]
+
+    assert [f"{path}: {name}" for path, name in elsewhere if name in SIGNALLING] == []
