@@ -199,7 +199,14 @@ def test_a_file_that_is_no_journal_is_moved_aside_and_said(path: Path) -> None:
     assert spool.durable
     assert held(spool) == [("a", 1)]
     assert path.with_name("shop.journal.broken").exists()
-    assert [log["event"] for log in logs] == ["daemon.degraded"]
+    assert logs == [
+        {
+            "event": "journal.replaced",
+            "log_level": "error",
+            "path": str(path),
+            "reason": "it was broken (file is not a database), and is now shop.journal.broken",
+        }
+    ]
 
 
 def test_a_folder_that_cannot_be_means_memory_and_is_said_once(tmp_path: Path) -> None:
@@ -210,8 +217,14 @@ def test_a_folder_that_cannot_be_means_memory_and_is_said_once(tmp_path: Path) -
 
     assert not spool.durable
     assert held(spool) == [("a", 1)]
-    assert len(logs) == 1
-    assert "memory serves until then" in logs[0]["reason"]
+    assert logs == [
+        {
+            "event": "journal.unwritable",
+            "log_level": "error",
+            "path": str(tmp_path / "nowhere" / "shop.journal"),
+            "reason": "unable to open database file",
+        }
+    ]
 
 
 def fill_disk(spool: Spool) -> None:
@@ -228,7 +241,7 @@ def test_a_full_disk_changes_over_to_memory_with_what_the_file_held(path: Path) 
 
     assert not spool.durable
     assert held(spool) == [("a", 1), ("b", 2)]
-    assert "database or disk is full" in logs[0]["reason"]
+    assert [(log["event"], log["reason"]) for log in logs] == [("journal.unwritable", "database or disk is full")]
 
 
 def test_when_the_disk_has_room_again_the_records_go_back_to_the_file(path: Path) -> None:
@@ -237,10 +250,12 @@ def test_when_the_disk_has_room_again_the_records_go_back_to_the_file(path: Path
     spool.append([record("b", 2, {"text": "x" * 100_000})])
     spool.mend()
     too_early = spool.durable
-    spool.mend(at_once=True)
+    with capture_logs() as logs:
+        spool.mend(at_once=True)
 
     assert not too_early
     assert spool.durable
+    assert logs == [{"event": "journal.restored", "log_level": "info", "path": str(path), "records": 1}]
     assert held(open_journal(path)) == [("b", 2)]
 
 
@@ -301,11 +316,10 @@ def test_a_journal_that_was_taken_away_is_begun_anew_with_all_it_held(
         spool.append([record("c", 3)])
 
     assert spool.durable
-    assert {log["event"] for log in logs} == {"daemon.degraded"}
-    assert f"the journal {path}" in logs[0]["reason"]
-    assert "a new one begun" in logs[0]["reason"]
+    assert {log["event"] for log in logs} == {"journal.replaced"}
+    assert [log["reason"] for log in logs][-1].startswith(("it was taken away", "it was broken"))
     found = open_journal(path)
-    assert [entry.key for entry in found.all_entries()] == ["a", "b", "c"]
+    assert [record.key for record in found.all_records()] == ["a", "b", "c"]
 
 
 def test_a_folder_in_the_journal_s_place_means_memory_until_it_is_gone(path: Path) -> None:
@@ -342,8 +356,8 @@ def test_what_only_memory_held_at_the_end_is_said(tmp_path: Path) -> None:
     with capture_logs() as logs:
         spool.close()
 
-    said = [log["reason"] for log in logs]
-    assert said == ["the ledger ends with 1 records that neither its journal nor the database has taken"]
+    [lost] = [log for log in logs if log["event"] != "journal.unwritable"]
+    assert (lost["event"], lost["log_level"], lost["records"]) == ("records.lost", "error", 1)
 
 
 def test_a_file_torn_up_while_it_is_in_use_is_survived(path: Path) -> None:
@@ -360,6 +374,18 @@ def test_a_file_torn_up_while_it_is_in_use_is_survived(path: Path) -> None:
 
     assert ("new", 100) in held(spool)
     assert logs
+
+
+def test_a_journal_at_its_limit_says_how_many_runs_it_has_dropped(path: Path) -> None:
+    _opened.append(spool := Spool(path, 2**20))
+    with capture_logs() as logs:
+        for n in range(100):
+            spool.append([record(str(n), n, {"text": "x" * 20_000})])
+
+    assert {(log["event"], log["log_level"], log["limit_bytes"]) for log in logs} == {
+        ("journal.trimmed", "warning", 2**20)
+    }
+    assert len(spool) == 100 - sum(log["records"] for log in logs)
 
 
 def test_what_was_set_aside_is_an_event(path: Path) -> None:

@@ -42,7 +42,7 @@ class Inbox:
             try:
                 message, _ = self._channel.receive()
             except WireError as error:
-                emit(_log, "daemon.degraded", reason=f"the ledger was told something it does not understand: {error}")
+                emit(_log, "protocol.violated", reason=f"the ledger does not understand the daemon: {error}")
                 break
             except ConnectionError:
                 message = None

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from workerd.wire.messages import Record
 
+from .journal_file import identify
 from .sanitize import clean_text
 
 BATCH_RECORDS = 200
@@ -120,9 +121,10 @@ class Journal:
             batch.append(_entry(position, kind, key, version, row))
         return batch
 
-    def all_entries(self) -> list[Entry]:
-        """Return every record, to be put elsewhere."""
-        return [_entry(*row) for row in self._select(-1)]
+    def all_records(self) -> list[Record]:
+        """Return every record in its order, to be appended to another journal."""
+        entries = (_entry(*row) for row in self._select(-1))
+        return [Record(0, entry.kind, entry.key, entry.version, entry.row) for entry in entries]
 
     def _select(self, most: int) -> sqlite3.Cursor:
         query = "SELECT position, kind, key, version, row FROM record ORDER BY position LIMIT ?"
@@ -192,19 +194,6 @@ class _Transaction:
         finally:
             if self._sqlite.in_transaction:
                 self._sqlite.execute("ROLLBACK")
-
-
-def identify(path: Path) -> tuple[tuple[int, int] | None, ...]:
-    """Return device and inode of a journal and of its log; None where there is none, OSError where nobody may look."""
-    return tuple(_identity(one) for one in (path, path.with_name(f"{path.name}-wal")))
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _entry(position: int, kind: str, key: str, version: int, row: str | None) -> Entry:

@@ -34,7 +34,17 @@ EVENTS: dict[str, Event] = {
     ),
     "state_dir.restored": _event("info", "state_dir reason", "the lock or the socket was gone, and was made anew"),
     "leftovers.ended": _event("warning", "pids", "processes of an earlier daemon are ended before a job starts"),
-    "protocol.violated": _event("warning", "reason", "a message that no part of workerd sends came from a child"),
+    "protocol.violated": _event("warning", "reason", "a process got a message that no part of workerd sends"),
+    "journal.unwritable": _event(
+        "error", "path reason", "the journal cannot be written; the ledger keeps records in memory and tries it again"
+    ),
+    "journal.restored": _event("info", "path records", "the journal can be written again; it has what memory held"),
+    "journal.replaced": _event(
+        "error", "path reason", "the journal was broken or taken away; a new one has what could be read of it"
+    ),
+    "journal.trimmed": _event(
+        "warning", "records limit_bytes", "the journal has reached SPOOL_MAX; its oldest runs were dropped"
+    ),
     "records.lost": _event("error", "records reason", "records of runs and slots that no ledger could write down"),
     "birth.failed": _event("warning", "reason", "a process could not be started; it is tried again"),
     "birth.overdue": _event("error", "seconds", "a process took too long to start; its forkserver is killed"),
