@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from workerd.daemon.io.loop import Loop, Timer
 from workerd.daemon.processes.stack_dump import StackDumps
@@ -18,8 +18,7 @@ MARGIN_S = 10.0
 VERBS = ("start", "stop", "restart", "resume", "dump")
 
 
-@dataclass(frozen=True, slots=True)
-class SlotAnswer:
+class SlotAnswer(NamedTuple):
     """The part of an order's answer that is about one slot."""
 
     slot: str

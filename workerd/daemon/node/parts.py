@@ -6,8 +6,8 @@ A part is given the parts that it stands on; what those have to tell it, it subs
 import os
 import resource
 import traceback
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
@@ -36,8 +36,7 @@ from .ledger import Ledger
 STDOUT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """The parts of one daemon; ``started`` is wall seconds (UTC)."""
 
     config: DaemonConfig

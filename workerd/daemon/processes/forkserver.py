@@ -6,7 +6,7 @@ import secrets
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from workerd.daemon.io.child_output import ChildOutput
 from workerd.daemon.io.link import Link
@@ -28,8 +28,7 @@ TREE_VARIABLE = "WORKERD_TREE"
 """Marks every process that descends from this daemon, also where it leaves its group or session."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(NamedTuple):
     """Who is told that a forkserver is ready, that it was rejected, and that a birth came to nothing."""
 
     ready: "Callable[[Forkserver], None]"

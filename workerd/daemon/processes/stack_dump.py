@@ -2,8 +2,8 @@
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
@@ -19,8 +19,7 @@ Done = Callable[[str], None]
 """Called with the stacks, or with “no stack, because …”."""
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """A child's state as a letter, and whether it catches the dump signal, as /proc/PID/status tells them."""
 
     letter: str

@@ -2,19 +2,18 @@
 
 import os
 import signal
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from workerd.wire import exit_codes
 from workerd.wire.words import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class ExitStatus:
+class ExitStatus(NamedTuple):
     """How a process ended: exit code or signal, never both."""
 
     code: int | None = None
     signal: int | None = None
-    peak_rss: float = field(default=0.0, compare=False)
+    peak_rss: float = 0.0
     """The most MiB that the process ever had in RAM, including what it shares with the forkserver."""
 
     @classmethod
@@ -35,8 +34,7 @@ class ExitStatus:
             return f"SIG{self.signal}"
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """All that is known beside the exit status; ``verdict`` is an outcome that was decided while the child lived."""
 
     verdict: Outcome | None = None

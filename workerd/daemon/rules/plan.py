@@ -1,12 +1,11 @@
 """The consequences of an edited row for its slots: pure, from the spec before and the spec now."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from workerd.wire.spec import JobSpec, is_restarting
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The slots of one job to add, edit and end; ``restarting`` where a running child cannot take the edit over."""
 
     added: tuple[int, ...] = ()

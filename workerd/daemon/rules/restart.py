@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 from random import Random
+from typing import NamedTuple
 
 from workerd.wire import exit_codes
 from workerd.wire.backoff import delay_after
@@ -29,8 +30,7 @@ class FailureHistory:
         self.failed_at.clear()
 
 
-@dataclass(frozen=True, slots=True)
-class EndedRun:
+class EndedRun(NamedTuple):
     """How a run ended, as far as the policy cares; ``ready_s`` is None where it never became ready."""
 
     outcome: Outcome
@@ -41,8 +41,7 @@ class EndedRun:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The answer to an exit: what comes next, after which delay in seconds, and why."""
 
     next: Next

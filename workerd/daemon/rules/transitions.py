@@ -5,15 +5,14 @@ belongs to its state: the lifecycle cancels it when the state changes.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from workerd.wire.words import State
 
 from .facts import Effect, Fact, Next
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(NamedTuple):
     """All that a rule may look at beside state and fact."""
 
     wanted: bool
@@ -36,8 +35,7 @@ class Situation:
     """With EXITED: what the restart policy wants."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """Where the slot goes, and what is to be done."""
 
     state: State

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog
@@ -13,8 +13,7 @@ from workerd.daemon.rules.transitions import Situation, step
 from .slot import LiveSlot
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """A fact that waits for its turn."""
 
     slot: LiveSlot
