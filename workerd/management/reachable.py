@@ -1,0 +1,48 @@
+"""Whether a database can be asked, found out within seconds."""
+
+from pathlib import Path
+
+from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper
+
+PATIENCE_S = 5
+_TIMEOUTS = {
+    "postgresql": ("connect_timeout",),
+    "mysql": ("connect_timeout", "read_timeout", "write_timeout"),  # PyMySQL's first one ends with the TCP handshake
+}
+
+
+def why_unreachable(connection: BaseDatabaseWrapper, patience_s: int = PATIENCE_S) -> str:
+    """Return why no session can be had, or nothing. A session that is open already is not tried."""
+    if connection.connection is not None:
+        return ""
+    probe = connection.copy()
+    options = probe.settings_dict["OPTIONS"]
+    options.pop("pool", None)  # a pool tries for half a minute
+    for name in _TIMEOUTS.get(connection.vendor, ()):
+        options.setdefault(name, patience_s)
+    try:
+        probe.ensure_connection()
+    except Error as error:
+        return first_line(error)
+    finally:
+        probe.close()
+    return ""
+
+
+def is_in_memory(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether this is SQLite without a file, so that each process has a database of its own."""
+    return isinstance(connection, SQLiteWrapper) and connection.is_in_memory_db()
+
+
+def lacks_its_file(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether this is an SQLite file that nobody has made yet: to connect would make an empty one."""
+    name = str(connection.settings_dict["NAME"])
+    return isinstance(connection, SQLiteWrapper) and not name.startswith("file:") and not Path(name).exists()
+
+
+def first_line(error: Exception) -> str:
+    """Return what the driver says, without the lines that tell its programmer more."""
+    text = str(error.args[-1] if error.args else error)
+    return text.strip().partition("\n")[0].rstrip(".")
