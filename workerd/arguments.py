@@ -9,27 +9,29 @@ from .job_rules.kwargs import ENVIRONMENT_KEY, environment_names
 from .refusals import TargetError
 
 _Kind = inspect.Parameter
+_NAMED = (_Kind.POSITIONAL_OR_KEYWORD, _Kind.KEYWORD_ONLY)
 
 
 def check_arguments(name: str, signature: inspect.Signature, kwargs: Mapping[str, Any], taken: str = "") -> None:
     """Raise TargetError unless ``name`` can be called with kwargs; ``taken`` is a parameter that workerd fills."""
     parameters = signature.parameters.values()
     _check_positional_only(name, parameters)
-    known = [one.name for one in parameters if one.kind in (_Kind.POSITIONAL_OR_KEYWORD, _Kind.KEYWORD_ONLY)]
-    takes_any = any(one.kind is _Kind.VAR_KEYWORD for one in parameters)
+    named = [parameter for parameter in parameters if parameter.kind in _NAMED]
+    known = [parameter.name for parameter in named]
+    takes_any = any(parameter.kind is _Kind.VAR_KEYWORD for parameter in parameters)
     unexpected = [key for key in kwargs if key == taken or (key not in known and not takes_any)]
     if unexpected:
         takes = f"It takes {_listed(known)}." if known else "It takes none."
         raise TargetError("kwargs", f"“{name}” takes no argument {_listed(unexpected)}", takes)
     missing = [
-        one.name for one in parameters if one.name in known and one.default is _Kind.empty and one.name not in kwargs
+        parameter.name for parameter in named if parameter.default is _Kind.empty and parameter.name not in kwargs
     ]
     if missing:
         raise TargetError("kwargs", f"“{name}” needs the argument {_listed(missing)}", "Add it to kwargs.")
 
 
 def read_environment(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return kwargs with each ``{"$env": "NAME"}`` replaced by the variable's value; the child's business alone."""
+    """Return kwargs with each ``{"$env": "NAME"}`` replaced by the variable's value. Only a child does this."""
     for path, variable in environment_names("kwargs", kwargs):
         if variable not in os.environ:
             problem = f"{path} takes the environment variable “{variable}”, which is not set"
@@ -46,9 +48,9 @@ def _filled(value: Any) -> Any:
 
 
 def _check_positional_only(name: str, parameters: Any) -> None:
-    for one in parameters:
-        if one.kind is _Kind.POSITIONAL_ONLY and one.default is _Kind.empty:
-            problem = f"“{name}” takes “{one.name}” by position only, and a row passes arguments by name"
+    for parameter in parameters:
+        if parameter.kind is _Kind.POSITIONAL_ONLY and parameter.default is _Kind.empty:
+            problem = f"“{name}” takes “{parameter.name}” by position only, and a row passes arguments by name"
             raise TargetError("target", problem, "Remove the “/” from its signature.")
 
 

@@ -29,16 +29,16 @@ def check_command(line: str) -> list[str]:
     """Return the words of ``line`` after the command's own parser has read them, so that no spelling gets round it."""
     words = check_command_name(line)
     command = _load(words[0])
-    heard = io.StringIO()
+    output = io.StringIO()
     try:
-        with redirect_stdout(heard), redirect_stderr(heard):
+        with redirect_stdout(output), redirect_stderr(output):
             options = command.create_parser("manage.py", words[0]).parse_args(words[1:])
     except SystemExit:
         raise _foreign(words[0], " ".join(words[1:])) from None
     except Exception as error:  # a CommandError by argparse, or whatever an argument's own type raises
-        said = str(error).removeprefix("Error: ").partition("\n")[0].strip().rstrip(".")
+        reason = str(error).removeprefix("Error: ").partition("\n")[0].strip().rstrip(".")
         raise TargetError(
-            "command", f"“{words[0]}” does not take “{' '.join(words[1:])}”: {said}", _usage(words[0])
+            "command", f"“{words[0]}” does not take “{' '.join(words[1:])}”: {reason}", _usage(words[0])
         ) from error
     if options.settings is not None or options.pythonpath is not None:
         raise _foreign(words[0], _spelling(words[1:]))

@@ -27,9 +27,9 @@ class TargetError(RowError):
 
 def import_failed(field: str, name: str, error: BaseException) -> TargetError:
     """Return the refusal of ``name``, whose module raised ``error``: the traceback's last line and where it points."""
-    said = f"{type(error).__name__}: {error}".partition("\n")[0].strip().rstrip(":.")
+    reason = f"{type(error).__name__}: {error}".partition("\n")[0].strip().rstrip(":.")
     return TargetError(
-        field, f"“{name}” does not import: {said}{_place(error)}", "Correct the code, then reload workerd."
+        field, f"“{name}” does not import: {reason}{_place(error)}", "Correct the code, then reload workerd."
     )
 
 
@@ -39,7 +39,9 @@ _MACHINERY = ("<frozen", importlib.__path__[0], str(Path(__file__).parent), f"{o
 def _place(error: BaseException) -> str:
     """Return where the project's code raised it; a SyntaxError says so itself, an absent module has no such place."""
     frames = [
-        one for one in traceback.extract_tb(error.__traceback__) if not any(part in one.filename for part in _MACHINERY)
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not any(part in frame.filename for part in _MACHINERY)
     ]
     if isinstance(error, SyntaxError) or not frames:
         return ""

@@ -50,7 +50,10 @@ def command_kwargs_fault(command: str, kwargs: Mapping[str, Any]) -> str:
 
 
 def foreign_option(name: str, word: str) -> str:
-    """Return the sentence for an option that a row must not have; argparse knows it in more spellings than we do."""
+    """Return the sentence for an option that a row must not have.
+
+    ``command_lines`` needs it too: argparse accepts more spellings of an option than are found here.
+    """
     return (
         f"“{name}” may not be given “{word}” in a row: it would print and end, or name another project. "
         "Remove that option."

@@ -1,4 +1,4 @@
-"""Whether the ledger reaches its database: what the daemon is told of it, and when it is tried again."""
+"""Whether the ledger reaches its database: what it tells the daemon, and when it tries again."""
 
 import time
 from collections.abc import Callable
@@ -14,15 +14,15 @@ from .db_errors import DatabaseFault, classify
 RETRY_CAP_S = 5.0
 BUSY_RETRY_S = 0.2
 BUSY_PATIENCE_S = 30.0
-"""A lock in the way for longer than this is said like an outage."""
+"""A lock that blocks the ledger for longer than this is told as an outage."""
 CATCH_UP_S = 5.0
-"""A recovery is said once the journal is empty, or after this long: jobs wait for it."""
+"""A recovery is told when the journal is empty, or after this time, because jobs wait for it."""
 
 _PRODUCTS = {"postgresql": "PostgreSQL", "mysql": "MySQL or MariaDB"}
 
 
 class Availability:
-    """Lost or not, since when, tried again when; tells the daemon each change once."""
+    """Knows whether the database is lost and when to try it again; tells the daemon each change once."""
 
     def __init__(self, connection: BaseDatabaseWrapper, send: Callable[[Message], None], poll_seconds: float) -> None:
         self._connection: BaseDatabaseWrapper = connection
@@ -38,25 +38,25 @@ class Availability:
 
     @property
     def up(self) -> bool:
-        """Whether the database was reached, and not lost since."""
+        """Whether the database was reached and has not been lost since."""
         return self._connected and not self.lost
 
     @property
     def lost(self) -> bool:
-        """Whether the daemon was told that the database is not reached, and it was not since."""
+        """Whether the daemon was told that the database is lost, and it has not answered since."""
         return self._lost and self._answered_at is None
 
     def answered(self) -> None:
-        """Take note that rows could be read and written."""
+        """Note that rows could be read and written."""
         first, self._connected = not self._connected, True
         if first:
             self._send(DatabaseConnected(self._connection.vendor, _version(self._connection)))
-        if first or self._lost:  # an earlier ledger, that was killed, may have lost it
+        if first or self._lost:  # first, because an earlier ledger may have told of a loss and been killed
             self._answered_at = time.monotonic()
         self._backoff.reset()
 
     def settle(self, *, empty: bool) -> None:
-        """All that was due went well; say so once what was held up is written."""
+        """Note that all that was due went well; tell a recovery when the backlog is written."""
         self._busy_since = None
         self._renewed = False
         if self._answered_at is None:
@@ -67,46 +67,46 @@ class Availability:
             self._answered_at = None
 
     def failed(self, error: BaseException) -> None:
-        """Set the next try, on a new connection where it was more than a lock; an outage is told once."""
-        trouble, now = classify(error), time.monotonic()
-        if trouble is DatabaseFault.BUSY and now - (self._busy_since or now) < BUSY_PATIENCE_S:
+        """Set the time of the next try, on a new connection unless a lock was in the way; tell an outage once."""
+        fault, now = classify(error), time.monotonic()
+        if fault is DatabaseFault.BUSY and now - (self._busy_since or now) < BUSY_PATIENCE_S:
             self._busy_since = self._busy_since or now
             self.retry_at = now + BUSY_RETRY_S
             return
         if self._connection.connection is not None:
             close_wrapper(self._connection, "unusable")
-        if trouble is DatabaseFault.UNREACHABLE and self.up and not self._renewed:
-            self._renewed = True  # a session may end while the server is well: one more try, at once
+        if fault is DatabaseFault.UNREACHABLE and self.up and not self._renewed:
+            self._renewed = True  # a session may end while the server is well, so one more try is due at once
             return
         self.retry_at = now + self._backoff.next()
         self._answered_at = None
         if not self._lost:
             self._lost = True
             self.caught_up = 0
-            self._send(DatabaseLost(describe(self._connection, trouble, error)))
+            self._send(DatabaseLost(describe(self._connection, fault, error)))
 
 
-def describe(connection: BaseDatabaseWrapper, trouble: DatabaseFault, error: BaseException) -> str:
+def describe(connection: BaseDatabaseWrapper, fault: DatabaseFault, error: BaseException) -> str:
     """Return one sentence: which database, what is wrong, what to do."""
-    what = f'database "{connection.alias}" ({_place(connection)})'
-    said = str(error.args[-1] if error.args else error).strip().partition("\n")[0][:300]
+    database = f'database "{connection.alias}" ({_place(connection)})'
+    message = str(error.args[-1] if error.args else error).strip().partition("\n")[0][:300]
     again = "running jobs go on, and it is tried again by itself"
-    if trouble is DatabaseFault.UNMIGRATED:
-        return f'{what} is not migrated ({said}): run "manage.py migrate --database {connection.alias}"; {again}'
-    if trouble is DatabaseFault.FORBIDDEN:
-        return f"{what} does not let its user read and write workerd's tables ({said}): grant that; {again}"
-    if trouble is DatabaseFault.BUSY:
-        return f"{what} is locked by another transaction ({said}): end that; {again}"
-    if trouble in (DatabaseFault.POISON, DatabaseFault.FAULT):
-        return f"{what} refuses our query ({said}): please report this; {again}"
-    return f"{what} does not answer ({said}): start it or put its settings right; {again}"
+    if fault is DatabaseFault.UNMIGRATED:
+        return f'{database} is not migrated ({message}): run "manage.py migrate --database {connection.alias}"; {again}'
+    if fault is DatabaseFault.FORBIDDEN:
+        return f"{database} does not let its user read and write workerd's tables ({message}): grant that; {again}"
+    if fault is DatabaseFault.BUSY:
+        return f"{database} is locked by another transaction ({message}): end that; {again}"
+    if fault in (DatabaseFault.POISON, DatabaseFault.FAULT):
+        return f"{database} refuses a query of workerd ({message}): please report this; {again}"
+    return f"{database} does not answer ({message}): start it or put its settings right; {again}"
 
 
 def _place(connection: BaseDatabaseWrapper) -> str:
     values = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"SQLite, {values['NAME']}"
-    product = _PRODUCTS.get(connection.vendor, connection.vendor)  # display_name asks the server, on MySQL
+    product = _PRODUCTS.get(connection.vendor, connection.vendor)  # on MySQL, display_name would ask the server
     host, port = values.get("HOST") or "its default host", values.get("PORT")
     return f"{product}, {host}{f':{port}' if port else ''}"
 

@@ -1,4 +1,4 @@
-"""The ledger's one connection: autocommit, no pool, kept open, and never silent for longer than the daemon waits."""
+"""The ledger's one connection: autocommit, no pool, kept open, with time-outs shorter than the daemon's patience."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 _SQLITE_DEFAULTS = {"transaction_mode": "IMMEDIATE", "timeout": 20}
-"""A DEFERRED transaction that reads before it writes fails at once where another process wrote between."""
+"""A DEFERRED transaction that reads before it writes fails at once when another process has written between."""
 _POSTGRESQL_DEFAULTS = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -18,7 +18,7 @@ _POSTGRESQL_DEFAULTS = {
     "tcp_user_timeout": 15_000,
 }
 _MYSQL_DEFAULTS = {"connect_timeout": 5, "read_timeout": 20, "write_timeout": 20}
-"""Below the 30 s after which the daemon takes a silent ledger for hung."""
+"""Shorter than the 30 s after which the daemon takes a silent ledger for hung."""
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "sqlite": _SQLITE_DEFAULTS,
@@ -28,7 +28,10 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def prepare_connection(alias: str, conn_max_age: float | None) -> BaseDatabaseWrapper:
-    """Return the alias's wrapper, its settings adapted in this process alone; what the project sets itself stays."""
+    """Return the wrapper of ``alias``, with settings for the ledger where the project sets none itself.
+
+    They change in this process alone.
+    """
     connection = connections[alias]
     connection.close()
     values: dict[str, Any] = deepcopy(connection.settings_dict)
@@ -41,22 +44,20 @@ def prepare_connection(alias: str, conn_max_age: float | None) -> BaseDatabaseWr
 
 
 def refresh(connection: BaseDatabaseWrapper) -> None:
-    """Before a poll: close a connection that is too old, forget what DEBUG collects, read text leniently."""
+    """Prepare the connection for a poll: close one that is too old, and forget the queries that DEBUG collects."""
     connection.close_if_unusable_or_obsolete()
     connection.queries_log.clear()
     if connection.vendor == "sqlite":
         connection.ensure_connection()
-        connection.connection.text_factory = _decode  # one row of bytes that are no UTF-8 must not hide all others
+        connection.connection.text_factory = _decode  # a row that is not UTF-8 must not hide the others
 
 
 @contextmanager
 def write_transaction(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Commit what is inside as one; on PostgreSQL a lock that never comes ends it, which MySQL's driver sees to itself.
-
-    SET LOCAL, for a session's own setting would stay behind in PgBouncer.
-    """
+    """Commit the block as one transaction, which gives up when it waits too long for a lock."""
     with transaction.atomic(using=connection.alias):
-        if connection.vendor == "postgresql":
+        if connection.vendor == "postgresql":  # MySQL and SQLite give up by themselves
+            # LOCAL, because PgBouncer would hand a setting of the session on to another client
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL lock_timeout = '10s'")
         yield

@@ -1,4 +1,4 @@
-"""What an error of the database means for the ledger, by the codes of servers and drivers, not by their words."""
+"""What an error of the database means for the ledger, by the codes of servers and drivers, not by their texts."""
 
 import sqlite3
 from enum import Enum
@@ -7,14 +7,14 @@ from django.db import DataError, IntegrityError, ProgrammingError
 
 
 class DatabaseFault(Enum):
-    """What an error of the database means for us."""
+    """What an error of the database means for the ledger."""
 
     UNREACHABLE = "it does not answer"
     UNMIGRATED = "a table or column of workerd is not there"
-    FORBIDDEN = "it answers, but does not let us write or read"
-    BUSY = "another transaction is in the way: try again soon"
-    POISON = "the record itself is refused"
-    FAULT = "it refuses a query that it should take, whatever the record"
+    FORBIDDEN = "it answers, but forbids to read or write"
+    BUSY = "another transaction holds a lock: try again soon"
+    POISON = "it refuses this one record"
+    FAULT = "it refuses the query, whatever the record"
 
 
 _CODES: tuple[tuple[tuple[str, ...], frozenset[int], DatabaseFault], ...] = (
@@ -23,7 +23,10 @@ _CODES: tuple[tuple[tuple[str, ...], frozenset[int], DatabaseFault], ...] = (
     (("42501", "25006", "28"), frozenset({1044, 1045, 1142, 1143, 1227, 1290, 1792, 1836}), DatabaseFault.FORBIDDEN),
     (("22", "23"), frozenset({1153, 1264, 1292, 1366, 1406, 3140}), DatabaseFault.POISON),
 )
-"""SQLSTATEs of PostgreSQL, or how they begin; error numbers of MySQL and MariaDB, whose drivers class some badly."""
+"""SQLSTATEs of PostgreSQL, whole or their beginning, and error numbers of MySQL and MariaDB.
+
+The drivers of MySQL raise some of these under an exception class that means something else.
+"""
 _SQLITE_CODES = {
     sqlite3.SQLITE_BUSY: DatabaseFault.BUSY,
     sqlite3.SQLITE_LOCKED: DatabaseFault.BUSY,
@@ -39,13 +42,13 @@ _FAULTY = (ProgrammingError, sqlite3.ProgrammingError)
 
 
 def classify(error: BaseException) -> DatabaseFault:
-    """Return what ``error`` (Django's, its driver's as the cause) means."""
+    """Return what ``error`` means: an exception of Django, with the driver's as its cause."""
     if isinstance(error.__cause__, sqlite3.Error):
         return _classify_sqlite(error.__cause__)
     state, number = _sqlstate(error), _number(error)
-    for states, numbers, trouble in _CODES:
+    for states, numbers, fault in _CODES:
         if state.startswith(states) or number in numbers:
-            return trouble
+            return fault
     return _classify_class(error)
 
 
@@ -63,7 +66,7 @@ def _classify_class(error: BaseException) -> DatabaseFault:
 
 
 def _sqlstate(error: BaseException) -> str:
-    """Return PostgreSQL's five-letter code, by psycopg 2 or 3, or nothing."""
+    """Return PostgreSQL's code of five characters, from psycopg 2 or 3, or ""."""
     cause = error.__cause__
     return str(getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or "")
 

@@ -1,4 +1,4 @@
-"""The table of runs over time: what an earlier life of the daemon left open is marked lost, what is old is pruned."""
+"""The table of runs over time: runs that an earlier life of the daemon left open are marked lost, old ones deleted."""
 
 import time
 from datetime import timedelta
@@ -14,12 +14,12 @@ from .node import NodeRow
 
 PRUNE_SECONDS = 60.0
 PRUNE_ROWS = 500
-"""Deleted at once; what is left of a backlog follows a second later, so that no lock is held for long."""
+"""Deleted in one statement, so that no lock is held for long; if more are due, they follow a second later."""
 BACKLOG_SECONDS = 1.0
 
 
 class RunHistory:
-    """Runs of one node, on one alias."""
+    """The runs of one node."""
 
     def __init__(self, alias: str, node: NodeRow, retention_s: float) -> None:
         self._alias = alias
@@ -29,7 +29,7 @@ class RunHistory:
         self._prune_at = 0.0
 
     def tend(self, *, drained: bool) -> None:
-        """Do what is due; ``drained`` says that the journal holds nothing that would still end a run."""
+        """Do what is due; ``drained`` means that no record in the journal can still end a run."""
         if drained and not self._lost_are_marked:
             self._mark_lost()
         if time.monotonic() >= self._prune_at:
@@ -37,22 +37,23 @@ class RunHistory:
             self._prune_at = time.monotonic() + (BACKLOG_SECONDS if pruned == PRUNE_ROWS else PRUNE_SECONDS)
 
     def _mark_lost(self) -> None:
-        """End, at the last pulse of that life (or their birth after it), what a daemon that is gone gave no end to.
+        """Mark as lost the runs that an earlier life of this daemon began and did not end.
 
-        Their version stays: an end that turns up in a journal after all is newer, and says better what became of them.
+        They ended at the last pulse of that life, or at their birth, if they were born after it.
         """
         node = Node.objects.using(self._alias).filter(pk=self._node.pk)
         version = node.values_list("record_version", flat=True).first()
         if not version:
-            return  # this life has not said anything yet
+            return  # no record of this life is written yet
         runs = Run.objects.using(self._alias).filter(node_id=self._node.pk, ended=None)
         pulse = self._node.last_pulse
         ended = Case(When(born__lt=pulse, then=Value(pulse)), default=F("born")) if pulse is not None else Now()
+        # The version stays as it is: if a journal still holds the real end, that is newer and takes the place of this.
         runs.filter(version__lt=first_of_life(version)).update(outcome=Outcome.LOST.value, ended=ended)
         self._lost_are_marked = True
 
     def _prune(self) -> int:
-        """Delete a batch of what ended before the retention; return how many."""
+        """Delete a batch of the runs that ended longer than the retention ago; return how many."""
         runs = Run.objects.using(self._alias)
         old = list(
             runs.filter(ended__lt=Now() - self._retention).order_by("ended").values_list("pk", flat=True)[:PRUNE_ROWS]

@@ -1,4 +1,4 @@
-"""What the daemon says to the ledger: read in batches, so that one commit of the journal serves many records."""
+"""What the daemon says to the ledger, read in batches, so that one commit of the journal serves many records."""
 
 import select
 
@@ -21,12 +21,12 @@ class Inbox:
         self._poll = select.poll()
         self._poll.register(channel.fileno(), select.POLLIN)
         self.closed = False
-        """The daemon is gone."""
+        """Whether the daemon is gone."""
         self.drain_asked = False
         self._other: int | None = None
 
     def also_wake_for(self, descriptor: int | None) -> None:
-        """From now on, end a wait too when ``descriptor`` is readable: the database's."""
+        """From now on, let ``descriptor`` (of the database connection) end a wait too when it is readable."""
         if descriptor != self._other:
             if self._other is not None:
                 self._poll.unregister(self._other)
@@ -35,7 +35,7 @@ class Inbox:
             self._other = descriptor
 
     def read(self, timeout_s: float) -> list[Record]:
-        """Wait for the daemon for at most ``timeout_s``, then return the records that are there."""
+        """Wait at most ``timeout_s`` for the daemon, then return the records that have come."""
         records: list[Record] = []
         wait_ms = max(0, int(timeout_s * 1000) + (timeout_s > 0))
         while len(records) < MOST_RECORDS and not self.closed and self._has_come(0 if records else wait_ms):

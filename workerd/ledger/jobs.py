@@ -1,4 +1,4 @@
-"""Which job rows changed since the daemon was last told: one query a poll, compared value by value."""
+"""Which job rows have changed since the daemon was last told: one query a poll, compared value by value."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _SELECTED = tuple("kwargs_text" if name == "kwargs" else name for name in COLUMN
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A row as it was last seen and judged."""
+    """A row as it was last read, and what was found wrong with it."""
 
     row: Row
     verdict: Verdict
@@ -31,7 +31,7 @@ class _Known:
 
 
 class JobRows:
-    """Polls ``Job`` and tells the daemon; keeps ``Job.problem`` in step with what it and the daemon found."""
+    """Reads the job rows and says what changed; keeps ``Job.problem`` in step with what ledger and daemon found."""
 
     def __init__(self, alias: str, check_allowed: Callable[[str, str], None]) -> None:
         self._alias = alias
@@ -42,11 +42,11 @@ class JobRows:
         self._listed = False
 
     def note_problem(self, name: str, problem: str) -> None:
-        """Remember what the daemon found out about a job, so that no poll clears it; an edit of the row does."""
+        """Remember what the daemon found wrong with a job, until the row is edited."""
         self._found_by_daemon[name] = problem
 
     def poll(self) -> list[Message]:
-        """Return what to tell the daemon: every row the first time, then differences. Raises the database's errors."""
+        """Return what to tell the daemon: the first time every row, then what changed. Raises the database's errors."""
         rows: dict[int, Row] = {}
         problems: dict[int, str] = {}
         for *values, problem in self._fetch():
@@ -60,7 +60,7 @@ class JobRows:
         return messages
 
     def write_problems(self) -> None:
-        """Put right, in one statement, each ``Job.problem`` that the last poll saw differ. May raise as ``poll``."""
+        """Correct each ``Job.problem`` that the last poll found outdated. Raises the database's errors."""
         if self._outdated:
             cases = [When(pk=pk, then=Value(problem)) for pk, problem in self._outdated.items()]
             rows = Job.objects.using(self._alias).filter(pk__in=self._outdated)
@@ -68,12 +68,12 @@ class JobRows:
             self._outdated = {}
 
     def _fetch(self) -> list[tuple[Any, ...]]:
-        """Read all rows; kwargs as text, so that one that is no JSON keeps no other from being read."""
+        """Read all rows; kwargs as text, so that one that is not JSON does not keep the others from being read."""
         query = Job.objects.using(self._alias).order_by().annotate(kwargs_text=Cast("kwargs", TextField()))
         return list(query.values_list(*_SELECTED, "problem"))
 
     def _compare(self, rows: Mapping[int, Row]) -> Iterator[Message]:
-        """Yield what changed against the rows known, removals first, and know the new ones."""
+        """Remember ``rows``; yield how they differ from the rows remembered before, removed ones first."""
         before = {known.name for known in self._known.values()}
         changed: list[_Known] = []
         for pk in self._known.keys() - rows.keys():
@@ -87,14 +87,14 @@ class JobRows:
             yield JobRemoved(name)
         for known in changed:
             self._found_by_daemon.pop(known.name, None)
-            yield _told(known.verdict)
+            yield _message(known.verdict)
 
     def _problem_of(self, pk: int) -> str:
         known = self._known[pk]
         return known.verdict.problem or self._found_by_daemon.get(known.name, "")
 
 
-def _told(verdict: Verdict) -> Message:
+def _message(verdict: Verdict) -> Message:
     spec = verdict.spec.to_dict()
     message = JobRefused(spec, verdict.problem) if verdict.problem else JobChanged(spec)
     try:

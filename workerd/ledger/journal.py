@@ -1,7 +1,7 @@
 """The journal: records that the database does not have yet, in an SQLite file that outlives ledger and daemon.
 
-One row a (kind, key): a newer version replaces an older one. Each commit is synced to disk (``synchronous = FULL``): a
-power cut seldom takes one machine alone, the database may have gone just before. Only the ledger waits for that disk.
+It has one row for each (kind, key): a newer version replaces an older one. Each commit is synced to disk
+(``synchronous = FULL``), because a power cut may take the database's machine as well. Only the ledger waits for that.
 """
 
 import json
@@ -20,7 +20,7 @@ BATCH_RECORDS = 200
 BATCH_BYTES = 1024 * 1024
 SET_ASIDE_KEPT = 1000
 HISTORY = "run"
-"""The kind that grows without end: the others are a live picture, one row a slot or job."""
+"""The kind that grows without end. The others have one row for each slot, job or order."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (
@@ -43,7 +43,7 @@ DELETE FROM record WHERE position IN (SELECT position FROM record WHERE kind = ?
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A record in the journal; ``row`` None deletes what ``key`` names."""
+    """A record in the journal; where ``row`` is None, the row of ``key`` is to be deleted."""
 
     position: int
     kind: str
@@ -53,9 +53,9 @@ class Entry:
 
 
 class Journal:
-    """One SQLite file, or a memory one while there is no disk to write to. Raises sqlite3.Error.
+    """One SQLite file, or a database in memory where ``path`` is None. Raises sqlite3.Error.
 
-    One thread at a time: whoever uses it from several holds a lock.
+    Only one thread may use it at a time.
     """
 
     def __init__(self, path: Path | None, limit_bytes: int) -> None:
@@ -79,23 +79,22 @@ class Journal:
 
     @property
     def durable(self) -> bool:
-        """Whether a record put here survives this process."""
         return self.path is not None
 
     def is_in_place(self) -> bool:
-        """Return whether who opens the path finds what was put here; yes where that cannot be seen."""
+        """Return whether a process that opens the path finds this journal; True where that cannot be seen."""
         try:
             return self.path is None or identify(self.path) == self._files
         except OSError:
             return True
 
     def close(self) -> None:
-        """Close the file; harmless a second time."""
+        """Close the file; a second call does nothing."""
         self._sqlite.close()
 
     def append(self, records: Iterable[Record]) -> int:
-        """Store the records, all or none; return how many of the oldest runs had to go to stay below the limit."""
-        rows = [(one.kind, clean_text(one.key), one.version, _dump(one.row)) for one in records]
+        """Store all records or none; return how many of the oldest runs were dropped to stay below the limit."""
+        rows = [(record.kind, clean_text(record.key), record.version, _dump(record.row)) for record in records]
         with self._transaction():
             self._sqlite.executemany(_PUT, rows)
             return self._trim()
@@ -111,7 +110,7 @@ class Journal:
         return dropped
 
     def oldest(self, most: int = BATCH_RECORDS) -> list[Entry]:
-        """Return the oldest records, as many as make a batch; they stay until forgotten or set aside."""
+        """Return the oldest records, at most a batch; they stay until they are forgotten or set aside."""
         batch: list[Entry] = []
         size = 0
         for position, kind, key, version, row in self._select(most):
@@ -131,11 +130,11 @@ class Journal:
         return self._sqlite.execute(query, (most,))
 
     def forget(self, entries: Sequence[Entry]) -> None:
-        """Drop what the database now has; a newer version that came meanwhile stays."""
+        """Delete what the database now has; a newer version that came meanwhile stays."""
         with self._transaction():
             self._delete(entries)
         if not self and self._number("PRAGMA freelist_count") > 256:
-            self._sqlite.executescript("PRAGMA incremental_vacuum")  # execute() would free one page
+            self._sqlite.executescript("PRAGMA incremental_vacuum")  # execute() would free a single page
 
     def set_aside(self, entry: Entry, reason: str) -> None:
         """Move a record that the database refuses out of the queue; the last thousand are kept to be looked at."""
@@ -165,7 +164,7 @@ class Journal:
 
     @property
     def used_bytes(self) -> int:
-        """How much of the file holds something."""
+        """The size of the file without its free pages."""
         pages = self._number("PRAGMA page_count") - self._number("PRAGMA freelist_count")
         return pages * self._page_bytes
 
@@ -178,12 +177,13 @@ class Journal:
 
 
 class _Transaction:
-    """BEGIN IMMEDIATE … COMMIT: a DEFERRED one that reads before it writes fails when another process wrote between."""
+    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK where the block raises."""
 
     def __init__(self, sqlite: sqlite3.Connection) -> None:
         self._sqlite = sqlite
 
     def __enter__(self) -> Self:
+        # A DEFERRED transaction that reads before it writes fails when another process has written between the two.
         self._sqlite.execute("BEGIN IMMEDIATE")
         return self
 
@@ -201,5 +201,5 @@ def _entry(position: int, kind: str, key: str, version: int, row: str | None) ->
 
 
 def _dump(row: dict[str, Any] | None) -> str | None:
-    """Return ASCII JSON: NUL and lone surrogates are escaped, so that SQLite takes what a server would not."""
+    """Return ASCII JSON: it escapes NUL and lone surrogates, so SQLite takes what a database server would refuse."""
     return None if row is None else json.dumps(row, separators=(",", ":"))

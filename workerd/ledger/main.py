@@ -1,4 +1,4 @@
-"""The ledger's loop: journal what the daemon says, apply it to the database, poll the job rows, write the pulse."""
+"""The ledger's loop: it journals records, applies them to the database, polls the job rows and writes the pulse."""
 
 import time
 from contextlib import suppress
@@ -27,7 +27,7 @@ from .spool import Spool
 
 PULSE_SECONDS = 5.0
 APPLY_SECONDS = 0.1
-"""What comes within this time is applied together: queries a second do not grow with the number of children."""
+"""Records that come within this time are applied together, so queries a second do not grow with the children."""
 DRAIN_SECONDS = 5.0
 DRAIN_AGAIN_S = 0.05
 DRAIN_AGAIN_LOST_S = 0.5
@@ -35,7 +35,7 @@ LONGEST_WAIT_S = 5.0
 
 
 def run_ledger(channel: Channel, page: HeartbeatPage, license: License) -> int:  # noqa: A002 - the wire's word
-    """Run until the daemon has the journal drained, or is gone; return the exit code."""
+    """Run until the daemon asks to drain the journal, or is gone; return the exit code."""
     ledger = LedgerLoop(channel, page, license, get_settings())
     with suppress(DaemonGoneError):
         ledger.run()
@@ -44,7 +44,7 @@ def run_ledger(channel: Channel, page: HeartbeatPage, license: License) -> int: 
 
 
 class LedgerLoop:
-    """One process, one connection; only its database may make it wait, and then its keeper goes on listening."""
+    """One process with one connection. Only the database may make it wait; the receiver listens meanwhile."""
 
     def __init__(self, channel: Channel, page: HeartbeatPage, license: License, settings: Settings) -> None:  # noqa: A002
         self._channel = channel
@@ -66,7 +66,6 @@ class LedgerLoop:
         self._poll_at = self._pulse_at = self._apply_at = 0.0
 
     def run(self) -> None:
-        """Take turns until the end."""
         self._receiver.start()
         while not self._inbox.closed and not self._inbox.drain_asked:
             self._page.beat()
@@ -78,7 +77,7 @@ class LedgerLoop:
             self._drain()
 
     def close(self) -> None:
-        """Close the journal; the connection is closed by whoever ends the process."""
+        """Close the journal; whoever ends the process closes the connection."""
         self._receiver.close()
 
     def _send(self, message: Message) -> None:
@@ -88,16 +87,16 @@ class LedgerLoop:
             raise DaemonGoneError from error
 
     def _due_in(self) -> float:
-        """Return the seconds until something is to be done."""
+        """Return the seconds until the next thing is due."""
         due = self._availability.retry_at
         if self._availability.up:
             due = max(due, min(self._poll_at, self._pulse_at, self._apply_at if self._spool else self._poll_at))
         return min(max(due - time.monotonic(), 0.0), LONGEST_WAIT_S)
 
-    # the database's side
+    # what needs the database
 
     def _turn(self) -> None:
-        """Do what is due; an error of the database ends the turn and sets the next try."""
+        """Do what is due; an error of the database ends the turn and sets the time of the next try."""
         self._spool.mend()
         if time.monotonic() < self._availability.retry_at:
             return
@@ -122,7 +121,7 @@ class LedgerLoop:
         self._availability.settle(empty=not self._spool)
 
     def _try_to_reach(self) -> None:
-        """Read, write and apply: reached is a database that does it all. What could be read is told in any case."""
+        """Try to read the jobs, write the pulse and apply a batch: a database that does all three is reached."""
         now = time.monotonic()
         changes = self._look()
         try:
@@ -131,7 +130,7 @@ class LedgerLoop:
                 self._apply()
             self._availability.answered()
         finally:
-            self._tell(changes)
+            self._tell(changes)  # jobs that could be read can start, even where nothing can be written
         self._poll_at = now + self._poll_seconds
 
     def _poll(self, now: float) -> None:
@@ -153,7 +152,7 @@ class LedgerLoop:
         self._pulse_at = now + PULSE_SECONDS
 
     def _apply(self) -> None:
-        """Apply one batch; what is left of a backlog follows at once."""
+        """Apply one batch; if more is left, the next batch is due at once."""
         written = self._records.apply(self._spool.oldest())
         self._spool.forget(written)
         self._availability.caught_up += len(written)
@@ -161,9 +160,10 @@ class LedgerLoop:
         self._receiver.acknowledge()
 
     def _drain(self) -> None:
-        """Apply what the journal holds while the database takes it, for at most five seconds; the rest stays.
+        """Apply the journal for at most five seconds, then tell the daemon how many records are left.
 
-        In memory it would not: then whichever takes it first, the database or the file.
+        The records of a file stay there for the next ledger, so an outage ends this at once. Records that are only in
+        memory would be lost, so they go to whichever is there first: the database, or the file.
         """
         deadline = time.monotonic() + DRAIN_SECONDS
         self._spool.mend(at_once=True)

@@ -1,7 +1,7 @@
-"""The node's own row: found or made by name and host, its pulse by the database's clock.
+"""The node's own row: found by name and host, or made; its pulse is written by the database's clock.
 
-A node record whose ``started`` is new means that a new daemon runs here: whatever slots its predecessor left are
-deleted, by version, so that those it has reported meanwhile stay. Versions must grow over the lives of daemons too.
+A record of the node with a new ``started`` means that a new daemon runs. The slots that the one before it left are
+deleted then: those with an older version, so that slots which the new daemon has reported meanwhile stay.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _REPORTED = ("daemon_pid", "workerd_version", "generation", "started")
 
 
 class NodeRow:
-    """One row of ``Node`` on one alias."""
+    """The row of this daemon's node."""
 
     def __init__(self, alias: str, name: str, host: str) -> None:
         self._alias = alias
@@ -28,39 +28,36 @@ class NodeRow:
         self._host = clean_text(host, Node._meta.get_field("host").max_length)
         self._pk: int | None = None
         self.last_pulse: datetime | None = None
-        """The pulse that was there when this ledger began."""
+        """The pulse that the row had when this ledger began."""
 
     @property
     def connection(self) -> BaseDatabaseWrapper:
-        """The ledger's connection."""
         return connections[self._alias]
 
     @property
     def label(self) -> str:
-        """What people call the node."""
         return f"{self._name}@{self._host}"
 
     @property
     def pk(self) -> int:
-        """The row's key."""
         return self.find()
 
     def find(self) -> int:
-        """Return the row's key; the row is made when it is not there yet. Raises the database's errors."""
+        """Return the row's primary key; make the row where there is none yet. Raises the database's errors."""
         if self._pk is None:
             node, _ = Node.objects.using(self._alias).get_or_create(name=self._name, host=self._host)
             self._pk, self.last_pulse = node.pk, node.pulse
         return self._pk
 
     def write_pulse(self) -> None:
-        """Say that the ledger reaches the database now; a row that was deleted is made again."""
+        """Write that the ledger reaches the database now; make the row again where it was deleted."""
         rows = Node.objects.using(self._alias)
         if not rows.filter(pk=self.pk).update(pulse=Now()):
             self._pk = None
             rows.filter(pk=self.pk).update(pulse=Now())
 
     def write(self, entries: Sequence[Entry]) -> None:
-        """Write the newest of the node's records where it is newer than the row, or of another daemon's life."""
+        """Write the newest of the node's records, if it is newer than the row."""
         newest = max(entries, key=lambda entry: entry.version)
         row = newest.row or {}
         values = {

@@ -1,4 +1,4 @@
-"""Operators' orders from the database: each is taken once and answered in its row; the command's are rows too."""
+"""Operators' orders that stand in the database: each is taken once, and answered in its row."""
 
 import uuid
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ AT_ONCE = 100
 
 
 class OpenOrders:
-    """The open orders for this node, by the database's clock."""
+    """The orders that this node may take and that have not expired, by the database's clock."""
 
     def __init__(self, alias: str, node: NodeRow) -> None:
         self._alias = alias
@@ -25,26 +25,28 @@ class OpenOrders:
         self._is_first = True
 
     def claim(self) -> list[Message]:
-        """Take what is open and not expired; of several daemons one gets it. One query where there is nothing.
+        """Take the open orders; of several daemons, one gets each. This is one query where there are none.
 
-        The first time also what was taken here and has no answer: a ledger before us may have been killed in between.
-        The daemon passes over what it knows.
+        The first call also returns orders that this node has taken and not answered, because the ledger before this
+        one may have been killed before it told the daemon. The daemon ignores those that it knows.
         """
         rows = Operation.objects.using(self._alias)
         valid = rows.filter(expires__gt=Now()).order_by("requested", "pk")
         unanswered = list(valid.filter(node_id=self._node.pk, result="").exclude(taken=None)) if self._is_first else []
         open_now = valid.filter(Q(node_id=None) | Q(node_id=self._node.pk), taken=None)[:AT_ONCE]
         taken = [
-            one for one in open_now if rows.filter(pk=one.pk, taken=None).update(taken=Now(), node_id=self._node.pk)
+            order
+            for order in open_now
+            if rows.filter(pk=order.pk, taken=None).update(taken=Now(), node_id=self._node.pk)
         ]
         self._is_first = False
         return [
-            OperationTaken(str(one.pk), one.verb, one.slot or one.job_name, one.requested_by)
-            for one in (*unanswered, *taken)
+            OperationTaken(str(order.pk), order.verb, order.slot or order.job_name, order.requested_by)
+            for order in (*unanswered, *taken)
         ]
 
     def write(self, entries: Sequence[Entry]) -> None:
-        """Write results into rows that are there, and rows for what was ordered by the command."""
+        """Write the results of orders into their rows, and a row for each order that came by the command."""
         for entry in entries:
             row = entry.row or {}
             if "verb" in row:

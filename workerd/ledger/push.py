@@ -1,7 +1,7 @@
-"""Being woken: on PostgreSQL a saved row sends a NOTIFY at its commit, and the ledger polls at once.
+"""How PostgreSQL wakes the ledger: a saved row sends a NOTIFY at its commit, and the ledger polls at once.
 
-PgBouncer and its like swallow LISTEN without an error, so one NOTIFY to ourselves shows whether it works. Polling goes
-on all the same: it is what is relied on.
+PgBouncer and its like swallow LISTEN without an error, so the ledger sends one NOTIFY to itself to see whether it
+arrives. It polls all the same: a NOTIFY only makes the next poll come sooner.
 """
 
 import uuid
@@ -15,7 +15,7 @@ from workerd.wire.messages import Message, PushFound
 
 
 class Push:
-    """LISTEN on the ledger's own connection, again on every new one."""
+    """Listens on the ledger's connection, and again on each new one."""
 
     def __init__(self, connection: BaseDatabaseWrapper, send: Callable[[Message], None]) -> None:
         self._connection = connection
@@ -27,12 +27,12 @@ class Push:
 
     @property
     def descriptor(self) -> int | None:
-        """The socket at which the server's word arrives, while there is one to listen at."""
+        """The socket of the connection that listens, or None while none does."""
         raw = self._raw
         return None if raw is None or raw is not self._connection.connection or raw.closed else raw.fileno()
 
     def listen(self) -> None:
-        """Listen at the connection that is open now, unless that is done. Raises the database's errors."""
+        """Listen on the present connection, if it does not yet. Raises the database's errors."""
         if self._connection.vendor != "postgresql":
             self._tell(works=False)
             return
@@ -50,7 +50,7 @@ class Push:
         self._tell(works=self._probe in self._collect())
 
     def heard(self) -> bool:
-        """Return whether somebody has saved a row since the last question. Raises the database's errors."""
+        """Return whether a row was saved since the last call. Raises the database's errors."""
         if self.descriptor is None:
             return False
         with self._connection.wrap_database_errors:
@@ -58,7 +58,7 @@ class Push:
         return any(payload != self._probe for payload in payloads)
 
     def _collect(self) -> list[str]:
-        """Take in what has arrived, without waiting; psycopg 2 and 3 each have their own way."""
+        """Return what has arrived, without waiting; psycopg 2 and 3 each have their own way."""
         raw = self._raw
         if hasattr(raw, "pgconn"):
             raw.pgconn.consume_input()

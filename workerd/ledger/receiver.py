@@ -1,6 +1,7 @@
-"""Keeps what the daemon says: journalled, then acknowledged; also while the main thread waits for the database.
+"""Journals and acknowledges the daemon's records, also while the main thread waits for the database.
 
-A server that falls silent holds that thread for up to half a minute, and what the daemon alone knows dies with it.
+A database server that falls silent can hold the main thread for half a minute. Until a record is journalled only the
+daemon has it, and it would be lost with the daemon.
 """
 
 import threading
@@ -15,6 +16,7 @@ from .inbox import Inbox
 from .spool import Spool
 
 STAND_IN_S = 0.1
+"""How often the second thread reads while the main one is away; most turns are shorter than this."""
 COUNT_EVERY_S = 1.0
 
 
@@ -23,7 +25,7 @@ class DaemonGoneError(WorkerdError):
 
 
 class Receiver:
-    """Two threads read the inbox: the main one, and while that is ``away``, one that stands in for it."""
+    """Reads the inbox: in the main thread, and in a second one while the main thread is ``away``."""
 
     def __init__(self, inbox: Inbox, spool: Spool, send: Callable[[Message], None]) -> None:
         self._inbox = inbox
@@ -35,24 +37,24 @@ class Receiver:
         self._count_at = 0.0
 
     def start(self) -> None:
-        """Have somebody who stands in."""
-        threading.Thread(target=self._stand_in, name="keeper", daemon=True).start()
+        """Start the second thread."""
+        threading.Thread(target=self._stand_in, name="receiver", daemon=True).start()
 
     def read(self, timeout_s: float, wake_for: int | None) -> None:
-        """Wait for the daemon, or for ``wake_for`` to be readable; keep what has come."""
+        """Wait for the daemon, or for ``wake_for`` to be readable; journal what has come."""
         with self._lock:
             self._inbox.also_wake_for(wake_for)
-            self._keep(timeout_s)
-            self._count()
+            self._receive(timeout_s)
+            self._report_counts()
 
     def acknowledge(self) -> None:
-        """Tell the daemon what is safe."""
+        """Tell the daemon which records are safe."""
         with self._lock:
             self._acknowledge()
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Have the inbox read meanwhile: what is done here may take long."""
+        """Let the second thread read the inbox while the main thread, inside this block, may wait for long."""
         self._away.set()
         try:
             yield
@@ -62,27 +64,27 @@ class Receiver:
     def _stand_in(self) -> None:
         while not self._inbox.closed:
             self._away.wait()
-            time.sleep(STAND_IN_S)  # most turns are over by then
-            with self._lock, suppress(DaemonGoneError):  # the main thread finds out by itself
+            time.sleep(STAND_IN_S)
+            with self._lock, suppress(DaemonGoneError):  # the main thread finds that out by itself
                 if self._away.is_set():
-                    self._keep(0.0)
-                    self._count()
+                    self._receive(0.0)
+                    self._report_counts()
 
     def close(self) -> None:
-        """Close the journal, when nobody is at it."""
+        """Close the journal, once no thread uses it."""
         with self._lock:
             self._spool.close()
 
-    def _keep(self, timeout_s: float) -> None:
-        """Journal what has come, all in one commit, then say so."""
+    def _receive(self, timeout_s: float) -> None:
+        """Journal what has come, all in one commit, then acknowledge it."""
         records = self._inbox.read(timeout_s)
         if records:
             self._spool.append(records)
             self._received = max(self._received, *(record.sequence for record in records))
             self._acknowledge()
 
-    def _count(self) -> None:
-        """Tell how far behind the database is."""
+    def _report_counts(self) -> None:
+        """Tell the daemon, once a second at most, how many records the database has not taken yet."""
         now = time.monotonic()
         if now < self._count_at:
             return
@@ -93,7 +95,7 @@ class Receiver:
             self._send(Waiting(waiting))
 
     def _acknowledge(self) -> None:
-        """Safe is what is on disk, or, while there is only memory to keep it in, in the database."""
+        """Acknowledge what the journal has on disk; with a journal in memory, only what the database has."""
         if self._received > self._acknowledged and (self._spool.durable or not self._spool):
             self._acknowledged = self._received
             self._send(Acknowledged(self._acknowledged))

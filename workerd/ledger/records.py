@@ -1,4 +1,4 @@
-"""Records into rows: whole rows, written where newer, in a fixed number of queries a batch."""
+"""How records become rows: whole rows, written where they are newer, in a fixed number of queries for a batch."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ class RefusedRecordError(WorkerdError, ValueError):
 
 
 class RecordWriter:
-    """Applies journal entries to one alias; what the database refuses is narrowed down to the record and set aside."""
+    """Writes entries of the journal to the database; finds the one record that it refuses, and sets that aside."""
 
     def __init__(
         self, alias: str, node: NodeRow, set_aside: SetAside, note_problem: NoteProblem, operations: OpenOrders
@@ -45,8 +45,8 @@ class RecordWriter:
         }
 
     def apply(self, batch: Sequence[Entry]) -> list[Entry]:
-        """Write the batch and return what may be forgotten. Raises the database's errors, but never for one record."""
-        self._node.find()  # not within a write, whose rollback would take a new row away again
+        """Write the batch and return what may be forgotten. Raises the database's errors, but not for a bad record."""
+        self._node.find()  # before the writes, whose rollback would take a row away that was just made
         written: list[Entry] = []
         for kind, write in self._writers.items():
             written += self._write([entry for entry in batch if entry.kind == kind], write)
@@ -56,7 +56,7 @@ class RecordWriter:
         return written
 
     def _write(self, entries: Sequence[Entry], write: Write) -> list[Entry]:
-        """Write all, or halves of them down to the one that is refused; that one is set aside."""
+        """Write all entries; if that is refused, write each half by itself, down to the one entry that is refused."""
         if not entries:
             return []
         try:
@@ -113,7 +113,7 @@ class RecordWriter:
             self._note_problem(name, text)
 
     def _upsert(self, model: type[models.Model], rows: Sequence[models.Model], unique: Sequence[str]) -> None:
-        """Insert or update in one statement (a few on SQLite, which counts parameters)."""
+        """Insert or update in one statement (on SQLite, which limits parameters, in a few)."""
         if not rows:
             return
         fields = model._meta.concrete_fields
@@ -124,7 +124,7 @@ class RecordWriter:
 
 
 def _build(model: type[models.Model], entry: Entry, identity: dict[str, Any]) -> models.Model:
-    """Return the row that ``entry`` says: its values for columns that exist, the model's defaults for the others."""
+    """Return the row of ``entry``: its values where the column exists, the model's defaults for other columns."""
     if entry.row is None:
         raise RefusedRecordError(f"a {entry.kind} is not deleted by a record")
     values = {

@@ -13,14 +13,14 @@ from .sanitize import clean_text
 
 Row = tuple[Any, ...]
 COLUMNS = JobSpec._fields
-"""In the order of a Row; kwargs come as the text that the database holds."""
+"""The columns of a Row, in its order; kwargs are the text that the database holds."""
 
 _DEFAULTS = JobSpec(name="").to_dict()
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a row says: its spec, with defaults for what is wrong in it, and what is wrong, or nothing."""
+    """The spec of a row, with defaults in place of wrong values, and what is wrong with the row, or ""."""
 
     spec: JobSpec
     problem: str = ""
@@ -46,7 +46,7 @@ def judge_row(row: Row, check_allowed: Callable[[str, str], None]) -> Verdict:
 
 
 def _name(values: dict[str, Any]) -> str:
-    """Return the name the daemon knows the row by: its own, or, where that is none, one that leads to the row."""
+    """Return the name that the daemon knows the row by: its own, or, where that is no name, one made of its id."""
     name = values["name"]
     if not find_faults({"name": name}):
         return str(name)

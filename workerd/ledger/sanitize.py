@@ -1,4 +1,4 @@
-"""The border to the database: text without what a server refuses, values in the shape of their column."""
+"""What is changed in a value so that every database takes it: its characters, and the type of its column."""
 
 import math
 import re
@@ -33,7 +33,7 @@ def clean_json(value: Any) -> Any:
 
 
 def clean_for(column: "models.Field[Any, Any]", value: Any) -> Any:
-    """Return a wire value as ``column`` takes it. Raises ValueError, TypeError or OverflowError where it cannot."""
+    """Return ``value``, from the wire, as ``column`` takes it. Raises ValueError, TypeError or OverflowError."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None if column.null else column.get_default()
     target = column.target_field if isinstance(column, models.ForeignKey) else column
@@ -55,6 +55,6 @@ def clean_for(column: "models.Field[Any, Any]", value: Any) -> Any:
 
 
 def _instant(unix_seconds: float) -> datetime:
-    """Return a moment as this project keeps them: aware, or naive in its own zone where USE_TZ is off."""
+    """Return a moment as the project stores it: aware, or with USE_TZ off naive in the project's time zone."""
     moment = datetime.fromtimestamp(unix_seconds, UTC)
     return moment if settings.USE_TZ else timezone.make_naive(moment)

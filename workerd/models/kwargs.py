@@ -9,10 +9,10 @@ from workerd.job_rules.kwargs import UnreadableKwargs, decode_kwargs
 
 
 class StoredKwargs(models.JSONField):
-    """JSON of which one row that Python cannot take does not make every list of rows an error."""
+    """A JSON column in which a value that Python cannot read does not make every list of rows an error."""
 
     def deconstruct(self) -> Any:
-        """Be a JSONField for migrations: the column is one."""
+        """Return a plain JSONField, because that is what the column is to a migration."""
         name, _path, args, kwargs = super().deconstruct()
         return name, "django.db.models.JSONField", args, kwargs
 
@@ -23,7 +23,7 @@ class StoredKwargs(models.JSONField):
         return super().from_db_value(value, expression, connection)  # a part of it, which a query asks for
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
-        """Return the value for the driver. Raises ValueError rather than write over what could not be read."""
+        """Return the value for the driver. Raises ValueError for one that could not be read, lest it is overwritten."""
         if isinstance(value, UnreadableKwargs):
             raise ValueError(f"{value} Set kwargs anew, or save other fields by update_fields.")  # noqa: TRY004 - a value
         return super().get_db_prep_value(value, connection, prepared)

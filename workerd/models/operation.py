@@ -32,7 +32,7 @@ def expiry() -> datetime:
 class Operation(models.Model):
     """A verb, for a job or all of them, on one node; taken once by its ledger, answered in ``result``.
 
-    A shutdown is only written down: no row can ask for one, as what it ends nothing here could start again.
+    A shutdown is only recorded here: no row can ask for one, because nothing here could start the daemon again.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
