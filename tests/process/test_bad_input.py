@@ -386,6 +386,29 @@ def test_a_name_of_200_characters_that_got_into_a_row_parks_it(project: Project,
 
 
 @pytest.mark.backends("any")
+def test_every_verb_tells_settings_that_cannot_be_used_in_a_sentence(project: Project) -> None:
+    project.settings["POLL_SECONDS"] = "often"
+
+    for words in (("status",), ("restart", "--all"), ("once", "idle"), ("shutdown",)):
+        done = project.manage("workerd", *words)
+
+        assert done.returncode == 1, words
+        assert done.stderr.startswith(
+            "WORKERD[\"POLL_SECONDS\"] is 'often', not a number of seconds from 0.01 to 3600. "
+        )
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.backends("any")
+def test_a_verb_that_is_none_lists_those_for_people(project: Project) -> None:
+    done = project.manage("workerd", "stauts")
+
+    assert done.returncode == 2
+    assert "status" in done.stderr
+    assert "forkserver" not in done.stderr
+
+
+@pytest.mark.backends("any")
 def test_the_internal_verb_is_no_persons(project: Project) -> None:
     done = project.manage("workerd", "forkserver", "--channel", "5")
 

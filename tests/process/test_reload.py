@@ -146,7 +146,7 @@ def test_the_command_says_what_came_of_it(loaded: Daemon, project: Project) -> N
     write_module(project, "released", "")
     early = project.manage("workerd", "reload", "--no-wait")
 
-    assert (good.returncode, good.stdout) == (DONE, "every job runs generation 2\n")
+    assert (good.returncode, good.stdout) == (DONE, "generation 2 is loaded, and every running job has moved to it\n")
     assert bad.returncode == FAILED
     assert "the new generation was rejected: RuntimeError: not today" in bad.stderr
     assert 'released.py", line 2, in fail' in bad.stderr
@@ -211,7 +211,7 @@ def test_while_nobody_can_be_born_a_restart_stops_nobody_and_status_says_why(loa
         assert "nothing was restarted, because no new process can be started: RuntimeError: not today" in refused.stderr
     shown = project.manage("workerd", "status").stdout
     assert "forkserver: not ready: RuntimeError: not today\n" in shown
-    assert "database: not known, as no ledger has told of it yet\n" in shown
+    assert "database: not known yet, the ledger has not reported\n" in shown
     assert daemon.slot("idle")["pid"] == pid
     os.kill(daemon.slot("count:0")["pid"], signal.SIGKILL)
     waiting = daemon.wait_state("count:0", "STARTING")

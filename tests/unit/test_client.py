@@ -9,22 +9,24 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
-from workerd.conf import get_settings
+from workerd.conf import Settings, get_settings
 from workerd.management.client import NoDaemonError, ask
 
 
-def why_no_answer(folder: Path) -> str:
-    with (
-        override_settings(WORKERD={"NAME": "shop", "STATE_DIR": folder}),
-        pytest.raises(NoDaemonError) as caught,
-    ):
-        ask(get_settings(), {"verb": "ping"}, patience_s=0.05)
+def settings_of(folder: Path) -> Settings:
+    with override_settings(WORKERD={"NAME": "shop", "STATE_DIR": folder}):
+        return get_settings()
+
+
+def why_no_answer(settings: Settings) -> str:
+    with pytest.raises(NoDaemonError) as caught:
+        ask(settings, {"verb": "ping"}, patience_s=0.05)
     return str(caught.value)
 
 
 @contextmanager
 def as_another_user() -> Iterator[None]:
-    """Be somebody who may open nothing of root's, where the tests run as root."""
+    """Become a user who may open nothing of root's, not even a module to import, where the tests run as root."""
     user = os.geteuid()
     os.seteuid(65534 if user == 0 else user)
     try:
@@ -34,7 +36,7 @@ def as_another_user() -> Iterator[None]:
 
 
 def test_where_no_daemon_listens_it_says_how_to_start_one(tmp_path: Path) -> None:
-    assert why_no_answer(tmp_path) == (
+    assert why_no_answer(settings_of(tmp_path)) == (
         f"No daemon named “shop” answers at {tmp_path}/shop.sock (No such file or directory). Start it with "
         "“manage.py workerd run”, or look whether it runs under another user or STATE_DIR."
     )
@@ -46,17 +48,17 @@ def test_a_daemon_that_does_not_answer_is_named_by_its_pid(tmp_path: Path, monke
         listener.bind("shop.sock")
         listener.listen()
 
-        reason = why_no_answer(tmp_path)
+        reason = why_no_answer(settings_of(tmp_path))
 
     assert f"The daemon (pid {os.getpid()}) has taken the request but does not answer within 50 ms" in reason
     assert f"kill -ABRT {os.getpid()}" in reason
 
 
 def test_one_who_may_not_ask_is_told_who_may(tmp_path: Path) -> None:
-    owner = tmp_path.owner()
+    owner, settings = tmp_path.owner(), settings_of(tmp_path)
     tmp_path.chmod(0)
     with as_another_user():
-        reason = why_no_answer(tmp_path)
+        reason = why_no_answer(settings)
     tmp_path.chmod(0o700)
 
     assert reason.startswith(f"You may not ask the daemon at {tmp_path}/shop.sock: run the command as ")

@@ -1,1 +1,1 @@
-"""``manage.py workerd``: the command parses, a verb does, an exit code tells."""
+"""``manage.py workerd``: the command parses its arguments, a verb does the work, an exit code tells the result."""

@@ -1,45 +1,60 @@
-"""The picture of ``status`` as a person reads it."""
+"""What ``status`` prints for people."""
 
 import time
+from collections import Counter
 from typing import Any
 
 from workerd.durations import format_duration
+from workerd.wire.words import State
+
+COLUMNS = ("SLOT", "STATE", "SINCE", "PID", "RESTARTS", "MEMORY", "LAST BEAT")
 
 
-def draw(picture: dict[str, Any]) -> str:
-    """Return the daemon's lines and a line a slot."""
+def format_status(status: dict[str, Any]) -> str:
+    """Return lines on the daemon, and a table of the slots."""
     now = time.time()
-    lines = [*_head(picture["daemon"], now), ""]
-    rows: list[tuple[str, ...]] = [("SLOT", "STATE", "SINCE", "PID", "RESTARTS", "MEMORY", "LAST BEAT", "")]
-    slots = sorted(picture["slots"], key=lambda slot: (slot["builtin"], slot["job_name"], slot["index"]))
-    rows += [_row(slot, now) for slot in slots]
-    widths = [max(len(row[column]) for row in rows) for column in range(7)]
-    lines += [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[7]]).rstrip()
+    slots = sorted(status["slots"], key=lambda slot: (slot["builtin"], slot["job_name"], slot["index"]))
+    rows = [(*COLUMNS, ""), *(_row(slot, now) for slot in slots)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    table = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
         for row in rows
     ]
-    return "\n".join(lines)
+    daemon = status["daemon"]
+    lines = [_daemon_line(daemon, now), _slots_line(daemon, slots), _forkserver_line(daemon), _database_line(daemon)]
+    return "\n".join([*lines, "", *table])
 
 
-def _head(daemon: dict[str, Any], now: float) -> list[str]:
-    database = daemon["database"]
-    push = "yes" if database["push"] else "no"
-    reach = {
-        True: f"reachable ({database['vendor']}), push: {push}",
-        False: f"OUT: {database['trouble']} ({daemon['waiting']} records wait for it in the journal)",
-        None: "not known, as no ledger has told of it yet",
-    }
-    mood = "stopping" if daemon["stopping"] else "ready" if daemon["ready"] else "starting"
-    forkserver = f"generation {daemon['generation']}, pid {daemon['forkserver_pid']}"
-    if not daemon["forkserver_ready"]:
-        forkserver = f"not ready: {daemon['forkserver_trouble']}" if daemon["forkserver_trouble"] else "not ready"
-    since = _ago(daemon["started"], now)
-    who = f"workerd {daemon['name']} on {daemon['host']}"
-    return [
-        f"{who}: {mood}, pid {daemon['pid']}, up {since}, version {daemon['version']}",
-        f"forkserver: {forkserver}",
-        f"database: {reach[database['reachable']]}",
-    ]
+def _daemon_line(daemon: dict[str, Any], now: float) -> str:
+    phase = "stopping" if daemon["stopping"] else "ready" if daemon["ready"] else "starting"
+    up = _age(daemon["started"], now)
+    name = f"workerd {daemon['name']} on {daemon['host']}"
+    return f"{name}: {phase}, pid {daemon['pid']}, up {up}, version {daemon['version']}"
+
+
+def _slots_line(daemon: dict[str, Any], slots: list[dict[str, Any]]) -> str:
+    counts = Counter(slot["state"] for slot in slots if not slot["builtin"])
+    parts = [f"{counts[state]} {state.lower()}" for state in State if counts[state]]
+    if significant := len(daemon["significant_parked"]):
+        parts = [f"{part} ({significant} significant)" if part.endswith(" parked") else part for part in parts]
+    return f"slots: {', '.join(parts) or 'none'}"
+
+
+def _forkserver_line(daemon: dict[str, Any]) -> str:
+    if daemon["forkserver_ready"]:
+        return f"forkserver: generation {daemon['generation']}, pid {daemon['forkserver_pid']}"
+    trouble = daemon["forkserver_trouble"]
+    return f"forkserver: not ready: {trouble}" if trouble else "forkserver: not ready yet"
+
+
+def _database_line(daemon: dict[str, Any]) -> str:
+    database, waiting = daemon["database"], daemon["waiting"]
+    if database["reachable"] is None:
+        return "database: not known yet, the ledger has not reported"
+    if database["reachable"]:
+        return f"database: reachable ({database['vendor']}), push: {'yes' if database['push'] else 'no'}"
+    records = "1 record waits" if waiting == 1 else f"{waiting} records wait"
+    return f"database: OUT; {records} in the journal\n  {database['trouble']}"
 
 
 def _row(slot: dict[str, Any], now: float) -> tuple[str, ...]:
@@ -49,14 +64,14 @@ def _row(slot: dict[str, Any], now: float) -> tuple[str, ...]:
     return (
         slot["name"],
         slot["state"],
-        _ago(slot["since"], now),
+        _age(slot["since"], now),
         str(slot["pid"] or "-"),
         str(slot["restarts"]),
         "-" if slot["memory"] is None else f"{slot['memory']:.0f} MiB",
-        _ago(slot["last_beat"], now) if slot["last_beat"] else "-",
+        _age(slot["last_beat"], now) if slot["last_beat"] else "-",
         remark,
     )
 
 
-def _ago(moment: float, now: float) -> str:
+def _age(moment: float, now: float) -> str:
     return format_duration(float(max(0, round(now - moment))))

@@ -1,19 +1,16 @@
 """``manage.py workerd VERB``."""
 
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from workerd.management.verbs import check, forkserver, once, run
-from workerd.management.verbs.asking import ASKING
+from workerd.forkserver import bootstrap
+from workerd.management.verbs import ASKING, add_parser, check, forkserver, once, run, run_verb
 
-VERBS: dict[str, Any] = {
-    "run": run,
-    "check": check,
-    "once": once,
-    **ASKING,
-    "forkserver": forkserver,
-}
+VERBS: dict[str, Any] = {"run": run, "check": check, "once": once, **ASKING}
+INTERNAL: dict[str, Any] = {"forkserver": forkserver}
+"""Verbs that only the daemon uses: help and a typo do not list them."""
 
 
 class Command(BaseCommand):
@@ -23,14 +20,11 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add a parser for each verb."""
-        verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=CommandParser)
-        for name, verb in VERBS.items():
-            summary = (verb.__doc__ or "").partition("\n")[0]
-            verb.add_arguments(verbs.add_parser(name, help=summary, description=summary))
+        parsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=CommandParser)
+        for name, verb in (INTERNAL if bootstrap.is_forkserver(sys.argv) else VERBS).items():
+            add_parser(parsers, name, verb)
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
-        """Run the verb; a verb that fails says so itself."""
-        code = VERBS[options["verb"]].run(self, options)
+        code = run_verb((VERBS | INTERNAL)[options["verb"]], self, options)
         if code:
             raise SystemExit(code)

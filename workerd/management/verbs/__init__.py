@@ -1,1 +1,34 @@
-"""One file a verb of ``manage.py workerd``."""
+"""The verbs of ``manage.py workerd``, one file for each; the first line of a file's docstring is the verb's help."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from workerd.conf import SettingsError
+from workerd.management.client import NoDaemonError
+from workerd.wire import exit_codes
+
+from . import reload, shutdown, status, tail
+from .orders import order_verbs
+
+ASKING: dict[str, Any] = {"status": status, **order_verbs(), "reload": reload, "tail": tail, "shutdown": shutdown}
+"""The verbs that ask the running daemon, and need nothing of the project but its settings."""
+
+
+def add_parser(parsers: Any, name: str, verb: Any) -> None:
+    """Add the verb, with its help and its options, to the command's parser."""
+    summary = (verb.__doc__ or "").partition("\n")[0]
+    verb.add_arguments(parsers.add_parser(name, help=summary, description=summary))
+
+
+def run_verb(verb: Any, command: BaseCommand, options: dict[str, Any]) -> int:
+    """Run the verb and return its exit code; unusable settings and a silent daemon are told in a sentence."""
+    try:
+        code: int = verb.run(command, options)
+    except SettingsError as error:
+        command.stderr.write(str(error))
+        return exit_codes.FAILED
+    except NoDaemonError as error:
+        command.stderr.write(str(error))
+        return exit_codes.NO_DAEMON
+    return code

@@ -1,5 +1,6 @@
-"""Run one job in the foreground, without daemon or fork; Ctrl-C stops it gracefully."""
+"""Run one job in the foreground, without the daemon and without a fork; Ctrl-C stops it gracefully."""
 
+import difflib
 from argparse import ArgumentParser
 from typing import Any
 
@@ -12,21 +13,25 @@ from workerd.wire import exit_codes
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Take the job's name."""
     parser.add_argument("job", metavar="JOB", help="the name of a job's row, enabled or not")
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
-    """Run it as its child would, and return that exit code."""
+    """Run the job as a child of the daemon would, and return its exit code."""
     from workerd.child.once import run_once  # what a child needs; no other verb should pay for it
 
-    database = get_settings().database
-    job = Job.objects.using(database).filter(name=options["job"]).first()
+    jobs = Job.objects.using(get_settings().database)
+    job = jobs.filter(name=options["job"]).first()
     if job is None:
-        names = ", ".join(Job.objects.using(database).order_by("name").values_list("name", flat=True)[:20])
-        command.stderr.write(f"there is no job “{options['job']}”. There are: {names or 'none yet'}.")
+        command.stderr.write(_describe_unknown(options["job"], list(jobs.values_list("name", flat=True))))
         return exit_codes.FAILED
     try:
         return run_once(job.to_spec())
     finally:
         forksafe.close_connections()
+
+
+def _describe_unknown(name: str, names: list[str]) -> str:
+    likely = difflib.get_close_matches(name, names, n=1)
+    question = f" Did you mean “{likely[0]}”?" if likely else ""
+    return f"There is no job “{name}”.{question} Jobs: {', '.join(sorted(names)[:20]) or 'none yet'}."

@@ -1,4 +1,4 @@
-"""The verbs that order slots about: start, stop, restart, resume, dump."""
+"""The verbs that give orders to slots: start, stop, restart, resume, dump."""
 
 import json
 from argparse import ArgumentParser
@@ -8,61 +8,57 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from workerd.conf import get_settings
-from workerd.management.client import NoDaemonError, ask
+from workerd.management.client import ask
 from workerd.wire import exit_codes
 
 SUMMARIES = {
-    "start": "Start slots again that an operator has stopped.",
+    "start": "Start slots that are stopped, parked or delayed.",
     "stop": "Stop slots, until they are started, their row's “enabled” changes, or the daemon ends.",
-    "restart": "Restart slots, each gracefully.",
-    "resume": "Start slots again that were parked.",
-    "dump": "Show the stack of every thread of running children.",
+    "restart": "Restart slots gracefully.",
+    "resume": "Start slots that are parked.",
+    "dump": "Show the stack of every thread of running processes.",
 }
 PATIENCE_S = 24 * 3600.0
-"""The daemon answers when the slots have had their time; it knows how long that is."""
+"""The daemon answers when every slot has arrived, each within its own timeouts; it knows how long that takes."""
 
 
 class OrderVerb:
-    """One of these verbs, as ``manage.py workerd`` knows verbs."""
+    """One of these verbs, with the functions that a verb's module has."""
 
     def __init__(self, verb: str) -> None:
         self.verb = verb
         self.__doc__ = SUMMARIES[verb]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take names of jobs or slots, or --all."""
         parser.add_argument(
             "names", nargs="*", metavar="SLOT", help="a job (all its slots) or one slot, like price-feed:1"
         )
-        parser.add_argument("--all", action="store_true", help="every slot of every job; who cannot is passed over")
-        parser.add_argument("--no-wait", action="store_true", help="do not wait until it has come true")
+        parser.add_argument(
+            "--all", action="store_true", help="every slot of every job; one that the verb does not suit is no failure"
+        )
+        parser.add_argument("--no-wait", action="store_true", help="do not wait for the result")
         parser.add_argument("--json", action="store_true", help="for programs: one JSON object")
 
     def run(self, command: BaseCommand, options: dict[str, Any]) -> int:
-        """Order, say what happened to each slot; 1 where one of them did not do as told."""
+        """Give the order and print the result of each slot; return FAILED where one of them is not as ordered."""
         if bool(options["names"]) == options["all"]:
-            command.stderr.write(f"name the jobs or slots to {self.verb}, or say --all.")
+            command.stderr.write(f"Name the jobs or slots to {self.verb}, or use --all; not both.")
             return exit_codes.USAGE
         request = {"verb": self.verb, "names": options["names"], "all": options["all"], "wait": not options["no_wait"]}
-        try:
-            answer = ask(get_settings(), request, PATIENCE_S)
-        except NoDaemonError as error:
-            command.stderr.write(str(error))
-            return exit_codes.NO_DAEMON
+        answer = ask(get_settings(), request, PATIENCE_S)
         if options["json"]:
             command.stdout.write(json.dumps(answer, indent=2))
         else:
-            _tell(command, answer)
+            _print_results(command, answer)
         return exit_codes.DONE if answer["ok"] else exit_codes.FAILED
 
 
-def _tell(command: BaseCommand, answer: dict[str, Any]) -> None:
+def _print_results(command: BaseCommand, answer: dict[str, Any]) -> None:
     if "error" in answer:
         command.stderr.write(str(answer["error"]))
-    for one in answer.get("slots", ()):
-        (command.stdout if one["ok"] else command.stderr).write(f"{one['slot']}: {one['text']}")
+    for result in answer.get("slots", ()):
+        (command.stdout if result["ok"] else command.stderr).write(f"{result['slot']}: {result['text']}")
 
 
 def order_verbs() -> dict[str, "OrderVerb | ModuleType"]:
-    """Return these verbs by name."""
     return {verb: OrderVerb(verb) for verb in SUMMARIES}

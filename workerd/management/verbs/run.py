@@ -1,4 +1,4 @@
-"""Start the daemon in the foreground: checks the settings, then becomes it (same pid, small memory)."""
+"""Check the settings, then run the daemon in this process, in the foreground."""
 
 import io
 import os
@@ -21,12 +21,12 @@ from workerd.wire.config import DAEMON_VARIABLE, DaemonConfig
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Take nothing: what there is to choose is in WORKERD."""
+    """Add nothing: what there is to choose is in WORKERD."""
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
-    """Check, close every connection, block signals and exec; returns only where that cannot be."""
-    if sys.stderr is None:  # it is closed
+    """Check, close every connection, and replace this process by the daemon; return only where that cannot be."""
+    if sys.stderr is None:  # its descriptor was closed before this process started
         command.stderr = OutputWrapper(io.StringIO())
     problems = find_problems(for_run=True)
     for problem in problems:
@@ -53,7 +53,6 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
 
 
 def describe(settings: Settings, options: dict[str, Any]) -> DaemonConfig:
-    """Return what the daemon needs to know."""
     log_format = settings.log_format
     if log_format == "auto":
         log_format = "console" if sys.stdout is not None and sys.stdout.isatty() else "json"
@@ -74,13 +73,13 @@ def describe(settings: Settings, options: dict[str, Any]) -> DaemonConfig:
 
 
 def _working_directory() -> str:
-    """Return where we are by the name that the shell has for it, perhaps a link, which each reload resolves anew."""
+    """Return the working directory by the shell's name for it: that may be a link, which each reload resolves again."""
     here, named = Path.cwd(), os.environ.get("PWD", "")
     return named if Path(named).is_absolute() and Path(named).is_dir() and Path(named).samefile(here) else str(here)
 
 
 def forkserver_argv(options: dict[str, Any]) -> tuple[str, ...]:
-    """Return the command line of a forkserver: this one's, as far as its verb, and its settings' options."""
+    """Return the command line of a forkserver: this process's up to its verb, with the options that choose settings."""
     words = sys.orig_argv[1:]
     before = words[: words.index("workerd")] if "workerd" in words else ["-m", "django"]
     after = [f"--{name}={options[name]}" for name in ("settings", "pythonpath") if options.get(name)]
@@ -88,8 +87,8 @@ def forkserver_argv(options: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _tree(settings: Settings) -> str:
-    """Return the mark of this node's processes, the same in every life of the daemon: it knows its leftovers by it."""
-    where = Path(settings.state_dir or ".").absolute() / settings.name  # a link may lead elsewhere the next time
+    """Return the mark of this node's processes. A daemon knows by it what its predecessor left, so it never changes."""
+    where = Path(settings.state_dir or ".").absolute() / settings.name  # unresolved: a link may move
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"workerd://{socket.gethostname()}{where}"))
 
 
@@ -101,11 +100,11 @@ def _make_private(folder: Path) -> None:
 
 
 def _fill_standard_descriptors() -> None:
-    """Have the null device in the place of a standard stream that was closed: else the next file opened is its."""
+    """Open the null device for each closed standard stream: the next file opened would get its number."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         try:
-            is_stream = os.get_inheritable(descriptor)  # what others have opened meanwhile is not
+            is_stream = os.get_inheritable(descriptor)  # a file that Python opened at this number is not inheritable
         except OSError:
             is_stream = False
         if not is_stream:
@@ -119,4 +118,4 @@ def _become_daemon(config: DaemonConfig) -> NoReturn:
     os.lseek(descriptor, 0, os.SEEK_SET)
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     argv = [sys.executable, "-P", "-m", "workerd.daemon", str(descriptor)]
-    os.execve(argv[0], argv, os.environ | {DAEMON_VARIABLE: config.tree})  # noqa: S606 - same pid, small memory
+    os.execve(argv[0], argv, os.environ | {DAEMON_VARIABLE: config.tree})  # noqa: S606 - the daemon keeps the pid, and none of the memory

@@ -7,23 +7,19 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from workerd.conf import get_settings
-from workerd.management.client import NoDaemonError, ask
-from workerd.management.status_table import draw
+from workerd.management.client import ask
+from workerd.management.status_table import format_status
 from workerd.wire import exit_codes
+from workerd.wire.words import State
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Offer JSON."""
     parser.add_argument("--json", action="store_true", help="for programs: one JSON object")
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
-    """Print the picture; 1 while anything is parked, 3 where no daemon answers."""
-    try:
-        picture = ask(get_settings(), {"verb": "status"})
-    except NoDaemonError as error:
-        command.stderr.write(str(error))
-        return exit_codes.NO_DAEMON
-    command.stdout.write(json.dumps(picture, indent=2) if options["json"] else draw(picture))
-    parked = any(slot["state"] == "PARKED" for slot in picture["slots"])
+    """Print the status; return FAILED while anything is parked."""
+    status = ask(get_settings(), {"verb": "status"})
+    command.stdout.write(json.dumps(status, indent=2) if options["json"] else format_status(status))
+    parked = any(slot["state"] == State.PARKED for slot in status["slots"])
     return exit_codes.FAILED if parked else exit_codes.DONE

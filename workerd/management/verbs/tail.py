@@ -1,4 +1,4 @@
-"""Show the log as it is written, from the daemon itself or from standard input."""
+"""Show the log as it is written, from the daemon or from standard input."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ import structlog
 from django.core.management.base import BaseCommand
 
 from workerd.conf import get_settings
-from workerd.management.client import NoDaemonError, stream
+from workerd.management.client import stream
 from workerd.wire import exit_codes
 from workerd.wire.console import format_event
 
@@ -19,7 +19,6 @@ DEFAULT_LINES = 20
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Take filters, how much of the past, and where to read."""
     parser.add_argument(
         "source", nargs="?", choices=["-"], help="- reads standard input: journalctl -u workerd -o cat | …"
     )
@@ -31,16 +30,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
-    """Print the lines that pass the filters, dressed for a terminal, as they are for a pipe."""
+    """Print the lines that pass the filters: formatted on a terminal, else as they are."""
     console = structlog.dev.ConsoleRenderer(colors=True, sort_keys=False) if sys.stdout.isatty() else None
     try:
-        for line in _choose(_source(options), options):
+        for line in _filter(_source(options), options):
             event = json.loads(line)
             command.stdout.write(format_event(console, event) if console is not None else line)
             command.stdout.flush()
-    except NoDaemonError as error:
-        command.stderr.write(str(error))
-        return exit_codes.NO_DAEMON
     except (KeyboardInterrupt, BrokenPipeError):
         pass  # the reader has seen enough
     return exit_codes.DONE
@@ -53,8 +49,8 @@ def _source(options: dict[str, Any]) -> Iterator[str]:
     return stream(get_settings(), {"verb": "tail", "last": last, "follow": not options["no_follow"]})
 
 
-def _choose(lines: Iterable[str], options: dict[str, Any]) -> Iterator[str]:
-    """Pass on the lines of JSON that the filters ask for; what is none was not ours."""
+def _filter(lines: Iterable[str], options: dict[str, Any]) -> Iterator[str]:
+    """Yield the log lines that pass the filters; a line that is no JSON object is none of the log's."""
     for line in lines:
         try:
             event = json.loads(line)
