@@ -1,4 +1,7 @@
-"""workerd runs the long-lived background processes of a Django project. Its public names load when first used."""
+"""workerd runs the long-lived background processes of a Django project.
+
+Its public names load when first used (PEP 562): the daemon imports this package, and must never import Django.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -14,7 +17,6 @@ _HOMES = {"JobContext": ".child.context", "job": ".registry"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import what a job's author uses only then (PEP 562): the daemon imports this package, and never Django."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = globals()[name] = getattr(import_module(_HOMES[name], __name__), name)

@@ -1,4 +1,4 @@
-"""The Django app; ``ready()`` only registers."""
+"""The Django app. ``ready()`` registers checks and signals, and does nothing else."""
 
 import sys
 from types import ModuleType
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class WorkerdConfig(AppConfig):
-    """Rows, admin and checks of workerd."""
+    """Rows, admin and checks of workerd; in a forkserver it installs fork safety before any other app is ready."""
 
     name = "workerd"
     verbose_name = _("Background jobs")
@@ -22,7 +22,6 @@ class WorkerdConfig(AppConfig):
             bootstrap.start()
 
     def ready(self) -> None:
-        """Register the system checks, and what wakes the ledger."""
         from . import checks, push
 
         checks.register()

@@ -1,4 +1,4 @@
-"""System checks: the settings, and the databases as the settings describe them. None opens a connection."""
+"""System checks of the settings and of the databases that they describe. No check opens a connection."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -11,26 +11,24 @@ from .conf import Problem, find_problems
 from .setting_keys import KEYS
 
 SETTINGS_NUMBERS: Mapping[str, int] = {key: number for number, key in enumerate(("WORKERD", *KEYS), start=1)}
-"""workerd.E001 is WORKERD itself, then each key has its number; a warning has the same number after a W."""
+"""The number in a check's id: 1 for WORKERD itself, then one for each key. E is an error, W a warning."""
 
 IN_MEMORY = "workerd.E101"
 NOT_IMMEDIATE = "workerd.W102"
 
 
 def register() -> None:
-    """Register every check of workerd; called by ``AppConfig.ready``."""
     checks.register(check_settings)
     checks.register(check_databases)
-    import_module("workerd.forksafe.checks")  # registers its own
+    import_module("workerd.forksafe.checks")  # it registers its checks when it is imported
 
 
 def check_settings(**_kwargs: Any) -> list[checks.CheckMessage]:
-    """Report each problem of WORKERD."""
     return [_to_message(problem) for problem in find_problems()]
 
 
 def check_databases(**_kwargs: Any) -> list[checks.CheckMessage]:
-    """Report SQLite databases that processes cannot share, or cannot share well."""
+    """Report each SQLite database that several processes cannot share, or cannot share well."""
     messages: list[checks.CheckMessage] = []
     databases: Mapping[str, Any] = settings.DATABASES
     for alias, database in databases.items():
@@ -49,7 +47,7 @@ def _to_message(problem: Problem) -> checks.CheckMessage:
 def _sqlite_messages(alias: str, database: Mapping[str, Any]) -> list[checks.CheckMessage]:
     if _is_in_memory(alias, str(database.get("NAME", ""))):
         message = (
-            f"The database “{alias}” is SQLite in memory: each child of the daemon would see an empty one of its own."
+            f"The database “{alias}” is SQLite in memory: each process of a job would see an empty database of its own."
         )
         return [checks.Error(message, hint=f'Give DATABASES["{alias}"]["NAME"] a file.', id=IN_MEMORY)]
     mode = database.get("OPTIONS", {}).get("transaction_mode") or "DEFERRED"
@@ -64,7 +62,6 @@ def _sqlite_messages(alias: str, database: Mapping[str, Any]) -> list[checks.Che
 
 
 def _is_in_memory(alias: str, name: str) -> bool:
-    """Look at the name; Django's own test database in memory is the tests' business, and never the daemon's."""
     if name == f"file:memorydb_{alias}?mode=memory&cache=shared":
-        return False
+        return False  # Django's own test database, which no daemon ever uses
     return ":memory:" in name or "mode=memory" in name

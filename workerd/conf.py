@@ -1,4 +1,4 @@
-"""workerd's settings: the project's ``WORKERD`` as one checked, typed value. Read lazily, never cached or written."""
+"""The project's ``WORKERD`` as one checked, typed value. It is read at each call, never cached and never written."""
 
 import difflib
 import os
@@ -14,13 +14,13 @@ from django.utils.module_loading import import_string
 from .errors import WorkerdError
 from .setting_keys import KEYS
 
-_SHARED_DIRS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - named to be warned of
+_SHARED_DIRS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - named in a warning, never used
 _EXAMPLE = 'Write WORKERD = {"STATE_DIR": "/var/lib/shop/workerd"}.'
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with the settings, and what to do about it; a warning lets workerd run all the same."""
+    """One fault of the settings and its remedy. With warnings alone workerd runs."""
 
     key: str
     message: str
@@ -41,7 +41,7 @@ class SettingsError(WorkerdError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``WORKERD`` with its defaults filled in; one attribute a key."""
+    """``WORKERD`` with its defaults filled in; one attribute for each key."""
 
     name: str
     state_dir: Path | None
@@ -62,12 +62,12 @@ class Settings:
     exit_when_parked: bool
 
     def load_before_fork(self) -> tuple[Callable[[], object], ...]:
-        """Return BEFORE_FORK as callables; a path that does not lead to one raises what its import raised."""
+        """Return BEFORE_FORK as callables. Raises whatever the import of a dotted path raises."""
         return tuple(_load_callable(entry) for entry in self.before_fork)
 
 
 def get_settings() -> Settings:
-    """Return the settings as they are now. Raises SettingsError with every value that cannot be read."""
+    """Return the settings as they are now. Raises SettingsError, with a problem for each value that cannot be read."""
     values, problems = _read(_raw())
     if problems:
         raise SettingsError(tuple(problems))
@@ -75,7 +75,7 @@ def get_settings() -> Settings:
 
 
 def find_problems(*, for_run: bool = False) -> list[Problem]:
-    """Return everything wrong with the settings, warnings too; ``for_run`` adds what only the daemon needs."""
+    """Return every problem of the settings, warnings included; ``for_run`` adds what only the daemon needs."""
     values, problems = _read(_raw())
     problems += _before_fork_problems(values.get("before_fork", ()))
     problems += _target_problems(values.get("targets", ()))
@@ -89,7 +89,7 @@ def _raw() -> Any:
 
 
 def _read(raw: Any) -> tuple[dict[str, Any], list[Problem]]:
-    """Return the attributes that could be read, and a problem for each that could not and for each unknown key."""
+    """Return the attributes that could be read, and a problem for each value that could not and each unknown key."""
     if not isinstance(raw, Mapping):
         return {}, [Problem("WORKERD", f"WORKERD is {raw!r}, not a dictionary.", _EXAMPLE)]
     values: dict[str, Any] = {}
@@ -105,7 +105,7 @@ def _read(raw: Any) -> tuple[dict[str, Any], list[Problem]]:
 
 def _unknown(name: object) -> Problem:
     likely = difflib.get_close_matches(str(name).upper(), KEYS, n=1)
-    remedy = f'Did you mean "{likely[0]}"?' if likely else f"Its keys are {', '.join(KEYS)}."
+    remedy = f'Did you mean "{likely[0]}"?' if likely else f"The keys are {', '.join(KEYS)}."
     return Problem("WORKERD", f"WORKERD has no key {name!r}.", remedy)
 
 
@@ -121,7 +121,7 @@ def _before_fork_problems(entries: tuple[str | Callable[[], object], ...]) -> It
     for entry in entries:
         try:
             _load_callable(entry)
-        except Exception as error:  # noqa: BLE001 - the project's module runs here, and may raise whatever it likes
+        except Exception as error:  # noqa: BLE001 - the project's module runs here and may raise anything
             message = f'WORKERD["BEFORE_FORK"] names {entry!r}, which does not load: {type(error).__name__}: {error}.'
             yield Problem("BEFORE_FORK", message, "Name a callable without arguments by its full dotted path.")
 
@@ -129,7 +129,9 @@ def _before_fork_problems(entries: tuple[str | Callable[[], object], ...]) -> It
 def _target_problems(patterns: tuple[str, ...]) -> Iterator[Problem]:
     for pattern in patterns:
         if not re.match(r"\w+\.", pattern):
-            message = f'WORKERD["TARGETS"] allows {pattern!r}, which matches more than one package, perhaps os.system.'
+            message = (
+                f'WORKERD["TARGETS"] allows {pattern!r}, which may match functions of any package, even os.system.'
+            )
             yield Problem("TARGETS", message, 'Begin it with a package of yours: "shop.tasks.*".', "warning")
 
 
@@ -147,9 +149,9 @@ def _state_dir_problems(path: Path | None, *, for_run: bool) -> Iterator[Problem
 
 
 def _why_unusable(path: Path) -> str:
-    """Return why the daemon could not keep its files in ``path``, or nothing."""
+    """Return why the daemon could not keep its files in ``path``; empty where it could."""
     try:
-        existing = next(one for one in (path, *path.parents) if one.exists())
+        existing = next(folder for folder in (path, *path.parents) if folder.exists())
     except OSError as error:
         return f"it cannot be looked at ({error.strerror})"
     if not existing.is_dir():

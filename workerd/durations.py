@@ -1,4 +1,4 @@
-"""Durations as people write them: "90s", "5 min", "1h 30m". Text in, seconds out, and back without loss."""
+"""Durations as people write them ("90s", "5 min", "1h 30m"), read as seconds and written back without loss."""
 
 import math
 import re
@@ -7,7 +7,7 @@ from decimal import Decimal
 from .errors import WorkerdError
 
 MAX_SECONDS = 3650 * 86400.0
-"""Ten years: more than any duration of a job means, and a bound that keeps infinity and NaN out."""
+"""Ten years: more than a job's duration can mean. A bound also keeps infinity and NaN out."""
 
 _MAX_TEXT = 60
 _PART = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)\s*", re.ASCII)

@@ -26,7 +26,7 @@ class TargetError(RowError):
 
 
 def import_failed(field: str, name: str, error: BaseException) -> TargetError:
-    """Return the refusal of ``name``, whose module raised ``error``: the traceback's last line and where it points."""
+    """Return the refusal of ``name``, whose module raised ``error``, with the error and the line that raised it."""
     reason = f"{type(error).__name__}: {error}".partition("\n")[0].strip().rstrip(":.")
     return TargetError(
         field, f"“{name}” does not import: {reason}{_place(error)}", "Correct the code, then reload workerd."
@@ -37,7 +37,7 @@ _MACHINERY = ("<frozen", importlib.__path__[0], str(Path(__file__).parent), f"{o
 
 
 def _place(error: BaseException) -> str:
-    """Return where the project's code raised it; a SyntaxError says so itself, an absent module has no such place."""
+    """Return the line of the project's code that raised ``error``; a SyntaxError names its line itself."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

@@ -1,4 +1,4 @@
-"""The keys of ``WORKERD``: what each is when left out, how it is read, and what to say when it cannot be."""
+"""The keys of ``WORKERD``: the default of each, how its value is read, and the remedy where it cannot be."""
 
 import os
 import re
@@ -19,7 +19,7 @@ _SECRETS = ("password", "passwd", "passphrase", "secret", "token", "key", "crede
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key. ``read`` returns the attribute's value, or raises ValueError or TypeError: it is not ``expected``."""
+    """One key. ``read`` returns the attribute's value; ValueError or TypeError says that it is not ``expected``."""
 
     attribute: str
     default: Any
@@ -55,7 +55,7 @@ def _read_flag(value: Any) -> bool:
 
 
 def _read_seconds(low: float, high: float) -> Callable[[Any], float]:
-    """Return a reader of seconds from ``low`` to ``high``, which leave no room for NaN."""
+    """Return a reader of seconds from ``low`` to ``high``; NaN is in no range."""
 
     def read(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
@@ -87,13 +87,13 @@ def _read_retention(value: Any) -> float:
 
 
 def _read_strings(pattern: str) -> Callable[[Any], tuple[str, ...]]:
-    """Return a reader of lists and tuples of strings of a shape; a bare string is the classic missing comma."""
+    """Return a reader of lists of strings of a shape. A bare string is refused: it is a tuple that lacks its comma."""
     shape = re.compile(pattern)
 
     def read(value: Any) -> tuple[str, ...]:
         if not isinstance(value, list | tuple):
             raise TypeError
-        if not all(isinstance(one, str) and shape.fullmatch(one) for one in value):
+        if not all(isinstance(item, str) and shape.fullmatch(item) for item in value):
             raise ValueError
         return tuple(value)
 
@@ -103,7 +103,7 @@ def _read_strings(pattern: str) -> Callable[[Any], tuple[str, ...]]:
 def _read_before_fork(value: Any) -> tuple[str | Callable[[], object], ...]:
     if not isinstance(value, list | tuple):
         raise TypeError
-    if not all(callable(one) or (isinstance(one, str) and re.fullmatch(_DOTTED, one)) for one in value):
+    if not all(callable(item) or (isinstance(item, str) and re.fullmatch(_DOTTED, item)) for item in value):
         raise ValueError
     return tuple(value)
 
@@ -148,7 +148,7 @@ KEYS: Mapping[str, Key] = {
         default=1.0,
         read=_read_seconds(0.01, 3600),
         expected="a number of seconds from 0.01 to 3600",
-        remedy="Use 1.0 unless an edited row may act later than that.",
+        remedy="1.0 is right unless edits may take longer to act.",
     ),
     "PRELOAD": Key(
         attribute="preload",
@@ -242,4 +242,4 @@ KEYS: Mapping[str, Key] = {
         remedy="True ends the daemon when a significant job is parked.",
     ),
 }
-"""In a fixed order: the ids of the system checks count along it, so a new key goes to the end."""
+"""The ids of the system checks follow this order, so a new key goes to the end."""

@@ -175,7 +175,7 @@ SETTINGS: list[tuple[str, dict[str, Any], str]] = [
         {"POLL_SECONDS": 0},
         (
             'error: WORKERD["POLL_SECONDS"] is 0, not a number of seconds from 0.01 to 3600. '
-            "Use 1.0 unless an edited row may act later than that."
+            "1.0 is right unless edits may take longer to act."
         ),
     ),
     (
@@ -265,7 +265,7 @@ def test_sqlite_in_memory_is_refused(project: Project, verb: str) -> None:
     assert done.returncode == (REFUSED if verb == "run" else 1)
     sentence = (
         "error: The database “default” is SQLite in memory: "
-        "each child of the daemon would see an empty one of its own. "
+        "each process of a job would see an empty database of its own. "
         'Give DATABASES["default"]["NAME"] a file.'
     )
     assert sentence in (done.stderr + done.stdout).splitlines()

@@ -169,7 +169,7 @@ def test_every_problem_is_told_at_once() -> None:
         ),
         (
             'WORKERD["POLL_SECONDS"] is 0, not a number of seconds from 0.01 to 3600. '
-            "Use 1.0 unless an edited row may act later than that."
+            "1.0 is right unless edits may take longer to act."
         ),
         'WORKERD["TARGETS"] is \'shop.*\', not a list of dotted patterns. Write a list, such as ["shop.tasks.*"].',
     ]

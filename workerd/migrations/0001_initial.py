@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                 (
                     "name",
                     models.SlugField(
-                        help_text="How the job is called in logs, in the command and here: letters, digits, - and _.",
+                        help_text="The job's name in logs, in the command and here: letters, digits, - and _.",
                         max_length=100,
                         unique=True,
                         verbose_name="name",
@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                     "processes",
                     models.PositiveSmallIntegerField(
                         default=1,
-                        help_text="How many run at a time. A change starts or stops only the difference.",
+                        help_text="How many processes run at a time. A change starts or stops only the difference.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(1000),
@@ -92,7 +92,7 @@ class Migration(migrations.Migration):
                     "backoff_initial",
                     models.FloatField(
                         default=0.5,
-                        help_text="The first restart is at once, the second after this, then twice as long each time. 0 is always at once.",
+                        help_text="The first restart is at once, the second after this, then twice as long each time. With 0 all are at once.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(315360000.0),
@@ -104,7 +104,7 @@ class Migration(migrations.Migration):
                     "backoff_max",
                     models.FloatField(
                         default=60.0,
-                        help_text="The delay grows no further. It is forgotten once the process has been running well for this long.",
+                        help_text="The delay grows to this at most. It starts anew once the process has run well for this long.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(315360000.0),
@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
                     "max_restarts",
                     models.PositiveIntegerField(
                         blank=True,
-                        help_text="Park the process, until someone resumes it, after more failures than this. Empty never gives up.",
+                        help_text="After more failures than this the process is parked until someone resumes it. Empty never gives up.",
                         null=True,
                         validators=[
                             django.core.validators.MinValueValidator(0),
@@ -153,7 +153,7 @@ class Migration(migrations.Migration):
                     "start_timeout",
                     models.FloatField(
                         default=30.0,
-                        help_text="A process that is not running by then is taken for hung and replaced.",
+                        help_text="A process that is not running by then counts as hung and is replaced.",
                         validators=[
                             django.core.validators.MinValueValidator(0.001),
                             django.core.validators.MaxValueValidator(315360000.0),
@@ -173,7 +173,7 @@ class Migration(migrations.Migration):
                     "heartbeat_timeout",
                     models.FloatField(
                         blank=True,
-                        help_text="A process without a sign of life for this long is taken for hung and replaced. Empty never looks.",
+                        help_text="A process without a sign of life for this long counts as hung and is replaced. Empty sets no limit.",
                         null=True,
                         validators=[
                             django.core.validators.MinValueValidator(0.001),
@@ -207,7 +207,7 @@ class Migration(migrations.Migration):
                             ("USR2", "SIGUSR2"),
                         ],
                         default="TERM",
-                        help_text="How a process is asked to stop. Functions marked @job and commands know SIGTERM.",
+                        help_text="The signal that asks a process to stop. Functions marked @job and commands stop at SIGTERM.",
                         max_length=10,
                         verbose_name="stop signal",
                     ),
@@ -241,7 +241,7 @@ class Migration(migrations.Migration):
                     "max_age",
                     models.FloatField(
                         blank=True,
-                        help_text="A process older than this is replaced gracefully, give or take a tenth. Empty lets it grow old.",
+                        help_text="A process older than this is replaced gracefully, give or take a tenth. Empty sets no limit.",
                         null=True,
                         validators=[
                             django.core.validators.MinValueValidator(0.001),
@@ -281,7 +281,7 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         editable=False,
-                        help_text="Why it cannot run as it is written; workerd writes this.",
+                        help_text="Why the job cannot run as it is defined; workerd writes this.",
                         verbose_name="problem",
                     ),
                 ),
@@ -455,7 +455,7 @@ class Migration(migrations.Migration):
                     "expires",
                     models.DateTimeField(
                         default=workerd.models.operation.expiry,
-                        help_text="Not done if no daemon has taken it by then.",
+                        help_text="The order is dropped if no daemon has taken it by then.",
                         verbose_name="expires",
                     ),
                 ),
@@ -521,7 +521,7 @@ class Migration(migrations.Migration):
                 ("index", models.PositiveIntegerField(default=0, verbose_name="number of the slot")),
                 ("generation", models.PositiveIntegerField(default=0, verbose_name="generation")),
                 ("pid", models.PositiveIntegerField(blank=True, null=True, verbose_name="pid")),
-                ("born", models.DateTimeField(blank=True, null=True, verbose_name="born")),
+                ("born", models.DateTimeField(blank=True, null=True, verbose_name="started")),
                 ("ready", models.DateTimeField(blank=True, null=True, verbose_name="ready")),
                 ("ended", models.DateTimeField(blank=True, null=True, verbose_name="ended")),
                 (
@@ -538,9 +538,9 @@ class Migration(migrations.Migration):
                             ("recycled", "recycled"),
                             ("refused", "refused"),
                             ("killed", "killed"),
-                            ("lost", "lost from sight"),
+                            ("lost", "lost"),
                         ],
-                        help_text="How it ended; empty while it runs.",
+                        help_text="How the run ended; empty while it goes on.",
                         max_length=20,
                         verbose_name="outcome",
                     ),
@@ -548,14 +548,16 @@ class Migration(migrations.Migration):
                 (
                     "reason",
                     models.TextField(
-                        blank=True, help_text="Why workerd ended it, or took it for ended.", verbose_name="reason"
+                        blank=True,
+                        help_text="Why workerd ended the run, or regards it as ended.",
+                        verbose_name="reason",
                     ),
                 ),
                 ("exit_code", models.IntegerField(blank=True, null=True, verbose_name="exit code")),
                 (
                     "signal",
                     models.CharField(
-                        blank=True, help_text="The signal that ended it.", max_length=20, verbose_name="signal"
+                        blank=True, help_text="The signal that ended the process.", max_length=20, verbose_name="signal"
                     ),
                 ),
                 ("exception", models.TextField(blank=True, verbose_name="exception")),
@@ -563,23 +565,27 @@ class Migration(migrations.Migration):
                 (
                     "stack",
                     models.TextField(
-                        blank=True, help_text="Where each of its threads stood when it hung.", verbose_name="stack"
+                        blank=True, help_text="The stack of every thread when it hung.", verbose_name="stack"
                     ),
                 ),
                 (
                     "note",
-                    models.TextField(blank=True, help_text="What it last said it was doing.", verbose_name="last note"),
+                    models.TextField(
+                        blank=True, help_text="What the job last said it was doing.", verbose_name="last note"
+                    ),
                 ),
                 ("peak_memory", models.FloatField(blank=True, null=True, verbose_name="peak memory (MiB)")),
                 (
                     "last_lines",
-                    models.TextField(blank=True, help_text="What it wrote last.", verbose_name="last lines"),
+                    models.TextField(
+                        blank=True, help_text="The last lines that the job wrote.", verbose_name="last lines"
+                    ),
                 ),
                 (
                     "connections_opened",
                     models.PositiveIntegerField(
                         blank=True,
-                        help_text="To databases, over its life; empty if never told.",
+                        help_text="Connections to databases during the run; empty if it did not report them.",
                         null=True,
                         verbose_name="connections opened",
                     ),
@@ -657,22 +663,23 @@ class Migration(migrations.Migration):
                         verbose_name="state",
                     ),
                 ),
-                ("reason", models.TextField(blank=True, help_text="Why it is in this state.", verbose_name="reason")),
+                (
+                    "reason",
+                    models.TextField(blank=True, help_text="Why the slot is in this state.", verbose_name="reason"),
+                ),
                 ("since", models.DateTimeField(blank=True, null=True, verbose_name="since")),
                 ("pid", models.PositiveIntegerField(blank=True, null=True, verbose_name="pid")),
                 ("restarts", models.PositiveIntegerField(default=0, verbose_name="restarts")),
                 ("next_start", models.DateTimeField(blank=True, null=True, verbose_name="next start")),
                 (
                     "note",
-                    models.TextField(
-                        blank=True, help_text="What its process last said it was doing.", verbose_name="note"
-                    ),
+                    models.TextField(blank=True, help_text="What the job last said it was doing.", verbose_name="note"),
                 ),
                 (
                     "memory",
                     models.FloatField(
                         blank=True,
-                        help_text="What its process has added to the memory it was born with.",
+                        help_text="How much the process's own memory has grown since it started.",
                         null=True,
                         verbose_name="memory (MiB)",
                     ),

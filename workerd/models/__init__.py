@@ -1,4 +1,4 @@
-"""workerd's rows: jobs, which people edit; runs, slots and nodes, which the ledger writes; operations, for both."""
+"""workerd's rows: people edit jobs; the ledger writes runs, slots and nodes; both write operations."""
 
 from .job import Job
 from .node import Node

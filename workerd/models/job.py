@@ -1,4 +1,4 @@
-"""A job: what to run and how to look after it. The one row of workerd that people write."""
+"""The row of a job: what to run and how to look after it. People write this row, and none of the others."""
 
 from collections.abc import Collection
 from typing import Any
@@ -34,21 +34,20 @@ def _seconds(name: str, label: Any, help_text: Any, **options: Any) -> "models.F
 
 
 class JobManager(models.Manager["Job"]):
-    """Jobs, found in fixtures by name."""
+    """Finds jobs by name, for fixtures."""
 
     def get_by_natural_key(self, name: str) -> "Job":
-        """Return the job of this name."""
         return self.get(name=name)
 
 
 class Job(models.Model):
-    """A definition: the daemon keeps as many processes of it alive as it says."""
+    """A definition. The daemon keeps ``processes`` processes of it alive."""
 
     name = models.SlugField(
         _("name"),
         max_length=TEXT_LIMITS["name"],
         unique=True,
-        help_text=_("How the job is called in logs, in the command and here: letters, digits, - and _."),
+        help_text=_("The job's name in logs, in the command and here: letters, digits, - and _."),
     )
     target = models.CharField(
         _("target"),
@@ -82,7 +81,7 @@ class Job(models.Model):
         _("processes"),
         default=1,
         validators=range_validators("processes"),
-        help_text=_("How many run at a time. A change starts or stops only the difference."),
+        help_text=_("How many processes run at a time. A change starts or stops only the difference."),
     )
     restart = models.CharField(
         _("restart"),
@@ -94,13 +93,13 @@ class Job(models.Model):
     backoff_initial = _seconds(
         "backoff_initial",
         _("first delay"),
-        _("The first restart is at once, the second after this, then twice as long each time. 0 is always at once."),
+        _("The first restart is at once, the second after this, then twice as long each time. With 0 all are at once."),
         default=0.5,
     )
     backoff_max = _seconds(
         "backoff_max",
         _("longest delay"),
-        _("The delay grows no further. It is forgotten once the process has been running well for this long."),
+        _("The delay grows to this at most. It starts anew once the process has run well for this long."),
         default=60.0,
     )
     max_restarts = models.PositiveIntegerField(
@@ -108,7 +107,9 @@ class Job(models.Model):
         null=True,
         blank=True,
         validators=range_validators("max_restarts"),
-        help_text=_("Park the process, until someone resumes it, after more failures than this. Empty never gives up."),
+        help_text=_(
+            "After more failures than this the process is parked until someone resumes it. Empty never gives up."
+        ),
     )
     restart_window = _seconds(
         "restart_window",
@@ -125,7 +126,7 @@ class Job(models.Model):
     start_timeout = _seconds(
         "start_timeout",
         _("start timeout"),
-        _("A process that is not running by then is taken for hung and replaced."),
+        _("A process that is not running by then counts as hung and is replaced."),
         default=30.0,
     )
     signals_ready = models.BooleanField(
@@ -136,7 +137,7 @@ class Job(models.Model):
     heartbeat_timeout = _seconds(
         "heartbeat_timeout",
         _("heartbeat timeout"),
-        _("A process without a sign of life for this long is taken for hung and replaced. Empty never looks."),
+        _("A process without a sign of life for this long counts as hung and is replaced. Empty sets no limit."),
         null=True,
         blank=True,
     )
@@ -152,7 +153,7 @@ class Job(models.Model):
         max_length=10,
         choices=STOP_SIGNAL_CHOICES,
         default="TERM",
-        help_text=_("How a process is asked to stop. Functions marked @job and commands know SIGTERM."),
+        help_text=_("The signal that asks a process to stop. Functions marked @job and commands stop at SIGTERM."),
     )
     stop_timeout = _seconds(
         "stop_timeout",
@@ -170,7 +171,7 @@ class Job(models.Model):
     max_age = _seconds(
         "max_age",
         _("longest life"),
-        _("A process older than this is replaced gracefully, give or take a tenth. Empty lets it grow old."),
+        _("A process older than this is replaced gracefully, give or take a tenth. Empty sets no limit."),
         null=True,
         blank=True,
     )
@@ -188,7 +189,7 @@ class Job(models.Model):
         _("problem"),
         blank=True,
         editable=False,
-        help_text=_("Why it cannot run as it is written; workerd writes this."),
+        help_text=_("Why the job cannot run as it is defined; workerd writes this."),
     )
 
     objects = JobManager()
@@ -231,7 +232,7 @@ class Job(models.Model):
         return self.name
 
     def natural_key(self) -> tuple[str]:
-        """Return what a fixture writes instead of the primary key."""
+        """Return what fixtures write instead of the primary key."""
         return (self.name,)
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
@@ -251,5 +252,5 @@ class Job(models.Model):
             raise ValidationError(errors)
 
     def to_spec(self) -> JobSpec:
-        """Return the job as the daemon knows it."""
+        """Return the job in the form in which the daemon gets it."""
         return JobSpec(**{name: getattr(self, name) for name in JobSpec._fields})

@@ -1,19 +1,18 @@
-"""A node: one daemon on one host."""
+"""The row of a node: one daemon on one host."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
 class NodeManager(models.Manager["Node"]):
-    """Nodes, found in fixtures by name and host."""
+    """Finds nodes by name and host, for fixtures."""
 
     def get_by_natural_key(self, name: str, host: str) -> "Node":
-        """Return the node of this name on this host."""
         return self.get(name=name, host=host)
 
 
 class Node(models.Model):
-    """The daemon of one WORKERD["NAME"] on one host, and when it was last heard of; written by its ledger."""
+    """The daemon of one WORKERD["NAME"] on one host, and when it last reported. Its ledger writes this row."""
 
     name = models.CharField(_("name"), max_length=60, help_text=_("The daemon's name in the settings."))
     host = models.CharField(_("host"), max_length=255)
@@ -40,5 +39,5 @@ class Node(models.Model):
         return f"{self.name}@{self.host}"
 
     def natural_key(self) -> tuple[str, str]:
-        """Return what a fixture writes instead of the primary key."""
+        """Return what fixtures write instead of the primary key."""
         return (self.name, self.host)

@@ -1,4 +1,4 @@
-"""An operation: an operator's order to a daemon, and what came of it. Together they are the audit trail."""
+"""The row of an operation: an operator's order to a daemon, and its result. All of them are the audit trail."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from .job import Job
 from .node import Node
 
 LIFETIME = timedelta(minutes=1)
-"""An order that no daemon took by then is dead: a restart typed last week must not run today."""
+"""An order that no daemon takes within this time is dropped: a restart of last week must not happen today."""
 
 VERB_CHOICES = [
     ("start", _("start")),
@@ -25,12 +25,11 @@ VERB_CHOICES = [
 
 
 def expiry() -> datetime:
-    """Return when an order given now expires."""
     return timezone.now() + LIFETIME
 
 
 class Operation(models.Model):
-    """A verb, for a job or all of them, on one node; taken once by its ledger, answered in ``result``.
+    """A verb for one job or for all, on one node. One ledger takes the order, and writes its ``result``.
 
     A shutdown is only recorded here: no row can ask for one, because nothing here could start the daemon again.
     """
@@ -61,7 +60,7 @@ class Operation(models.Model):
     requested_by = models.CharField(_("requested by"), max_length=255, blank=True)
     requested = models.DateTimeField(_("requested"), default=timezone.now)
     expires = models.DateTimeField(
-        _("expires"), default=expiry, help_text=_("Not done if no daemon has taken it by then.")
+        _("expires"), default=expiry, help_text=_("The order is dropped if no daemon has taken it by then.")
     )
     taken = models.DateTimeField(_("taken"), null=True, blank=True)
     result = models.TextField(_("result"), blank=True)

@@ -1,4 +1,4 @@
-"""A run: one life of a child, from birth to exit."""
+"""The row of a run: one life of a child, from birth to exit."""
 
 import uuid
 
@@ -20,12 +20,12 @@ OUTCOME_CHOICES = [
     (Outcome.RECYCLED.value, _("recycled")),
     (Outcome.REFUSED.value, _("refused")),
     (Outcome.KILLED.value, _("killed")),
-    (Outcome.LOST.value, _("lost from sight")),
+    (Outcome.LOST.value, _("lost")),
 ]
 
 
 class Run(models.Model):
-    """What became of one process; written by the ledger, outlives its job and its node."""
+    """What became of one process. The ledger writes this row; it stays when its job or node is deleted."""
 
     id = models.UUIDField(_("run"), primary_key=True, default=uuid.uuid4, editable=False)
     job = models.ForeignKey(
@@ -54,7 +54,7 @@ class Run(models.Model):
     index = models.PositiveIntegerField(_("number of the slot"), default=0)
     generation = models.PositiveIntegerField(_("generation"), default=0)
     pid = models.PositiveIntegerField(_("pid"), null=True, blank=True)
-    born = models.DateTimeField(_("born"), null=True, blank=True)
+    born = models.DateTimeField(_("started"), null=True, blank=True)
     ready = models.DateTimeField(_("ready"), null=True, blank=True)
     ended = models.DateTimeField(_("ended"), null=True, blank=True)
     outcome = models.CharField(
@@ -62,19 +62,24 @@ class Run(models.Model):
         max_length=20,
         blank=True,
         choices=OUTCOME_CHOICES,
-        help_text=_("How it ended; empty while it runs."),
+        help_text=_("How the run ended; empty while it goes on."),
     )
-    reason = models.TextField(_("reason"), blank=True, help_text=_("Why workerd ended it, or took it for ended."))
+    reason = models.TextField(
+        _("reason"), blank=True, help_text=_("Why workerd ended the run, or regards it as ended.")
+    )
     exit_code = models.IntegerField(_("exit code"), null=True, blank=True)
-    signal = models.CharField(_("signal"), max_length=20, blank=True, help_text=_("The signal that ended it."))
+    signal = models.CharField(_("signal"), max_length=20, blank=True, help_text=_("The signal that ended the process."))
     exception = models.TextField(_("exception"), blank=True)
     traceback = models.TextField(_("traceback"), blank=True)
-    stack = models.TextField(_("stack"), blank=True, help_text=_("Where each of its threads stood when it hung."))
-    note = models.TextField(_("last note"), blank=True, help_text=_("What it last said it was doing."))
+    stack = models.TextField(_("stack"), blank=True, help_text=_("The stack of every thread when it hung."))
+    note = models.TextField(_("last note"), blank=True, help_text=_("What the job last said it was doing."))
     peak_memory = models.FloatField(_("peak memory (MiB)"), null=True, blank=True)
-    last_lines = models.TextField(_("last lines"), blank=True, help_text=_("What it wrote last."))
+    last_lines = models.TextField(_("last lines"), blank=True, help_text=_("The last lines that the job wrote."))
     connections_opened = models.PositiveIntegerField(
-        _("connections opened"), null=True, blank=True, help_text=_("To databases, over its life; empty if never told.")
+        _("connections opened"),
+        null=True,
+        blank=True,
+        help_text=_("Connections to databases during the run; empty if it did not report them."),
     )
     connections_closed = models.PositiveIntegerField(_("connections closed"), null=True, blank=True)
     version = models.BigIntegerField(_("version of the record"), default=0, editable=False)

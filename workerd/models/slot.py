@@ -1,4 +1,4 @@
-"""A slot: one numbered place of a job on a node, and what is in it now."""
+"""The row of a slot: one numbered place of a job on a node, and the process that is in it now."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -21,7 +21,7 @@ STATE_CHOICES = [
 
 
 class Slot(models.Model):
-    """The live picture of one slot, as its daemon last told it; written by the ledger."""
+    """The live state of one slot, as its daemon last reported it. The ledger writes this row."""
 
     node = models.ForeignKey(
         Node, models.CASCADE, verbose_name=_("node"), related_name="slots", db_constraint=False, db_index=False
@@ -33,17 +33,17 @@ class Slot(models.Model):
     index = models.PositiveIntegerField(_("number"), default=0)
     name = models.CharField(_("name"), max_length=120)
     state = models.CharField(_("state"), max_length=20, choices=STATE_CHOICES, default=State.STOPPED.value)
-    reason = models.TextField(_("reason"), blank=True, help_text=_("Why it is in this state."))
+    reason = models.TextField(_("reason"), blank=True, help_text=_("Why the slot is in this state."))
     since = models.DateTimeField(_("since"), null=True, blank=True)
     pid = models.PositiveIntegerField(_("pid"), null=True, blank=True)
     restarts = models.PositiveIntegerField(_("restarts"), default=0)
     next_start = models.DateTimeField(_("next start"), null=True, blank=True)
-    note = models.TextField(_("note"), blank=True, help_text=_("What its process last said it was doing."))
+    note = models.TextField(_("note"), blank=True, help_text=_("What the job last said it was doing."))
     memory = models.FloatField(
         _("memory (MiB)"),
         null=True,
         blank=True,
-        help_text=_("What its process has added to the memory it was born with."),
+        help_text=_("How much the process's own memory has grown since it started."),
     )
     last_beat = models.DateTimeField(_("last beat"), null=True, blank=True)
     run = models.UUIDField(_("run"), null=True, blank=True)
