@@ -12,12 +12,9 @@ the network not).
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
 ROUNDS, JOBS = 9, 500
 
 
@@ -32,7 +29,6 @@ def main() -> None:
         "DJANGO_SETTINGS_MODULE": "django_site.settings",
         "WORKERD_STATE_DIR": tempfile.mkdtemp(),
     }
-    sys.path[:0] = [str(ROOT), str(ROOT / "django_site")]
     import django
 
     django.setup()
@@ -48,7 +44,7 @@ def main() -> None:
 
 
 def fill(runs: int) -> None:
-    """Write the crowd and the history that tests/django/test_admin_cost.py looks at, too."""
+    """Write the jobs and the history that tests/django/test_admin_cost.py uses, too."""
     from django.db import connection
 
     from tests.django.admin_history import add_history

@@ -19,7 +19,6 @@ LIMITS_MS = {"prepare_to_fork": 0.5, "prepare_to_fork (pool)": 5.0, "connect and
 
 def measure(url: str) -> dict[str, float]:
     """Return medians in milliseconds."""
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "django_site"))
     from django.conf import settings
 
     from django_site.databases import database_from_url, use_drivers

@@ -1,4 +1,4 @@
-"""What a sign of life costs a child: a bare beat, one with a note, one with a note made by an f-string.
+"""What a beat costs a child: a bare beat, one with a note, one with a note made by an f-string.
 
 Prints the median of many rounds in microseconds beside the figure to hold: ``python -m benchmarks.heartbeat``.
 """
@@ -8,9 +8,6 @@ import sys
 import time
 import timeit
 from collections.abc import Callable
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from workerd.child.beats import Beats
 from workerd.child.context import JobContext

@@ -14,10 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.daemon_at_work.project import Project, cpu_seconds, new_project, wait_until
 
@@ -52,19 +49,19 @@ def measure(kind: str, rate: int, seconds: float) -> bool:
         quick = {"start_grace": 0.05, "backoff_initial": 0}
         project.add_jobs(
             {"name": "flood", "target": f"{target}write_lines", "processes": CHILDREN, "kwargs": kwargs, **quick},
-            {"name": "victim", "target": f"{target}say_when", **quick},
+            {"name": "killed", "target": f"{target}say_when", **quick},
         )
         reading, writing = os.pipe()
         reader = subprocess.Popen(
-            [sys.executable, __file__, "--read"], stdin=reading, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "benchmarks.log_relay", "--read"], stdin=reading, stdout=subprocess.PIPE, text=True
         )
         daemon = project.start(writing)
         for descriptor in (reading, writing):
             os.close(descriptor)
-        kills = kill_victim(project, KILLS, pause=0.1)
+        kills = kill_child(project, KILLS, pause=0.1)
         used, began = cpu_seconds(daemon.pid), time.monotonic()
         go.touch()
-        kills += kill_victim(project, KILLS, pause=seconds / KILLS / 2)
+        kills += kill_child(project, KILLS, pause=seconds / KILLS / 2)
         time.sleep(max(0.0, began + seconds - time.monotonic()))
         busy = (cpu_seconds(daemon.pid) - used) / (time.monotonic() - began)
         time.sleep(3.0)
@@ -75,11 +72,11 @@ def measure(kind: str, rate: int, seconds: float) -> bool:
     return report_lines(seconds, found) & report_kills(kills, found)
 
 
-def kill_victim(project: Project, kills: int, pause: float) -> list[tuple[int, float]]:
-    """Kill the victim so many times; return each pid with the moment of its death."""
+def kill_child(project: Project, kills: int, pause: float) -> list[tuple[int, float]]:
+    """Kill the child of the job ``killed`` so many times; return each pid with the moment of its death."""
     deaths = []
     for _ in range(kills):
-        pid = wait_until(lambda: project.pid("victim"), "a victim")
+        pid = wait_until(lambda: project.pid("killed"), "a child to kill")
         deaths.append((pid, time.monotonic()))
         os.kill(pid, signal.SIGKILL)
         time.sleep(pause)
@@ -89,9 +86,9 @@ def kill_victim(project: Project, kills: int, pause: float) -> list[tuple[int, f
 def report_lines(seconds: float, found: dict[str, Any]) -> bool:
     """Print what was written and read; return whether it is the same, and was written at the rate asked for."""
     wrote = found["wrote"]
-    lines, slowest = sum(one["lines"] for one in wrote), max((one["seconds"] for one in wrote), default=0.0)
+    lines, slowest = sum(job["lines"] for job in wrote), max((job["seconds"] for job in wrote), default=0.0)
     print(f"  written: {lines} by {len(wrote)} children in {slowest:.2f} s, {lines / (slowest or 1):.0f} a second")
-    cost = statistics.mean(one["cpu_us"] for one in wrote)
+    cost = statistics.mean(job["cpu_us"] for job in wrote)
     print(f"  a line costs its child {cost:.1f} µs of processor time")
     print(f"  read: {found['read']}, {found['faults']} torn or out of order, {found['dropped']} said to be dropped")
     print(f"  the last line was read {found['lag_s'] * 1000:.0f} ms after the last child had written its last")
@@ -124,7 +121,7 @@ def read() -> int:
         found["read"] += 1
         last = time.monotonic()
     if found["wrote"]:
-        found["lag_s"] = last - max(one["ended"] for one in found["wrote"])
+        found["lag_s"] = last - max(job["ended"] for job in found["wrote"])
     print(json.dumps(found))
     return 0
 

@@ -10,9 +10,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.daemon_at_work.project import Project, cpu_seconds, new_project, wait_until
 

@@ -16,7 +16,7 @@ from workerd.wire.asking import ask
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = ROOT / "django_site" / "manage.py"
-PATIENCE_S = 120.0
+WITHIN_S = 120.0
 CREATE_ROWS = """
 import json, sys
 from workerd.models import Job
@@ -55,15 +55,15 @@ class Project:
 
     def ask(self, request: dict[str, Any]) -> Any:
         """Send one request to the control socket and return its answer."""
-        return ask(self.state_dir, "bench", request, PATIENCE_S)
+        return ask(self.state_dir, "bench", request, WITHIN_S)
 
     def picture(self) -> Any:
         """Return what ``status`` shows."""
         return self.ask({"verb": "status"})
 
-    def pid(self, slot: str) -> int:
-        """Return the child in a slot, 0 where there is none that runs."""
-        found = {one["name"]: one for one in self.picture()["slots"]}[slot]
+    def pid(self, name: str) -> int:
+        """Return the pid of a slot's child, or 0 if the slot does not run."""
+        found = {slot["name"]: slot for slot in self.picture()["slots"]}[name]
         return found["pid"] if found["state"] == "RUNNING" else 0
 
     def _manage(self, *words: str, text: str = "") -> None:
@@ -80,7 +80,7 @@ def new_project(**settings: Any) -> Iterator[Project]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait_until(condition: Callable[[], Any], what: str, within: float = PATIENCE_S) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, within: float = WITHIN_S) -> Any:
     """Return the condition's value as soon as it is true; no daemon yet is not true."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
@@ -88,7 +88,7 @@ def wait_until(condition: Callable[[], Any], what: str, within: float = PATIENCE
             if value := condition():
                 return value
         except (OSError, ValueError, KeyError):
-            pass  # it is only starting
+            pass  # it is still starting
         time.sleep(0.01)
     raise SystemExit(f"{what} did not come within {within:g} s")
 

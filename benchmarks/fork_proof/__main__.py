@@ -83,7 +83,7 @@ class Bench:
 
 
 def run_cell(folder: Path, url: str, cell: tuple[str, str, str], workload: dict[str, Any], within: float) -> Figures:
-    """Play one cell in a process group of its own, which is gone afterwards."""
+    """Run one cell in a process group of its own, of which nothing is left afterwards."""
     counters, result = folder / "counters", folder / "result"
     counters.unlink(missing_ok=True)
     result.unlink(missing_ok=True)
@@ -95,16 +95,16 @@ def run_cell(folder: Path, url: str, cell: tuple[str, str, str], workload: dict[
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
-        said = b""
+        errors = b""
         try:
-            _, said = process.communicate(timeout=within)
+            _, errors = process.communicate(timeout=within)
         except subprocess.TimeoutExpired:
             pass
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     if process.returncode > 0:
-        raise SystemExit(f"{cell}: {said.decode(errors='replace')}")
+        raise SystemExit(f"{cell}: {errors.decode(errors='replace')}")
     return Figures.collect(cell, figures, json.loads(result.read_text()) if result.exists() else None)
 
 
@@ -132,10 +132,10 @@ def main() -> int:
     finally:
         bench.close()
     if options.json:
-        text = json.dumps({**document, "cells": [one.to_dict() for one in done]}, indent=1, ensure_ascii=False)
+        text = json.dumps({**document, "cells": [figures.to_dict() for figures in done]}, indent=1, ensure_ascii=False)
         options.json.write_text(text + "\n")
-    guarded = [one for one in done if one.strategy in ("install() alone", "prepare_to_fork()")]
-    return 0 if all(one.is_right for one in guarded) else 1
+    guarded = [figures for figures in done if figures.strategy in ("install() alone", "prepare_to_fork()")]
+    return 0 if all(figures.is_right for figures in guarded) else 1
 
 
 def _run(bench: Bench, cell: tuple[str, str, str], workload: dict[str, Any]) -> Figures:

@@ -31,12 +31,12 @@ def write_page(page: Path, results: Path, strategies: Iterable[str]) -> None:
 
 def tables(document: dict[str, Any], strategies: Iterable[str]) -> str:
     """Return both tables, plain and TLS, in Markdown."""
-    cells = {(one["backend"], one["transport"], one["strategy"]): Figures(**one) for one in document["cells"]}
+    cells = {(cell["backend"], cell["transport"], cell["strategy"]): Figures(**cell) for cell in document["cells"]}
     names = list(strategies)
     parts = []
     for transport, title in (("plain", "Without encryption"), ("tls", "Over TLS")):
-        columns = [one for one in COLUMNS if transport == "plain" or one != "sqlite"]
-        head = f"| {title} | " + " | ".join(COLUMNS[one] for one in columns) + " |"
+        columns = [column for column in COLUMNS if transport == "plain" or column != "sqlite"]
+        head = f"| {title} | " + " | ".join(COLUMNS[column] for column in columns) + " |"
         lines = [head, "|---" * (len(columns) + 1) + "|"]
         for strategy in names:
             words = [_words(cells, (column, transport, strategy)) for column in columns]

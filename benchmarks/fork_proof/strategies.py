@@ -136,4 +136,4 @@ _ALL: tuple[Callable[[], Strategy], ...] = (
     InstallAlone,
     PrepareToFork,
 )
-STRATEGIES: dict[str, Callable[[], Strategy]] = {getattr(one, "name"): one for one in _ALL}  # noqa: B009 - of a class
+STRATEGIES: dict[str, Callable[[], Strategy]] = {getattr(strategy, "name"): strategy for strategy in _ALL}  # noqa: B009 - of a class

@@ -1,1 +1,1 @@
-"""The child's side of ``restart_latency.py``."""
+"""How soon a killed child has a successor."""

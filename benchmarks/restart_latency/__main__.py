@@ -23,27 +23,26 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
 MANAGE = ROOT / "django_site" / "manage.py"
 Value = TypeVar("Value")
-PATIENCE_S = 60.0
+WITHIN_S = 60.0
 BETWEEN_KILLS_S = 0.15
-"""Time enough to have the next spare born, as a child that crashes now and then leaves."""
+"""Time enough for the birth of the next spare, as between the crashes of a job that crashes now and then."""
 KILLS_UNDER_SUPERVISOR = 10
 ROW = """
 from workerd.models import Job
 Job.objects.all().delete()
 Job.objects.create(
-    name="victim",
-    target="benchmarks.restart_latency.victim.note_first_line",
+    name="killed",
+    target="benchmarks.restart_latency.job.note_first_line",
     kwargs={{"path": {path!r}}},
     backoff_initial=0,
 )
 """
 PHASES = (
     ("the kernel ends the child, and the daemon hears of it", "exited_ms"),
-    ("the daemon judges, and licenses a spare", "born_ms"),
-    ("the spare dresses and calls the job", "first_line_ms"),
+    ("the daemon decides, and licenses a spare", "born_ms"),
+    ("the spare sets itself up and calls the job", "first_line_ms"),
 )
 
 
@@ -53,7 +52,7 @@ class Daemon:
     def __init__(self, folder: Path, url: str) -> None:
         self.lines = folder / "first-lines"
         self.events: list[dict[str, Any]] = []
-        options = {"TARGETS": ["benchmarks.*"], "PRELOAD": ["benchmarks.restart_latency.victim"], "LOG_FORMAT": "json"}
+        options = {"TARGETS": ["benchmarks.*"], "PRELOAD": ["benchmarks.restart_latency.job"], "LOG_FORMAT": "json"}
         self.env = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "django_site.settings",
@@ -75,7 +74,7 @@ class Daemon:
     def stop(self) -> None:
         """Stop it gracefully."""
         self._process.terminate()
-        self._process.wait(PATIENCE_S)
+        self._process.wait(WITHIN_S)
 
     def event(self, name: str, pid: int) -> float:
         """Return the wall seconds of a child's event."""
@@ -87,10 +86,10 @@ class Daemon:
         return wait_for(find, f"{name} of {pid}")
 
     def spares_there(self) -> bool:
-        """Return whether as many children wait unlicensed as there should."""
-        born = {one["pid"] for one in self.events if one.get("event") == "child.born"}
+        """Return whether all spares are there: children without a licence."""
+        born = {event["pid"] for event in self.events if event.get("event") == "child.born"}
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-        forkservers = {one["forkserver_pid"] for one in self.events if one.get("event") == "forkserver.ready"}
+        forkservers = {event["forkserver_pid"] for event in self.events if event.get("event") == "forkserver.ready"}
         return len({int(pid) for pid in children} - born - forkservers) >= 2
 
     def _manage(self, *words: str) -> None:
@@ -103,10 +102,10 @@ class Daemon:
 
 def wait_for(condition: Callable[[], Value], what: str) -> Value:
     """Return the condition's value as soon as it is true."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + WITHIN_S
     while not (value := condition()):
         if time.monotonic() > deadline:
-            raise SystemExit(f"{what} did not come within {PATIENCE_S:g} s")
+            raise SystemExit(f"{what} did not come within {WITHIN_S:g} s")
         time.sleep(0.002)
     return value
 
@@ -148,7 +147,7 @@ def _measure_supervisor(folder: Path, env: dict[str, str]) -> dict[str, float]:
 
 
 class Kill(NamedTuple):
-    """Who was killed and who came after; times are wall seconds."""
+    """The child that was killed, and its successor; times are wall seconds."""
 
     latency_ms: float
     killed: float
@@ -158,7 +157,7 @@ class Kill(NamedTuple):
 
 
 def _kill_last(lines: Path) -> Kill:
-    """Kill who wrote the last of the first lines, and return when the next one is there."""
+    """Kill the child that wrote the last of the first lines; return when its successor has written one."""
     time.sleep(BETWEEN_KILLS_S)
     known = first_lines(lines)
     pid = known[-1][0]
@@ -182,7 +181,7 @@ def _kill_once(daemon: Daemon) -> dict[str, float]:
 
 
 def _figures(rounds: list[dict[str, float]]) -> dict[str, Any]:
-    latencies = sorted(one["latency_ms"] for one in rounds)
+    latencies = sorted(kill["latency_ms"] for kill in rounds)
     figures: dict[str, Any] = {
         "p50_ms": statistics.median(latencies),
         "p90_ms": latencies[int(len(latencies) * 0.9)],
@@ -190,7 +189,7 @@ def _figures(rounds: list[dict[str, float]]) -> dict[str, Any]:
         "min_ms": latencies[0],
         "max_ms": latencies[-1],
     }
-    figures |= {phase: statistics.median(one[phase] for one in rounds) for _, phase in PHASES}
+    figures |= {phase: statistics.median(kill[phase] for kill in rounds) for _, phase in PHASES}
     return {name: round(value, 2) for name, value in figures.items()}
 
 
@@ -199,9 +198,8 @@ def draw(results: list[dict[str, Any]]) -> str:
     rows = [("SIGKILL → first line, ms", *(result["database"] for result in results))]
     rows += [(name, *(f"{result[f'{name}_ms']:.2f}" for result in results)) for name in ("p50", "p90", "p99", "max")]
     if "supervisor_p50_ms" in results[0]:
-        rows.append(
-            ("p50 of one more manage.py under supervisord", *(f"{one['supervisor_p50_ms']:.0f}" for one in results))
-        )
+        supervised = (f"{result['supervisor_p50_ms']:.0f}" for result in results)
+        rows.append(("p50 of one more manage.py under supervisord", *supervised))
     rows.append(("of the median:", *("" for _ in results)))
     rows += [(f"  {says}", *(f"{result[phase]:.2f}" for result in results)) for says, phase in PHASES]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -1,4 +1,4 @@
-"""The way that workerd replaces: the same function as one more ``manage.py``, kept alive by a real supervisord."""
+"""What workerd replaces: the same function as one more ``manage.py``, kept alive by a real supervisord."""
 
 import os
 import subprocess
@@ -13,9 +13,9 @@ pidfile = {folder}/supervisord.pid
 nodaemon = true
 user = {user}
 
-[program:victim]
+[program:killed]
 command = {python} {manage} shell --no-imports -c
-  "from benchmarks.restart_latency.victim import note_first_line as run; run('{lines}')"
+  "from benchmarks.restart_latency.job import note_first_line as run; run('{lines}')"
 startsecs = 0
 startretries = 1000000
 autorestart = true
