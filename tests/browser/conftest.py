@@ -1,4 +1,4 @@
-"""Fixtures of the browser ring: a project with a daemon and its admin, and a browser with the operator logged in."""
+"""Fixtures of the browser tests: a project with a daemon and its admin, and a browser with the operator logged in."""
 
 import os
 import shutil

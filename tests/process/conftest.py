@@ -1,4 +1,4 @@
-"""Fixtures of the process ring: a project with a fresh database, the daemon on it, and its log when a test fails."""
+"""Fixtures of the process tests: a project with a fresh database, the daemon on it, and its log when a test fails."""
 
 import itertools
 import os
@@ -20,7 +20,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def template(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The name of a migrated database, to copy: migrating is the slow part."""
-    name = f"workerd_template_{os.getpid()}_{next(_numbers)}"  # the browser ring has a fixture of its own made of this
+    name = f"workerd_template_{os.getpid()}_{next(_numbers)}"  # the browser tests make a fixture of their own of this
     databases.create(name)
     env = {
         **os.environ,

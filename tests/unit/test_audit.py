@@ -13,7 +13,7 @@ def operation(key: str, verb: str = "restart") -> OperationTaken:
     return OperationTaken(key, verb, "mail", "ann")
 
 
-class Scene:
+class Setup:
     """The audit, and what it wrote, ordered and logged."""
 
     def __init__(self) -> None:
@@ -24,13 +24,13 @@ class Scene:
         self.audit = Audit(parts, self.orders, Recorder())  # type: ignore[arg-type]
 
 
-def scene() -> tuple[Audit, Recorder, Recorder]:
-    made = Scene()
+def new_audit() -> tuple[Audit, Recorder, Recorder]:
+    made = Setup()
     return made.audit, made.records, made.orders
 
 
 def test_an_order_that_is_told_again_by_a_new_ledger_is_not_done_again() -> None:
-    audit, _, orders = scene()
+    audit, _, orders = new_audit()
 
     audit.carry_out(operation("one"))
     audit.carry_out(operation("two"))
@@ -40,7 +40,7 @@ def test_an_order_that_is_told_again_by_a_new_ledger_is_not_done_again() -> None
 
 
 def test_no_more_orders_are_remembered_than_may_come_again() -> None:
-    audit, _, orders = scene()
+    audit, _, orders = new_audit()
 
     for number in range(KNOWN + 1):
         audit.carry_out(operation(str(number)))
@@ -52,22 +52,25 @@ def test_no_more_orders_are_remembered_than_may_come_again() -> None:
 
 
 def test_an_order_of_the_command_is_said_in_the_log_and_written_down_for_each_name() -> None:
-    scene = Scene()
+    setup = Setup()
     answers: list[Any] = []
 
-    reply = scene.audit.audited("restart", ["mail:0", "feed"], "ann", answers.append)
+    reply = setup.audit.audited("restart", ["mail:0", "feed"], "ann", answers.append)
     reply({"ok": True, "slots": [{"slot": slot, "text": "running"} for slot in ("mail", "feed:0", "feed:1")]})
 
-    assert [(line["job"], line["requested_by"]) for line in scene.lines.of("operation.taken")] == [
+    assert [(line["job"], line["requested_by"]) for line in setup.lines.of("operation.taken")] == [
         ("mail:0", "ann"),
         ("feed", "ann"),
     ]
-    assert [call[3]["result"] for call in scene.records.calls] == ["mail: running", "feed:0: running\nfeed:1: running"]
+    assert [call[3]["result"] for call in setup.records.calls] == [
+        "mail: running",
+        "feed:0: running\nfeed:1: running",
+    ]
     assert len(answers) == 1
 
 
 def test_a_verb_that_is_none_is_answered_in_the_row() -> None:
-    audit, records, _ = scene()
+    audit, records, _ = new_audit()
 
     audit.carry_out(operation("one", verb="shutdown"))
 

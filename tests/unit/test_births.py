@@ -15,7 +15,7 @@ from workerd.wire.messages import BecameReady, Born, Message
 from workerd.wire.spec import JobSpec
 
 
-class Scene:
+class Setup:
     """Births with what they stand on, and what they told those who listen."""
 
     def __init__(self) -> None:
@@ -53,189 +53,189 @@ class Scene:
 
 
 @pytest.fixture
-def scene() -> Iterator[Scene]:
-    scene = Scene()
-    yield scene
-    scene.server.close()
+def setup() -> Iterator[Setup]:
+    setup = Setup()
+    yield setup
+    setup.server.close()
 
 
 SLOT = LiveSlot(JobSpec("feed"), 0)
 OTHER = LiveSlot(JobSpec("mail"), 0)
 
 
-def test_a_birth_is_asked_for_and_its_child_given_to_the_slot(scene: Scene) -> None:
-    scene.births.bear(SLOT)
-    expected = scene.births.expects_births()
-    scene.say(0, Born(42))
+def test_a_birth_is_asked_for_and_its_child_given_to_the_slot(setup: Setup) -> None:
+    setup.births.bear(SLOT)
+    expected = setup.births.expects_births()
+    setup.say(0, Born(42))
 
-    assert (expected, scene.births.expects_births()) == (True, False)
-    assert scene.born == [(SLOT, scene.server.asked[0])]
-    assert scene.births.owns(42)
-
-
-def test_without_a_forkserver_it_waits_for_one(scene: Scene) -> None:
-    scene.generations.current = None
-    scene.births.bear(SLOT)
-    before = list(scene.server.asked)
-    scene.generations.current = scene.server
-    scene.births.generation_ready(replaced=False)
-
-    assert (before, len(scene.server.asked)) == ([], 1)
+    assert (expected, setup.births.expects_births()) == (True, False)
+    assert setup.born == [(SLOT, setup.server.asked[0])]
+    assert setup.births.owns(42)
 
 
-def test_who_waits_for_a_birth_is_told_why_there_is_none(scene: Scene) -> None:
-    scene.generations.current = None
-    scene.births.bear(SLOT)
-    scene.generations.trouble = "SyntaxError: never closed"
-    scene.generations.on_trouble()
-    scene.generations.current, scene.generations.trouble = scene.server, ""
-    scene.generations.on_ready(False)
+def test_without_a_forkserver_it_waits_for_one(setup: Setup) -> None:
+    setup.generations.current = None
+    setup.births.bear(SLOT)
+    before = list(setup.server.asked)
+    setup.generations.current = setup.server
+    setup.births.generation_ready(replaced=False)
 
-    said = ["", "no process can be started: SyntaxError: never closed", ""]
-    assert scene.reasons == [(SLOT, reason) for reason in said]
+    assert (before, len(setup.server.asked)) == ([], 1)
 
 
-def test_a_spare_is_there_at_once(scene: Scene) -> None:
-    scene.births.replenish()
+def test_who_waits_for_a_birth_is_told_why_there_is_none(setup: Setup) -> None:
+    setup.generations.current = None
+    setup.births.bear(SLOT)
+    setup.generations.trouble = "SyntaxError: never closed"
+    setup.generations.on_trouble()
+    setup.generations.current, setup.generations.trouble = setup.server, ""
+    setup.generations.on_ready(False)
+
+    expected = ["", "no process can be started: SyntaxError: never closed", ""]
+    assert setup.reasons == [(SLOT, reason) for reason in expected]
+
+
+def test_a_spare_is_there_at_once(setup: Setup) -> None:
+    setup.births.replenish()
     for index in range(SPARES):
-        scene.say(index, Born(40 + index))
-    scene.births.bear(SLOT)
+        setup.say(index, Born(40 + index))
+    setup.births.bear(SLOT)
 
-    assert len(scene.server.asked) == SPARES
-    assert scene.born == [(SLOT, scene.server.asked[0])]
-    assert scene.born[0][1].was_spare
+    assert len(setup.server.asked) == SPARES
+    assert setup.born == [(SLOT, setup.server.asked[0])]
+    assert setup.born[0][1].was_spare
 
 
-def test_there_are_never_more_spares_than_are_kept(scene: Scene) -> None:
+def test_there_are_never_more_spares_than_are_kept(setup: Setup) -> None:
     """Births whose wish was withdrawn become spares, and one too many ends."""
     for _ in range(SPARES + 3):
-        scene.births.bear(SLOT)
-        scene.births.withdraw(SLOT)
+        setup.births.bear(SLOT)
+        setup.births.withdraw(SLOT)
     for index in range(SPARES + 3):
-        scene.say(index, Born(40 + index))
+        setup.say(index, Born(40 + index))
 
-    assert [scene.is_alone(index) for index in range(SPARES + 3)] == [False] * SPARES + [True] * 3
-    assert scene.born == []
-
-
-def test_a_withdrawn_birth_gives_the_slot_no_child(scene: Scene) -> None:
-    scene.births.bear(SLOT)
-    scene.births.withdraw(SLOT)
-    scene.say(0, Born(42))
-
-    assert scene.born == []
-    assert scene.births.owns(42)
+    assert [setup.is_alone(index) for index in range(SPARES + 3)] == [False] * SPARES + [True] * 3
+    assert setup.born == []
 
 
-def test_a_lost_birth_is_told_after_a_while_and_the_while_doubles(scene: Scene) -> None:
+def test_a_withdrawn_birth_gives_the_slot_no_child(setup: Setup) -> None:
+    setup.births.bear(SLOT)
+    setup.births.withdraw(SLOT)
+    setup.say(0, Born(42))
+
+    assert setup.born == []
+    assert setup.births.owns(42)
+
+
+def test_a_lost_birth_is_told_after_a_while_and_the_while_doubles(setup: Setup) -> None:
     waits = []
     for _ in range(9):
-        scene.births.bear(SLOT)
-        scene.hang_up(-1)
-        waited, failed = 0.0, len(scene.failed)
-        while len(scene.failed) == failed:
-            scene.clock.advance(0.1)
+        setup.births.bear(SLOT)
+        setup.hang_up(-1)
+        waited, failed = 0.0, len(setup.failed)
+        while len(setup.failed) == failed:
+            setup.clock.advance(0.1)
             waited += 0.1
-            turn(scene.loop)
+            turn(setup.loop)
         waits.append(round(waited, 1))
 
-    assert set(scene.failed) == {SLOT}
+    assert set(setup.failed) == {SLOT}
     assert waits[:3] == [RETRY_INITIAL_S, 2 * RETRY_INITIAL_S, 4 * RETRY_INITIAL_S]
     assert waits[-1] == pytest.approx(RETRY_MAX_S, abs=0.2)
 
 
-def test_a_refusal_to_fork_is_said_and_tried_again(scene: Scene) -> None:
-    scene.births.bear(SLOT)
-    scene.generations.on_birth_failed(scene.server.asked[0].birth, "a transaction is open")
-    scene.clock.advance(RETRY_INITIAL_S)
-    turn(scene.loop)
+def test_a_refusal_to_fork_is_said_and_tried_again(setup: Setup) -> None:
+    setup.births.bear(SLOT)
+    setup.generations.on_birth_failed(setup.server.asked[0].birth, "a transaction is open")
+    setup.clock.advance(RETRY_INITIAL_S)
+    turn(setup.loop)
 
-    assert scene.failed == [SLOT]
-    assert scene.lines.of("birth.failed") == [{"reason": "a transaction is open"}]
-
-
-def test_a_retry_of_a_withdrawn_birth_is_none(scene: Scene) -> None:
-    scene.births.bear(SLOT)
-    scene.hang_up(0)
-    scene.births.withdraw(SLOT)
-    scene.clock.advance(60)
-    turn(scene.loop)
-
-    assert scene.failed == []
+    assert setup.failed == [SLOT]
+    assert setup.lines.of("birth.failed") == [{"reason": "a transaction is open"}]
 
 
-def test_an_overdue_birth_is_given_up_and_the_forkserver_suspected(scene: Scene) -> None:
-    scene.births.bear(SLOT)
-    scene.clock.advance(BIRTH_TIMEOUT_S)
-    turn(scene.loop)
+def test_a_retry_of_a_withdrawn_birth_is_none(setup: Setup) -> None:
+    setup.births.bear(SLOT)
+    setup.hang_up(0)
+    setup.births.withdraw(SLOT)
+    setup.clock.advance(60)
+    turn(setup.loop)
 
-    assert (scene.generations.suspected, scene.births.expects_births()) == (1, False)
-    assert scene.is_alone(0)
+    assert setup.failed == []
 
 
-def test_a_newborn_that_speaks_after_it_was_given_up_is_nobodys(scene: Scene) -> None:
-    scene.births.bear(SLOT)
-    scene.clock.advance(BIRTH_TIMEOUT_S)
-    turn(scene.loop)
+def test_an_overdue_birth_is_given_up_and_the_forkserver_suspected(setup: Setup) -> None:
+    setup.births.bear(SLOT)
+    setup.clock.advance(BIRTH_TIMEOUT_S)
+    turn(setup.loop)
+
+    assert (setup.generations.suspected, setup.births.expects_births()) == (1, False)
+    assert setup.is_alone(0)
+
+
+def test_a_newborn_that_speaks_after_it_was_given_up_is_nobodys(setup: Setup) -> None:
+    setup.births.bear(SLOT)
+    setup.clock.advance(BIRTH_TIMEOUT_S)
+    turn(setup.loop)
     with pytest.raises(BrokenPipeError):
-        scene.server.peers[0].send(Born(42))
-    turn(scene.loop)
+        setup.server.peers[0].send(Born(42))
+    turn(setup.loop)
 
-    assert (scene.born, scene.births.owns(42)) == ([], False)
-
-
-def test_a_child_that_says_born_twice_is_born_once(scene: Scene) -> None:
-    scene.births.bear(SLOT)
-    scene.say(0, Born(42))
-    scene.say(0, Born(43))
-
-    assert len(scene.born) == 1
-    assert not scene.births.owns(43)
+    assert (setup.born, setup.births.owns(42)) == ([], False)
 
 
-def test_what_a_child_says_beside_goes_on(scene: Scene) -> None:
-    scene.births.bear(SLOT)
-    scene.say(0, Born(42))
-    scene.say(0, BecameReady())
+def test_a_child_that_says_born_twice_is_born_once(setup: Setup) -> None:
+    setup.births.bear(SLOT)
+    setup.say(0, Born(42))
+    setup.say(0, Born(43))
 
-    assert scene.heard == [BecameReady()]
-
-
-def test_a_spare_that_ends_is_no_spare(scene: Scene) -> None:
-    scene.births.replenish()
-    scene.say(0, Born(40))
-    scene.say(1, Born(41))
-    scene.hang_up(0)
-    scene.births.forget(40)
-    scene.births.bear(SLOT)
-
-    assert scene.born == [(SLOT, scene.server.asked[1])]
+    assert len(setup.born) == 1
+    assert not setup.births.owns(43)
 
 
-def test_a_new_generation_bears_again_what_the_old_one_had_not_born(scene: Scene) -> None:
-    scene.births.replenish()
-    scene.say(0, Born(40))
-    scene.births.bear(OTHER)
-    scene.births.bear(SLOT)
-    asked = len(scene.server.asked)
-    scene.births.generation_ready(replaced=True)
+def test_what_a_child_says_beside_goes_on(setup: Setup) -> None:
+    setup.births.bear(SLOT)
+    setup.say(0, Born(42))
+    setup.say(0, BecameReady())
 
-    assert len(scene.server.asked) == asked + 1
-    assert scene.is_alone(asked - 1)
+    assert setup.heard == [BecameReady()]
 
 
-def test_after_closing_nothing_is_born(scene: Scene) -> None:
-    scene.births.replenish()
-    scene.say(0, Born(40))
-    scene.births.close()
-    scene.births.replenish()
+def test_a_spare_that_ends_is_no_spare(setup: Setup) -> None:
+    setup.births.replenish()
+    setup.say(0, Born(40))
+    setup.say(1, Born(41))
+    setup.hang_up(0)
+    setup.births.forget(40)
+    setup.births.bear(SLOT)
 
-    assert [scene.is_alone(0), scene.is_alone(1)] == [True, True]
-    assert len(scene.server.asked) == SPARES
+    assert setup.born == [(SLOT, setup.server.asked[1])]
+
+
+def test_a_new_generation_bears_again_what_the_old_one_had_not_born(setup: Setup) -> None:
+    setup.births.replenish()
+    setup.say(0, Born(40))
+    setup.births.bear(OTHER)
+    setup.births.bear(SLOT)
+    asked = len(setup.server.asked)
+    setup.births.generation_ready(replaced=True)
+
+    assert len(setup.server.asked) == asked + 1
+    assert setup.is_alone(asked - 1)
+
+
+def test_after_closing_nothing_is_born(setup: Setup) -> None:
+    setup.births.replenish()
+    setup.say(0, Born(40))
+    setup.births.close()
+    setup.births.replenish()
+
+    assert [setup.is_alone(0), setup.is_alone(1)] == [True, True]
+    assert len(setup.server.asked) == SPARES
 
 
 @pytest.mark.parametrize("short_by", range(1, 8))
-def test_where_descriptors_run_out_none_leaks_and_the_birth_is_tried_again(scene: Scene, short_by: int) -> None:
+def test_where_descriptors_run_out_none_leaks_and_the_birth_is_tried_again(setup: Setup, short_by: int) -> None:
     before = open_descriptors()
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = [os.dup(0) for _ in range(short_by)]
@@ -243,12 +243,12 @@ def test_where_descriptors_run_out_none_leaks_and_the_birth_is_tried_again(scene
         os.close(descriptor)
     resource.setrlimit(resource.RLIMIT_NOFILE, (free[-1], limits[1]))
     try:
-        scene.births.bear(SLOT)
+        setup.births.bear(SLOT)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
     assert open_descriptors() <= before
-    assert "out of file descriptors" in scene.lines.of("birth.failed")[0]["reason"]
-    scene.clock.advance(RETRY_INITIAL_S)
-    turn(scene.loop)
-    assert scene.failed == [SLOT]
+    assert "out of file descriptors" in setup.lines.of("birth.failed")[0]["reason"]
+    setup.clock.advance(RETRY_INITIAL_S)
+    turn(setup.loop)
+    assert setup.failed == [SLOT]

@@ -45,6 +45,6 @@ def test_the_daemon_never_sleeps_and_has_one_thread() -> None:
 
 
 def test_only_the_processes_layer_of_the_daemon_forks_and_kills() -> None:
-    elsewhere = [one for one in calls() if one[0].startswith("workerd/daemon/") and "/processes/" not in one[0]]
+    elsewhere = [call for call in calls() if call[0].startswith("workerd/daemon/") and "/processes/" not in call[0]]
 
     assert [f"{path}: {name}" for path, name in elsewhere if name in SIGNALLING] == []

@@ -65,7 +65,9 @@ def test_descriptors_arrive_in_the_order_given(pair: Pair) -> None:
     ours.send(Bear(1), given)
     _, received = theirs.receive()
 
-    assert [os.fstat(one).st_ino for one in received] == [os.fstat(one).st_ino for one in given]
+    assert [os.fstat(descriptor).st_ino for descriptor in received] == [
+        os.fstat(descriptor).st_ino for descriptor in given
+    ]
     for descriptor in [*given, *received]:
         os.close(descriptor)
 

@@ -165,11 +165,11 @@ def test_the_tail_of_a_cut_line_is_no_line_even_at_the_end(pipe: Pipe) -> None:
 
 def test_a_last_line_without_a_newline_is_said_at_the_end(pipe: Pipe) -> None:
     pipe.write("almost done")
-    said = list(pipe.printed)
+    before = list(pipe.printed)
     pipe.hang_up()
     pipe.output.close()
 
-    assert (said, pipe.printed) == ([], ["almost done"])
+    assert (before, pipe.printed) == ([], ["almost done"])
 
 
 def test_draining_reads_what_is_there_and_waits_for_nobody(pipe: Pipe) -> None:

@@ -22,7 +22,7 @@ from workerd.daemon.io.control_connection import (
 from workerd.wire.asking import connect
 
 
-class Scene:
+class Setup:
     """A listening control socket that answers pings, keeps ``later`` for the test, and streams for ``tail``."""
 
     def __init__(self, state_dir: Path) -> None:
@@ -77,10 +77,10 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    scene = Scene(tmp_path)
-    yield scene
-    scene.close()
+def setup(tmp_path: Path) -> Iterator[Setup]:
+    setup = Setup(tmp_path)
+    yield setup
+    setup.close()
 
 
 def is_hung_up(peer: socket.socket) -> bool:
@@ -97,129 +97,129 @@ NO_OBJECT = [{"ok": False, "error": "a request is one JSON object on one line"}]
 NO_VERB = [{"ok": False, "error": 'a request is a JSON object with a "verb"'}]
 
 
-def test_a_request_is_answered_by_a_line(scene: Scene) -> None:
-    assert scene.ask(scene.connect(), PING) == [{"ok": True}]
+def test_a_request_is_answered_by_a_line(setup: Setup) -> None:
+    assert setup.ask(setup.connect(), PING) == [{"ok": True}]
 
 
-def test_a_request_may_come_in_pieces(scene: Scene) -> None:
-    assert scene.ask(scene.connect(), b'{"ver', b'b": "pi', b'ng"}', b"\n") == [{"ok": True}]
+def test_a_request_may_come_in_pieces(setup: Setup) -> None:
+    assert setup.ask(setup.connect(), b'{"ver', b'b": "pi', b'ng"}', b"\n") == [{"ok": True}]
 
 
-def test_half_a_line_is_not_answered(scene: Scene) -> None:
-    assert scene.ask(scene.connect(), PING.strip()) == []
+def test_half_a_line_is_not_answered(setup: Setup) -> None:
+    assert setup.ask(setup.connect(), PING.strip()) == []
 
 
-def test_requests_are_answered_in_order(scene: Scene) -> None:
+def test_requests_are_answered_in_order(setup: Setup) -> None:
     pings = b"".join(b'{"verb": "ping", "n": %d}\n' % number for number in range(100))
 
-    assert [answer["n"] for answer in scene.ask(scene.connect(), pings)] == list(range(100))
+    assert [answer["n"] for answer in setup.ask(setup.connect(), pings)] == list(range(100))
 
 
 @pytest.mark.parametrize("line", [b"", b"nonsense", b"{", b"\xff\xfe", b"[" * 60_000, b'{"verb": "ping"', b"9" * 5000])
-def test_what_is_no_json_is_refused_and_the_next_request_answered(scene: Scene, line: bytes) -> None:
-    peer = scene.connect()
+def test_what_is_no_json_is_refused_and_the_next_request_answered(setup: Setup, line: bytes) -> None:
+    peer = setup.connect()
 
-    assert scene.ask(peer, line + b"\n") == NO_OBJECT
-    assert scene.ask(peer, PING) == [{"ok": True}]
+    assert setup.ask(peer, line + b"\n") == NO_OBJECT
+    assert setup.ask(peer, PING) == [{"ok": True}]
 
 
 @pytest.mark.parametrize("line", [b"1", b"null", b'"ping"', b"[]", b"{}", b'{"verb": 1}', b'{"verb": null}', b"NaN"])
-def test_json_of_another_shape_is_refused(scene: Scene, line: bytes) -> None:
-    assert scene.ask(scene.connect(), line + b"\n") == NO_VERB
+def test_json_of_another_shape_is_refused(setup: Setup, line: bytes) -> None:
+    assert setup.ask(setup.connect(), line + b"\n") == NO_VERB
 
 
-def test_an_endless_line_is_refused_and_hung_up_on(scene: Scene) -> None:
-    peer = scene.connect()
+def test_an_endless_line_is_refused_and_hung_up_on(setup: Setup) -> None:
+    peer = setup.connect()
     for _ in range(3):
         with suppress(BrokenPipeError):
             peer.send(b"x" * REQUEST_BYTES)
-        turn(scene.loop)
-    (answer,) = json.loads(f"[{scene.read(peer).decode()}]")
+        turn(setup.loop)
+    (answer,) = json.loads(f"[{setup.read(peer).decode()}]")
 
     assert answer == {"ok": False, "error": f"a request is one line of at most {REQUEST_BYTES} bytes"}
     assert is_hung_up(peer)
 
 
-def test_a_client_that_hangs_up_is_forgotten(scene: Scene) -> None:
-    peer = scene.connect()
+def test_a_client_that_hangs_up_is_forgotten(setup: Setup) -> None:
+    peer = setup.connect()
     peer.close()
-    turn(scene.loop)
+    turn(setup.loop)
 
-    assert not scene.control._clients
+    assert not setup.control._clients
 
 
-def test_one_that_hangs_up_before_its_answer_costs_nothing(scene: Scene) -> None:
-    peer = scene.connect()
-    scene.ask(peer, b'{"verb": "restart"}\n')
+def test_one_that_hangs_up_before_its_answer_costs_nothing(setup: Setup) -> None:
+    peer = setup.connect()
+    setup.ask(peer, b'{"verb": "restart"}\n')
     peer.close()
-    turn(scene.loop)
-    scene.later[0].reply({"ok": True})
+    turn(setup.loop)
+    setup.later[0].reply({"ok": True})
 
-    assert not scene.control._clients
+    assert not setup.control._clients
 
 
-def test_three_hundred_clients_are_served_up_to_the_limit_and_the_rest_hung_up_on(scene: Scene) -> None:
-    peers = [scene.connect() for _ in range(300)]
-    answered = [scene.ask(peer, PING) for peer in peers[:MAX_CLIENTS:50]]
+def test_three_hundred_clients_are_served_up_to_the_limit_and_the_rest_hung_up_on(setup: Setup) -> None:
+    peers = [setup.connect() for _ in range(300)]
+    answered = [setup.ask(peer, PING) for peer in peers[:MAX_CLIENTS:50]]
 
     assert answered == [[{"ok": True}]] * len(answered)
     assert [is_hung_up(peer) for peer in peers] == [False] * MAX_CLIENTS + [True] * (300 - MAX_CLIENTS)
 
 
-def test_one_who_asks_and_does_not_read_is_not_read_from(scene: Scene) -> None:
+def test_one_who_asks_and_does_not_read_is_not_read_from(setup: Setup) -> None:
     """Its answers would pile up in the daemon without an end."""
-    peer, (connection,) = scene.connect(), tuple(scene.control._clients)
+    peer, (connection,) = setup.connect(), tuple(setup.control._clients)
     with suppress(BlockingIOError):
-        while len(scene.asked) < 50_000:
+        while len(setup.asked) < 50_000:
             peer.send(PING * 1000)
-            turn(scene.loop)
+            turn(setup.loop)
 
     assert len(connection._answers) <= BACKLOG_BYTES + 100
     assert len(connection._request) <= 2 * REQUEST_BYTES
 
 
-def test_who_reads_on_gets_every_answer(scene: Scene) -> None:
-    peer, sent, got = scene.connect(), 0, b""
+def test_who_reads_on_gets_every_answer(setup: Setup) -> None:
+    peer, sent, got = setup.connect(), 0, b""
     while sent < 20_000:
         with suppress(BlockingIOError):
             sent += peer.send(PING * 1000) / len(PING)  # type: ignore[assignment]
-        turn(scene.loop)
+        turn(setup.loop)
         with suppress(BlockingIOError):
             got += peer.recv(8 * 1024)
-    got += scene.read(peer)
+    got += setup.read(peer)
 
     assert got.count(b"\n") == int(sent)
 
 
-def test_an_idle_client_is_hung_up_on(scene: Scene) -> None:
-    peer = scene.connect()
-    scene.clock.advance(PATIENCE_S + 1)
-    turn(scene.loop)
+def test_an_idle_client_is_hung_up_on(setup: Setup) -> None:
+    peer = setup.connect()
+    setup.clock.advance(PATIENCE_S + 1)
+    turn(setup.loop)
 
     assert is_hung_up(peer)
 
 
-def test_one_whose_request_is_under_way_is_not(scene: Scene) -> None:
-    peer = scene.connect()
-    scene.ask(peer, b'{"verb": "restart"}\n')
+def test_one_whose_request_is_under_way_is_not(setup: Setup) -> None:
+    peer = setup.connect()
+    setup.ask(peer, b'{"verb": "restart"}\n')
     for _ in range(4):
-        scene.clock.advance(PATIENCE_S + 1)
-        turn(scene.loop)
-    scene.later[0].reply({"ok": True})
+        setup.clock.advance(PATIENCE_S + 1)
+        turn(setup.loop)
+    setup.later[0].reply({"ok": True})
 
-    assert scene.answers(peer) == [{"ok": True}]
+    assert setup.answers(peer) == [{"ok": True}]
 
 
-def test_a_slow_reader_of_a_stream_loses_lines_and_is_told_how_many(scene: Scene) -> None:
-    peer = scene.connect()
-    scene.ask(peer, b'{"verb": "tail"}\n')
+def test_a_slow_reader_of_a_stream_loses_lines_and_is_told_how_many(setup: Setup) -> None:
+    peer = setup.connect()
+    setup.ask(peer, b'{"verb": "tail"}\n')
     line = b'{"event": "x", "fill": "%s"}' % (b"y" * 1000)
     for _ in range(5_000):
-        scene.later[0].stream(line)
-    kept = len(scene.later[0]._answers)
-    got = scene.answers(peer)
-    scene.later[0].stream(line)
-    got += scene.answers(peer)
+        setup.later[0].stream(line)
+    kept = len(setup.later[0]._answers)
+    got = setup.answers(peer)
+    setup.later[0].stream(line)
+    got += setup.answers(peer)
     dropped = [answer["lines"] for answer in got if answer["event"] == "log.dropped"]
 
     assert kept <= STREAM_BYTES + 2_000
@@ -228,61 +228,61 @@ def test_a_slow_reader_of_a_stream_loses_lines_and_is_told_how_many(scene: Scene
     assert got[-1]["event"] == "x"
 
 
-def test_what_it_is_told_of_a_hang_up_happens_once(scene: Scene) -> None:
+def test_what_it_is_told_of_a_hang_up_happens_once(setup: Setup) -> None:
     calls: list[int] = []
-    peer = scene.connect()
-    scene.ask(peer, b'{"verb": "tail"}\n')
-    scene.later[0].when_closed(lambda: calls.append(1))
+    peer = setup.connect()
+    setup.ask(peer, b'{"verb": "tail"}\n')
+    setup.later[0].when_closed(lambda: calls.append(1))
     peer.close()
-    turn(scene.loop)
-    scene.later[0].close()
+    turn(setup.loop)
+    setup.later[0].close()
 
     assert calls == [1]
 
 
-def test_the_socket_is_private(scene: Scene) -> None:
-    assert stat.S_IMODE((scene.state_dir / "shop.sock").stat().st_mode) == 0o600
+def test_the_socket_is_private(setup: Setup) -> None:
+    assert stat.S_IMODE((setup.state_dir / "shop.sock").stat().st_mode) == 0o600
 
 
 def test_a_deep_state_dir_works(tmp_path: Path) -> None:
     """AF_UNIX paths end at 107 bytes."""
     deep = tmp_path.joinpath(*["a-rather-long-folder-name"] * 8)
     deep.mkdir(parents=True)
-    scene = Scene(deep)
+    setup = Setup(deep)
 
-    assert scene.ask(scene.connect(), PING) == [{"ok": True}]
-    scene.close()
+    assert setup.ask(setup.connect(), PING) == [{"ok": True}]
+    setup.close()
 
 
 def test_the_socket_of_a_dead_daemon_is_replaced_and_ours_taken_away(tmp_path: Path) -> None:
     (tmp_path / "shop.sock").write_bytes(b"left behind")
-    scene = Scene(tmp_path)
-    answered: Callable[[], list[dict[str, Any]]] = lambda: scene.ask(scene.connect(), PING)  # noqa: E731
+    setup = Setup(tmp_path)
+    answered: Callable[[], list[dict[str, Any]]] = lambda: setup.ask(setup.connect(), PING)  # noqa: E731
     seen = answered()
-    scene.close()
+    setup.close()
 
     assert (seen, (tmp_path / "shop.sock").exists()) == ([{"ok": True}], False)
 
 
-def test_a_socket_that_was_taken_away_is_made_anew_and_who_is_connected_stays_so(scene: Scene) -> None:
-    peer = scene.connect()
-    (scene.state_dir / "shop.sock").unlink()
-    gone = not scene.control.is_in_place()
-    scene.control.reopen()
+def test_a_socket_that_was_taken_away_is_made_anew_and_who_is_connected_stays_so(setup: Setup) -> None:
+    peer = setup.connect()
+    (setup.state_dir / "shop.sock").unlink()
+    gone = not setup.control.is_in_place()
+    setup.control.reopen()
 
     assert gone
-    assert scene.control.is_in_place()
-    assert scene.ask(scene.connect(), PING) == [{"ok": True}]
-    assert scene.ask(peer, PING) == [{"ok": True}]
+    assert setup.control.is_in_place()
+    assert setup.ask(setup.connect(), PING) == [{"ok": True}]
+    assert setup.ask(peer, PING) == [{"ok": True}]
 
 
-def test_what_cannot_be_made_anew_leaves_the_old_one_listening(scene: Scene) -> None:
-    (scene.state_dir / "shop.sock").rename(scene.state_dir / "moved.sock")
-    (scene.state_dir / "shop.sock").mkdir()
+def test_what_cannot_be_made_anew_leaves_the_old_one_listening(setup: Setup) -> None:
+    (setup.state_dir / "shop.sock").rename(setup.state_dir / "moved.sock")
+    (setup.state_dir / "shop.sock").mkdir()
 
     with pytest.raises(IsADirectoryError):
-        scene.control.reopen()
+        setup.control.reopen()
 
-    (scene.state_dir / "shop.sock").rmdir()
-    (scene.state_dir / "moved.sock").rename(scene.state_dir / "shop.sock")
-    assert scene.ask(scene.connect(), PING) == [{"ok": True}]
+    (setup.state_dir / "shop.sock").rmdir()
+    (setup.state_dir / "moved.sock").rename(setup.state_dir / "shop.sock")
+    assert setup.ask(setup.connect(), PING) == [{"ok": True}]

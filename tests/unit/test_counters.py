@@ -40,8 +40,8 @@ def test_times_fall_into_the_bucket_whose_bound_they_reach() -> None:
 
 def test_drops_are_added_up_and_every_line_is_counted() -> None:
     counters = Counters()
-    for said in (line("log.dropped", lines=7), line("log.dropped", lines=3), line("a.job.says"), b"nonsense", b""):
-        counters.count_line(said)
+    for line_read in (line("log.dropped", lines=7), line("log.dropped", lines=3), line("a.job.says"), b"nonsense", b""):
+        counters.count_line(line_read)
 
     assert (counters.snapshot()["lines"], counters.snapshot()["dropped"]) == (5, 10)
 
@@ -50,13 +50,13 @@ def test_what_a_job_says_in_our_name_breaks_nothing_and_grows_nothing_without_bo
     counters = Counters()
     for number in range(2 * MOST_SERIES):
         counters.count_line(line("connection.opened", alias=f"made up {number}"))
-    for said in (
+    for line_read in (
         b'{"event":"child.exited',
         b'{"event":"child.exited"}',
         line("log.dropped", lines="many"),
         b'{"event":"',
     ):
-        counters.count_line(said)
+        counters.count_line(line_read)
 
     events = counters.snapshot()["events"]
     assert len(events) <= MOST_SERIES + 2

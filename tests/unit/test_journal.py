@@ -273,8 +273,8 @@ def test_a_backlog_of_many_mebibytes_survives_the_way_to_memory_and_back(path: P
 
 
 def _remove_all(path: Path) -> None:
-    for one in path.parent.iterdir():
-        one.unlink()
+    for entry in path.parent.iterdir():
+        entry.unlink()
 
 
 def _remove_folder(path: Path) -> None:

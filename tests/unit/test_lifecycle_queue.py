@@ -14,7 +14,7 @@ from workerd.wire.spec import JobSpec
 from workerd.wire.words import State
 
 
-class Scene:
+class Setup:
     """A lifecycle whose effects are written down; some also cause a fact, as those of the daemon do."""
 
     def __init__(self, loop: Loop) -> None:
@@ -38,71 +38,71 @@ class Scene:
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene(loop_of(FakeClock()))
+def setup() -> Setup:
+    return Setup(loop_of(FakeClock()))
 
 
-def test_each_state_on_the_way_is_announced_once(scene: Scene) -> None:
+def test_each_state_on_the_way_is_announced_once(setup: Setup) -> None:
     """A turn that comes at once and a spare that is at hand: WAITING was never seen by anybody once."""
     slot = LiveSlot(JobSpec("feed"), 0)
-    scene.causing(Effect.BEAR, lambda slot: scene.lifecycle.apply(slot, Fact.BORN))
-    scene.lifecycle.want(slot, True)
-    scene.lifecycle.apply(slot, Fact.BECAME_READY)
+    setup.causing(Effect.BEAR, lambda slot: setup.lifecycle.apply(slot, Fact.BORN))
+    setup.lifecycle.want(slot, True)
+    setup.lifecycle.apply(slot, Fact.BECAME_READY)
 
-    assert scene.entered == [("feed", State.WAITING), ("feed", State.STARTING), ("feed", State.RUNNING)]
+    assert setup.entered == [("feed", State.WAITING), ("feed", State.STARTING), ("feed", State.RUNNING)]
 
 
-def test_a_fact_that_an_effect_causes_waits_until_every_effect_is_done(scene: Scene) -> None:
+def test_a_fact_that_an_effect_causes_waits_until_every_effect_is_done(setup: Setup) -> None:
     slot = LiveSlot(JobSpec("feed"), 0, wanted=True, state=State.BACKOFF)
-    scene.lifecycle.apply(slot, Fact.RESTART_ASKED)
+    setup.lifecycle.apply(slot, Fact.RESTART_ASKED)
 
-    assert [effect for _, effect in scene.done] == [Effect.FORGIVE, Effect.QUEUE, Effect.BEAR]
+    assert [effect for _, effect in setup.done] == [Effect.FORGIVE, Effect.QUEUE, Effect.BEAR]
 
 
-def test_what_an_effect_causes_comes_before_what_a_listener_tells(scene: Scene) -> None:
+def test_what_an_effect_causes_comes_before_what_a_listener_tells(setup: Setup) -> None:
     """A slot whose turn has come is not told to stop before it has heard of its turn."""
     parked, stopped, next_in_line = (LiveSlot(JobSpec(name), 0, wanted=True) for name in ("feed", "mail", "news"))
     for slot in (parked, stopped, next_in_line):
         slot.state = State.WAITING
-    scene.lifecycle.problems["feed"] = "no such target"
+    setup.lifecycle.problems["feed"] = "no such target"
 
     def give_turn(leaving: LiveSlot) -> None:
         if leaving is stopped:
-            scene.lifecycle.apply(next_in_line, Fact.TURN_CAME)
+            setup.lifecycle.apply(next_in_line, Fact.TURN_CAME)
 
     def stop_the_rest(entering: LiveSlot) -> None:
         if entering is parked:
-            scene.lifecycle.want(stopped, False)
-            scene.lifecycle.want(next_in_line, False)
+            setup.lifecycle.want(stopped, False)
+            setup.lifecycle.want(next_in_line, False)
 
-    scene.causing(Effect.LEAVE_LINE, give_turn)
-    scene.lifecycle.on_entered.add(stop_the_rest)
-    scene.lifecycle.apply(parked, Fact.TURN_CAME)
+    setup.causing(Effect.LEAVE_LINE, give_turn)
+    setup.lifecycle.on_entered.add(stop_the_rest)
+    setup.lifecycle.apply(parked, Fact.TURN_CAME)
 
-    assert [state for name, state in scene.entered if name == "news"] == [State.STARTING, State.STOPPED]
-    assert scene.lines.of("daemon.degraded") == []
+    assert [state for name, state in setup.entered if name == "news"] == [State.STARTING, State.STOPPED]
+    assert setup.lines.of("daemon.degraded") == []
 
 
-def test_an_effect_that_fails_does_not_hold_up_the_facts_of_others(scene: Scene) -> None:
+def test_an_effect_that_fails_does_not_hold_up_the_facts_of_others(setup: Setup) -> None:
     slot, other = LiveSlot(JobSpec("feed"), 0), LiveSlot(JobSpec("mail"), 0)
 
     def fail(_: LiveSlot) -> None:
-        scene.lifecycle.apply(other, Fact.WANTED_UP)
+        setup.lifecycle.apply(other, Fact.WANTED_UP)
         raise OSError("no descriptors")
 
-    scene.lifecycle.effects[Effect.FORGIVE] = lambda slot: fail(slot) if slot.name == "feed" else None
+    setup.lifecycle.effects[Effect.FORGIVE] = lambda slot: fail(slot) if slot.name == "feed" else None
     with pytest.raises(OSError, match="no descriptors"):
-        scene.lifecycle.want(slot, True)
+        setup.lifecycle.want(slot, True)
     other.wanted = True
-    turn(scene.loop)
+    turn(setup.loop)
 
     assert other.state is State.STARTING
 
 
-def test_a_reason_that_is_given_within_a_step_is_announced_with_it(scene: Scene) -> None:
+def test_a_reason_that_is_given_within_a_step_is_announced_with_it(setup: Setup) -> None:
     slot, changes = LiveSlot(JobSpec("feed"), 0), []
-    scene.causing(Effect.BEAR, lambda slot: scene.lifecycle.explain(slot, "no process can be started"))
-    scene.lifecycle.on_changed.add(lambda slot: changes.append((slot.state, slot.reason)))
-    scene.lifecycle.want(slot, True)
+    setup.causing(Effect.BEAR, lambda slot: setup.lifecycle.explain(slot, "no process can be started"))
+    setup.lifecycle.on_changed.add(lambda slot: changes.append((slot.state, slot.reason)))
+    setup.lifecycle.want(slot, True)
 
     assert changes == [(State.WAITING, ""), (State.STARTING, "no process can be started")]

@@ -20,9 +20,9 @@ class Holder:
         if self.pid == 0:
             _hold(state_dir, writing, forks)
         os.close(writing)
-        said = os.read(reading, 99)
+        answer = os.read(reading, 99)
         os.close(reading)
-        self.forked = int(said)
+        self.forked = int(answer)
 
     def kill(self) -> None:
         with suppress(ProcessLookupError, ChildProcessError):

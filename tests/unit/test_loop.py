@@ -117,9 +117,9 @@ def test_who_is_unwatched_in_a_turn_is_not_called_in_it(loop: Loop, pipe: Pipe) 
         seen.append(end)
         loop.unwatch(other)
 
-    one, two = ours.fileno(), theirs.fileno()
-    loop.watch(one, WRITE, lambda _: first(one, two))
-    loop.watch(two, WRITE, lambda _: first(two, one))
+    left, right = ours.fileno(), theirs.fileno()
+    loop.watch(left, WRITE, lambda _: first(left, right))
+    loop.watch(right, WRITE, lambda _: first(right, left))
     turn(loop)
 
     assert len(seen) == 1
@@ -130,7 +130,7 @@ def test_who_is_unwatched_in_a_turn_is_not_called_in_it(loop: Loop, pipe: Pipe) 
 def test_a_reused_number_gets_no_event_of_its_predecessor(loop: Loop, pipe: Pipe) -> None:
     seen: list[str] = []
     ours, theirs = socket.socketpair()
-    one, two = ours.fileno(), theirs.fileno()
+    left, right = ours.fileno(), theirs.fileno()
 
     def replace(end: int, other: int) -> None:
         seen.append("ready")
@@ -138,8 +138,8 @@ def test_a_reused_number_gets_no_event_of_its_predecessor(loop: Loop, pipe: Pipe
         os.dup2(pipe[0], other)
         loop.watch(other, READ, lambda _: seen.append("successor, with nothing to read"))
 
-    loop.watch(one, WRITE, lambda _: replace(one, two))
-    loop.watch(two, WRITE, lambda _: replace(two, one))
+    loop.watch(left, WRITE, lambda _: replace(left, right))
+    loop.watch(right, WRITE, lambda _: replace(right, left))
     turn(loop)
 
     assert seen == ["ready"]

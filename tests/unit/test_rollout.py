@@ -10,7 +10,7 @@ from workerd.wire.spec import JobSpec
 from workerd.wire.words import State
 
 
-class Scene:
+class Setup:
     """A rollout, and what it told whom; ``bears`` says whether a forkserver is there."""
 
     def __init__(self) -> None:
@@ -26,26 +26,26 @@ def running(name: str, generation: int, *, builtin: bool = False) -> LiveSlot:
 
 
 def test_who_runs_old_code_is_asked_to_go_one_after_the_other() -> None:
-    scene, ledger, slots = Scene(), running("ledger", 2, builtin=True), [running("feed", 1), running("mail", 1)]
-    scene.rollout.start(ledger, slots, 2)
+    setup, ledger, slots = Setup(), running("ledger", 2, builtin=True), [running("feed", 1), running("mail", 1)]
+    setup.rollout.start(ledger, slots, 2)
 
-    scene.rollout.go_on()
-    assert scene.told == [("feed", Fact.RESTART_ASKED)]
+    setup.rollout.go_on()
+    assert setup.told == [("feed", Fact.RESTART_ASKED)]
     slots[0].child = running("feed", 2).child
-    scene.rollout.go_on()
+    setup.rollout.go_on()
 
-    assert scene.told == [("feed", Fact.RESTART_ASKED), ("mail", Fact.RESTART_ASKED)]
+    assert setup.told == [("feed", Fact.RESTART_ASKED), ("mail", Fact.RESTART_ASKED)]
 
 
 def test_nobody_is_asked_to_go_while_nobody_bears_a_successor() -> None:
-    scene = Scene()
-    scene.rollout.start(running("ledger", 2, builtin=True), [running("feed", 1)], 2)
-    scene.bears = False
+    setup = Setup()
+    setup.rollout.start(running("ledger", 2, builtin=True), [running("feed", 1)], 2)
+    setup.bears = False
 
-    scene.rollout.go_on()
-    assert scene.told == []
-    assert scene.rollout.under_way
-    scene.bears = True
-    scene.rollout.go_on()
+    setup.rollout.go_on()
+    assert setup.told == []
+    assert setup.rollout.under_way
+    setup.bears = True
+    setup.rollout.go_on()
 
-    assert scene.told == [("feed", Fact.RESTART_ASKED)]
+    assert setup.told == [("feed", Fact.RESTART_ASKED)]

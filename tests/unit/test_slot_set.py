@@ -15,7 +15,7 @@ from workerd.wire.words import State
 JOB = JobSpec("feed", target="shop.jobs.feed", processes=2)
 
 
-class Scene:
+class Setup:
     """A set of slots whose effects are only noted."""
 
     def __init__(self) -> None:
@@ -53,116 +53,116 @@ class Scene:
 
 
 @pytest.fixture
-def scene() -> Scene:
-    scene = Scene()
-    scene.apply(JOB)
-    return scene
+def setup() -> Setup:
+    setup = Setup()
+    setup.apply(JOB)
+    return setup
 
 
-def test_a_new_row_asks_for_a_child_a_slot(scene: Scene) -> None:
-    assert scene.done == [(Effect.BEAR, "feed:0"), (Effect.BEAR, "feed:1")]
+def test_a_new_row_asks_for_a_child_a_slot(setup: Setup) -> None:
+    assert setup.done == [(Effect.BEAR, "feed:0"), (Effect.BEAR, "feed:1")]
 
 
-def test_more_processes_ask_only_for_the_new_ones(scene: Scene) -> None:
-    scene.apply(JOB, processes=4)
+def test_more_processes_ask_only_for_the_new_ones(setup: Setup) -> None:
+    setup.apply(JOB, processes=4)
 
-    assert scene.done == [(Effect.BEAR, "feed:2"), (Effect.BEAR, "feed:3")]
-
-
-def test_fewer_processes_end_only_the_last(scene: Scene) -> None:
-    scene.apply(JOB, processes=1)
-
-    assert scene.done == [(Effect.WITHDRAW, "feed:1")]
-    assert len(scene.states) == 1
+    assert setup.done == [(Effect.BEAR, "feed:2"), (Effect.BEAR, "feed:3")]
 
 
-def test_a_disabled_row_stops_its_slots_and_keeps_them(scene: Scene) -> None:
-    scene.apply(JOB, enabled=False)
+def test_fewer_processes_end_only_the_last(setup: Setup) -> None:
+    setup.apply(JOB, processes=1)
 
-    assert scene.states == [State.STOPPED, State.STOPPED]
-
-
-def test_a_row_that_is_gone_takes_its_slots_along(scene: Scene) -> None:
-    scene.rows()
-    scene.apply(None)
-
-    assert scene.states == []
-    assert scene.rows() == [("slot", "feed\n0", False), ("slot", "feed\n1", False)]
+    assert setup.done == [(Effect.WITHDRAW, "feed:1")]
+    assert len(setup.states) == 1
 
 
-def test_a_slot_that_changed_often_in_a_turn_is_recorded_once(scene: Scene) -> None:
-    scene.apply(JOB, max_age=5.0)
-    scene.apply(JOB, max_age=6.0)
+def test_a_disabled_row_stops_its_slots_and_keeps_them(setup: Setup) -> None:
+    setup.apply(JOB, enabled=False)
 
-    assert scene.rows() == [("slot", "feed\n0", True), ("slot", "feed\n1", True)]
+    assert setup.states == [State.STOPPED, State.STOPPED]
 
 
-def test_a_row_that_cannot_run_parks_and_is_tried_again_when_it_is_put_right(scene: Scene) -> None:
-    scene.apply(JOB, enabled=False)
-    scene.apply(JOB, "shop.jobs.feed is not allowed")
-    parked = scene.states
-    scene.apply(JOB)
+def test_a_row_that_is_gone_takes_its_slots_along(setup: Setup) -> None:
+    setup.rows()
+    setup.apply(None)
+
+    assert setup.states == []
+    assert setup.rows() == [("slot", "feed\n0", False), ("slot", "feed\n1", False)]
+
+
+def test_a_slot_that_changed_often_in_a_turn_is_recorded_once(setup: Setup) -> None:
+    setup.apply(JOB, max_age=5.0)
+    setup.apply(JOB, max_age=6.0)
+
+    assert setup.rows() == [("slot", "feed\n0", True), ("slot", "feed\n1", True)]
+
+
+def test_a_row_that_cannot_run_parks_and_is_tried_again_when_it_is_put_right(setup: Setup) -> None:
+    setup.apply(JOB, enabled=False)
+    setup.apply(JOB, "shop.jobs.feed is not allowed")
+    parked = setup.states
+    setup.apply(JOB)
 
     assert parked == [State.PARKED, State.PARKED]
-    assert scene.states == [State.STARTING, State.STARTING]
+    assert setup.states == [State.STARTING, State.STARTING]
 
 
-def test_a_row_may_be_put_right_and_grow_at_once(scene: Scene) -> None:
-    scene.apply(JOB, "it is not allowed", processes=0)
-    scene.apply(JOB, processes=3)
+def test_a_row_may_be_put_right_and_grow_at_once(setup: Setup) -> None:
+    setup.apply(JOB, "it is not allowed", processes=0)
+    setup.apply(JOB, processes=3)
 
-    assert scene.states == [State.STARTING] * 3
+    assert setup.states == [State.STARTING] * 3
 
 
-def test_a_hold_outlives_an_edit(scene: Scene) -> None:
-    for slot in scene.slot_set.job_slots():
+def test_a_hold_outlives_an_edit(setup: Setup) -> None:
+    for slot in setup.slot_set.job_slots():
         slot.held = True
-        scene.lifecycle.want(slot, False)
-    scene.apply(JOB, max_age=5.0)
+        setup.lifecycle.want(slot, False)
+    setup.apply(JOB, max_age=5.0)
 
-    assert scene.states == [State.STOPPED, State.STOPPED]
+    assert setup.states == [State.STOPPED, State.STOPPED]
 
 
-def test_a_change_of_enabled_ends_a_hold(scene: Scene) -> None:
-    slot = scene.slot()
+def test_a_change_of_enabled_ends_a_hold(setup: Setup) -> None:
+    slot = setup.slot()
     slot.held = True
-    scene.lifecycle.want(slot, False)
-    scene.apply(JOB, enabled=False)
-    scene.apply(JOB)
+    setup.lifecycle.want(slot, False)
+    setup.apply(JOB, enabled=False)
+    setup.apply(JOB)
 
-    assert scene.states == [State.STARTING, State.STARTING]
+    assert setup.states == [State.STARTING, State.STARTING]
 
 
-def test_what_is_added_to_a_job_on_hold_waits_too(scene: Scene) -> None:
-    for slot in scene.slot_set.job_slots():
+def test_what_is_added_to_a_job_on_hold_waits_too(setup: Setup) -> None:
+    for slot in setup.slot_set.job_slots():
         slot.held = True
-        scene.lifecycle.want(slot, False)
-    scene.apply(JOB, processes=3)
+        setup.lifecycle.want(slot, False)
+    setup.apply(JOB, processes=3)
 
-    assert scene.states == [State.STOPPED] * 3
-
-
-def test_our_own_slots_have_no_rows(scene: Scene) -> None:
-    scene.rows()
-    scene.slot_set.add_builtin(JobSpec("workerd.ledger"))
-
-    assert scene.rows() == []
-    assert len(list(scene.slot_set.slots())) == 3
-    assert len(list(scene.slot_set.job_slots())) == 2
+    assert setup.states == [State.STOPPED] * 3
 
 
-def test_while_the_daemon_ends_no_row_starts_anything(scene: Scene) -> None:
+def test_our_own_slots_have_no_rows(setup: Setup) -> None:
+    setup.rows()
+    setup.slot_set.add_builtin(JobSpec("workerd.ledger"))
+
+    assert setup.rows() == []
+    assert len(list(setup.slot_set.slots())) == 3
+    assert len(list(setup.slot_set.job_slots())) == 2
+
+
+def test_while_the_daemon_ends_no_row_starts_anything(setup: Setup) -> None:
     """A first picture of the rows may come after TERM, and an edit at any time."""
-    scene.lifecycle.stopping = True
-    for slot in scene.slot_set.job_slots():
-        scene.lifecycle.want(slot, False)
-    scene.apply(JOB, processes=3)
-    scene.apply(JOB, processes=3, target="shop.jobs.other")
+    setup.lifecycle.stopping = True
+    for slot in setup.slot_set.job_slots():
+        setup.lifecycle.want(slot, False)
+    setup.apply(JOB, processes=3)
+    setup.apply(JOB, processes=3, target="shop.jobs.other")
 
-    assert scene.states == [State.STOPPED] * 3
+    assert setup.states == [State.STOPPED] * 3
 
 
-def test_while_the_daemon_ends_its_own_slots_go_on(scene: Scene) -> None:
-    scene.lifecycle.stopping = True
+def test_while_the_daemon_ends_its_own_slots_go_on(setup: Setup) -> None:
+    setup.lifecycle.stopping = True
 
-    assert scene.slot_set.add_builtin(JobSpec("workerd.ledger")).state is State.STARTING
+    assert setup.slot_set.add_builtin(JobSpec("workerd.ledger")).state is State.STARTING

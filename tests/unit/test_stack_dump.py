@@ -15,7 +15,7 @@ from workerd.wire.messages import DUMP_SIGNAL
 from workerd.wire.spec import JobSpec
 
 
-class Scene:
+class Setup:
     """A hung child, with a real process for its pid, and a clock that only the test moves."""
 
     def __init__(self, be_the_child: Callable[[int], None]) -> None:
@@ -77,128 +77,128 @@ def _says_nothing(_: int) -> None:
 
 
 @pytest.fixture
-def scenes() -> Iterator[Callable[[Callable[[int], None]], Scene]]:
-    made: list[Scene] = []
+def setups() -> Iterator[Callable[[Callable[[int], None]], Setup]]:
+    made: list[Setup] = []
 
-    def make(be_the_child: Callable[[int], None]) -> Scene:
-        made.append(Scene(be_the_child))
+    def make(be_the_child: Callable[[int], None]) -> Setup:
+        made.append(Setup(be_the_child))
         return made[-1]
 
     yield make
-    for scene in made:
-        scene.close()
+    for setup in made:
+        setup.close()
 
 
-Scenes = Callable[[Callable[[int], None]], Scene]
+Setups = Callable[[Callable[[int], None]], Setup]
 
 
-def wait_for_stack(scene: Scene) -> None:
+def wait_for_stack(setup: Setup) -> None:
     """The process answers in its own time; the fake clock stands still meanwhile."""
     import select
 
     poll = select.poll()
-    poll.register(scene.child.output._descriptor, select.POLLIN)
+    poll.register(setup.child.output._descriptor, select.POLLIN)
     assert poll.poll(5000)
-    turn(scene.loop)
+    turn(setup.loop)
 
 
-def test_its_stack_is_an_event_and_kept_for_the_run(scenes: Scenes) -> None:
-    scene = scenes(_answers)
-    scene.dump()
-    wait_for_stack(scene)
-    scene.pass_time(QUIET_S)
+def test_its_stack_is_an_event_and_kept_for_the_run(setups: Setups) -> None:
+    setup = setups(_answers)
+    setup.dump()
+    wait_for_stack(setup)
+    setup.pass_time(QUIET_S)
 
-    assert scene.done == ["Thread 1:\n  in ship"]
-    assert [event["stack"] for event in scene.lines.of("child.stack")] == scene.done
-
-
-def test_it_is_over_when_nothing_more_has_come_for_a_while(scenes: Scenes) -> None:
-    scene = scenes(_answers)
-    scene.dump()
-    wait_for_stack(scene)
-    scene.pass_time(QUIET_S * 0.9)
-    os.write(scene.writing, b"Thread 2:\n")
-    turn(scene.loop)
-    scene.pass_time(QUIET_S * 0.9)
-    early = list(scene.done)
-    scene.pass_time(QUIET_S * 0.2)
-
-    assert (len(early), len(scene.done)) == (0, 1)
-    assert scene.done == ["Thread 1:\n  in ship\nThread 2:"]
+    assert setup.done == ["Thread 1:\n  in ship"]
+    assert [event["stack"] for event in setup.lines.of("child.stack")] == setup.done
 
 
-def test_a_child_that_prints_on_and_on_does_not_keep_it_from_ending(scenes: Scenes) -> None:
+def test_it_is_over_when_nothing_more_has_come_for_a_while(setups: Setups) -> None:
+    setup = setups(_answers)
+    setup.dump()
+    wait_for_stack(setup)
+    setup.pass_time(QUIET_S * 0.9)
+    os.write(setup.writing, b"Thread 2:\n")
+    turn(setup.loop)
+    setup.pass_time(QUIET_S * 0.9)
+    early = list(setup.done)
+    setup.pass_time(QUIET_S * 0.2)
+
+    assert (len(early), len(setup.done)) == (0, 1)
+    assert setup.done == ["Thread 1:\n  in ship\nThread 2:"]
+
+
+def test_a_child_that_prints_on_and_on_does_not_keep_it_from_ending(setups: Setups) -> None:
     """Else one that ignores TERM and prints would never be killed."""
-    scene = scenes(_answers)
-    scene.dump()
-    wait_for_stack(scene)
+    setup = setups(_answers)
+    setup.dump()
+    wait_for_stack(setup)
     printed = 0
-    while not scene.done and printed < 1000:
-        os.write(scene.writing, b"still here\n")
-        turn(scene.loop)
-        scene.pass_time(QUIET_S / 2)
+    while not setup.done and printed < 1000:
+        os.write(setup.writing, b"still here\n")
+        turn(setup.loop)
+        setup.pass_time(QUIET_S / 2)
         printed += 1
 
     assert printed <= PATIENCE_S / (QUIET_S / 2) + 2
 
 
-def test_one_that_says_nothing_is_given_up_after_a_second(scenes: Scenes) -> None:
-    scene = scenes(_says_nothing)
-    scene.dump()
-    scene.pass_time(PATIENCE_S * 0.99)
-    early = list(scene.done)
-    scene.pass_time(PATIENCE_S * 0.02)
+def test_one_that_says_nothing_is_given_up_after_a_second(setups: Setups) -> None:
+    setup = setups(_says_nothing)
+    setup.dump()
+    setup.pass_time(PATIENCE_S * 0.99)
+    early = list(setup.done)
+    setup.pass_time(PATIENCE_S * 0.02)
 
-    assert (len(early), len(scene.done)) == (0, 1)
-    assert scene.done == ["no stack, because it wrote none within 1 s"]
+    assert (len(early), len(setup.done)) == (0, 1)
+    assert setup.done == ["no stack, because it wrote none within 1 s"]
 
 
 @pytest.mark.parametrize(("loaded", "reason"), [(True, "does not catch the dump signal"), (False, "has not begun")])
-def test_one_that_does_not_catch_the_signal_is_not_sent_it(scenes: Scenes, loaded: bool, reason: str) -> None:
-    scene = scenes(_is_deaf)
-    scene.child.loaded = loaded
-    scene.dump()
-    scene.pass_time(0)
-    assert scene.child.pid is not None
+def test_one_that_does_not_catch_the_signal_is_not_sent_it(setups: Setups, loaded: bool, reason: str) -> None:
+    setup = setups(_is_deaf)
+    setup.child.loaded = loaded
+    setup.dump()
+    setup.pass_time(0)
+    assert setup.child.pid is not None
 
-    assert reason in scene.lines.of("child.stack")[0]["reason"]
-    assert scene.done == [scene.lines.of("child.stack")[0]["reason"]]
-    assert os.waitid(os.P_PID, scene.child.pid, os.WEXITED | os.WNOHANG) is None
-
-
-def test_one_that_is_stopped_is_continued_after_the_signal(scenes: Scenes) -> None:
-    scene = scenes(_answers)
-    assert scene.child.pid is not None
-    os.kill(scene.child.pid, signal.SIGSTOP)
-    os.waitid(os.P_PID, scene.child.pid, os.WSTOPPED)
-    scene.dump()
-    wait_for_stack(scene)
-    scene.pass_time(QUIET_S)
-
-    assert scene.done == ["Thread 1:\n  in ship"]
+    assert reason in setup.lines.of("child.stack")[0]["reason"]
+    assert setup.done == [setup.lines.of("child.stack")[0]["reason"]]
+    assert os.waitid(os.P_PID, setup.child.pid, os.WEXITED | os.WNOHANG) is None
 
 
-def test_one_that_has_just_ended_is_not_sent_it(scenes: Scenes) -> None:
-    scene = scenes(_answers)
-    assert scene.child.pid is not None
-    os.kill(scene.child.pid, signal.SIGKILL)
-    os.waitid(os.P_PID, scene.child.pid, os.WEXITED | os.WNOWAIT)
-    scene.dump()
+def test_one_that_is_stopped_is_continued_after_the_signal(setups: Setups) -> None:
+    setup = setups(_answers)
+    assert setup.child.pid is not None
+    os.kill(setup.child.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, setup.child.pid, os.WSTOPPED)
+    setup.dump()
+    wait_for_stack(setup)
+    setup.pass_time(QUIET_S)
 
-    assert "it has just ended" in scene.lines.of("child.stack")[0]["reason"]
+    assert setup.done == ["Thread 1:\n  in ship"]
 
 
-def test_what_a_dying_child_wrote_of_its_stack_is_told_with_its_end_and_only_then(scenes: Scenes) -> None:
+def test_one_that_has_just_ended_is_not_sent_it(setups: Setups) -> None:
+    setup = setups(_answers)
+    assert setup.child.pid is not None
+    os.kill(setup.child.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, setup.child.pid, os.WEXITED | os.WNOWAIT)
+    setup.dump()
+
+    assert "it has just ended" in setup.lines.of("child.stack")[0]["reason"]
+
+
+def test_what_a_dying_child_wrote_of_its_stack_is_told_with_its_end_and_only_then(setups: Setups) -> None:
     """A dump of a broken process may end it."""
-    scene = scenes(_answers)
-    scene.dump()
-    wait_for_stack(scene)
-    told = scene.child.tell_stack(scene.log)
-    scene.child.bury()
-    scene.pass_time(PATIENCE_S)
+    setup = setups(_answers)
+    setup.dump()
+    wait_for_stack(setup)
+    told = setup.child.tell_stack(setup.log)
+    setup.child.bury()
+    setup.pass_time(PATIENCE_S)
 
     assert told == "Thread 1:\n  in ship"
-    assert (scene.done, len(scene.lines.of("child.stack"))) == ([], 1)
+    assert (setup.done, len(setup.lines.of("child.stack"))) == ([], 1)
 
 
 def test_its_condition_is_what_proc_says() -> None:

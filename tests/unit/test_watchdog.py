@@ -28,7 +28,7 @@ class Lifecycle:
         slot.state = State.STOPPING
 
 
-class Scene:
+class Setup:
     """One running slot, beats at moments of a clock that only the test moves."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **spec: Any) -> None:
@@ -77,213 +77,213 @@ class Scene:
 
 
 @pytest.fixture
-def scene_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    made: list[Scene] = []
+def setup_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    made: list[Setup] = []
 
-    def make(**spec: Any) -> Scene:
-        made.append(Scene(monkeypatch, **spec))
+    def make(**spec: Any) -> Setup:
+        made.append(Setup(monkeypatch, **spec))
         return made[-1]
 
     yield make
-    for scene in made:
-        scene.child.bury()
-        os.close(scene.writing)
+    for setup in made:
+        setup.child.bury()
+        os.close(setup.writing)
 
 
 HUNG = [(Fact.DEADLINE_PASSED, True)]
 
 
-def test_a_child_that_beats_in_time_is_let_be(scene_of: Any) -> None:
-    scene = scene_of(heartbeat_timeout=2.0)
-    scene.live(30, beat_every=1.5)
+def test_a_child_that_beats_in_time_is_let_be(setup_of: Any) -> None:
+    setup = setup_of(heartbeat_timeout=2.0)
+    setup.live(30, beat_every=1.5)
 
-    assert scene.found == []
+    assert setup.found == []
 
 
 @pytest.mark.parametrize("limit", [0.2, 0.5, 1.0, 2.5, 7.3])
-def test_a_silent_child_is_found_right_after_its_time(scene_of: Any, limit: float) -> None:
-    scene = scene_of(heartbeat_timeout=limit)
-    scene.live(3, beat_every=0.1)
-    scene.live(limit - 0.15)
-    early = list(scene.found)
-    scene.live(0.2)
+def test_a_silent_child_is_found_right_after_its_time(setup_of: Any, limit: float) -> None:
+    setup = setup_of(heartbeat_timeout=limit)
+    setup.live(3, beat_every=0.1)
+    setup.live(limit - 0.15)
+    early = list(setup.found)
+    setup.live(0.2)
 
-    assert (early, scene.found) == ([], HUNG)
-    assert scene.child.verdict is Outcome.HUNG
+    assert (early, setup.found) == ([], HUNG)
+    assert setup.child.verdict is Outcome.HUNG
 
 
-def test_the_event_says_how_long_and_what_it_was_doing(scene_of: Any) -> None:
-    scene = scene_of(heartbeat_timeout=2.0)
-    scene.child.page.write_note("order 7")
-    scene.live(3)
-    (event,) = scene.lines.of("child.hung")
+def test_the_event_says_how_long_and_what_it_was_doing(setup_of: Any) -> None:
+    setup = setup_of(heartbeat_timeout=2.0)
+    setup.child.page.write_note("order 7")
+    setup.live(3)
+    (event,) = setup.lines.of("child.hung")
 
     assert (event["timeout_s"], event["note"]) == (2.0, "order 7")
     assert 2.0 <= event["silent_s"] < 2.2
 
 
 @pytest.mark.parametrize("limit", [0.3, 0.5, 1.0, 1.5])
-def test_a_short_limit_costs_no_more_with_time(scene_of: Any, limit: float) -> None:
+def test_a_short_limit_costs_no_more_with_time(setup_of: Any, limit: float) -> None:
     """Each look makes at most one appointment before the next; they must not pile up."""
-    scene = scene_of(heartbeat_timeout=limit)
-    scene.live(60, beat_every=limit / 2)
+    setup = setup_of(heartbeat_timeout=limit)
+    setup.live(60, beat_every=limit / 2)
 
-    assert scene.found == []
-    assert scene.timers <= 2
+    assert setup.found == []
+    assert setup.timers <= 2
 
 
-def test_a_line_of_output_is_a_sign_of_life(scene_of: Any) -> None:
-    scene = scene_of(heartbeat_timeout=2.0)
+def test_a_line_of_output_is_a_sign_of_life(setup_of: Any) -> None:
+    setup = setup_of(heartbeat_timeout=2.0)
     for _ in range(10):
-        os.write(scene.writing, b"still here\n")
-        scene.live(1)
+        os.write(setup.writing, b"still here\n")
+        setup.live(1)
 
-    assert scene.found == []
+    assert setup.found == []
 
 
-def test_with_explicit_heartbeats_output_is_none(scene_of: Any) -> None:
-    scene = scene_of(heartbeat_timeout=2.0, heartbeat="explicit")
+def test_with_explicit_heartbeats_output_is_none(setup_of: Any) -> None:
+    setup = setup_of(heartbeat_timeout=2.0, heartbeat="explicit")
     for _ in range(4):
-        os.write(scene.writing, b"still here\n")
-        scene.live(1)
+        os.write(setup.writing, b"still here\n")
+        setup.live(1)
 
-    assert scene.found == HUNG
-
-
-def test_its_own_allowance_stands_instead_of_the_limit(scene_of: Any) -> None:
-    scene = scene_of(heartbeat_timeout=2.0)
-    scene.child.page.beat()
-    scene.child.page.allow(10)
-    scene.live(9.5)
-    early = list(scene.found)
-    scene.live(1)
-
-    assert (early, scene.found) == ([], HUNG)
+    assert setup.found == HUNG
 
 
-def test_a_changed_limit_acts_at_once(scene_of: Any) -> None:
-    scene = scene_of(heartbeat_timeout=60.0)
-    scene.live(5)
-    scene.slot.spec = JobSpec("feed", heartbeat_timeout=3.0)
-    scene.live(1)
+def test_its_own_allowance_stands_instead_of_the_limit(setup_of: Any) -> None:
+    setup = setup_of(heartbeat_timeout=2.0)
+    setup.child.page.beat()
+    setup.child.page.allow(10)
+    setup.live(9.5)
+    early = list(setup.found)
+    setup.live(1)
 
-    assert scene.found == HUNG
+    assert (early, setup.found) == ([], HUNG)
+
+
+def test_a_changed_limit_acts_at_once(setup_of: Any) -> None:
+    setup = setup_of(heartbeat_timeout=60.0)
+    setup.live(5)
+    setup.slot.spec = JobSpec("feed", heartbeat_timeout=3.0)
+    setup.live(1)
+
+    assert setup.found == HUNG
 
 
 @pytest.mark.parametrize("limit", [3.0, 5.5])
-def test_after_a_stall_of_our_own_nobody_is_judged_for_as_long(scene_of: Any, limit: float) -> None:
+def test_after_a_stall_of_our_own_nobody_is_judged_for_as_long(setup_of: Any, limit: float) -> None:
     """The whole tree may have been frozen; the child needs its time to beat again."""
-    scene = scene_of(heartbeat_timeout=limit)
-    scene.live(limit - 0.4)  # an appointment for the end of its time stands by now
-    scene.clock.advance(20)
-    turn(scene.loop)
-    at_once = list(scene.found)
-    scene.live(limit - 0.2)
-    pardoned = list(scene.found)
-    scene.live(0.5)
+    setup = setup_of(heartbeat_timeout=limit)
+    setup.live(limit - 0.4)  # an appointment for the end of its time stands by now
+    setup.clock.advance(20)
+    turn(setup.loop)
+    at_once = list(setup.found)
+    setup.live(limit - 0.2)
+    pardoned = list(setup.found)
+    setup.live(0.5)
 
-    assert (at_once, pardoned, scene.found) == ([], [], HUNG)
-
-
-def test_a_short_stall_pardons_for_a_short_time(scene_of: Any) -> None:
-    scene = scene_of(heartbeat_timeout=60.0)
-    scene.live(10)
-    scene.clock.advance(3)
-    turn(scene.loop)
-    scene.live(46.8)
-    early = list(scene.found)
-    scene.live(0.5)
-
-    assert (early, scene.found) == ([], HUNG)
+    assert (at_once, pardoned, setup.found) == ([], [], HUNG)
 
 
-def test_without_a_limit_nobody_is_looked_at(scene_of: Any) -> None:
-    scene = scene_of()
-    scene.live(5)
+def test_a_short_stall_pardons_for_a_short_time(setup_of: Any) -> None:
+    setup = setup_of(heartbeat_timeout=60.0)
+    setup.live(10)
+    setup.clock.advance(3)
+    turn(setup.loop)
+    setup.live(46.8)
+    early = list(setup.found)
+    setup.live(0.5)
 
-    assert (scene.found, scene.timers) == ([], 0)
-
-
-def test_memory_above_the_limit_is_a_graceful_end(scene_of: Any) -> None:
-    scene = scene_of(max_memory=50.0)
-    scene.live(2)
-    scene.memory = 155.0
-    scene.live(12)
-
-    assert scene.found == [(Fact.DEADLINE_PASSED, False)]
-    assert scene.child.verdict is Outcome.OVER_MEMORY
-    assert scene.lines.of("child.over_memory")[0]["memory_mib"] == 55.0
-    assert not scene.child.killed
+    assert (early, setup.found) == ([], HUNG)
 
 
-def test_only_growth_since_birth_counts(scene_of: Any) -> None:
-    scene = scene_of(max_memory=50.0)
-    scene.memory = 149.0
-    scene.live(30)
+def test_without_a_limit_nobody_is_looked_at(setup_of: Any) -> None:
+    setup = setup_of()
+    setup.live(5)
 
-    assert scene.found == []
-    assert scene.child.growth.peak == 49.0
+    assert (setup.found, setup.timers) == ([], 0)
 
 
-def test_near_its_limit_memory_is_looked_at_every_second(scene_of: Any) -> None:
-    scene = scene_of(max_memory=50.0)
-    scene.memory = 145.0
-    scene.live(11)
-    scene.memory = 151.0
-    scene.live(1.2)
+def test_memory_above_the_limit_is_a_graceful_end(setup_of: Any) -> None:
+    setup = setup_of(max_memory=50.0)
+    setup.live(2)
+    setup.memory = 155.0
+    setup.live(12)
 
-    assert scene.found == [(Fact.DEADLINE_PASSED, False)]
+    assert setup.found == [(Fact.DEADLINE_PASSED, False)]
+    assert setup.child.verdict is Outcome.OVER_MEMORY
+    assert setup.lines.of("child.over_memory")[0]["memory_mib"] == 55.0
+    assert not setup.child.killed
 
 
-def test_while_nobody_can_be_born_a_limit_passed_a_little_ends_nobody(scene_of: Any) -> None:
+def test_only_growth_since_birth_counts(setup_of: Any) -> None:
+    setup = setup_of(max_memory=50.0)
+    setup.memory = 149.0
+    setup.live(30)
+
+    assert setup.found == []
+    assert setup.child.growth.peak == 49.0
+
+
+def test_near_its_limit_memory_is_looked_at_every_second(setup_of: Any) -> None:
+    setup = setup_of(max_memory=50.0)
+    setup.memory = 145.0
+    setup.live(11)
+    setup.memory = 151.0
+    setup.live(1.2)
+
+    assert setup.found == [(Fact.DEADLINE_PASSED, False)]
+
+
+def test_while_nobody_can_be_born_a_limit_passed_a_little_ends_nobody(setup_of: Any) -> None:
     """Until then; far above its limit a leak is ended all the same."""
-    scene = scene_of(max_memory=50.0, max_age=60.0)
-    scene.obstacle = "the code does not load"
-    scene.memory = 155.0
-    scene.live(80)
-    spared = (scene.found, scene.recycled)
-    scene.obstacle = ""
-    scene.live(2)
+    setup = setup_of(max_memory=50.0, max_age=60.0)
+    setup.obstacle = "the code does not load"
+    setup.memory = 155.0
+    setup.live(80)
+    spared = (setup.found, setup.recycled)
+    setup.obstacle = ""
+    setup.live(2)
 
     assert spared == ([], [])
-    assert scene.child.verdict is Outcome.OVER_MEMORY
+    assert setup.child.verdict is Outcome.OVER_MEMORY
 
 
-def test_far_above_the_limit_it_is_killed_at_once(scene_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_far_above_the_limit_it_is_killed_at_once(setup_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     killed: list[int] = []
     monkeypatch.setattr(os, "killpg", lambda pid, _number: killed.append(pid))
-    scene = scene_of(max_memory=50.0)
-    scene.memory = 170.0
-    scene.live(2)
+    setup = setup_of(max_memory=50.0)
+    setup.memory = 170.0
+    setup.live(2)
 
-    assert killed == [scene.child.pid]
-    assert scene.child.killed
-
-
-def test_age_recycles_within_a_tenth_of_its_limit(scene_of: Any) -> None:
-    scene = scene_of(max_age=100.0)
-    scene.live(89, step=0.5)
-    early = list(scene.recycled)
-    scene.live(23, step=0.5)
-
-    assert (early, len(scene.recycled)) == ([], 1)
+    assert killed == [setup.child.pid]
+    assert setup.child.killed
 
 
-def test_one_that_is_not_running_is_not_judged(scene_of: Any) -> None:
-    scene = scene_of(heartbeat_timeout=1.0)
-    scene.slot.state = State.STOPPING
-    scene.live(5)
+def test_age_recycles_within_a_tenth_of_its_limit(setup_of: Any) -> None:
+    setup = setup_of(max_age=100.0)
+    setup.live(89, step=0.5)
+    early = list(setup.recycled)
+    setup.live(23, step=0.5)
 
-    assert scene.found == []
+    assert (early, len(setup.recycled)) == ([], 1)
 
 
-def test_a_short_limit_holds_from_the_moment_it_is_set(scene_of: Any) -> None:
+def test_one_that_is_not_running_is_not_judged(setup_of: Any) -> None:
+    setup = setup_of(heartbeat_timeout=1.0)
+    setup.slot.state = State.STOPPING
+    setup.live(5)
+
+    assert setup.found == []
+
+
+def test_a_short_limit_holds_from_the_moment_it_is_set(setup_of: Any) -> None:
     """Not from the next common look, which may be a second away."""
-    scene = scene_of(heartbeat_timeout=60.0)
-    scene.live(2.4)
+    setup = setup_of(heartbeat_timeout=60.0)
+    setup.live(2.4)
 
-    scene.slot.spec = JobSpec("feed", heartbeat_timeout=2.5)
-    scene.watch.wake(scene.slot)
-    scene.live(0.15)
+    setup.slot.spec = JobSpec("feed", heartbeat_timeout=2.5)
+    setup.watch.wake(setup.slot)
+    setup.live(0.15)
 
-    assert scene.found == HUNG
+    assert setup.found == HUNG

@@ -20,7 +20,7 @@ from .server import GivenServer, Server, ServerError, make_folder
 
 FOLDER = "WORKERD_TEST_FOLDER"
 SETTINGS_MODULE = "tests.process.settings"
-RINGS = ("django", "forksafe", "process")
+FOLDERS_PER_BACKEND = ("django", "forksafe", "process")
 """The folders of ``tests/`` whose tests run once per backend; others ask for it with the marker ``backends``."""
 
 CHOSEN_WITH_THE_BACKEND = ("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "WORKERD_STATE_DIR")
@@ -200,8 +200,8 @@ def _introduce(config: pytest.Config) -> None:
 
 def _is_bound(item: pytest.Item) -> bool:
     tests = item.config.rootpath / "tests"
-    in_ring = any(item.path.is_relative_to(tests / ring) for ring in RINGS)
-    return in_ring or item.get_closest_marker("backends") is not None
+    in_folder = any(item.path.is_relative_to(tests / folder) for folder in FOLDERS_PER_BACKEND)
+    return in_folder or item.get_closest_marker("backends") is not None
 
 
 def _is_for(item: pytest.Item, backend: Backend, *, first: bool = True) -> bool:
