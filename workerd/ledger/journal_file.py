@@ -4,8 +4,10 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+from workerd.errors import WorkerdError
 
-class TakenAwayError(sqlite3.OperationalError):
+
+class TakenAwayError(WorkerdError, sqlite3.OperationalError):
     """The file that the journal writes to is no longer at its path."""
 
     def __init__(self) -> None:
