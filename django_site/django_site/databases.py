@@ -1,4 +1,4 @@
-"""Databases out of URLs that also name the driver, so that a run gets just the backend that it asks for."""
+"""Entries of ``DATABASES`` from URLs. A URL names the driver too, so a run uses exactly the backend it asks for."""
 
 import importlib.util
 import sys
@@ -26,12 +26,12 @@ PYMYSQL_SSL_MODES: dict[str, Options] = {
     "DISABLED": {"ssl_disabled": True},
     "REQUIRED": {"ssl": {"verify_mode": "none"}},
 }
-"""mysqlclient's ``ssl_mode`` in PyMySQL's words, as far as it has them; with ``ssl_ca`` it verifies anyway."""
+"""mysqlclient's ``ssl_mode`` as options of PyMySQL, which has no others; with ``ssl_ca`` PyMySQL verifies anyway."""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """What a scheme stands for: Django's engine, the driver's module and the extra that installs it."""
+    """What a scheme stands for: Django's engine, the driver's module, and the extra that installs the driver."""
 
     engine: str
     module: str
@@ -40,7 +40,7 @@ class Backend:
 
 
 class DatabaseURLError(ImproperlyConfigured):
-    """A database URL that cannot be used; says what is wrong with it, never its password."""
+    """A database URL cannot be used. The sentence names the fault and leaves the password out."""
 
     def __init__(self, url: str, problem: str) -> None:
         super().__init__(f"{without_password(url)}: {problem}.")
@@ -77,7 +77,7 @@ def database_from_url(url: str, base: Path) -> dict[str, Any]:
 
 
 def use_drivers(urls: Iterable[str]) -> None:
-    """Have Django load the drivers that ``urls`` name and no other; call it before any backend is loaded."""
+    """Make Django load the drivers that ``urls`` name and no others; call this before any backend is loaded."""
     chosen: dict[str, tuple[Backend, str]] = {}
     for url in urls:
         backend = _backend(url, urlsplit(url).scheme)
@@ -92,9 +92,9 @@ def use_drivers(urls: Iterable[str]) -> None:
 
 
 def _make_sole(module: str) -> None:
-    """Keep Django from the other driver: it takes psycopg 3 wherever that is installed, and knows no PyMySQL at all."""
+    """Keep Django from the other driver: it prefers psycopg 3 where that is installed, and does not know PyMySQL."""
     if module == "psycopg2":
-        # An import of a module that stands as None is an ImportError, and that is what Django's fallback waits for.
+        # The import of a module whose entry is None raises ImportError, and then Django falls back to psycopg2.
         sys.modules["psycopg"] = None  # type: ignore[assignment]
     elif module == "pymysql":
         import pymysql  # type: ignore[import-untyped, unused-ignore]
@@ -150,9 +150,10 @@ def _server(url: str, parts: SplitResult, socket: str) -> Options:
 
 
 def _sqlite_options(query: Options) -> Options:
-    """Return what lets many processes write one file: readers beside a writer, and locks that are waited for.
+    """Return the options with which many processes can write one file.
 
-    A transaction that begins as a reader and then writes is refused at once under SQLite's default, hence IMMEDIATE.
+    WAL lets others read while one writes, and the timeout has writers wait for each other. IMMEDIATE, because a
+    transaction that first reads and then writes is refused at once under SQLite's default.
     """
     return {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",

@@ -1,4 +1,4 @@
-"""The demo project, which is also what the tests run. Not for production: its key is public.
+"""The demo project, which the tests run too. It is not for production: its key is public.
 
 The environment chooses: DATABASE_URL, SECOND_DATABASE_URL (adds the alias ``second``), WORKERD_NAME, WORKERD_STATE_DIR,
 and WORKERD_SETTINGS, a JSON object laid over ``WORKERD``.
@@ -17,7 +17,7 @@ STATE_DIR = Path(os.environ.get("WORKERD_STATE_DIR") or BASE_DIR / ".state").abs
 STATE_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 SECRET_KEY = "the demo's key is public: use it nowhere else"
-DEBUG = False  # a job lives for weeks, and DEBUG would have it remember its queries
+DEBUG = False  # with DEBUG, Django keeps every query in memory, and a job runs for weeks
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 ROOT_URLCONF = "django_site.urls"
 WSGI_APPLICATION = "django_site.wsgi.application"

@@ -1,4 +1,4 @@
-"""The admin, and a way to it from the front door."""
+"""The admin; the start page redirects to it."""
 
 from django.contrib import admin
 from django.urls import path

@@ -1,4 +1,4 @@
-"""The shop in the admin: to look at, mostly."""
+"""The shop in the admin, mostly to look at."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +14,21 @@ else:
 
 @admin.register(Setting)
 class SettingAdmin(ShopAdmin):
-    """The one row that ``ShopConfig.ready`` reads is among these."""
+    """One of these rows is read by ``ShopConfig.ready``."""
 
     list_display = ["name", "value"]
 
 
 @admin.register(Article)
 class ArticleAdmin(ShopAdmin):
-    """Prices move by the job ``price-feed``."""
+    """The job ``price-feed`` changes the prices."""
 
     list_display = ["name", "price", "priced"]
 
 
 @admin.register(Order)
 class OrderAdmin(ShopAdmin):
-    """Orders are shipped by the job ``ship-orders``."""
+    """The job ``ship-orders`` ships the orders."""
 
     list_display = ["__str__", "article", "quantity", "warehouse", "placed", "shipped"]
     list_filter = ["warehouse", "article"]
@@ -37,16 +37,13 @@ class OrderAdmin(ShopAdmin):
 
 @admin.register(Account, Cart, Entry, Violation)
 class BooksAdmin(ShopAdmin):
-    """The books are written by jobs alone."""
+    """Only jobs write the books."""
 
     def has_add_permission(self, *_: object) -> bool:
-        """Nobody adds to them."""
         return False
 
     def has_change_permission(self, *_: object) -> bool:
-        """Nobody changes them."""
         return False
 
     def has_delete_permission(self, *_: object) -> bool:
-        """Nobody takes from them."""
         return False

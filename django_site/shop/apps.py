@@ -1,4 +1,4 @@
-"""The shop's application; like many a project's, it reads a row of settings from the database when it is loaded."""
+"""The shop's application. Like the apps of many projects, it reads a row from the database when it is loaded."""
 
 import warnings
 
@@ -7,15 +7,15 @@ from django.db import Error
 
 
 class ShopConfig(AppConfig):
-    """Keeps the shop's title, as it stood in the database when this process loaded the project."""
+    """Keeps the shop's title as the database had it when this process loaded the project."""
 
     name = "shop"
     title = "The shop"
 
     def ready(self) -> None:
-        """Read the title: from here on each process that loads the project has an open connection.
+        """Read the title: a process that loads the project has an open connection from here on.
 
-        Django advises against queries at this point, by a warning; projects do it all the same, and so does the demo.
+        Django warns against queries at this point. Projects make them all the same, and so does the demo.
         """
         from .models import Setting
 
@@ -24,4 +24,4 @@ class ShopConfig(AppConfig):
             try:
                 self.title = Setting.read("title", self.title)
             except Error:
-                return  # not migrated yet, or not reachable now: the default will do
+                return  # not migrated yet, or not reachable now: the default stays

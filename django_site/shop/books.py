@@ -1,4 +1,4 @@
-"""The audit: what must hold of the books at any moment, whatever was killed while it wrote."""
+"""The audit: the rules that the books keep at any moment, even if a process was killed while it wrote."""
 
 import os
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from .movements import CUSTOMERS, MangledRowError
 
 
 def verify_books(sealed_after: int = 0) -> list[str]:
-    """Return a sentence for each invariant that does not hold; nonces are looked at from entry ``sealed_after`` on.
+    """Return a sentence for each rule that is broken; nonces are checked after entry ``sealed_after``.
 
-    Each question is one statement, so it sees one moment even while movements are booked.
+    Each rule is one statement, so it sees one moment even while movements are booked.
     """
     return [
         *_lopsided_movements(),
@@ -29,12 +29,12 @@ def verify_books(sealed_after: int = 0) -> list[str]:
 
 @contextmanager
 def recording_violations() -> Iterator[None]:
-    """Keep a row of each MangledRowError, over a connection of its own, and let it pass on."""
+    """Write a row for each MangledRowError, over a new connection, and raise it again."""
     try:
         yield
     except MangledRowError as error:
         if not connection.in_atomic_block:
-            connection.close()  # whoever else talks on it, this process does not trust it any more
+            connection.close()  # another process may use its session: do not write through it
         Violation.objects.create(text=str(error), pid=os.getpid())
         raise
 

@@ -1,11 +1,11 @@
-"""The demo's jobs, a row each, and its login."""
+"""The rows of the demo's jobs, and its login."""
 
 from typing import Any
 
 from workerd.models import Job
 
 USER, PASSWORD = "admin", "admin"
-"""For a server on loopback that knows nothing worth stealing."""
+"""The server listens on loopback only, and its data is worth nothing."""
 
 ADMIN, PORT = "admin-site", 8000
 
@@ -19,13 +19,13 @@ JOBS: tuple[dict[str, Any], ...] = (
     {
         "name": ADMIN,
         "command": serve_admin_at(PORT),
-        "notes": "This very admin: Django's development server, a management command like any other.",
+        "notes": "This admin: Django's development server, a management command like any other.",
     },
     {
         "name": "transfer-stock",
         "target": "shop.jobs.transfer_stock",
         "processes": 2,
-        "notes": "Books movements from two processes; change the number of processes and watch.",
+        "notes": "Books movements in two processes. Change the number of processes and watch.",
     },
     {"name": "place-orders", "target": "shop.jobs.place_orders", "notes": "Plays the customers."},
     {
@@ -35,13 +35,13 @@ JOBS: tuple[dict[str, Any], ...] = (
         "processes": 2,
         "notes": "Two processes share the orders; none is shipped twice.",
     },
-    {"name": "audit-books", "target": "shop.jobs.audit_books", "notes": "Fails where the books do not balance."},
-    {"name": "price-feed", "target": "shop.jobs.price_feed", "notes": "An async def."},
+    {"name": "audit-books", "target": "shop.jobs.audit_books", "notes": "Fails if the books do not balance."},
+    {"name": "price-feed", "target": "shop.jobs.price_feed", "notes": "An async function."},
     {
         "name": "expire-carts",
         "command": "expire_carts --every 5",
         "heartbeat_timeout": 60,
-        "notes": "A management command that knows nothing of workerd; its queries count as signs of life.",
+        "notes": "A management command without a line for workerd; its queries count as signs of life.",
     },
     {
         "name": "count-stock",
@@ -51,34 +51,33 @@ JOBS: tuple[dict[str, Any], ...] = (
     {
         "name": "call-courier",
         "target": "shop.mishaps.call_courier",
-        "notes": "Crashes every half a minute or so, and is started again.",
+        "notes": "Crashes about every half minute, and is started again.",
     },
     {
         "name": "print-labels",
         "target": "shop.mishaps.print_labels",
         "heartbeat_timeout": 5,
         "stop_timeout": 2,
-        "notes": "Hangs after half a minute, deaf to a graceful stop; may be silent for five seconds.",
+        "notes": "Hangs after half a minute and ignores a graceful stop; its heartbeat timeout is five seconds.",
     },
     {
         "name": "build-catalogue",
         "target": "shop.mishaps.build_catalogue",
         "max_memory": 64,
-        "notes": "Leaks 2 MiB a second; may grow by 64.",
+        "notes": "Leaks 2 MiB a second; its memory limit is 64 MiB.",
     },
 )
 
 
 def create_jobs() -> int:
-    """Create the jobs that are not there; return how many. Rows that exist keep what was edited."""
+    """Create the jobs that do not exist, and return how many those were. Existing rows keep their edits."""
     return sum(Job.objects.get_or_create(name=row["name"], defaults=row)[1] for row in JOBS)
 
 
 def move_admin_to(port: int) -> None:
-    """Have the admin's server listen on another port."""
     Job.objects.filter(name=ADMIN).update(command=serve_admin_at(port))
 
 
 def admin_address() -> str:
-    """Return where the row has the admin's server listen."""
+    """Return the address on which the row has the admin's server listen."""
     return Job.objects.get(name=ADMIN).command.rpartition(" ")[2]

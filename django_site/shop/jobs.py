@@ -1,4 +1,4 @@
-"""The shop's work. workerd finds this module because it is called ``jobs``, as the admin finds ``admin``."""
+"""The shop's jobs. workerd finds this module by its name ``jobs``, as Django's admin finds ``admin``."""
 
 import random
 from decimal import Decimal
@@ -7,14 +7,14 @@ from django.db.models import F
 
 from workerd import JobContext, job
 
-from . import mishaps  # noqa: F401 - jobs too: it is enough that they are imported from here
+from . import mishaps  # noqa: F401 - this import is enough to register the jobs of that module
 from .books import recording_violations, verify_books
 from .models import Article, Cart, Entry, Order
 from .movements import PLACES, move
 
 
 class BooksDoNotBalanceError(Exception):
-    """The audit found what must never be."""
+    """The audit found a fault in the books."""
 
     def __init__(self, violations: list[str]) -> None:
         super().__init__("\n".join(violations))
@@ -22,7 +22,7 @@ class BooksDoNotBalanceError(Exception):
 
 @job
 def transfer_stock(context: JobContext, pause: float = 1.0) -> None:
-    """Move goods between suppliers and warehouses; any number of processes may."""
+    """Move goods between suppliers and warehouses; any number of processes may do so at a time."""
     for _ in context.every(pause):
         source, target = random.sample(PLACES, 2)
         quantity = random.randint(1, 20)
@@ -34,7 +34,7 @@ def transfer_stock(context: JobContext, pause: float = 1.0) -> None:
 
 @job
 def place_orders(context: JobContext, warehouse: str = "main", pause: float = 2.0) -> None:
-    """Be the customers: order something now and then, and leave carts behind."""
+    """Play the customers: place an order at each turn, and leave a cart behind."""
     articles = list(Article.objects.all())
     for _ in context.every(pause):
         Cart.objects.create()
@@ -45,7 +45,7 @@ def place_orders(context: JobContext, warehouse: str = "main", pause: float = 2.
 
 @job
 def ship_orders(context: JobContext, warehouse: str = "main", pause: float = 5.0) -> None:
-    """Ship what was ordered; any number of processes may, and no order is shipped twice."""
+    """Ship what was ordered; any number of processes may do so at a time, and no order is shipped twice."""
     for _ in context.every(pause):
         shipped = 0
         for order in context.each(Order.objects.ready(warehouse)):
@@ -59,7 +59,7 @@ def ship_orders(context: JobContext, warehouse: str = "main", pause: float = 5.0
 
 @job
 def audit_books(context: JobContext, pause: float = 10.0) -> None:
-    """Check that the books balance, and fail where they do not."""
+    """Check that the books balance, and fail if they do not."""
     seen = 0
     for _ in context.every(pause):
         newest = Entry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
@@ -72,7 +72,7 @@ def audit_books(context: JobContext, pause: float = 10.0) -> None:
 
 @job
 async def price_feed(context: JobContext, pause: float = 2.0) -> None:
-    """Follow a market that goes nowhere: each article up or down by a cent."""
+    """Change the price of each article by a cent, up or down."""
     async for _ in context.aevery(pause):
         async for article in context.aeach(Article.objects.order_by("pk")):
             cent = random.choice((Decimal("0.01"), Decimal("-0.01")))
@@ -82,5 +82,5 @@ async def price_feed(context: JobContext, pause: float = 2.0) -> None:
 
 @job
 def mind_the_shop(context: JobContext) -> None:
-    """Do nothing until asked to stop: what a child costs by itself."""
+    """Do nothing until asked to stop; shows what a process costs by itself."""
     context.wait()

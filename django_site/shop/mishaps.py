@@ -1,4 +1,4 @@
-"""Jobs that go wrong on purpose, to be watched: one crashes, one hangs, one leaks."""
+"""Jobs that go wrong on purpose, so that one can watch: one crashes, one hangs, one leaks."""
 
 import random
 import socket
@@ -12,7 +12,7 @@ class CourierUnavailableError(Exception):
 
 @job
 def call_courier(context: JobContext, fails_after: float = 25.0, pause: float = 1.0) -> None:
-    """Ask the courier where the parcels are, until he is out: crashes after about ``fails_after`` seconds."""
+    """Ask the courier for each parcel; crash after about ``fails_after`` seconds."""
     last = round(random.uniform(0.8, 1.2) * fails_after / pause)
     for parcel in context.every(pause):
         context.beat(f"asked for parcel {parcel}")
@@ -22,7 +22,7 @@ def call_courier(context: JobContext, fails_after: float = 25.0, pause: float = 
 
 @job
 def print_labels(context: JobContext, jams_after: float = 35.0, pause: float = 1.0) -> None:
-    """Print labels until the printer jams: then wait for its answer for ever, or until the heartbeat is missed."""
+    """Print labels; after ``jams_after`` seconds wait for the printer for ever, until the heartbeat timeout ends it."""
     for label in context.every(pause):
         context.beat(f"printing label {label}")
         if label >= jams_after / pause:
@@ -36,7 +36,7 @@ def _wait_for_printer() -> None:
 
 @job
 def build_catalogue(context: JobContext, page_mib: float = 2.0, most: int = 100, pause: float = 1.0) -> None:
-    """Draw a page a turn and forget none of them: grows past any sensible limit, though not past ``most`` pages."""
+    """Add a page at each turn and keep all of them in memory, up to ``most`` pages."""
     pages: list[bytes] = []
     for _ in context.every(pause):
         if len(pages) < most:

@@ -1,6 +1,7 @@
-"""Goods on their way: a movement is two entries that sum to zero, and each reader checks that a row is the right one.
+"""Movements of goods. A movement is two entries that sum to zero.
 
-Processes that share one database session read each other's rows, mostly without an error: here that shows.
+Processes that share one database session read each other's rows, mostly without an error. So each reader here checks
+that a row is the one it asked for.
 """
 
 import uuid
@@ -14,11 +15,11 @@ from .seals import seal
 
 SUPPLIERS, MAIN, NORTH, CUSTOMERS = "suppliers", "main", "north", "customers"
 PLACES = (SUPPLIERS, MAIN, NORTH)
-"""Between these goods are moved to and fro; to the customers they go with an order alone."""
+"""Goods move freely between these; they go to the customers only with an order."""
 
 
 class MangledRowError(Exception):
-    """A process read another row than it asked for."""
+    """A process read another row than the one it asked for."""
 
 
 def expect(condition: bool, otherwise: str) -> None:

@@ -1,4 +1,4 @@
-"""A function that knows nothing of workerd: ``WORKERD["TARGETS"]`` allows it by name, and it is called bare."""
+"""A plain function as a job: ``WORKERD["TARGETS"]`` allows its name, and workerd calls it without a context."""
 
 import logging
 import time
@@ -9,7 +9,7 @@ logger = logging.getLogger(__name__)
 
 
 def count_stock(pause: float = 15.0) -> None:
-    """Log what each place holds, for ever; a stop arrives as KeyboardInterrupt, as Ctrl-C would."""
+    """Log what each place holds, again and again; a stop raises KeyboardInterrupt, as Ctrl-C does."""
     while True:
         for name, balance in Account.objects.order_by("name").values_list("name", "balance"):
             logger.info("%s holds %s", name, balance)

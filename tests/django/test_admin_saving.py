@@ -63,7 +63,7 @@ def test_the_form_offers_what_the_project_has_with_what_it_takes(superuser: Clie
     assert '<optgroup label="shop.jobs">' in page
     assert "ship_orders: Ship what was ordered; any number of processes may" in page
     assert "warehouse: str = &#x27;main&#x27;, pause: float = 5.0" in page
-    assert "crashes after about fails_after seconds" in page
+    assert "crash after about fails_after seconds" in page
     assert "<code>shop.stocktaking.*</code>" in page
     assert "The project allows: runserver, expire_carts." in page
 

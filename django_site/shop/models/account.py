@@ -1,4 +1,4 @@
-"""The places that goods are booked out of and into."""
+"""The places between which goods are booked."""
 
 from django.db import models
 

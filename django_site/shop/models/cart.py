@@ -1,11 +1,11 @@
-"""What customers leave behind."""
+"""A cart that a customer left."""
 
 from django.db import models
 from django.utils import timezone
 
 
 class Cart(models.Model):
-    """A cart that nobody may come back for."""
+    """A cart with the time when it was last used."""
 
     touched = models.DateTimeField(default=timezone.now, db_index=True)
 

@@ -8,7 +8,7 @@ from .account import Account
 
 
 class Entry(models.Model):
-    """Goods into an account, or out of it; two entries of one movement always sum to zero."""
+    """Goods into an account or out of it; the two entries of a movement sum to zero."""
 
     movement = models.UUIDField()
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="entries")
@@ -25,7 +25,7 @@ class Entry(models.Model):
 
     @property
     def is_sealed(self) -> bool:
-        """Tell whether the row is as it was written: its nonce is made of all that it says."""
+        """Whether the row is as it was written: its nonce is a hash of its values."""
         return self.nonce == seal(self.movement, self.account_id, self.quantity)
 
     def sealed(self) -> "Entry":

@@ -1,4 +1,4 @@
-"""What customers want sent to them."""
+"""A customer's order."""
 
 from django.db import connections, models, transaction
 from django.utils import timezone
@@ -9,20 +9,20 @@ from .article import Article
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
-    """Verbs for sets of orders."""
+    """Finds and locks orders."""
 
     def ready(self, warehouse: str) -> "OrderQuerySet":
-        """Keep those that ``warehouse`` has still to ship, oldest first."""
+        """Return the orders that ``warehouse`` has still to ship, oldest first."""
         return self.filter(warehouse=warehouse, shipped=None).order_by("pk")
 
     def locked(self) -> "OrderQuerySet":
-        """Lock what is selected, and pass over what another process has locked, where the database can."""
+        """Lock the selected orders; skip those that another process has locked, where the database can."""
         can_skip = connections[self.db].features.has_select_for_update_skip_locked
         return self.select_for_update(skip_locked=can_skip)
 
 
 class Order(models.Model):
-    """Some pieces of one article, out of one warehouse."""
+    """Some pieces of one article, from one warehouse."""
 
     article = models.ForeignKey(Article, on_delete=models.PROTECT)
     quantity = models.PositiveIntegerField()
@@ -37,7 +37,7 @@ class Order(models.Model):
         return f"order {self.pk}"
 
     def ship(self) -> bool:
-        """Book the goods out to the customers, once; False where another process has done so or is about to."""
+        """Book the goods out to the customers, once; return False where another process has done so or is doing so."""
         with transaction.atomic():
             order = Order.objects.locked().filter(pk=self.pk, shipped=None).first()
             if order is None:

@@ -1,4 +1,4 @@
-"""What the project keeps in its database rather than in its settings module."""
+"""A setting that the project keeps in its database."""
 
 from django.db import models
 

@@ -1,10 +1,10 @@
-"""What must never be there."""
+"""A reading that went wrong."""
 
 from django.db import models
 
 
 class Violation(models.Model):
-    """A row that a process read and had not asked for, as that process tells it."""
+    """A row that a process read and had not asked for, in that process's words."""
 
     text = models.TextField()
     pid = models.PositiveIntegerField()

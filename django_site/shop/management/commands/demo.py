@@ -1,4 +1,4 @@
-"""Sets the demo up: tables, the shop's first rows, its jobs, and somebody who may log in."""
+"""Sets the demo up: tables, the shop's first rows, its jobs, and a user who may log in."""
 
 from typing import Any
 
@@ -11,16 +11,14 @@ from shop.opening import open_shop
 
 
 class Command(BaseCommand):
-    """Idempotent: what is there already stays as it is."""
+    """Creates what is missing, and changes nothing that exists."""
 
     help = "Migrate, open the shop, and create the demo's jobs and its admin user."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take a port, for a machine on which the usual one is taken."""
         parser.add_argument("--port", type=int, help=f"serve the admin here (default: {PORT}, or as the row says)")
 
     def handle(self, *, verbosity: int, port: int | None, **_: Any) -> None:
-        """Set up, and say what to do next."""
         call_command("migrate", interactive=False, verbosity=max(0, verbosity - 1))
         open_shop()
         created = create_jobs()

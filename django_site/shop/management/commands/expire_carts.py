@@ -1,4 +1,4 @@
-"""An ordinary management command that loops: workerd runs it as it is."""
+"""An ordinary management command with a loop. workerd runs it unchanged."""
 
 import time
 from argparse import ArgumentParser
@@ -12,17 +12,15 @@ from shop.models import Cart
 
 
 class Command(BaseCommand):
-    """Deletes the carts that nobody came back for, until Ctrl-C."""
+    """Deletes abandoned carts until Ctrl-C."""
 
     help = "Delete abandoned carts, again and again, until Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the two durations, in seconds."""
         parser.add_argument("--every", type=float, default=5, metavar="SECONDS", help="pause between two looks")
         parser.add_argument("--older-than", type=float, default=30, metavar="SECONDS", help="age of an abandoned cart")
 
     def handle(self, *, every: float, older_than: float, **_: Any) -> None:
-        """Look and delete until interrupted."""
         try:
             while True:
                 deleted, _ = Cart.objects.filter(touched__lt=timezone.now() - timedelta(seconds=older_than)).delete()
