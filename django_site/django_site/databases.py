@@ -31,7 +31,7 @@ PYMYSQL_SSL_MODES: dict[str, Options] = {
 
 @dataclass(frozen=True)
 class Backend:
-    """What a scheme stands for: Django's engine, the driver's module, and the extra that installs the driver."""
+    """The meaning of a scheme: Django's engine, the driver's module, and the extra that installs the driver."""
 
     engine: str
     module: str

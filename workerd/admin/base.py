@@ -1,4 +1,4 @@
-"""What every admin of workerd has in common: its database, read-only pages, and counting with a limit."""
+"""The parts that all admins of workerd share: their database, read-only pages, and counting with a limit."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar

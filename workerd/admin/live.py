@@ -1,4 +1,4 @@
-"""What a page's script fetches to keep the page fresh: pieces of HTML by key, with an ETag that names their content."""
+"""The answer to a page's script, which keeps the page fresh: pieces of HTML by key, with an ETag of their content."""
 
 import hashlib
 import json

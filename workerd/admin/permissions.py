@@ -1,4 +1,4 @@
-"""What a user may do besides Django's add, change, delete and view: give orders to jobs, and read what they wrote."""
+"""Permissions besides Django's add, change, delete and view: to give orders to jobs, and to read what jobs wrote."""
 
 from django.http import HttpRequest
 

@@ -1,4 +1,4 @@
-"""What is read for a page of jobs: their slots, recent ends and orders, and which daemons report.
+"""Everything that is read for a page of jobs: their slots, recent ends and orders, and which daemons report.
 
 The number of queries does not depend on the number of jobs.
 """

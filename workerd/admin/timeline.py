@@ -45,7 +45,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What the template draws. ``cut`` is where the runs that are left out end, in per cent, or empty."""
+    """All values for the template. ``cut`` is where the runs that are left out end, in per cent, or empty."""
 
     lanes: tuple[Lane, ...]
     ticks: tuple[dict[str, Any], ...]

@@ -1,4 +1,4 @@
-"""What ``status`` prints for people."""
+"""The text that ``status`` prints for people."""
 
 import time
 from collections import Counter

@@ -25,7 +25,7 @@ OUTCOME_CHOICES = [
 
 
 class Run(models.Model):
-    """What became of one process. The ledger writes this row; it stays when its job or node is deleted."""
+    """One process and its end. The ledger writes this row; it stays when its job or node is deleted."""
 
     id = models.UUIDField(_("run"), primary_key=True, default=uuid.uuid4, editable=False)
     job = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""What the shop sells."""
+"""An article that the shop sells."""
 
 from django.db import models
 

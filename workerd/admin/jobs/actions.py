@@ -1,4 +1,4 @@
-"""What is posted beside the form: orders from the job's page, and the switch of the list."""
+"""The views for what is posted beside the form: orders from the job's page, and the switch of the list."""
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotAllowed
