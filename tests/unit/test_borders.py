@@ -39,6 +39,7 @@ AGAINST_THE_ARROWS = {
 OPEN_TO_ALL = {"workerd.__version__", "workerd.errors.WorkerdError"}
 JOB_RULES_TAKE = {"durations"}
 """The rules of a row are pure: of the root they read how durations are written."""
+COSTLY = {"argparse", "asyncio", "hashlib", "inspect", "pathlib", "secrets", "subprocess", "tempfile", "urllib"}
 FORKSAFE_TAKES = {"conf"}
 """Fork safety works in a project without the app, so of the root it reads the settings alone."""
 
@@ -80,6 +81,21 @@ def test_the_daemon_loads_nothing_but_structlog_from_outside() -> None:
     script = IMPORT_ALL.replace('startswith("django")', "startswith(('django', 'psycopg', 'MySQLdb', 'sqlite3'))")
 
     assert run_fresh(script, "workerd.daemon") == ""
+
+
+def test_the_daemon_imports_no_module_that_costs_more_than_it_gives() -> None:
+    """Each start of the daemon pays for what these import in turn; ``python -m benchmarks.daemon_imports`` shows it."""
+    script = "import sys, workerd.daemon.__main__; print(*[name for name in sys.modules if name.startswith('workerd')])"
+    files = [PACKAGE.parent.joinpath(*name.split(".")) for name in run_fresh(script).split()]
+    paths = [path / "__init__.py" if path.is_dir() else path.with_suffix(".py") for path in files]
+    costly = {
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in paths
+        for name in imports_of(path)
+        if name.partition(".")[0] in COSTLY
+    }
+
+    assert costly == set()
 
 
 def module_name(path: Path) -> str:

@@ -5,7 +5,6 @@ import faulthandler
 import os
 import signal
 import sys
-from pathlib import Path
 
 from workerd.wire import exit_codes
 from workerd.wire.config import DAEMON_VARIABLE, DaemonConfig
@@ -39,7 +38,7 @@ def main(argv: list[str]) -> int:
 
 
 def _highest_descriptor() -> int:
-    return max(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
+    return max(map(int, os.listdir("/proc/self/fd")))
 
 
 if __name__ == "__main__":

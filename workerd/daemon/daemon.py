@@ -1,7 +1,6 @@
 """The daemon put together: what it supervises with, what starts it, what happens in each turn, and how it ends."""
 
 import signal
-from pathlib import Path
 
 from workerd.wire import exit_codes, prctl
 from workerd.wire.config import DaemonConfig
@@ -48,7 +47,7 @@ class Daemon:
         status = Status(parts, self._shutdown, self._readiness, self._counters)
         StatusLine(parts, self._shutdown)
         requests = Requests(parts.log, self._orders, audit, self._reloading, self._shutdown, status)
-        self._control = ControlSocket(parts.loop, Path(config.state_dir), config.name, requests.answer)
+        self._control = ControlSocket(parts.loop, config.state_dir, config.name, requests.answer)
 
     def run(self) -> int:
         """Supervise until stopped; return the exit code."""

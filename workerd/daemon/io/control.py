@@ -7,6 +7,7 @@ import struct
 from contextlib import suppress
 
 from .control_connection import ControlConnection, Request
+from .files import StrPath
 from .loop import READ, Loop
 
 MAX_CLIENTS = 256
@@ -17,7 +18,7 @@ ACCEPT_AGAIN_S = 0.5
 class ControlSocket:
     """Listens at STATE_DIR/NAME.sock, mode 0600."""
 
-    def __init__(self, loop: Loop, state_dir: str | os.PathLike[str], name: str, on_request: Request) -> None:
+    def __init__(self, loop: Loop, state_dir: StrPath, name: str, on_request: Request) -> None:
         self._loop = loop
         self._on_request = on_request
         self._clients: set[ControlConnection] = set()

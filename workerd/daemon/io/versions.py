@@ -5,6 +5,8 @@ import os
 from workerd.daemon.rules.clock import Clock
 from workerd.wire.epochs import COUNTS_A_LIFE
 
+from .files import StrPath, read_text
+
 
 class Versions:
     """Counts up from ``epoch * 2**36``. Each start of the daemon raises the epoch, which a file in STATE_DIR keeps.
@@ -12,7 +14,7 @@ class Versions:
     The epoch is at least the minutes since 1970: without the file, the rows of earlier lives are still older.
     """
 
-    def __init__(self, path: str | os.PathLike[str], clock: Clock) -> None:
+    def __init__(self, path: StrPath, clock: Clock) -> None:
         self._path = os.fspath(path)
         self._epoch = max(_read(self._path) + 1, int(clock.wall() // 60))
         self._last = self._epoch * COUNTS_A_LIFE
@@ -35,7 +37,6 @@ class Versions:
 
 def _read(path: str) -> int:
     try:
-        with open(path) as file:
-            return int(file.read())
+        return int(read_text(path))
     except (FileNotFoundError, ValueError):
         return 0

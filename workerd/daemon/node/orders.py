@@ -26,7 +26,7 @@ class SlotAnswer(NamedTuple):
     text: str
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Order:
     """One order under way.
 

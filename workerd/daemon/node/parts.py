@@ -6,7 +6,6 @@ A part is given the parts that it stands on; what those have to tell it, it subs
 import os
 import resource
 import traceback
-from pathlib import Path
 from typing import NamedTuple
 
 from workerd.daemon.io.log import EventLog
@@ -66,7 +65,7 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
     loop = Loop(clock, lambda error: _log_fault(log, error))
     stdout = Stdout(loop, STDOUT, lambda lines: log.emit("log.dropped", lines=lines))
     log = EventLog(stdout, config.log_format == "console")
-    versions = Versions(Path(config.state_dir) / f"{config.name}.epoch", clock)
+    versions = Versions(f"{config.state_dir}/{config.name}.epoch", clock)
     records = RecordQueue(versions)
 
     generations = Generations(loop, log, config, _raise_descriptor_limit())

@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 
 from workerd.daemon.io.control import ControlSocket
 from workerd.daemon.io.log import EventLog
@@ -20,13 +20,13 @@ class StateDir:
 
     def __init__(self, config: DaemonConfig) -> None:
         """Raise DaemonRunsError where another daemon of this NAME runs, OSError where STATE_DIR cannot be used."""
-        self._folder = Path(config.state_dir)
+        self._folder = config.state_dir
         self._lock = DaemonLock(self._folder, config.name)
         self._lock.acquire()
         if (pid := find_running_daemon(config.tree)) is not None:
             raise LockLostError(config.name, self._folder, pid)
         self._lock.sign()
-        self._owners = {os.geteuid(), self._folder.stat().st_uid}
+        self._owners = {os.geteuid(), os.stat(self._folder).st_uid}
 
     def watch(
         self,
@@ -71,12 +71,13 @@ class StateDir:
             self._lament(f"{what} went away and cannot be made anew, so that no command reaches this daemon: {error}")
         else:
             self._displaced, self._lamented = False, ""
-            self._log.emit("state_dir.restored", state_dir=str(self._folder), reason=f"{what} went away")
+            self._log.emit("state_dir.restored", state_dir=self._folder, reason=f"{what} went away")
 
     def _restore(self) -> None:
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        if self._folder.stat().st_uid not in self._owners:
-            raise PermissionError(errno.EPERM, "the folder is another user's now", str(self._folder))
+        with suppress(FileExistsError):
+            os.mkdir(self._folder, 0o700)
+        if os.stat(self._folder).st_uid not in self._owners:
+            raise PermissionError(errno.EPERM, "the folder is another user's now", self._folder)
         if not self._lock.is_in_place():
             self._lock.acquire()
             self._lock.sign()
@@ -96,4 +97,4 @@ class StateDir:
         """Log the loss, once for each reason."""
         if reason != self._lamented:
             self._lamented = reason
-            self._log.emit("state_dir.lost", state_dir=str(self._folder), reason=reason)
+            self._log.emit("state_dir.lost", state_dir=self._folder, reason=reason)

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import secrets
 import signal
 import uuid
 from collections.abc import Callable
@@ -29,7 +28,7 @@ RECORD_SEPARATOR = "\x1e"
 _births = itertools.count(1)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Child:
     """The daemon's three descriptors of a child, its pid, and what it has said; times are monotonic seconds.
 
@@ -50,7 +49,7 @@ class Child:
     identity: dict[str, Any] = field(default_factory=dict)
     """The fields of every event about this child."""
     run: str = field(default_factory=lambda: str(uuid.uuid4()))
-    mark: str = field(default_factory=lambda: RECORD_SEPARATOR + secrets.token_hex(8))
+    mark: str = field(default_factory=lambda: RECORD_SEPARATOR + os.urandom(8).hex())
     was_spare: bool = False
     licensed_at: float | None = None
     born_wall: float | None = None

@@ -2,7 +2,6 @@
 
 import os
 import resource
-import secrets
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -63,7 +62,7 @@ class Forkserver:
     def _start(self) -> None:
         ours, theirs = Channel.pair()
         reading, writing = os.pipe()
-        mark = RECORD_SEPARATOR + secrets.token_hex(8)
+        mark = RECORD_SEPARATOR + os.urandom(8).hex()
         self.pid = self._spawn(theirs.fileno(), writing)
         theirs.close()
         os.close(writing)

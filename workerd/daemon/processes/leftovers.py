@@ -8,8 +8,8 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
 
+from workerd.daemon.io.files import read_text
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
 from workerd.wire.config import DAEMON_VARIABLE
@@ -22,7 +22,6 @@ GRACE_S = 2.0
 POLL_S = 0.05
 BUSY_S = 2 * GRACE_S
 """The daemon's own end waits no longer than this for adopted processes."""
-PROC = Path("/proc")
 
 
 def find_marked(tree: str, pids: Iterable[int], variable: str = TREE_VARIABLE) -> list[int]:
@@ -30,8 +29,9 @@ def find_marked(tree: str, pids: Iterable[int], variable: str = TREE_VARIABLE) -
     mark = f"{variable}={tree}".encode()
     found = []
     for pid in pids:
-        with suppress(OSError):  # gone meanwhile, or another user's
-            if mark in (PROC / str(pid) / "environ").read_bytes().split(b"\0"):
+        # An OSError: it is gone meanwhile, or another user's.
+        with suppress(OSError), open(f"/proc/{pid}/environ", "rb") as environ:
+            if mark in environ.read().split(b"\0"):
                 found.append(pid)
     return found
 
@@ -46,13 +46,13 @@ def find_running_daemon(tree: str) -> int | None:
 
 def all_pids() -> Iterator[int]:
     """Yield every process that /proc shows, but this one."""
-    return (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit() and int(entry.name) != os.getpid())
+    return (int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid())
 
 
 def adopted_pids() -> list[int]:
     """Return the daemon's children: those it started, and those it adopted as a subreaper."""
     pid = os.getpid()
-    return [int(word) for word in (PROC / str(pid) / "task" / str(pid) / "children").read_text().split()]
+    return [int(word) for word in read_text(f"/proc/{pid}/task/{pid}/children").split()]
 
 
 class Leftovers:

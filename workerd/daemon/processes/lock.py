@@ -3,8 +3,8 @@
 import errno
 import fcntl
 import os
-from pathlib import Path
 
+from workerd.daemon.io.files import StrPath, read_text, write_text
 from workerd.errors import WorkerdError
 
 
@@ -15,7 +15,7 @@ class DaemonRunsError(WorkerdError):
 class LockLostError(DaemonRunsError):
     """Another daemon of this NAME runs, but its files are gone from STATE_DIR."""
 
-    def __init__(self, name: str, state_dir: Path, pid: int) -> None:
+    def __init__(self, name: str, state_dir: StrPath, pid: int) -> None:
         super().__init__(
             f"another daemon named {name!r} already runs (pid {pid}), though its files are gone from {state_dir}: "
             f"no command reaches it. Stop it first: kill {pid}."
@@ -25,7 +25,7 @@ class LockLostError(DaemonRunsError):
 class LockHeldError(DaemonRunsError):
     """Another daemon of this NAME holds the lock."""
 
-    def __init__(self, name: str, path: Path, pid: str) -> None:
+    def __init__(self, name: str, path: str, pid: str) -> None:
         by = f" (pid {pid})" if pid else ""
         super().__init__(
             f"another daemon named {name!r} already runs{by}: it holds {path}. "
@@ -39,11 +39,11 @@ class DaemonLock:
     Closing any other descriptor of the same file would free the lock, so the pid is kept in a file of its own.
     """
 
-    def __init__(self, state_dir: Path, name: str) -> None:
+    def __init__(self, state_dir: StrPath, name: str) -> None:
         self._name = name
-        self._path = state_dir / f"{name}.lock"
+        self._path = os.path.join(state_dir, f"{name}.lock")
         self._descriptor: int | None = None
-        self._pid_path = state_dir / f"{name}.pid"
+        self._pid_path = os.path.join(state_dir, f"{name}.pid")
 
     def acquire(self) -> None:
         """Take the lock and hold it until the process ends; take it again where its file is gone.
@@ -68,7 +68,7 @@ class DaemonLock:
 
     def sign(self) -> None:
         """Write down the pid, for the daemon that is refused and for people."""
-        self._pid_path.write_text(f"{os.getpid()}\n")
+        write_text(self._pid_path, f"{os.getpid()}\n")
 
     def is_in_place(self) -> bool:
         """Return whether the lock file in STATE_DIR is the one that this daemon holds."""
@@ -76,13 +76,13 @@ class DaemonLock:
 
     def _still_there(self, descriptor: int) -> bool:
         try:
-            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+            return os.path.samestat(os.fstat(descriptor), os.stat(self._path))
         except OSError:
             return False
 
     def _holder(self) -> str:
         try:
-            return self._pid_path.read_text().strip()
+            return read_text(self._pid_path).strip()
         except OSError:
             return ""
 
@@ -90,7 +90,7 @@ class DaemonLock:
 def holds_lock(pid: int) -> bool:
     """Return whether a process holds a POSIX lock on any file (proc_locks(5)); False where /proc does not tell."""
     try:
-        lines = Path("/proc/locks").read_text().splitlines()
+        lines = read_text("/proc/locks").splitlines()
     except OSError:
         return False
     return any(words[1:4] == ["POSIX", "ADVISORY", "WRITE"] and words[4] == str(pid) for words in map(str.split, lines))

@@ -1,10 +1,11 @@
 """The memory that a child has of its own, as /proc/PID/status tells it."""
 
 from dataclasses import dataclass
-from pathlib import Path
+
+from workerd.daemon.io.files import read_text
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class MemoryGrowth:
     """The MiB that a child has of its own beyond what it had at its birth."""
 
@@ -47,7 +48,7 @@ def resident_mib(pid: int) -> float:
 
 def _sum(pid: int, names: tuple[str, ...]) -> float:
     try:
-        text = Path(f"/proc/{pid}/status").read_text()
+        text = read_text(f"/proc/{pid}/status")
     except OSError:
         return 0.0
     return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith(names)) / 1024

@@ -1,14 +1,14 @@
 """Whether the kernel has killed a process for want of memory: the counter of the daemon's cgroup, if it has one."""
 
-from pathlib import Path
+from workerd.daemon.io.files import StrPath, read_text
 
-ROOT = Path("/sys/fs/cgroup")
+ROOT = "/sys/fs/cgroup"
 
 
 class OomCounter:
     """``oom_kill`` of the daemon's own cgroup, version 1 or 2; what a limit further out kills counts there, unseen."""
 
-    def __init__(self, membership: Path = Path("/proc/self/cgroup"), root: Path = ROOT) -> None:
+    def __init__(self, membership: StrPath = "/proc/self/cgroup", root: StrPath = ROOT) -> None:
         self._file = _find(membership, root)
         self._seen = self._read()
 
@@ -19,18 +19,18 @@ class OomCounter:
 
     def _read(self) -> int:
         try:
-            lines = self._file.read_text().splitlines() if self._file is not None else []
+            lines = read_text(self._file).splitlines() if self._file is not None else []
         except OSError:
             return 0
         return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
-def _find(membership: Path, root: Path) -> Path | None:
+def _find(membership: StrPath, root: StrPath) -> str | None:
     try:
-        lines = membership.read_text().splitlines()
+        lines = read_text(membership).splitlines()
     except OSError:
         return None
     paths = {controllers: path.lstrip("/") for _, controllers, path in (line.split(":", 2) for line in lines)}
     if "memory" in paths:  # version 1 has the controller: what version 2 has beside it counts nothing
-        return root / "memory" / paths["memory"] / "memory.oom_control"
-    return root / paths[""] / "memory.events" if "" in paths else None
+        return f"{root}/memory/{paths['memory']}/memory.oom_control"
+    return f"{root}/{paths['']}/memory.events" if "" in paths else None

@@ -2,9 +2,9 @@
 
 import signal
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
+from workerd.daemon.io.files import read_text
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
 from workerd.wire.messages import DUMP_SIGNAL
@@ -28,7 +28,7 @@ class Condition(NamedTuple):
     @classmethod
     def read(cls, pid: int) -> "Condition":
         """Look at a child, which only the daemon could reap meanwhile. Raises OSError where /proc has nothing."""
-        text = Path(f"/proc/{pid}/status").read_text()
+        text = read_text(f"/proc/{pid}/status")
         lines = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
         mask = int(lines.get("SigCgt", "0"), 16)
         return cls(lines["State"].strip()[:1], bool(mask >> (DUMP_SIGNAL - 1) & 1))

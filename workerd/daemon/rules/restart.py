@@ -16,7 +16,7 @@ JITTER = 0.1
 """Delays are spread by ± 10 %, so that what failed together does not come back together."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class FailureHistory:
     """The policy's memory of a slot: failures in a row, uncounted waits in a row, and when failures were."""
 

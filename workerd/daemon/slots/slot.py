@@ -16,7 +16,7 @@ from workerd.wire.spec import JobSpec
 from workerd.wire.words import ALIVE, MOVING, Outcome, State, slot_name
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class LiveSlot:
     """``wanted`` is the wish and ``state`` is what is; orders change the wish, facts change the state."""
 
