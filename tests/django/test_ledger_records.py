@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from workerd.ledger.journal import Entry
+from workerd.ledger.entry import Entry
 from workerd.ledger.node import NodeRow
 from workerd.ledger.operations import OpenOrders
 from workerd.ledger.records import RecordWriter

@@ -6,9 +6,9 @@ import pytest
 from django.test import override_settings
 from django.utils import timezone
 
+from workerd.ledger.entry import Entry
 from workerd.ledger.history import RunHistory
 from workerd.ledger.jobs import JobRows
-from workerd.ledger.journal import Entry
 from workerd.ledger.node import NodeRow
 from workerd.ledger.operations import OpenOrders
 from workerd.ledger.records import RecordWriter

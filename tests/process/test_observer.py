@@ -69,6 +69,7 @@ def test_it_is_live_ready_and_tells_its_figures(observed: Observed, project: Pro
     assert status == 200
     assert sample(text, "workerd_ready") == 1
     assert sample(text, "workerd_ledger_lag_records") >= 0
+    assert sample(text, "workerd_ledger_set_aside_records") == 0
     assert sample(text, 'workerd_slots{job="idle",state="RUNNING"}') == 1
     assert sample(text, 'workerd_slots{job="crash",state="BACKOFF"}') == 1
     assert sample(text, 'workerd_exits_total{outcome="error"}') == 1

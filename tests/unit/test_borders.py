@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "models": APP | {"wire", "job_rules"},
     "migrations": APP | {"wire"},
     "admin": APP | {"wire", "job_rules"},
-    "management": APP | {"wire", "job_rules", "forksafe", "child", "forkserver"},
+    "management": APP | {"wire", "job_rules", "forksafe", "child", "ledger", "forkserver"},
 }
 """By folder; ``root`` is the modules beside them. The package itself, for its version, is open to all."""
 

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from workerd.ledger.journal import Entry, Journal
+from workerd.ledger.entry import Entry
+from workerd.ledger.journal import Journal
 from workerd.ledger.spool import Spool
 from workerd.wire.messages import Record
 
@@ -125,7 +126,7 @@ def test_text_that_databases_refuse_survives_the_journal(path: Path) -> None:
 def test_above_the_limit_the_oldest_runs_go_and_the_live_picture_stays(path: Path) -> None:
     journal = open_journal(path, 2**20)
     journal.append([record("slot", 1, kind="slot")])
-    dropped = sum(journal.append([record(str(n), n, {"text": "x" * 10_000})]) for n in range(2, 302))
+    dropped = sum(journal.append([record(str(n), n, {"text": "x" * 10_000})]).runs for n in range(2, 302))
     kept = []
     while batch := journal.oldest():
         kept += [(entry.kind, entry.key) for entry in batch]
@@ -141,7 +142,9 @@ def test_a_record_set_aside_is_out_of_the_queue_and_kept_with_its_reason(path: P
     journal.set_aside(journal.oldest()[0], "DataError: too long")
 
     assert held(journal) == [("b", 2)]
-    assert journal.list_set_aside() == [("run", "a", "DataError: too long")]
+    [refused] = journal.all_set_aside()
+    assert (refused.kind, refused.key, refused.version, refused.reason) == ("run", "a", 1, "DataError: too long")
+    assert refused.to_dict()["row"] == {"n": 1}
 
 
 def test_a_kill_after_put_loses_nothing(path: Path) -> None:
@@ -385,7 +388,7 @@ def test_a_journal_at_its_limit_says_how_many_runs_it_has_dropped(path: Path) ->
     assert {(log["event"], log["log_level"], log["limit_bytes"]) for log in logs} == {
         ("journal.trimmed", "warning", 2**20)
     }
-    assert len(spool) == 100 - sum(log["records"] for log in logs)
+    assert len(spool) == 100 - sum(log["runs"] for log in logs)
 
 
 def test_what_was_set_aside_is_an_event(path: Path) -> None:

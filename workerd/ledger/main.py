@@ -2,7 +2,6 @@
 
 import time
 from contextlib import suppress
-from pathlib import Path
 
 from django.db import Error
 
@@ -18,6 +17,7 @@ from .connection import prepare_connection, refresh
 from .history import RunHistory
 from .inbox import Inbox
 from .jobs import JobRows
+from .journal_connection import journal_path
 from .node import NodeRow
 from .operations import OpenOrders
 from .push import Push
@@ -50,7 +50,8 @@ class LedgerLoop:
         self._channel = channel
         self._page = page
         self._inbox = Inbox(channel)
-        self._spool = Spool(_journal_path(settings), settings.spool_max_bytes)
+        path = journal_path(settings.state_dir, settings.name) if settings.state_dir else None
+        self._spool = Spool(path, settings.spool_max_bytes)
         self._receiver = Receiver(self._inbox, self._spool, self._send)
         self._connection = prepare_connection(settings.database, settings.conn_max_age)
         self._availability = Availability(self._connection, self._send, settings.poll_seconds)
@@ -178,7 +179,3 @@ class LedgerLoop:
                 self._spool.mend(at_once=True)
         self._receiver.acknowledge()
         self._send(Drained(len(self._spool)))
-
-
-def _journal_path(settings: Settings) -> Path | None:
-    return settings.state_dir / f"{settings.name}.journal" if settings.state_dir else None

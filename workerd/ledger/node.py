@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from workerd.models import Node, Slot
 
-from .journal import Entry
+from .entry import Entry
 from .sanitize import clean_for, clean_text
 
 _REPORTED = ("daemon_pid", "workerd_version", "generation", "started")

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from workerd.models import Operation
 from workerd.wire.messages import Message, OperationTaken
 
-from .journal import Entry
+from .entry import Entry
 from .node import NodeRow
 from .sanitize import clean_for, clean_text
 

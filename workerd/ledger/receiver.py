@@ -33,7 +33,8 @@ class Receiver:
         self._send = send
         self._lock = threading.Lock()
         self._away = threading.Event()
-        self._received = self._acknowledged = self._waiting = 0
+        self._received = self._acknowledged = 0
+        self._counts = 0, 0
         self._count_at = 0.0
 
     def start(self) -> None:
@@ -84,15 +85,15 @@ class Receiver:
             self._acknowledge()
 
     def _report_counts(self) -> None:
-        """Tell the daemon, once a second at most, how many records the database has not taken yet."""
+        """Tell the daemon, once a second at most, how many records the database has not taken, or has refused."""
         now = time.monotonic()
         if now < self._count_at:
             return
         self._count_at = now + COUNT_EVERY_S
-        waiting = len(self._spool)
-        if waiting != self._waiting:
-            self._waiting = waiting
-            self._send(Waiting(waiting))
+        counts = len(self._spool), self._spool.count_set_aside()
+        if counts != self._counts:
+            self._counts = counts
+            self._send(Waiting(*counts))
 
     def _acknowledge(self) -> None:
         """Acknowledge what the journal has on disk; with a journal in memory, only what the database has."""

@@ -12,7 +12,7 @@ from workerd.models import Job, Run, Slot
 
 from .connection import write_transaction
 from .db_errors import DatabaseFault, classify
-from .journal import Entry
+from .entry import Entry
 from .node import NodeRow
 from .operations import OpenOrders
 from .sanitize import clean_for, clean_text

@@ -12,7 +12,8 @@ import structlog
 from workerd.wire.events import emit
 from workerd.wire.messages import Record
 
-from .journal import Entry, Journal
+from .entry import Entry
+from .journal import Dropped, Journal
 from .journal_file import TakenAwayError, clear_path, is_broken, make_folder
 
 MEND_SECONDS = 10.0
@@ -42,12 +43,11 @@ class Spool:
         return self._attempt(len)
 
     def append(self, records: Sequence[Record]) -> None:
-        """Keep the records. Above SPOOL_MAX the oldest runs are dropped, which is logged."""
+        """Keep the records. Above SPOOL_MAX the oldest ones are dropped, which is logged."""
         dropped = self._attempt(lambda journal: journal.append(records))
         with self._lock:
             self._replace_if_gone()  # before the daemon is told that the records are safe
-        if dropped:
-            emit(_log, "journal.trimmed", records=dropped, limit_bytes=self._limit_bytes)
+        self._report(dropped)
 
     def oldest(self) -> list[Entry]:
         """Return the oldest batch."""
@@ -59,8 +59,12 @@ class Spool:
 
     def set_aside(self, entry: Entry, reason: str) -> None:
         """Take a record that the database refuses out of the queue, and log it."""
-        self._attempt(lambda journal: journal.set_aside(entry, reason))
+        dropped = self._attempt(lambda journal: journal.set_aside(entry, reason))
         emit(_log, "ledger.set_aside", kind=entry.kind, key=entry.key, reason=reason)
+        self._report(dropped)
+
+    def count_set_aside(self) -> int:
+        return self._attempt(Journal.count_set_aside)
 
     def mend(self, *, at_once: bool = False) -> None:
         """Begin the file anew where it was taken away; while in memory, try the file again every ten seconds."""
@@ -101,13 +105,10 @@ class Spool:
     def _change_over(self, error: sqlite3.Error) -> None:
         """Put a substitute in place of the journal that raised ``error``, with what can still be read of it."""
         old = self._journal
-        try:
-            records = old.all_records()
-        except sqlite3.Error:
-            records = []
+        records, refused = _read(old.all_records), _read(old.all_set_aside)
         old.close()
         self._journal = self._open_substitute(error)
-        self._attempt(lambda journal: journal.append(records))
+        self._report(self._attempt(lambda journal: journal.append(records, refused)))
 
     def _open_substitute(self, error: sqlite3.Error) -> Journal:
         """Return a new file where the old one is gone or broken, or a journal in memory where none can be written."""
@@ -125,19 +126,38 @@ class Spool:
         return Journal(None, self._limit_bytes)
 
     def _return_to_file(self, path: Path) -> None:
-        """Move all records from memory to the file, if it can be opened and written now."""
+        """Move all that memory holds to the file, if it can be opened and written now."""
         self._mend_at = time.monotonic() + MEND_SECONDS
         make_folder(path)
-        records = self._journal.all_records()
+        records, refused = self._journal.all_records(), self._journal.all_set_aside()
         try:
             journal = Journal(path, self._limit_bytes)
         except sqlite3.Error:
             return
         try:
-            journal.append(records)
+            dropped = journal.append(records, refused)
         except sqlite3.Error:
             journal.close()
             return
         self._journal.close()
         self._journal = journal
         emit(_log, "journal.restored", path=str(path), records=len(records))
+        self._report(dropped)
+
+    def _report(self, dropped: Dropped) -> None:
+        if any(dropped):
+            emit(
+                _log,
+                "journal.trimmed",
+                runs=dropped.runs,
+                set_aside=dropped.set_aside,
+                limit_bytes=self._limit_bytes,
+            )
+
+
+def _read(contents: Callable[[], list[_T]]) -> list[_T]:
+    """Return what can still be read of a journal whose file fails."""
+    try:
+        return contents()
+    except sqlite3.Error:
+        return []

@@ -22,7 +22,7 @@ def format_status(status: dict[str, Any]) -> str:
     ]
     daemon = status["daemon"]
     lines = [_daemon_line(daemon, now), _slots_line(daemon, slots), _forkserver_line(daemon), _database_line(daemon)]
-    return "\n".join([*lines, "", *table])
+    return "\n".join([*lines, *_set_aside_lines(daemon), "", *table])
 
 
 def _daemon_line(daemon: dict[str, Any], now: float) -> str:
@@ -55,6 +55,15 @@ def _database_line(daemon: dict[str, Any]) -> str:
         return f"database: reachable ({database['vendor']}), push: {'yes' if database['push'] else 'no'}"
     records = "1 record waits" if waiting == 1 else f"{waiting} records wait"
     return f"database: OUT; {records} in the journal\n  {database['trouble']}"
+
+
+def _set_aside_lines(daemon: dict[str, Any]) -> list[str]:
+    """Say what the database has refused, if anything."""
+    count = daemon["set_aside"]
+    if not count:
+        return []
+    records = "1 record that it refused is" if count == 1 else f"{count} records that it refused are"
+    return [f"database: {records} set aside; “manage.py workerd records” says why, and what to do"]
 
 
 def _row(slot: dict[str, Any], now: float) -> tuple[str, ...]:

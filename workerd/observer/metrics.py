@@ -73,6 +73,9 @@ class StatusCollector(Collector):
         )
         lag = daemon["unjournaled"] + daemon["waiting"]
         yield GaugeMetricFamily("workerd_ledger_lag_records", "Records that are not in the database yet.", value=lag)
+        yield GaugeMetricFamily(
+            "workerd_ledger_set_aside_records", "Records that the database has refused.", value=daemon["set_aside"]
+        )
 
     def _of_slots(self) -> Iterator[Metric]:
         states = GaugeMetricFamily("workerd_slots", "Slots, by job and state.", labels=("job", "state"))

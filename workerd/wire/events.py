@@ -43,7 +43,9 @@ EVENTS: dict[str, Event] = {
         "error", "path reason", "the journal was broken or taken away; a new one has what could be read of it"
     ),
     "journal.trimmed": _event(
-        "warning", "records limit_bytes", "the journal has reached SPOOL_MAX; its oldest runs were dropped"
+        "warning",
+        "runs set_aside limit_bytes",
+        "the oldest records in the journal, or of those set aside, were dropped, as there is no more room for them",
     ),
     "records.lost": _event("error", "records reason", "records of runs and slots that no ledger could write down"),
     "birth.failed": _event("warning", "reason", "a process could not be started; it is tried again"),

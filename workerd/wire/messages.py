@@ -207,9 +207,10 @@ class Acknowledged(Message):
 
 
 class Waiting(Message):
-    """The database has not taken so many records of the journal yet. Sent at most once a second, after a change."""
+    """The database has yet to take so many records, and has refused others. Sent after a change, once a second."""
 
     records: int
+    set_aside: int
 
 
 class Drained(Message):

@@ -71,6 +71,8 @@ class Ledger:
         self.push: bool | None = None
         self.waiting = 0
         """Records in the journal that the database has not taken yet, as of the last second."""
+        self.set_aside = 0
+        """Records in the journal that the database has refused."""
         self.on_started: Listeners[[]] = Listeners()
         """Told of each ledger that has its licence."""
         self.on_heard: Listeners[[]] = Listeners()
@@ -108,7 +110,7 @@ class Ledger:
         if slot.spec is not LEDGER_SPEC:
             return
         self._child = slot.child
-        self.waiting = 0
+        self.waiting = self.set_aside = 0
         self._seen.clear()
         self._complete = False
         self._records.send_again()
@@ -135,7 +137,7 @@ class Ledger:
             case PushFound():
                 self.push = message.works
             case Waiting():
-                self.waiting = message.records
+                self.waiting, self.set_aside = message.records, message.set_aside
             case JobChanged() | JobRefused() | JobRemoved() | JobsListed():
                 self._hear_of_jobs(message)
             case DatabaseConnected() | DatabaseLost() | DatabaseRecovered():

@@ -46,6 +46,7 @@ class Status:
             "database": self._database(),
             "unjournaled": parts.records.unacknowledged,
             "waiting": parts.ledger.waiting,
+            "set_aside": parts.ledger.set_aside,
             "significant_parked": [slot.name for slot in slots if slot.spec.significant and slot.is_parked],
         }
 

@@ -8,11 +8,18 @@ from workerd.conf import SettingsError
 from workerd.management.client import NoDaemonError
 from workerd.wire import exit_codes
 
-from . import reload, shutdown, status, tail
+from . import records, reload, shutdown, status, tail
 from .orders import order_verbs
 
-ASKING: dict[str, Any] = {"status": status, **order_verbs(), "reload": reload, "tail": tail, "shutdown": shutdown}
-"""The verbs that ask the running daemon, and need nothing of the project but its settings."""
+ASKING: dict[str, Any] = {
+    "status": status,
+    **order_verbs(),
+    "reload": reload,
+    "tail": tail,
+    "records": records,
+    "shutdown": shutdown,
+}
+"""The verbs that ask the running daemon or look into its journal, and need nothing of the project but its settings."""
 
 
 def add_parser(parsers: Any, name: str, verb: Any) -> None:
