@@ -4,7 +4,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 from workerd.daemon.io.child_output import ChildOutput
@@ -60,12 +60,17 @@ class Forkserver:
         self._overdue = loop.call_in(LOAD_PATIENCE_S, self._load_is_overdue)
 
     def _start(self) -> None:
-        ours, theirs = Channel.pair()
-        reading, writing = os.pipe()
         mark = RECORD_SEPARATOR + os.urandom(8).hex()
-        self.pid = self._spawn(theirs.fileno(), writing)
-        theirs.close()
-        os.close(writing)
+        # What a fork that fails had opened is closed, too: it is tried again and again.
+        with ExitStack() as if_it_fails, ExitStack() as in_any_case:
+            ours, theirs = Channel.pair()
+            if_it_fails.callback(ours.close)
+            in_any_case.callback(theirs.close)
+            reading, writing = os.pipe()
+            if_it_fails.callback(os.close, reading)
+            in_any_case.callback(os.close, writing)
+            self.pid = self._spawn(theirs.fileno(), writing)
+            if_it_fails.pop_all()
         self._output = ChildOutput(self._loop, self._log, reading)
         self._output.mark = f"{mark} ".encode()
         self._output.identity = {"pid": self.pid, "generation": self.generation}
