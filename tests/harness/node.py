@@ -18,6 +18,7 @@ from workerd.daemon.processes.forkserver import Forkserver
 from workerd.daemon.rules.outcome import ExitStatus
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire import WIRE_VERSION
+from workerd.wire import page as page_module
 from workerd.wire.channel import Channel
 from workerd.wire.config import DaemonConfig
 from workerd.wire.messages import (
@@ -155,6 +156,7 @@ class Node:
             (child_module, "os", self.kernel),
             (forkserver_module, "os", self.kernel),
             (Forkserver, "_spawn", lambda _forkserver, channel, _output: self._spawn(channel)),
+            (page_module, "_monotonic_ns", lambda: int(self.clock.now * 1e9)),
             (parts_module, "STDOUT", null),
             (parts_module, "_raise_descriptor_limit", lambda: limits),
         ):
@@ -290,6 +292,8 @@ class Node:
             if not born.buried:
                 born.bury()
         self.parts.stdout.close()
+        if self.parts.sd_notifier._socket is not None:
+            self.parts.sd_notifier._socket.close()  # the daemon keeps it to its end
         self._undo.close()
 
     def _spawn(self, channel: int) -> int:

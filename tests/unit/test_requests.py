@@ -1,0 +1,207 @@
+"""The verbs of the control socket, over the socket itself: each request is answered, whatever it says."""
+
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.node import Node
+from workerd.daemon.io.control import ControlSocket
+from workerd.daemon.node.audit import Audit
+from workerd.daemon.node.orders import Orders
+from workerd.daemon.node.readiness import Readiness
+from workerd.daemon.node.reloading import Reloading
+from workerd.daemon.node.requests import MAX_NAMES, TAIL_LINES, Requests
+from workerd.daemon.node.shutdown import Shutdown
+from workerd.daemon.node.status import Status
+from workerd.daemon.slots.rollout import Rollout
+from workerd.wire.asking import connect
+
+
+class Client:
+    """A connection to a node's control socket."""
+
+    def __init__(self, node: Node, state_dir: Path) -> None:
+        self.node = node
+        self.socket = connect(state_dir, "shop", 0)
+        self.node.turn()
+        self._rest = b""
+
+    def ask(self, verb: str, **fields: Any) -> list[dict[str, Any]]:
+        """Send a request; return what has been answered by now."""
+        self.socket.sendall(json.dumps({"verb": verb, **fields}).encode() + b"\n")
+        self.node.turn()
+        return self.answers()
+
+    def answers(self) -> list[dict[str, Any]]:
+        self.node.turn()
+        while True:
+            try:
+                chunk = self.socket.recv(1 << 20)
+            except BlockingIOError:
+                break
+            if not chunk:
+                break
+            self._rest += chunk
+        *lines, self._rest = self._rest.split(b"\n")
+        return [json.loads(line) for line in lines]
+
+
+@pytest.fixture
+def shutdown(node: Node) -> Shutdown:
+    return Shutdown(node.parts)
+
+
+@pytest.fixture
+def control(node: Node, tmp_path: Path, shutdown: Shutdown) -> Iterator[ControlSocket]:
+    """The socket of a node that runs its ledger, with everything that answers, as the daemon puts it together."""
+    parts, obstacle = node.parts, node.parts.generations.obstacle
+    orders = Orders(parts.loop, parts.stack_dumps, parts.slot_set, parts.lifecycle, obstacle)
+    reloading = Reloading(parts, Rollout(parts.lifecycle, None, obstacle), shutdown)
+    audit = Audit(parts, orders, reloading)
+    status = Status(parts, shutdown, Readiness(parts), None)
+    requests = Requests(parts.log, orders, audit, reloading, shutdown, status)
+    parts.loop.at_turn_end(orders.go_on)
+    control = ControlSocket(parts.loop, tmp_path, "shop", requests.answer)
+    control.open()
+    node.start()
+    yield control
+    control.close()
+
+
+@pytest.fixture
+def client(node: Node, tmp_path: Path, control: ControlSocket) -> Iterator[Client]:
+    client = Client(node, tmp_path)
+    yield client
+    client.socket.close()
+    node.turn()
+
+
+def test_a_ping_is_answered(client: Client) -> None:
+    assert client.ask("ping") == [{"ok": True}]
+
+
+def test_an_unknown_verb_is_answered_with_those_that_are_known(client: Client) -> None:
+    [answer] = client.ask("dance")
+
+    assert answer["error"] == (
+        "unknown verb 'dance': this daemon knows "
+        "ping, status, tail, reload, shutdown, start, stop, restart, resume, dump"
+    )
+
+
+def test_a_status_is_answered_from_memory(node: Node, client: Client) -> None:
+    node.add_job()
+    [answer] = client.ask("status")
+
+    assert (answer["ok"], answer["daemon"]["name"]) == (True, "shop")
+    assert [slot["name"] for slot in answer["slots"]] == ["workerd.ledger", "feed"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"names": "feed"}, '"names" is a list of names of jobs or slots'),
+        ({"names": [7]}, '"names" is a list of names of jobs or slots'),
+        ({"names": ["feed"] * (MAX_NAMES + 1)}, f"{MAX_NAMES + 1} names are more than {MAX_NAMES} in one request"),
+        ({}, 'name the jobs or slots in "names", or say "all": true'),
+        ({"names": [], "all": "yes"}, 'name the jobs or slots in "names", or say "all": true'),
+    ],
+)
+def test_an_order_that_does_not_say_what_it_is_for_is_refused(
+    client: Client, fields: dict[str, Any], error: str
+) -> None:
+    assert client.ask("stop", **fields) == [{"ok": False, "error": error}]
+
+
+def test_an_order_is_answered_when_it_is_done_and_written_down(node: Node, client: Client) -> None:
+    slot = node.add_job()
+    node.settle()
+    early = client.ask("stop", names=["feed"])
+    node.end_child(slot, signal=signal.SIGTERM)
+
+    assert early == []
+    assert client.answers() == [{"ok": True, "slots": [{"slot": "feed", "ok": True, "text": "STOPPED"}]}]
+    [record] = node.records("operation")
+    assert record.row is not None
+    assert (record.row["verb"], record.row["result"]) == ("stop", "feed: STOPPED")
+
+
+def test_an_order_need_not_be_waited_for(node: Node, client: Client) -> None:
+    node.add_job()
+    node.settle()
+
+    assert client.ask("stop", all=True, wait=False) == [
+        {"ok": True, "slots": [{"slot": "feed", "ok": True, "text": "asked"}]}
+    ]
+
+
+def test_a_daemon_that_stops_takes_no_orders(client: Client, shutdown: Shutdown) -> None:
+    shutdown.begin("SIGTERM")
+
+    assert client.ask("restart", all=True) == [{"ok": False, "error": "the daemon is stopping"}]
+
+
+def test_a_shutdown_is_answered_before_it_begins(client: Client, shutdown: Shutdown) -> None:
+    assert client.ask("shutdown") == [{"ok": True}]
+    assert shutdown.begun == "an operator's order"
+
+
+def test_a_reload_is_answered_when_it_has_failed(node: Node, client: Client) -> None:
+    early = client.ask("reload")
+    node.forkserver.reject("SyntaxError")
+    node.turn()
+
+    assert early == []
+    assert client.answers() == [{"ok": False, "error": "the new generation was rejected: SyntaxError"}]
+
+
+def test_a_reload_need_not_be_waited_for(node: Node, client: Client) -> None:
+    assert client.ask("reload", wait=False) == [{"ok": True}]
+    assert len(node.forkservers) == 2
+
+
+def test_a_tail_shows_the_last_lines_and_follows(node: Node, client: Client) -> None:
+    node.parts.log.emit("child.resumed", reason="first")
+    node.parts.log.emit("child.resumed", reason="second")
+    past = client.ask("tail", last=1)
+    node.parts.log.emit("child.resumed", reason="third")
+
+    assert [event["reason"] for event in (*past, *client.answers())] == ["second", "third"]
+
+
+def test_a_tail_that_does_not_follow_ends_with_its_answer(node: Node, client: Client) -> None:
+    node.parts.log.emit("child.resumed", reason="first")
+    [line, answer] = client.ask("tail", last=1, follow=False)
+    node.parts.log.emit("child.resumed", reason="second")
+
+    assert (line["reason"], answer, client.answers()) == ("first", {"ok": True}, [])
+
+
+@pytest.mark.parametrize("last", [0, -5, True, "many", None])
+def test_a_tail_of_no_number_of_lines_shows_none_of_the_past(node: Node, client: Client, last: object) -> None:
+    node.parts.log.emit("child.resumed", reason="first")
+
+    assert client.ask("tail", last=last, follow=False) == [{"ok": True}]
+
+
+def test_a_tail_shows_no_more_of_the_past_than_is_kept(node: Node, client: Client) -> None:
+    for number in range(TAIL_LINES + 5):
+        node.parts.log.emit("child.resumed", reason=str(number))
+    events = client.ask("tail", last=10**9, follow=False)[:-1]
+
+    assert len(events) <= TAIL_LINES
+    assert events[-1]["reason"] == str(TAIL_LINES + 4)
+
+
+def test_a_tail_ends_with_its_connection(node: Node, client: Client) -> None:
+    client.ask("tail")
+    taps = len(node.parts.log.taps)
+    client.socket.shutdown(socket.SHUT_RDWR)
+    node.turn()
+
+    assert len(node.parts.log.taps) == taps - 1

@@ -1,0 +1,172 @@
+"""What the daemon says of itself, to ``status`` and to the service manager."""
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.node import Node
+from workerd.daemon.node.observer import Counters
+from workerd.daemon.node.readiness import Readiness
+from workerd.daemon.node.shutdown import Shutdown
+from workerd.daemon.node.status import REST_S, Status, StatusLine
+from workerd.wire.messages import DatabaseConnected, DatabaseLost, JobsListed, PushFound
+
+
+def status_of(node: Node, counters: Counters | None = None) -> tuple[Status, Shutdown, Readiness]:
+    shutdown, readiness = Shutdown(node.parts), Readiness(node.parts)
+    return Status(node.parts, shutdown, readiness, counters), shutdown, readiness
+
+
+def test_a_daemon_that_has_just_begun_says_what_it_does_not_know(node: Node) -> None:
+    status, _, _ = status_of(node)
+
+    assert status.snapshot() == {
+        "daemon": {
+            "name": "shop",
+            "host": "web1",
+            "pid": os.getpid(),
+            "version": "0",
+            "started": node.parts.started,
+            "ready": False,
+            "stopping": "",
+            "generation": None,
+            "forkserver_pid": None,
+            "forkserver_ready": False,
+            "forkserver_trouble": "",
+            "database": {"reachable": None, "vendor": "", "trouble": "", "push": None},
+            "unjournaled": 0,
+            "waiting": 0,
+            "set_aside": 0,
+            "significant_parked": [],
+        },
+        "slots": [],
+    }
+
+
+def test_a_daemon_at_work_says_what_runs_and_on_which_code(node: Node) -> None:
+    status, _, readiness = status_of(node)
+    node.start()
+    node.add_job()
+    node.settle()
+    node.tell(DatabaseConnected("postgresql", "15"), PushFound(works=True), JobsListed(0))
+    readiness.look()
+    node.parts.slot_set.write_rows()
+    picture = status.snapshot()["daemon"]
+
+    assert (picture["generation"], picture["forkserver_pid"]) == (1, node.forkserver.pid)
+    assert picture["database"] == {"reachable": True, "vendor": "postgresql", "trouble": "", "push": True}
+    assert (picture["ready"], picture["forkserver_ready"]) == (True, True)
+    assert picture["unjournaled"] == node.parts.records.unacknowledged > 0
+
+
+def test_it_says_why_no_process_can_be_started(node: Node) -> None:
+    status, _, _ = status_of(node)
+    node.parts.generations.start()
+    node.forkserver.reject("SyntaxError: never closed")
+    node.turn()
+
+    assert status.snapshot()["daemon"]["forkserver_trouble"] == "SyntaxError: never closed"
+
+
+def test_it_says_why_the_daemon_stops(node: Node) -> None:
+    status, shutdown, _ = status_of(node)
+    node.start()
+    shutdown.begin("SIGTERM")
+
+    assert status.snapshot()["daemon"]["stopping"] == "SIGTERM"
+
+
+def test_it_names_the_significant_jobs_that_are_parked(node: Node) -> None:
+    status, _, _ = status_of(node)
+    node.start()
+    node.add_job("feed", problem="no such target", significant=True)
+    node.add_job("mail", problem="no such target")
+
+    assert status.snapshot()["daemon"]["significant_parked"] == ["feed"]
+
+
+def test_the_counters_are_there_where_the_observer_is(node: Node) -> None:
+    status, _, _ = status_of(node, Counters())
+
+    assert "events" in status.snapshot()["counters"]
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The socket of a service manager; asked for before the node, which looks for it when it is built."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        yield manager
+
+
+def lines(manager: socket.socket) -> list[str]:
+    """Return the status lines that the service manager got."""
+    found: list[str] = []
+    while True:
+        try:
+            found.append(manager.recv(4096).decode())
+        except BlockingIOError:
+            return [text.partition("=")[2] for text in found if text.startswith("STATUS=")]
+
+
+def test_the_status_line_counts_what_runs(manager: socket.socket, new_node: Callable[..., Node]) -> None:
+    node = new_node()
+    line = StatusLine(node.parts, Shutdown(node.parts))
+    node.start()
+    node.add_job("feed", processes=2)
+    node.add_job("mail", problem="no such target")
+    node.settle()
+    before = line.text()
+    node.end_child(node.slot("feed"), signal=signal.SIGSEGV)
+    node.tell(DatabaseConnected("sqlite", "3"))
+
+    assert before == "2 of 3 running, 1 parked; database not known"
+    assert line.text() == "1 of 3 running, 1 parked; database reachable (sqlite)"
+
+
+def test_the_status_line_says_that_the_database_is_out(node: Node) -> None:
+    line = StatusLine(node.parts, Shutdown(node.parts))
+    node.start()
+    node.tell(DatabaseLost("connection refused"))
+
+    assert line.text() == "0 of 0 running; database OUT: connection refused"
+
+
+def test_the_status_line_says_that_the_daemon_stops(node: Node) -> None:
+    shutdown = Shutdown(node.parts)
+    line = StatusLine(node.parts, shutdown)
+    node.start()
+    shutdown.begin("SIGTERM")
+
+    assert line.text() == "stopping: SIGTERM"
+
+
+def test_the_line_is_written_no_more_often_than_it_may(manager: socket.socket, new_node: Callable[..., Node]) -> None:
+    node = new_node()
+    StatusLine(node.parts, Shutdown(node.parts))
+    node.start()
+    for number in range(20):
+        node.add_job(f"job-{number}")
+    early = lines(manager)
+    node.pass_time(REST_S)
+
+    assert early == []
+    assert lines(manager) == ["0 of 20 running; database not known"]
+
+
+def test_a_line_that_is_as_it_was_is_not_written_again(manager: socket.socket, new_node: Callable[..., Node]) -> None:
+    node = new_node()
+    line = StatusLine(node.parts, Shutdown(node.parts))
+    node.start()
+    node.pass_time(REST_S)
+    first = lines(manager)
+    line.wake()
+    node.pass_time(REST_S)
+
+    assert (len(first), lines(manager)) == (1, [])
