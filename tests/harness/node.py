@@ -39,6 +39,8 @@ from workerd.wire.spec import JobSpec
 from .births import FIRST_PID, FakeKernel
 from .fakes import FakeClock, Lines, turn
 
+STEP_S = 0.25
+
 
 class FakeProcess:
     """A process that is none: the test speaks for it at its end of the channel."""
@@ -47,8 +49,8 @@ class FakeProcess:
         self.pid = pid
         self.messages: list[Message] = []
         """What the daemon has sent, as far as it was read."""
-        self.at_end = False
-        """Whether the daemon has closed the channel."""
+        self.at_end = self.closed = False
+        """Whether the daemon has closed the channel; whether this process has."""
         self._channel = channel
         channel.socket.setblocking(False)
 
@@ -68,10 +70,14 @@ class FakeProcess:
         self.messages += new
         return new
 
+    def write_nonsense(self) -> None:
+        """Send bytes that are no message."""
+        self._channel.socket.send(b"nonsense")
+
     def close(self) -> None:
         """Close its end, as the end of a process does."""
         self._channel.close()
-        self.at_end = True
+        self.at_end = self.closed = True
 
     def _receive(self) -> tuple[Message | None, list[int]] | None:
         try:
@@ -107,21 +113,27 @@ class FakeChild(FakeProcess):
         self.say(BecameReady())
 
     def close(self) -> None:
+        if not self.closed:
+            os.close(self.output)
+            self.page.close()
         super().close()
-        os.close(self.output)
-        self.page.close()
 
 
 class FakeForkserver(FakeProcess):
     """A forkserver: has children born when the test says so."""
 
-    def __init__(self, pid: int, channel: Channel, pids: Iterator[int]) -> None:
+    def __init__(self, pid: int, channel: Channel, output: int, pids: Iterator[int]) -> None:
         super().__init__(pid, channel)
+        self.output = output
         self.asked: list[FakeChild] = []
         """The children that were asked for and are not born yet."""
         self.births: list[int] = []
         """The numbers of the births that were asked for."""
         self._pids = pids
+
+    def write(self, line: str) -> None:
+        """Print a line."""
+        os.write(self.output, f"{line}\n".encode())
 
     def become_ready(self) -> None:
         """Say that the project is loaded."""
@@ -130,6 +142,11 @@ class FakeForkserver(FakeProcess):
     def reject(self, reason: str, traceback: str = "") -> None:
         """Say that the project does not load."""
         self.say(ForkserverRejected(reason, traceback))
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self.output)
+        super().close()
 
     def _take(self, message: Message, descriptors: list[int]) -> None:
         if isinstance(message, Bear):
@@ -155,7 +172,7 @@ class Node:
         for module, name, value in (
             (child_module, "os", self.kernel),
             (forkserver_module, "os", self.kernel),
-            (Forkserver, "_spawn", lambda _forkserver, channel, _output: self._spawn(channel)),
+            (Forkserver, "_spawn", lambda _forkserver, channel, output: self._spawn(channel, output)),
             (page_module, "_monotonic_ns", lambda: int(self.clock.now * 1e9)),
             (parts_module, "STDOUT", null),
             (parts_module, "_raise_descriptor_limit", lambda: limits),
@@ -172,7 +189,13 @@ class Node:
         turn(self.parts.loop)
 
     def pass_time(self, seconds: float) -> None:
-        """Advance the clock, and have the loop do what is due."""
+        """Let time pass, in steps: a loop that finds its timers late takes itself for one that stood still."""
+        until = self.clock.now + seconds
+        while (left := until - self.clock.now) > 1e-9:
+            self.stand_still(min(left, STEP_S))
+
+    def stand_still(self, seconds: float) -> None:
+        """Let time pass in which the loop does not turn, as in a daemon that is stopped."""
         self.clock.advance(seconds)
         self.turn()
 
@@ -296,9 +319,10 @@ class Node:
             self.parts.sd_notifier._socket.close()  # the daemon keeps it to its end
         self._undo.close()
 
-    def _spawn(self, channel: int) -> int:
+    def _spawn(self, channel: int, output: int) -> int:
         pid = next(self._pids)
-        self.forkservers.append(FakeForkserver(pid, Channel.from_descriptor(os.dup(channel)), self._pids))
+        end = Channel.from_descriptor(os.dup(channel))
+        self.forkservers.append(FakeForkserver(pid, end, os.dup(output), self._pids))
         return pid
 
     def _have_loaded(self) -> bool:

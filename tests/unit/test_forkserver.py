@@ -1,4 +1,4 @@
-"""A forkserver as the daemon knows it: one that never finishes its imports is given up."""
+"""A forkserver as the daemon knows it: what it says, how it ends, and when it is given up."""
 
 import os
 import resource
@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 
 from tests.harness.fakes import FakeClock, loop_of, recording_log, turn
+from tests.harness.node import Node
 from workerd.daemon.processes.forkserver import LOAD_PATIENCE_S, Forkserver, Listener
+from workerd.wire import WIRE_VERSION
 from workerd.wire.config import DaemonConfig
+from workerd.wire.messages import ForkserverReady
 
 HANGS = "import time\ntime.sleep(3600)"
 
@@ -34,3 +37,55 @@ def test_a_project_that_is_still_not_imported_after_five_minutes_is_rejected_and
         _, status = os.waitpid(forkserver.pid, 0)
         forkserver.stop()
     assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+def test_a_forkserver_that_is_ready_says_how_long_it_loaded_and_how_many_jobs_there_are(node: Node) -> None:
+    node.parts.generations.start()
+    node.forkserver.say(ForkserverReady(WIRE_VERSION, 1, "0", 812.5, ["shop.jobs.a", "shop.jobs.b"]))
+    node.turn()
+
+    assert node.lines.of("forkserver.ready") == [
+        {"generation": 1, "forkserver_pid": node.forkserver.pid, "load_ms": 812.5, "jobs": 2}
+    ]
+
+
+def test_a_forkserver_of_another_version_is_rejected_and_let_go(node: Node) -> None:
+    node.parts.generations.start()
+    node.forkserver.say(ForkserverReady(WIRE_VERSION + 1, 1, "0", 5.0))
+    node.turn()
+    node.forkserver.hear()
+
+    assert node.parts.generations.trouble == ("it runs another version of workerd than the daemon: restart the service")
+    assert node.forkserver.at_end
+
+
+def test_what_it_printed_before_it_ended_is_told_with_its_rejection(node: Node) -> None:
+    results: list[str] = []
+    node.parts.generations.reload(results.append)
+    node.forkserver.write("ImportError: no module named shop")
+    node.end_forkserver(node.forkserver, code=1)
+    [rejected] = node.lines.of("forkserver.rejected")
+
+    assert rejected["reason"] == "it ended before it was ready (exit code 1)"
+    assert "ImportError: no module named shop" in rejected["traceback"]
+
+
+def test_nonsense_from_a_forkserver_is_logged_and_ignored(node: Node) -> None:
+    node.parts.generations.start()
+    node.forkserver.write_nonsense()
+    node.forkserver.become_ready()
+    node.turn()
+    [violated] = node.lines.of("protocol.violated")
+
+    assert violated["reason"].startswith("a message from the forkserver was ignored: ")
+    assert node.parts.generations.current is not None
+
+
+def test_a_forkserver_that_hangs_up_starts_no_more_processes(node: Node) -> None:
+    node.parts.generations.start()
+    node.forkserver.become_ready()
+    node.turn()
+    node.forkserver.close()
+    node.turn()
+
+    assert node.parts.generations.current is None

@@ -1,0 +1,73 @@
+"""A child's memory: what it has of its own beyond its birth, at each look and at its peak."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from workerd.daemon.processes.memory import MemoryGrowth, private_mib, resident_mib
+
+TAKES_MEMORY = (
+    "import sys; sys.stdin.readline(); kept = b'x' * (40 << 20); print('taken', flush=True); sys.stdin.read()"
+)
+
+
+@pytest.fixture
+def process() -> Iterator["subprocess.Popen[str]"]:
+    """A process that takes 40 MiB once a line was written to it."""
+    with subprocess.Popen(
+        [sys.executable, "-c", TAKES_MEMORY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.kill()
+
+
+def take(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    process.stdout.readline()
+
+
+def test_growth_is_what_came_after_the_birth(process: "subprocess.Popen[str]") -> None:
+    growth = MemoryGrowth()
+    growth.set_baseline(process.pid)
+    take(process)
+
+    assert 35 < growth.look(process.pid) < 60
+    assert growth.seen == growth.peak
+
+
+def test_the_peak_stays_when_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = iter((10.0, 30.0, 15.0))
+    monkeypatch.setattr("workerd.daemon.processes.memory.private_mib", lambda _pid: next(values))
+    growth = MemoryGrowth(private_at_birth=5.0)
+    seen = [growth.look(1) for _ in range(3)]
+
+    assert (seen, growth.peak) == ([5.0, 25.0, 10.0], 25.0)
+
+
+def test_less_than_at_the_birth_is_no_growth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workerd.daemon.processes.memory.private_mib", lambda _pid: 3.0)
+
+    assert MemoryGrowth(private_at_birth=5.0).look(1) == 0.0
+
+
+def test_the_kernels_word_on_the_peak_counts_what_no_look_has_seen() -> None:
+    growth = MemoryGrowth(peak=20.0, resident_at_birth=50.0)
+    growth.end(peak_rss=120.0)
+
+    assert growth.peak == 70.0
+
+
+def test_a_spare_that_was_never_measured_has_no_peak() -> None:
+    growth = MemoryGrowth()
+    growth.end(peak_rss=120.0)
+
+    assert growth.peak is None
+
+
+def test_a_process_that_has_ended_has_none() -> None:
+    assert (private_mib(2**22 + 1), resident_mib(2**22 + 1)) == (0.0, 0.0)
