@@ -20,6 +20,9 @@ from .admin_form import JOB_FORM
 
 pytestmark = [pytest.mark.django_db, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]
 
+FORM_ALONE = pytest.mark.backends("any")
+"""What a form shows and refuses is decided before any query."""
+
 ADD = "admin:workerd_job_add"
 LIST = "admin:workerd_job_changelist"
 
@@ -40,6 +43,7 @@ def errors_of(client: Client, url: str = "", **values: Any) -> dict[str, list[st
     return dict(response.context["adminform"].errors)
 
 
+@FORM_ALONE
 def test_the_empty_form_needs_a_name_and_a_target_only(operator: Client) -> None:
     page = operator.get(reverse(ADD))
     form = page.context["adminform"].form
@@ -61,6 +65,7 @@ def test_durations_are_typed_and_shown_as_people_write_them(operator: Client) ->
         assert f'value="{shown}"' in page
 
 
+@FORM_ALONE
 def test_one_who_may_only_look_sees_durations_as_people_write_them() -> None:
     job = Job.objects.create(name="a", target="shop.jobs.ship_orders", max_age=5400.0)
     looker = get_user_model().objects.create_user("looker", is_staff=True)
@@ -74,6 +79,7 @@ def test_one_who_may_only_look_sees_durations_as_people_write_them() -> None:
     assert "5400" not in page
 
 
+@FORM_ALONE
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
@@ -111,6 +117,7 @@ def test_an_error_stands_beside_its_field(operator: Client, field: str, value: s
     assert not Job.objects.exists()
 
 
+@FORM_ALONE
 @pytest.mark.parametrize(
     "text", ["{", "{'a': 1}", "[" * 100_000, f'{{"a": {"9" * 5000}}}'], ids=["open", "single-quotes", "deep", "number"]
 )
@@ -126,6 +133,7 @@ def test_an_emptied_box_is_a_job_without_arguments(operator: Client, text: str) 
     assert Job.objects.get().kwargs == {}
 
 
+@FORM_ALONE
 @pytest.mark.parametrize(
     ("values", "field", "sentence"),
     [
@@ -150,6 +158,7 @@ def test_what_two_fields_contradict_is_said_beside_the_one_to_change(
     assert errors_of(operator, **values) == {field: [sentence]}
 
 
+@FORM_ALONE
 @pytest.mark.parametrize(
     ("values", "field", "begins"),
     [
@@ -305,16 +314,19 @@ def test_deleting_a_job_keeps_its_history(operator: Client) -> None:
     assert (Job.objects.count(), Run.objects.count()) == (0, 1)
 
 
+@FORM_ALONE
 def test_every_model_is_in_the_admin() -> None:
     assert all(admin.site.is_registered(model) for model in apps.get_app_config("workerd").get_models())
 
 
+@FORM_ALONE
 def test_every_field_of_a_job_is_in_the_form(operator: Client) -> None:
     shown = set(operator.get(reverse(ADD)).context["adminform"].form.fields)
 
     assert shown == {field.name for field in Job._meta.fields} - {"id", "problem"}
 
 
+@FORM_ALONE
 def test_another_spelling_of_the_same_duration_is_no_change() -> None:
     field = DurationField(required=False)
 
@@ -324,6 +336,7 @@ def test_another_spelling_of_the_same_duration_is_no_change() -> None:
     assert field.has_changed(90.0, "soon")
 
 
+@FORM_ALONE
 def test_what_was_typed_wrong_is_shown_again_as_it_was_typed() -> None:
     form = JobForm({**JOB_FORM, "max_age": "soonish"})
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from tests.harness.project import JOBS_SETTINGS
 from tests.harness.waiting import eventually
 from workerd.models import Job, Node, Run, Slot
 from workerd.wire.channel import Channel
@@ -111,6 +112,7 @@ def start(state_dir: Path) -> Iterator[Start]:
         os.ftruncate(page, 4096)
         env = {
             **os.environ,
+            "DJANGO_SETTINGS_MODULE": JOBS_SETTINGS,
             "LEDGER_DATABASE": json.dumps({"NAME": str(connection.settings_dict["NAME"]), **database}),
             "LEDGER_OPTIONS": json.dumps(options or {}),
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),

@@ -8,7 +8,7 @@ import urllib.request
 
 from django.contrib.auth import get_user_model
 
-from tests.harness.project import ALIAS, MANAGE, Project
+from tests.harness.project import ALIAS, MANAGE, SETTINGS_MODULE, Project
 from tests.harness.waiting import eventually
 
 USER, PASSWORD = "operator", "a long enough password"
@@ -29,12 +29,13 @@ class Server:
         self.log = project.folder / "server.log"
         self._output = self.log.open("wb")
         mark = project.mark.partition("=")[0]  # by which the tests know the daemon's tree, to which this is a stranger
+        env = {name: value for name, value in project.env.items() if name != mark}
         self._process = subprocess.Popen(
             [sys.executable, str(MANAGE), "runserver", "--noreload", "--insecure", self.address],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
-            env={name: value for name, value in project.env.items() if name != mark},
+            env={**env, "DJANGO_SETTINGS_MODULE": SETTINGS_MODULE},
             cwd=project.folder,
         )
         eventually(self._answers, 20, f"an answer of {self.address}")

@@ -19,6 +19,7 @@ from workerd.models import Job, Node, Run, Slot
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = ROOT / "django_site" / "manage.py"
 SETTINGS_MODULE = "tests.process.settings"
+JOBS_SETTINGS = "tests.process.jobs_settings"
 ALIAS = "project"
 BAD_JOBS = "tests.process.bad_jobs.jobs"
 
@@ -51,7 +52,7 @@ class Project:
         mark, _, value = self.mark.partition("=")
         return {
             **os.environ,
-            "DJANGO_SETTINGS_MODULE": SETTINGS_MODULE,
+            "DJANGO_SETTINGS_MODULE": JOBS_SETTINGS,
             "DATABASE_URL": self.url,
             "PYTHONPATH": str(ROOT),
             "WORKERD_NAME": self.name,

@@ -47,11 +47,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def loaded(project: Project, daemon: Daemon) -> Daemon:
-    """A daemon at work, with a module that a release may break."""
+def loaded(project: Project, daemon: Daemon, request: pytest.FixtureRequest) -> Daemon:
+    """A daemon at work, with a module that a release may break; a parameter says how often its jobs write a row."""
     write_module(project, "released", "")
     project.settings["PRELOAD"] = ["released"]
-    project.add_job("count", processes=SLOTS - 1, kwargs={"every": 0.02}, backoff_initial=0)
+    every_s = getattr(request, "param", 0.5)
+    project.add_job("count", processes=SLOTS - 1, kwargs={"every": every_s}, backoff_initial=0)
     project.add_job("idle", backoff_initial=0)
     daemon.start()
     wait_for_calm(daemon, SLOTS)
@@ -59,6 +60,7 @@ def loaded(project: Project, daemon: Daemon) -> Daemon:
 
 
 @pytest.mark.backends("postgres-psycopg2")
+@pytest.mark.parametrize("loaded", [0.02], indirect=True)
 def test_many_reloads_under_load_leave_no_gap_and_nothing_behind(loaded: Daemon, project: Project) -> None:
     """Each slot is without a child for no longer than that child takes to stop and its successor to start."""
     daemon, pid = loaded, loaded.pid

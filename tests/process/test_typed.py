@@ -12,7 +12,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from tests.harness.backends.backend import Databases
 from tests.harness.daemon import Daemon
-from tests.harness.project import ROOT, Project
+from tests.harness.project import ROOT, SETTINGS_MODULE, Project
 
 from .typed.pages import Line, collect, read_comments, read_page
 from .typed.places import PARSED, PLACES, Place, find_place
@@ -42,6 +42,7 @@ def project(
     databases.copy(template, "typed")
     with django_db_blocker.unblock():
         project = Project(tmp_path_factory.mktemp("typed"), databases, "typed")
+        project.extra_env["DJANGO_SETTINGS_MODULE"] = SETTINGS_MODULE
         project.add_job("mail", "say", kwargs={"text": "said by mail"})
         yield project
         project.close()

@@ -1,7 +1,7 @@
 """The tests' settings with the shop and the soak's app."""
 
-from tests.process.settings import *  # noqa: F403
-from tests.process.settings import INSTALLED_APPS, WORKERD
+from tests.process.jobs_settings import *  # noqa: F403
+from tests.process.jobs_settings import INSTALLED_APPS, WORKERD
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.soak"]
 WORKERD = {

@@ -7,8 +7,6 @@ INSTALLED_APPS = [
     "workerd",
     "tests.process.bad_jobs",
     "tests.process.faults",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
 ]
 WORKERD = {
     **WORKERD,

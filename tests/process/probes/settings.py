@@ -2,4 +2,4 @@
 
 from tests.process.settings import *  # noqa: F403
 
-INSTALLED_APPS = ["workerd", "tests.process.probes", "django.contrib.auth", "django.contrib.contenttypes"]
+INSTALLED_APPS = ["workerd", "tests.process.probes"]
