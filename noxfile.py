@@ -108,7 +108,8 @@ def readme_demo(session: nox.Session) -> None:
     command = prepare_copy(session, r"python3 -m venv .* workerd run")
     words = ["timeout", "--signal=INT", DEMO_LIMIT, "bash", "-c", command]
     log = ""
-    with subprocess.Popen(words, env=session.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+    env = {name: value for name, value in session.env.items() if value is not None}
+    with subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
         for line in demo.stdout or ():
             if '"event":"job.failed"' in line and '"event":"job.failed"' not in log:
                 demo.send_signal(signal.SIGINT)
