@@ -3,6 +3,6 @@
 from tests.process.settings import *  # noqa: F403
 
 INSTALLED_APPS = ["workerd", "shop", "tests.process.bad_jobs"]
-MIDDLEWARE: list[str] = []
+MIDDLEWARE = []
 ROOT_URLCONF = __name__  # "check" reads it, and the demo's asks for the admin
 urlpatterns: list[object] = []
