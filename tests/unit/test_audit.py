@@ -1,77 +1,115 @@
-"""Orders that come from the database are done once, however often a ledger tells of them."""
+"""The audit: an order that stands in a row is done once, and the result of every order is written down."""
 
-from types import SimpleNamespace
 from typing import Any
 
-from tests.harness.fakes import FakeClock, Recorder, recording_log
-from workerd.daemon.io.listeners import Listeners
-from workerd.daemon.node.audit import KNOWN, Audit
+import pytest
+
+from tests.harness.node import Node
+from workerd.daemon.node.audit import KNOWN, RESULT_CHARACTERS, Audit, describe
+from workerd.daemon.node.orders import Orders
+from workerd.daemon.node.reloading import Reloading
+from workerd.daemon.node.shutdown import Shutdown
+from workerd.daemon.slots.rollout import Rollout
 from workerd.wire.messages import OperationTaken
 
 
-def operation(key: str, verb: str = "restart") -> OperationTaken:
-    return OperationTaken(key, verb, "mail", "ann")
+def operation(key: str, verb: str = "resume", name: str = "mail") -> OperationTaken:
+    return OperationTaken(key, verb, name, "ann")
 
 
-class Setup:
-    """The audit, and what it wrote, ordered and logged."""
-
-    def __init__(self) -> None:
-        log, self.lines = recording_log()
-        self.records, self.orders = Recorder(), Recorder()
-        ledger = SimpleNamespace(on_operation=Listeners())
-        parts: Any = SimpleNamespace(log=log, clock=FakeClock(), records=self.records, ledger=ledger)
-        self.audit = Audit(parts, self.orders, Recorder())  # type: ignore[arg-type]
-
-
-def new_audit() -> tuple[Audit, Recorder, Recorder]:
-    made = Setup()
-    return made.audit, made.records, made.orders
+@pytest.fixture
+def audit(node: Node) -> Audit:
+    """The audit of a node with two jobs that run: mail, and feed with two slots."""
+    parts, obstacle = node.parts, node.parts.generations.obstacle
+    orders = Orders(parts.loop, parts.stack_dumps, parts.slot_set, parts.lifecycle, obstacle)
+    reloading = Reloading(parts, Rollout(parts.lifecycle, None, obstacle), Shutdown(parts))
+    parts.loop.at_turn_end(orders.go_on)
+    node.start()
+    node.add_job("mail")
+    node.add_job("feed", processes=2)
+    node.settle()
+    return Audit(parts, orders, reloading)
 
 
-def test_an_order_that_is_told_again_by_a_new_ledger_is_not_done_again() -> None:
-    audit, _, orders = new_audit()
-
-    audit.carry_out(operation("one"))
-    audit.carry_out(operation("two"))
-    audit.carry_out(operation("one"))
-
-    assert [call[:3] for call in orders.calls] == [("carry_out", "restart", ["mail"])] * 2
+def results(node: Node) -> dict[str, str]:
+    """Return what has been written down of each order that stood in a row."""
+    return {record.key: record.row["result"] for record in node.records("operation") if record.row}
 
 
-def test_no_more_orders_are_remembered_than_may_come_again() -> None:
-    audit, _, orders = new_audit()
+def test_an_order_in_a_row_is_done_and_answered_in_it(node: Node, audit: Audit) -> None:
+    node.tell(operation("one"), operation("two", name=""))
 
+    assert results(node) == {
+        "one": "mail: it is not parked, but RUNNING",
+        "two": "feed:0: it is not parked, but RUNNING\nfeed:1: it is not parked, but RUNNING\n"
+        "mail: it is not parked, but RUNNING",
+    }
+    assert [event["job"] for event in node.lines.of("operation.taken")] == ["mail", ""]
+
+
+def test_an_order_that_a_new_ledger_tells_again_is_not_done_again(node: Node, audit: Audit) -> None:
+    for key in ("one", "two", "one"):
+        audit.carry_out(operation(key))
+
+    assert len(node.lines.of("operation.taken")) == 2
+
+
+def test_no_more_orders_are_remembered_than_may_come_again(node: Node, audit: Audit) -> None:
     for number in range(KNOWN + 1):
         audit.carry_out(operation(str(number)))
     audit.carry_out(operation(str(KNOWN)))
-    assert len(orders.calls) == KNOWN + 1
-
+    remembered = len(node.lines.of("operation.taken"))
     audit.carry_out(operation("0"))
-    assert len(orders.calls) == KNOWN + 2
+
+    assert (remembered, len(node.lines.of("operation.taken"))) == (KNOWN + 1, KNOWN + 2)
 
 
-def test_an_order_of_the_command_is_said_in_the_log_and_written_down_for_each_name() -> None:
-    setup = Setup()
+def test_a_row_may_ask_for_a_reload(node: Node, audit: Audit) -> None:
+    node.tell(operation("one", verb="reload", name=""))
+    node.forkserver.reject("SyntaxError")
+    node.turn()
+
+    assert results(node) == {"one": "the new generation was rejected: SyntaxError"}
+
+
+def test_a_verb_that_is_none_is_answered_in_the_row(node: Node, audit: Audit) -> None:
+    node.tell(operation("one", verb="shutdown"))
+
+    assert results(node) == {"one": "no row can ask a daemon for “shutdown”"}
+
+
+def test_an_order_of_the_command_is_logged_and_written_down_for_each_name(node: Node, audit: Audit) -> None:
     answers: list[Any] = []
-
-    reply = setup.audit.audited("restart", ["mail:0", "feed"], "ann", answers.append)
+    reply = audit.audited("restart", ["mail:0", "feed"], "ann", answers.append)
     reply({"ok": True, "slots": [{"slot": slot, "text": "running"} for slot in ("mail", "feed:0", "feed:1")]})
+    rows = [record.row for record in node.records("operation") if record.row]
 
-    assert [(line["job"], line["requested_by"]) for line in setup.lines.of("operation.taken")] == [
+    assert [(event["job"], event["requested_by"]) for event in node.lines.of("operation.taken")] == [
         ("mail:0", "ann"),
         ("feed", "ann"),
     ]
-    assert [call[3]["result"] for call in setup.records.calls] == [
-        "mail: running",
-        "feed:0: running\nfeed:1: running",
+    assert [(row["job_name"], row["slot"], row["result"]) for row in rows] == [
+        ("mail", "mail:0", "mail: running"),
+        ("feed", "", "feed:0: running\nfeed:1: running"),
     ]
     assert len(answers) == 1
 
 
-def test_a_verb_that_is_none_is_answered_in_the_row() -> None:
-    audit, records, _ = new_audit()
+def test_an_order_of_the_command_for_all_is_one_row(node: Node, audit: Audit) -> None:
+    audit.audited("stop", [], "ann", lambda _: None)({"ok": True, "slots": []})
 
-    audit.carry_out(operation("one", verb="shutdown"))
+    assert [record.row and record.row["job_name"] for record in node.records("operation")] == [""]
 
-    assert records.calls == [("add", "operation", "one", {"result": "no row can ask a daemon for “shutdown”"})]
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [({"ok": False, "error": "the daemon is stopping"}, "the daemon is stopping"), ({"ok": True}, "done")],
+)
+def test_an_answer_without_slots_is_a_word(result: dict[str, Any], text: str) -> None:
+    assert describe(result) == text
+
+
+def test_an_answer_that_is_too_long_for_a_row_is_cut() -> None:
+    slots = [{"slot": f"feed:{index}", "text": "x" * 100} for index in range(1000)]
+
+    assert len(describe({"ok": True, "slots": slots})) == RESULT_CHARACTERS

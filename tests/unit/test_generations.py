@@ -189,6 +189,17 @@ def test_a_reload_without_a_forkserver_does_not_wait_for_the_backoff(node: Node,
     assert (waiting, len(node.forkservers), results) == (1, 2, [""])
 
 
+def test_where_the_first_load_fails_who_asked_meanwhile_does_not_wait_for_the_backoff(
+    node: Node, generations: Generations
+) -> None:
+    generations.start()
+    generations.reload(lambda _: None)
+    node.end_forkserver(node.forkserver, code=1)
+    node.turn()
+
+    assert len(node.forkservers) == 2
+
+
 def test_a_reload_during_the_first_load_is_a_load_of_its_own(node: Node, generations: Generations) -> None:
     generations.start()
     results: list[str] = []
@@ -257,6 +268,15 @@ def test_at_the_end_every_forkserver_goes_and_none_comes_back(node: Node, genera
 
     assert (gone, len(node.forkservers), list(generations.processes())) == ([True, True], 2, [])
     assert node.lines.of("forkserver.rejected") == []
+
+
+def test_a_try_that_waits_for_its_backoff_is_not_made_after_the_end(node: Node, generations: Generations) -> None:
+    generations.start()
+    node.end_forkserver(node.forkserver, code=1)
+    generations.close()
+    node.pass_time(RETRY_MAX_S)
+
+    assert len(node.forkservers) == 1
 
 
 def test_every_forkserver_that_is_left_can_be_killed(node: Node, generations: Generations) -> None:

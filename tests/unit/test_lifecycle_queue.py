@@ -106,3 +106,14 @@ def test_a_reason_that_is_given_within_a_step_is_announced_with_it(setup: Setup)
     setup.lifecycle.want(slot, True)
 
     assert changes == [(State.WAITING, ""), (State.STARTING, "no process can be started")]
+
+
+def test_a_fact_that_cannot_happen_is_said_and_changes_nothing(setup: Setup) -> None:
+    slot = LiveSlot(JobSpec("feed"), 0)
+    setup.lifecycle.apply(slot, Fact.LOADED)
+
+    assert slot.state is State.STOPPED
+    assert setup.done == []
+    assert setup.lines.of("daemon.degraded") == [
+        {"job": "feed", "slot": "feed", "reason": "LOADED cannot happen in STOPPED"}
+    ]

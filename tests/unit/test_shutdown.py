@@ -163,6 +163,30 @@ def test_a_ledger_that_hangs_is_replaced_by_one_that_gets_all_its_records(node: 
     assert isinstance(node.ledger.messages[-1], Drain)
 
 
+def test_a_ledger_in_the_place_of_one_that_hung_goes_when_its_journal_has_all(node: Node, shutdown: Shutdown) -> None:
+    node.parts.records.add("run", "r-1", {"pid": 1})
+    shutdown.begin("SIGTERM")
+    node.turn()
+    node.pass_time(DRAIN_PATIENCE_S)
+    node.end_child(node.parts.ledger.slot, signal=signal.SIGKILL)
+    node.settle()
+    early = node.signals_to(node.parts.ledger.slot)
+    node.acknowledge()
+
+    assert (early, node.signals_to(node.parts.ledger.slot)) == ([], [signal.SIGKILL])
+    assert node.lines.of("child.killed")[-1]["reason"] == "its journal has all, and its database does not answer"
+
+
+def test_a_ledger_that_has_gone_is_not_missed_when_its_time_is_over(node: Node, shutdown: Shutdown) -> None:
+    shutdown.begin("SIGTERM")
+    node.turn()
+    drain(node)
+    node.end_child(node.parts.ledger.slot, code=0)
+    node.pass_time(DRAIN_PATIENCE_S)
+
+    assert node.lines.of("child.killed") == node.lines.of("records.lost") == []
+
+
 def test_what_no_ledger_has_written_down_is_said_to_be_lost(node: Node, shutdown: Shutdown) -> None:
     node.parts.records.add("run", "r-1", {"pid": 1})
     shutdown.begin("SIGTERM")
