@@ -108,6 +108,7 @@ def test_the_tests_are_built_from_a_file_that_is_there(services: dict[str, Any])
     assert (ROOT / build["context"] / build["dockerfile"]).is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     any(backend.missing() for backend in BACKENDS.values()), reason="not every backend can run on this machine"
 )

@@ -136,6 +136,7 @@ def test_a_driver_that_is_not_installed_is_named_with_the_extra_that_has_it(monk
         ("mysql+mysqlclient://db/shop", "MySQLdb"),
     ],
 )
+@pytest.mark.slow
 def test_django_loads_the_driver_that_the_url_names_although_another_is_installed(url: str, driver: str) -> None:
     if PathFinder.find_spec(driver) is None:
         pytest.skip(f"{driver} is not installed")
