@@ -10,7 +10,7 @@ from .conftest import ROOT, run_program
 
 HERE = pytest.mark.backends("sqlite")
 ALLOWED = {"django", "structlog", *sys.stdlib_module_names}
-ALLOWED_OF_OURS = ("workerd.wire", "workerd.conf")
+ALLOWED_OF_OURS = ("workerd.wire", "workerd.conf", "workerd.errors")
 
 
 def _imports(path: Path) -> list[str]:
@@ -23,7 +23,7 @@ def _imports(path: Path) -> list[str]:
 
 @HERE
 @pytest.mark.parametrize("path", sorted((ROOT / "workerd" / "forksafe").glob("*.py")), ids=lambda path: path.name)
-def test_forksafe_imports_django_wire_and_conf_alone(path: Path) -> None:
+def test_forksafe_imports_django_wire_conf_and_errors_alone(path: Path) -> None:
     for name in _imports(path):
         assert name.partition(".")[0] in ALLOWED or name.startswith(ALLOWED_OF_OURS), f"{path.name} imports {name}"
 
