@@ -1,4 +1,4 @@
-"""Who is told when a part has news: parts above subscribe when they are built, so parts below never know them."""
+"""Listeners, who are told when a part has news: parts above subscribe, so that parts below never know them."""
 
 from collections.abc import Callable
 from typing import Generic, ParamSpec

@@ -1,4 +1,4 @@
-"""What the daemon says of itself: the snapshot that ``status`` shows, and the line of ``systemctl status``."""
+"""The daemon's own account of itself: the snapshot that ``status`` shows, and the line of ``systemctl status``."""
 
 import os
 from typing import Any
@@ -15,7 +15,7 @@ REST_S = 0.5
 
 
 class Status:
-    """What the daemon is and how every slot stands, from memory alone."""
+    """Tells what the daemon is and how every slot stands, from memory alone."""
 
     def __init__(self, parts: Parts, shutdown: Shutdown, readiness: Readiness, counters: Counters | None) -> None:
         self._parts = parts

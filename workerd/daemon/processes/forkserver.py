@@ -28,7 +28,7 @@ TREE_VARIABLE = "WORKERD_TREE"
 
 
 class Listener(NamedTuple):
-    """Who is told that a forkserver is ready, that it was rejected, and that a birth came to nothing."""
+    """The calls that tell that a forkserver is ready, that it was rejected, and that a birth came to nothing."""
 
     ready: "Callable[[Forkserver], None]"
     rejected: "Callable[[Forkserver, str], None]"

@@ -31,7 +31,7 @@ class Generations:
         self._ending: set[Forkserver] = set()
         self._results: list[Result] = []
         self._later: list[Result] = []
-        """Who asked while a load was under way, which may have read older code: they get a load of their own."""
+        """Those who asked while a load was under way, which may have read older code: they get a load of their own."""
         self._retry: Timer | None = None
         self._backoff = Backoff(RETRY_INITIAL_S, RETRY_MAX_S)
         self._closed = False
