@@ -5,6 +5,7 @@ included; and what the tripwire adds to a query. PyMySQL frees an SSL context of
 takes it longer than all the rest; with ``?ssl_disabled=1`` in the URL it has none.
 """
 
+import argparse
 import inspect
 import statistics
 import sys
@@ -105,4 +106,6 @@ def main(url: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", metavar="URL", help="the database, as postgres+psycopg2://user@host/name")
+    sys.exit(main(parser.parse_args().url))

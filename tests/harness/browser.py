@@ -6,7 +6,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
+from selenium.common.exceptions import (
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+    WebDriverException,
+)
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -26,6 +31,7 @@ ARGUMENTS = (
 )
 
 
+NOT_THERE = (ElementNotInteractableException, NoSuchElementException, StaleElementReferenceException)
 REPLACED = "does not belong to the document"
 """In these words the driver says of an element that it is stale, where the page is replaced while it looks."""
 
@@ -103,7 +109,7 @@ class Browser:
         try:
             return self.find(css).text
         except WebDriverException as error:
-            if _is_gone(error):
+            if _is_not_there(error):
                 return ""
             raise
 
@@ -134,13 +140,18 @@ class Browser:
         self.wait(click, what=f"a click on {locator}")
 
     def type(self, name: str, text: str) -> None:
-        """Write into a field, in place of what stands there."""
-        field = self.find(f"[name='{name}']")
-        if field.tag_name == "select":
-            field.find_element(By.CSS_SELECTOR, f"option[value='{text}']").click()
-            return
-        field.clear()
-        field.send_keys(text)
+        """Write into a field, in place of what stands there, once it is shown."""
+
+        def write() -> bool:
+            field = self.find(f"[name='{name}']")
+            if field.tag_name == "select":
+                field.find_element(By.CSS_SELECTOR, f"option[value='{text}']").click()
+                return True
+            field.clear()
+            field.send_keys(text)
+            return True
+
+        self.wait(write, what=f"the field {name}")
 
     def tick(self, name: str, *, on: bool) -> None:
         """Set a check box."""
@@ -158,7 +169,7 @@ class Browser:
             try:
                 return condition()
             except WebDriverException as error:
-                if _is_gone(error):
+                if _is_not_there(error):
                     return False
                 raise
 
@@ -176,5 +187,6 @@ class Browser:
         self.resize(size)
 
 
-def _is_gone(error: WebDriverException) -> bool:
-    return isinstance(error, NoSuchElementException | StaleElementReferenceException) or REPLACED in (error.msg or "")
+def _is_not_there(error: WebDriverException) -> bool:
+    """Return whether the page is still on its way: what is asked for is not there, not shown, or being replaced."""
+    return isinstance(error, NOT_THERE) or REPLACED in (error.msg or "")

@@ -352,15 +352,46 @@ def test_a_journal_that_nobody_may_look_at_is_written_on(path: Path, monkeypatch
     assert (held(spool), spool.durable, logs) == ([("a", 1)], True, [])
 
 
-def test_what_only_memory_held_at_the_end_is_said(tmp_path: Path) -> None:
-    (tmp_path / "nowhere").touch()
-    spool = Spool(tmp_path / "nowhere" / "shop.journal", LIMIT)
+def test_what_a_journal_held_that_was_taken_away_is_lost_with_the_ledger(path: Path) -> None:
+    """The daemon has forgotten what the file had; it still has what came after that file was gone."""
+    spool = Spool(path, LIMIT)
+    spool.append([record("a", 1), record("b", 2)])
+    _remove_all(path)
+    path.mkdir()
+    spool.mend()
+    spool.append([record("b", 3), record("c", 4)])
+
+    lost = said_at_the_end(spool)
+
+    assert [(event["log_level"], event["records"]) for event in lost] == [("error", 1)]
+
+
+def test_what_a_full_disk_still_holds_is_not_called_lost(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(path, LIMIT)
     spool.append([record("a", 1)])
+    fill_disk(spool)
+    spool.append([record("b", 2, {"text": "x" * 100_000})])
+    monkeypatch.setattr(spool, "_return_to_file", lambda _path: None)
+
+    assert not spool.durable
+    assert said_at_the_end(spool) == []
+    assert held(open_journal(path)) == [("a", 1)]
+
+
+def test_what_the_database_refused_while_only_memory_could_hold_it_is_lost(path: Path) -> None:
+    path.mkdir()
+    spool = Spool(path, LIMIT)
+    spool.append([record("a", 1)])
+    [entry] = spool.oldest()
+    spool.set_aside(entry, "too long")
+
+    assert [lost["records"] for lost in said_at_the_end(spool)] == [1]
+
+
+def said_at_the_end(spool: Spool) -> list[Any]:
     with capture_logs() as logs:
         spool.close()
-
-    [lost] = [log for log in logs if log["event"] != "journal.unwritable"]
-    assert (lost["event"], lost["log_level"], lost["records"]) == ("records.lost", "error", 1)
+    return [log for log in logs if log["event"] == "records.lost"]
 
 
 def test_a_file_torn_up_while_it_is_in_use_is_survived(path: Path) -> None:

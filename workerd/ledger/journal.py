@@ -105,6 +105,11 @@ class Journal:
         """Return every record in its order, to be appended to another journal."""
         return [Record(0, kind, key, version, load_row(row)) for _, kind, key, version, row in self._select(-1)]
 
+    def identities(self) -> set[tuple[str, str, int]]:
+        """Return kind, key and version of every record, of those that were set aside, too."""
+        query = "SELECT kind, key, version FROM record UNION SELECT kind, key, version FROM set_aside"
+        return set(self._sqlite.execute(query))
+
     def _select(self, most: int) -> sqlite3.Cursor:
         query = "SELECT position, kind, key, version, row FROM record ORDER BY position LIMIT ?"
         return self._sqlite.execute(query, (most,))

@@ -28,7 +28,10 @@ class Spool:
         self._path = path
         self._limit_bytes = limit_bytes
         self._mend_at = 0.0
+        self._file_stays = True
         self._lock = threading.RLock()  # the main thread and the receiver's both use the journal
+        self._unsafe: set[tuple[str, str, int]] = set()
+        """Kind, key and version of what neither the file nor the daemon has any more."""
         self._journal = self._open()
 
     @property
@@ -60,6 +63,8 @@ class Spool:
     def set_aside(self, entry: Entry, reason: str) -> None:
         """Take a record that the database refuses out of the queue, and log it."""
         dropped = self._attempt(lambda journal: journal.set_aside(entry, reason))
+        if not self.durable:
+            self._unsafe.add((entry.kind, entry.key, entry.version))
         emit(_log, "ledger.set_aside", kind=entry.kind, key=entry.key, reason=reason)
         self._report(dropped)
 
@@ -74,10 +79,10 @@ class Spool:
                 self._return_to_file(self._path)
 
     def close(self) -> None:
-        """Close the file. Records that only memory holds are lost now, which is logged."""
+        """Close the file. Records that nothing but this memory holds are lost now, which is logged."""
         self.mend(at_once=True)
-        if not self.durable and (count := len(self)):
-            reason = "the ledger ends, and neither its journal nor the database could take them"
+        if not self.durable and (count := len(self._unsafe & self._journal.identities())):
+            reason = "the journal's file is gone, and neither a new one nor the database could take them"
             emit(_log, "records.lost", records=count, reason=reason)
         self._journal.close()
 
@@ -109,10 +114,14 @@ class Spool:
         old.close()
         self._journal = self._open_substitute(error)
         self._report(self._attempt(lambda journal: journal.append(records, refused)))
+        if not self.durable and not self._file_stays:
+            self._unsafe |= self._journal.identities()
 
     def _open_substitute(self, error: sqlite3.Error) -> Journal:
         """Return a new file where the old one is gone or broken, or a journal in memory where none can be written."""
-        if self._path is not None and (reason := clear_path(self._path, error)):
+        reason = clear_path(self._path, error) if self._path is not None else ""
+        self._file_stays = not reason
+        if self._path is not None and reason:
             try:
                 journal = Journal(self._path, self._limit_bytes)
             except sqlite3.Error as next_error:
@@ -141,6 +150,7 @@ class Spool:
             return
         self._journal.close()
         self._journal = journal
+        self._unsafe.clear()
         emit(_log, "journal.restored", path=str(path), records=len(records))
         self._report(dropped)
 
