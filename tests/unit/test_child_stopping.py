@@ -186,6 +186,47 @@ def test_closing_gives_the_signals_back() -> None:
     assert signal.set_wakeup_fd(-1) == -1
 
 
+def test_a_signal_reaches_a_fork_however_young_it_is_and_nobody_else(stop: StopRequest) -> None:
+    for _ in range(50):
+        child = os.fork()
+        if child == 0:
+            time.sleep(SOON_S)
+            os._exit(0)
+        os.kill(child, signal.SIGUSR1)
+        _, status = os.waitpid(child, 0)
+
+        assert os.waitstatus_to_exitcode(status) == -signal.SIGUSR1
+    assert not stop.check()
+
+
+def test_a_signal_that_comes_during_a_fork_interrupts_the_job_after_it() -> None:
+    os.register_at_fork(before=_send_once)  # hooks run backwards: after the one of the StopRequest
+    stop = StopRequest()
+    stop.listen({signal.SIGUSR1})
+    stop.interrupts = True
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            _fork_and_wait()
+    finally:
+        stop.close()
+
+
+_to_send: list[int] = [signal.SIGUSR1]
+
+
+def _send_once() -> None:
+    if _to_send:
+        send(_to_send.pop())
+
+
+def _fork_and_wait() -> None:
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
 def test_what_a_job_forks_has_signals_of_its_own(stop: StopRequest) -> None:
     child = os.fork()
     if child == 0:

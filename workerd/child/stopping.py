@@ -37,18 +37,16 @@ class StopRequest:
         self._interrupted = False
         self._replaced_handlers: dict[int, Any] = {}
         self._replaced_wakeup_fd = -1
-        self._pid = os.getpid()
         self._events: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Event] = weakref.WeakKeyDictionary()
         self._open_self_pipe()
 
     def listen(self, numbers: Iterable[int]) -> None:
         """Take these signals as the request to stop; main thread only."""
-        self._pid = os.getpid()
         # No warning on a full buffer: a full socket is readable, and that is all a sleep needs.
         self._replaced_wakeup_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         self._replaced_handlers = {number: signal.signal(number, self._on_signal) for number in numbers}
         if hasattr(os, "register_at_fork"):  # Windows has no fork
-            os.register_at_fork(after_in_child=self._reset_in_fork)
+            self._register_at_fork()
 
     def close(self) -> None:
         """Restore the signal handlers from before ``listen``; main thread only."""
@@ -116,13 +114,7 @@ class StopRequest:
         else:
             loop.call_later(_LOOP_POLL_S, self._poll_from, loop, event)
 
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if os.getpid() != self._pid:
-            # A process that the job has forked, in its first instant: _reset_in_fork has not run there yet. The signal
-            # is for that process, so it gets what any Python process would do at it.
-            _restore_default(number)
-            os.kill(os.getpid(), number)
-            return
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         again = self.asked
         self.ask()
         if again and self._impatient:
@@ -139,6 +131,20 @@ class StopRequest:
     def _wake_sleepers(self) -> None:
         with contextlib.suppress(BlockingIOError):  # the socket is full, and therefore readable already
             self._writer.send(b"\0")
+
+    def _register_at_fork(self) -> None:
+        """Have a process that the job forks be an ordinary one, from its first instant.
+
+        Python forgets a signal that comes there before ``_reset_in_fork`` has run, and the job would take it for its
+        own, by the socket. A Pool sends TERM once to each worker, however young, and would wait for it for ever. So the
+        kernel holds the signals back for the time of the fork.
+        """
+        from workerd.wire.signal_mask import SignalMask
+
+        # C functions: where a handler raises at the end of the mask, no Python code of this hook is in the way.
+        mask = SignalMask(self._replaced_handlers)
+        os.register_at_fork(before=mask.block, after_in_parent=mask.restore, after_in_child=self._reset_in_fork)
+        os.register_at_fork(after_in_child=mask.restore)
 
     def _reset_in_fork(self) -> None:
         """Make a process that the job forks an ordinary one: default signals, and a socket of its own."""
