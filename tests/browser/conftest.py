@@ -17,6 +17,8 @@ from tests.process.conftest import daemon, project, pytest_runtest_makereport, t
 from .pages import Admin
 
 if TYPE_CHECKING:
+    from selenium import webdriver
+
     from tests.harness.browser import Browser
 
 __all__ = ["daemon", "project", "pytest_runtest_makereport", "template"]
@@ -49,15 +51,25 @@ def site(project: Project) -> Iterator[Server]:
     server.close()
 
 
+@pytest.fixture(scope="session")
+def window(chromium: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator["webdriver.Chrome"]:
+    """A Chromium that the tests use one after the other: to start it takes longer than most of them."""
+    from tests.harness.browser import start_chromium
+
+    driver = start_chromium(chromium, tmp_path_factory.mktemp("chromium"))
+    yield driver
+    driver.quit()
+
+
 @pytest.fixture
-def browser(chromium: tuple[str, str], site: Server, tmp_path: Path) -> Iterator["Browser"]:
+def browser(window: "webdriver.Chrome", site: Server) -> Iterator["Browser"]:
     """A browser in which the operator is logged in."""
     from tests.harness.browser import Browser
 
-    browser = Browser(chromium, tmp_path / "profile", site.url)
+    browser = Browser(window, site.url)
     browser.log_in(USER, PASSWORD)
     yield browser
-    browser.close()
+    browser.leave()
 
 
 @pytest.fixture

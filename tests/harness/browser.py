@@ -36,21 +36,36 @@ REPLACED = "does not belong to the document"
 """In these words the driver says of an element that it is stale, where the page is replaced while it looks."""
 
 
+def start_chromium(paths: tuple[str, str], profile: Path) -> webdriver.Chrome:
+    """Start Chromium by its path and its driver's; whoever calls this quits it."""
+    options = webdriver.ChromeOptions()
+    options.binary_location, driver = paths
+    for argument in (*ARGUMENTS, f"--user-data-dir={profile}", f"--window-size={DESKTOP[0]},{DESKTOP[1]}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return webdriver.Chrome(options=options, service=Service(driver))
+
+
 class Browser:
-    """One window on one site."""
+    """One window on one site, as a fresh browser would open it: nobody is logged in, and nothing is emulated."""
 
-    def __init__(self, paths: tuple[str, str], profile: Path, url: str) -> None:
-        options = webdriver.ChromeOptions()
-        options.binary_location, driver = paths
-        for argument in (*ARGUMENTS, f"--user-data-dir={profile}", f"--window-size={DESKTOP[0]},{DESKTOP[1]}"):
-            options.add_argument(argument)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        self.driver = webdriver.Chrome(options=options, service=Service(driver))
+    def __init__(self, driver: webdriver.Chrome, url: str) -> None:
+        self.driver = driver
         self.url = url
+        self._forget()
 
-    def close(self) -> None:
-        """End the browser."""
-        self.driver.quit()
+    def _forget(self) -> None:
+        """Take away what the window's former site has left."""
+        self.run_scripts(on=True)
+        self.leave()
+        for command in ("Network.clearBrowserCookies", "Emulation.clearDeviceMetricsOverride"):
+            self.driver.execute_cdp_cmd(command, {})
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+        self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+
+    def leave(self) -> None:
+        """Ask the site for nothing more."""
+        self.driver.get("about:blank")
 
     # what it looks at
 
