@@ -1,4 +1,4 @@
-"""What CI runs: ``nox`` runs every session, four at a time; ``nox -s NAME`` runs one of them; ``nox -l`` lists them.
+"""What CI runs: ``nox`` runs every session, five at a time; ``nox -s NAME`` runs one of them; ``nox -l`` lists them.
 
 ``nox -- --slow`` repeats on the newest Python as often as on the default one, and each soak takes half an hour.
 """
@@ -29,10 +29,13 @@ FEWER = {
 }
 """How often the tests repeat on the newest Python; CONTRIBUTING.md says how often on the default one."""
 
+COVERED = {"COVERAGE_PROCESS_START": "pyproject.toml"}
+"""Has coverage measure every Python process that is started in the project's folder."""
+
 DEMO_LIMIT = "5m"
 DEMO_EVENTS = ("daemon.ready", "child.born", "job.failed", "daemon.stopped")
 
-nox.options.parallel = 4
+nox.options.parallel = 5
 nox.options.allow_parallel = True
 nox.options.default_venv_backend = "venv"
 
@@ -78,8 +81,8 @@ def longest(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["default"])
 @nox.parametrize("backend", BACKENDS, ids=BACKENDS)
 def tests(session: nox.Session, backend: str) -> None:
-    """Run the other tests on one backend; SQLite's session also has those that would do on any."""
-    pytest(session, "default", *all_but_longest(backend))
+    """Run the other tests on one backend; SQLite's session has those that would do on any, but for the README's."""
+    pytest(session, "default", *all_but_longest(backend), *(["-m", "slow"] if backend == BACKENDS[0] else []))
 
 
 @nox.session(venv_backend="none", requires=["newest"])
@@ -97,9 +100,19 @@ def newest_longest(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def readme_tests(session: nox.Session) -> None:
-    """Run the README's test command as it stands there, in a copy and a fresh environment."""
+    """Run the README's test command as it stands there, in a copy and a fresh environment; measure its coverage."""
     command = prepare_copy(session, r"python3 -m venv .* \.venv/bin/pytest")
-    session.run("bash", "-c", command, external=True)
+    data = coverage_data(session)
+    data.parent.mkdir(parents=True)
+    session.run("bash", "-c", command, env={**COVERED, "COVERAGE_FILE": str(data)}, external=True)
+
+
+@nox.session(venv_backend="none", requires=["default", "readme_tests"])
+def coverage(session: nox.Session) -> None:
+    """Fail where the README's tests, and all processes that they start, cover less than pyproject.toml says."""
+    env = {"COVERAGE_FILE": str(coverage_data(session))}
+    run(session, "default", "coverage", "combine", "-q", **env)
+    run(session, "default", "coverage", "report", **env)
 
 
 @nox.session(venv_backend="none")
@@ -166,6 +179,10 @@ def run(session: nox.Session, environment: str, program: str, *words: str, **env
     """Run a program of one of the two environments."""
     folder = session.cache_dir.parent / environment / "bin"
     session.run(str(folder / program), *words, env=env, external=True)
+
+
+def coverage_data(session: nox.Session) -> Path:
+    return session.cache_dir.parent / "coverage" / "data"
 
 
 def prepare_copy(session: nox.Session, line: str) -> str:
