@@ -1,4 +1,4 @@
-"""What a row may run: the allow-list, by string alone or with the object in hand, and the call that a child makes.
+"""Decides what a row may run: the allow-list, by string alone or with the object in hand, and the call of a child.
 
 ``job_rules`` say what can be told of a row by its values alone; here is what depends on the project.
 

@@ -1,4 +1,4 @@
-"""What a child does to its database connections: refreshes them each turn, closes an async job's at its end.
+"""Refreshes a child's database connections at each turn, and closes an async job's at its end.
 
 Imports Django late: JobContext can be imported where Django is not set up.
 """

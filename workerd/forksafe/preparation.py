@@ -22,7 +22,7 @@ from .threads import belongs_to_other, living_tasks, other_threads, wait_for_end
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What prepare_to_fork() closed: aliases of connections and of pools; and how many milliseconds it took."""
+    """The connections and pools that prepare_to_fork() closed, by alias, and how many milliseconds it took."""
 
     closed: tuple[str, ...]
     pools: tuple[str, ...]

@@ -13,7 +13,7 @@ MAX_KWARGS_BYTES = 64 * 1024
 MAX_KWARGS_DEPTH = 30
 """Lists and objects inside each other; MariaDB takes 31, and what copies and encodes them goes deeper with each."""
 READABLE_DEPTH = 100
-"""What nests deeper ends Python's recursion here and there, where a page shows it."""
+"""Values that nest deeper would end Python's recursion here and there, where a page shows them."""
 ENVIRONMENT_KEY = "$env"
 """``{"$env": "NAME"}`` stands for the environment variable NAME of the child."""
 

@@ -1,4 +1,4 @@
-"""What a job runs: a target or a command, and how each is written. Whether the project allows it, ``targets`` says."""
+"""The rules for a job's target or command, as text. Whether the project allows it, ``targets`` says."""
 
 import keyword
 import shlex

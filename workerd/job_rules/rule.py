@@ -11,7 +11,7 @@ MAX_SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with one field: a sentence that names the value and the remedy."""
+    """A fault of one field: a sentence that names the value and the remedy."""
 
     field: str
     sentence: str

@@ -1,4 +1,4 @@
-"""Whether the ledger reaches its database: what it tells the daemon, and when it tries again."""
+"""Knows whether the ledger reaches its database: what it tells the daemon, and when it tries again."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What an error of the database means for the ledger, by the codes of servers and drivers, not by their texts."""
+"""Judges an error of the database for the ledger, by the codes of servers and drivers, not by their texts."""
 
 import sqlite3
 from enum import Enum

@@ -1,4 +1,4 @@
-"""What the daemon says to the ledger, read in batches, so that one commit of the journal serves many records."""
+"""Reads the daemon's messages to the ledger in batches, so that one commit of the journal serves many records."""
 
 import select
 

@@ -1,4 +1,4 @@
-"""How the journal is opened: by the ledger, which makes it, and by the command, also while the ledger writes to it."""
+"""Opens the journal: for the ledger, which makes it, and for the command, also while the ledger writes to it."""
 
 import sqlite3
 from collections.abc import Iterator

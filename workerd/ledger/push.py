@@ -1,4 +1,4 @@
-"""How PostgreSQL wakes the ledger: a saved row sends a NOTIFY at its commit, and the ledger polls at once.
+"""Has PostgreSQL wake the ledger: a saved row sends a NOTIFY at its commit, and the ledger polls at once.
 
 PgBouncer and its like swallow LISTEN without an error, so the ledger sends one NOTIFY to itself to see whether it
 arrives. It polls all the same: a NOTIFY only makes the next poll come sooner.

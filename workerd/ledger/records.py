@@ -1,4 +1,4 @@
-"""How records become rows: whole rows, written where they are newer, in a fixed number of queries for a batch."""
+"""Writes records as rows: whole rows, where they are newer, in a fixed number of queries for a batch."""
 
 import uuid
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What is changed in a value so that every database takes it: its characters, and the type of its column."""
+"""Changes a value so that every database takes it: its characters, and the type of its column."""
 
 import math
 import re

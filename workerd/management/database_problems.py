@@ -1,4 +1,4 @@
-"""What keeps the daemon or a job from running on the database: migrations that wait, and rows that are refused."""
+"""Finds what keeps the daemon or a job from running on the database: waiting migrations, and rows that are refused."""
 
 from collections.abc import Iterator
 

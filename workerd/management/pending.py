@@ -25,7 +25,7 @@ MOST_ROWS = 1000
 
 @dataclass(slots=True)
 class Stop:
-    """What a migration stops at in one row."""
+    """A fault of one row that would stop a migration."""
 
     migration: str
     reason: str

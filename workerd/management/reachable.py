@@ -1,4 +1,4 @@
-"""Whether a database can be asked, found out within seconds."""
+"""Finds out within seconds whether a database can be asked."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What workerd's processes say to each other: words, specs, messages, the heartbeat page. Imports only the stdlib."""
+"""All that workerd's processes say to each other: words, specs, messages, heartbeat page. Imports only the stdlib."""
 
 WIRE_VERSION = 3
 """Raise it with each incompatible change of a message or of the page: a forkserver of another version is rejected."""

@@ -1,4 +1,4 @@
-"""What the command hands to the daemon over the exec: the checked settings, as plain values."""
+"""The checked settings as plain values, which the command hands to the daemon over the exec."""
 
 import json
 from typing import NamedTuple

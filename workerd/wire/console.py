@@ -1,4 +1,4 @@
-"""How an event looks at a terminal: in the daemon's log and in ``tail``."""
+"""Renders an event for a terminal: in the daemon's log and in ``tail``."""
 
 from collections.abc import Callable, MutableMapping
 from typing import Any

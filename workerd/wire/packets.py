@@ -1,4 +1,4 @@
-"""How a message becomes bytes, and bytes a message; a process trusts no packet of another."""
+"""Turns a message into bytes, and bytes into a message; a process trusts no packet of another."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What children write: the lines that their logging rendered pass on, other text becomes ``child.output``."""
+"""Reads the children's output: a line that their logging rendered passes on, other text becomes ``child.output``."""
 
 import os
 from collections.abc import Callable, Mapping

@@ -15,7 +15,7 @@ from .last_lines import LastLines
 
 HISTORY_LINES = 1000
 HISTORY_BYTES = 2 * 1024 * 1024
-"""What ``tail`` shows of the past."""
+"""How many lines are kept, for ``tail`` to show the past."""
 
 
 class LineTaker(Protocol):

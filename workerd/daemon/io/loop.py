@@ -12,7 +12,7 @@ from functools import partial
 from workerd.daemon.rules.clock import Clock
 
 STALL_S = 0.5
-"""When a timer is later than this, the loop did not run: its process was stopped, or got no processor."""
+"""A timer that is later than this shows that the loop did not run: its process was stopped, or got no processor."""
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 

@@ -1,4 +1,4 @@
-"""What the ledger has to write: the newest row of each run, slot and node, kept until the journal has it."""
+"""Keeps the newest row of each run, slot and node for the ledger, until its journal has it."""
 
 from typing import Any
 

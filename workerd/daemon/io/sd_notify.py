@@ -1,4 +1,4 @@
-"""What systemd is told (sd_notify(3)): ready, reloading, stopping, the status line, and that the loop turns."""
+"""Tells systemd (sd_notify(3)): ready, reloading, stopping, the status line, and that the loop turns."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""When the daemon is up: each wanted slot has been started once, or the database that names them is out."""
+"""Tells when the daemon is up: each wanted slot has been started once, or the database that names them is out."""
 
 from .parts import Parts
 

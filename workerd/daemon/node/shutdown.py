@@ -1,4 +1,4 @@
-"""How the daemon ends: first the jobs, then the ledger, once it has written down everything, then the forkserver."""
+"""Ends the daemon: first the jobs, then the ledger, once it has written down everything, then the forkserver."""
 
 from workerd.daemon.rules.facts import Fact
 from workerd.daemon.slots.effects import KILL_PATIENCE_S

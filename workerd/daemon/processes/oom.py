@@ -1,4 +1,4 @@
-"""Whether the kernel has killed a process for want of memory: the counter of the daemon's cgroup, if it has one."""
+"""Tells whether the kernel has killed a process for want of memory, by the counter of the daemon's cgroup, if any."""
 
 from workerd.daemon.io.files import StrPath, read_text
 

@@ -1,4 +1,4 @@
-"""How each effect of the table is done: births asked for, licences and signals sent, deadlines armed, news logged."""
+"""Does each effect of the table: asks for births, sends licences and signals, arms deadlines, logs news."""
 
 import signal
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""How many slots may load at once: from birth to LOADED, as many as there are processors."""
+"""Limits how many slots load at once, from birth to LOADED: as many as there are processors."""
 
 import os
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""How a new generation reaches the slots: first the ledger, then so many jobs' slots at a time."""
+"""Moves the slots to a new generation: first the ledger, then so many jobs' slots at a time."""
 
 from collections import deque
 from collections.abc import Callable
