@@ -1,10 +1,12 @@
 """What the children of ``test_child_run`` run."""
 
 import asyncio
+import atexit
 import logging
 import multiprocessing
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -229,3 +231,26 @@ def stopping(context: JobContext, exit_code: int, **kwargs: Any) -> None:
     if context.job_name == "announced":
         say(f"stopping {exit_code}")
         raise RuntimeError("a receiver that fails")
+
+
+@job
+def announced_fork(context: JobContext) -> None:
+    """What it forks leaves through our frames, and must not send the job's signals."""
+    if child := os.fork():
+        _, status = os.waitpid(child, 0)
+        say(f"fork: {os.waitstatus_to_exitcode(status)}")
+    else:
+        sys.exit(4)
+
+
+_folder = tempfile.TemporaryDirectory()
+_goodbyes: list[str] = []
+atexit.register(lambda: print(*_goodbyes, end="" if not _goodbyes else "\n", flush=True))
+
+
+def find_folder_of_the_load() -> None:
+    say(f"{os.path.isdir(_folder.name)} {os.path.dirname(_folder.name)}")  # noqa: PTH112, PTH120
+
+
+def say_goodbye_later() -> None:
+    _goodbyes.append("goodbye")

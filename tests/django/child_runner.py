@@ -6,6 +6,7 @@
 import os
 import signal
 import sys
+from typing import NoReturn
 
 import django
 from django.db import connections
@@ -40,7 +41,10 @@ def main() -> None:
 def run_child(channel: int, output: int, page: int) -> None:
     code = 99
     try:
+        from workerd.child.interpreter_end import leave_ends_to_their_owner
         from workerd.child.run import run_job
+
+        leave_ends_to_their_owner()
 
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.dup2(output, 1)
@@ -51,7 +55,14 @@ def run_child(channel: int, output: int, page: int) -> None:
         assert isinstance(licence, License)
         code = run_job(JobSpec.from_dict(licence.spec), licence, ours, HeartbeatPage(page))
     finally:
-        os._exit(code)
+        end(code)
+
+
+def end(code: int) -> NoReturn:
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Runner:
     def __init__(self, folder: Path) -> None:
         self.channel, theirs = Channel.pair()
         self.channel.socket.settimeout(WITHIN_S)
-        lists = {"TARGETS": [f"{JOBS}.*"], "COMMANDS": ["linger", "check"]}
+        lists = {"TARGETS": [f"{JOBS}.*", "tests.django.end_stories.*"], "COMMANDS": ["linger", "check"]}
         env = {**os.environ, "WORKERD_SETTINGS": json.dumps(lists), "WORKERD_STATE_DIR": str(folder), "SHOP_KEY": "k1"}
         env["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "django_site")))
         env["DATABASE_URL"] = f"sqlite:///{folder / 'runner.sqlite3'}"

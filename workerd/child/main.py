@@ -4,10 +4,8 @@ import faulthandler
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -18,6 +16,7 @@ from workerd.wire.messages import DUMP_SIGNAL, Born, License, Loaded
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
 
+from .interpreter_end import flush_streams, leave_ends_to_their_owner
 from .process_setup import set_up
 from .run import run_job
 from .warm_up import warm_up_process
@@ -63,6 +62,7 @@ def run_child(
     except BaseException:
         logging.getLogger("workerd.child").exception("a process could not be set up")
     finally:
+        # A process that the job has forked comes here, too, when it ends by SystemExit or an exception.
         _exit(code)
 
 
@@ -87,6 +87,7 @@ def _leave_forkserver(
         os._exit(exit_codes.DONE)
     # A module of the project may have blocked signals, too; a fork inherits the mask, and so does exec(2).
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    leave_ends_to_their_owner()
     channel, output, page = descriptors
     # dup2 clears close-on-exec: the programs that the job starts write into the pipe, too.
     os.dup2(output, 1)
@@ -114,9 +115,10 @@ def _exit(code: int) -> NoReturn:
     try:
         forksafe.close_connections()  # without a goodbye the server counts an aborted client
         logging.shutdown()
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):  # the pipe is broken, or the job closed the stream
-                stream.flush()
+        flush_streams()
+        if code < 0:  # Python, too, ends by the signal of a Ctrl-C that nobody caught
+            signal.signal(-code, signal.SIG_DFL)
+            os.kill(os.getpid(), -code)
     finally:
-        # Not sys.exit: it would unwind into the forkserver's manage.py, and run the parent's atexit functions.
+        # Not sys.exit: it would unwind into the forkserver's manage.py.
         os._exit(code)

@@ -13,6 +13,8 @@ from workerd.wire.spec import JobSpec
 
 from .beats import Beats
 from .context import JobContext
+from .identity import take_identity
+from .interpreter_end import end_interpreter
 from .logs import install_logging
 from .run import JobRun, run_target, stop_signals
 from .stopping import StopRequest
@@ -24,6 +26,8 @@ def run_once(spec: JobSpec) -> int:
     A second Ctrl-C interrupts the job at once. Raises what the import of a broken ``jobs`` module raises.
     """
     autodiscover()
+    run_id = str(uuid.uuid4())
+    take_identity(spec, 0, run_id)
     log = install_logging(_ConsoleRenderer(colors=sys.stderr.isatty()), _Terminal())
     stop = StopRequest(impatient=True)
     stop.listen(stop_signals(spec))
@@ -32,13 +36,14 @@ def run_once(spec: JobSpec) -> int:
         context = JobContext(
             spec.name,
             0,
-            str(uuid.uuid4()),
+            run_id,
             beats=Beats(_NullPage(spec.processes), spec.heartbeat_timeout),
             stop=stop,
             sender=sender,
             log=structlog.get_logger(spec.name),
         )
-        return run_target(JobRun(spec, spec.name, context, stop, sender, log))
+        code = end_interpreter(run_target(JobRun(spec, spec.name, context, stop, sender, log)))
+        return code if code >= 0 else 128 - code  # as a shell shows the end by a signal
     finally:
         stop.close()
 

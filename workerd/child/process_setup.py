@@ -8,6 +8,7 @@ from workerd.wire.spec import JobSpec
 from workerd.wire.words import Heartbeat, slot_name
 
 from .beats import Page, beat_with_queries
+from .identity import take_identity
 from .logs import install_logging
 from .rendering import LineRenderer
 from .stdio import LINE_BYTES, Stdio
@@ -23,13 +24,14 @@ def set_up(spec: JobSpec, license: License, page: Page) -> Any:  # noqa: A002 - 
     from workerd.forksafe.events import listeners
 
     slot = slot_name(spec.name, license.index, spec.processes)
+    take_identity(spec, license.index, license.run)
     is_implicit = spec.heartbeat != Heartbeat.EXPLICIT
     stdio = Stdio(license.mark, page.beat if is_implicit else _no_beat)
     stdio.replace_streams()
     identity = {"job": spec.name, "slot": slot, "run": license.run, "generation": license.generation}
     log = install_logging(LineRenderer(identity, LINE_BYTES - MARK_BYTES), stdio)
     name = get_settings().name
-    show_title(f"workerd: {name} {slot}")
+    show_title(f"workerd: {name} {slot}", slot)
     label_sessions(f"{name} {slot}")
     if is_implicit:
         beat_with_queries(page.beat)

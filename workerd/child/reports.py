@@ -1,6 +1,7 @@
 """Reports a job's failure: to the daemon for the run's row, to the pipe as one event, and to the project's logging."""
 
 import logging
+import signal
 import traceback
 from typing import Any
 
@@ -44,11 +45,13 @@ def log_failure(log: Any, slot: str, error: BaseException) -> None:
 
 
 def exit_code_of(error: BaseException) -> int:
-    """Return the exit code that the interpreter or ``manage.py`` would give a process that ``error`` ended."""
+    """Return the exit code of a process of ``manage.py`` that ``error`` ended; below 0 for a signal that ended it."""
     if isinstance(error, SystemExit):
         if error.code is None:
             return exit_codes.DONE
         return error.code & 0xFF if isinstance(error.code, int) else exit_codes.FAILED
+    if isinstance(error, KeyboardInterrupt):
+        return -signal.SIGINT
     from django.core.management import CommandError
 
     return error.returncode if isinstance(error, CommandError) else exit_codes.FAILED

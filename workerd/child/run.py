@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -20,6 +20,7 @@ from workerd.wire.words import slot_name
 from .beats import Beats, Page
 from .call import call
 from .context import JobContext, Sender
+from .interpreter_end import end_interpreter, flush_streams
 from .process_setup import set_up
 from .reports import describe_failure, drop_our_frames, exit_code_of, log_failure
 from .stopping import StopRequest
@@ -35,11 +36,18 @@ class JobRun:
     stop: StopRequest
     sender: Sender
     log: Any
+    pid: int = field(default_factory=os.getpid)
+
+    @property
+    def is_in_fork(self) -> bool:
+        """Whether this process is one that the job has forked."""
+        return os.getpid() != self.pid
 
 
 def run_job(spec: JobSpec, license: License, channel: Sender, page: Page) -> int:  # noqa: A002 - the message's name
-    """Run the licensed job in this process and return its exit code; the caller closes connections and exits.
+    """Run the licensed job, and what Python does at the end of a process; return the exit code.
 
+    The caller closes connections and exits. A process that the job forks returns from here, too.
     Descriptors 1 and 2 must be on the output pipe, and the signals at their defaults.
     """
     sender = _ChildSender(channel)
@@ -48,12 +56,13 @@ def run_job(spec: JobSpec, license: License, channel: Sender, page: Page) -> int
         stop.listen(stop_signals(spec))
         log = set_up(spec, license, page)
         context = _make_context(license, spec, page, stop, sender)
-        return run_target(JobRun(spec, slot_name(spec.name, license.index, spec.processes), context, stop, sender, log))
+        slot = slot_name(spec.name, license.index, spec.processes)
+        return end_interpreter(run_target(JobRun(spec, slot, context, stop, sender, log)))
     except Exception as error:  # noqa: BLE001 - a fault of workerd's own, before or after the job's code: the daemon must know
         sender.send(describe_failure(error))
         return exit_codes.OWN_FAULT
     finally:
-        _flush()
+        flush_streams()
 
 
 def run_target(run: JobRun) -> int:
@@ -69,7 +78,8 @@ def run_target(run: JobRun) -> int:
     _announce_start(run)
     run.sender.send(Loaded())
     code = exit_codes.DONE if run.stop.asked else _call(run, target, kwargs)
-    _announce_end(run, code)
+    if not run.is_in_fork:
+        _announce_end(run, code)
     return code
 
 
@@ -85,11 +95,14 @@ def _call(run: JobRun, target: Target, kwargs: dict[str, Any]) -> int:
     try:
         call(target, kwargs, run.context, run.stop)
     except SystemExit as error:
-        if isinstance(error.code, str):
+        if not isinstance(error.code, int | None):
             sys.stderr.write(f"{error.code}\n")  # as the interpreter does
         return exit_code_of(error)
     except BaseException as error:  # noqa: BLE001 - the border to the job's code: whatever ends it is reported
         drop_our_frames(error)
+        if run.is_in_fork:
+            sys.excepthook(type(error), error, error.__traceback__)
+            return exit_code_of(error)
         log_failure(run.log, run.slot, error)
         run.sender.send(describe_failure(error))
         return exit_code_of(error)
@@ -121,12 +134,6 @@ def _lower_priority(spec: JobSpec) -> None:
         except PermissionError as error:
             problem = f"nice {spec.nice} is more than this user may ask for"
             raise TargetError("nice", problem, "Set it to 0 or above, or give the daemon CAP_SYS_NICE.") from error
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # the pipe is broken, or the job closed the stream
-            stream.flush()
 
 
 class _ChildSender:

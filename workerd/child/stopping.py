@@ -49,10 +49,13 @@ class StopRequest:
             self._register_at_fork()
 
     def close(self) -> None:
-        """Restore the signal handlers from before ``listen``; main thread only."""
-        signal.set_wakeup_fd(self._replaced_wakeup_fd)
+        """Restore the handlers from before ``listen`` where the job has set none since; main thread only."""
+        current = signal.set_wakeup_fd(self._replaced_wakeup_fd)
+        if current != self._writer.fileno():
+            signal.set_wakeup_fd(current)
         for number, handler in self._replaced_handlers.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) == self._on_signal:
+                signal.signal(number, handler)
         self._replaced_handlers.clear()
         self._reader.close()
         self._writer.close()

@@ -24,7 +24,7 @@ _EVENT = {"timestamp": "", "level": "info", "event": "warmed up"}
 def warm_up_process() -> None:
     """Touch what a start touches: signal handlers, streams, logging, a rendered line, a resolved target."""
     with suppress(Exception):  # an error here comes again in the job's own start, which reports it
-        show_title(f"workerd: {get_settings().name} spare")
+        show_title(f"workerd: {get_settings().name} spare", "spare")
         stop = StopRequest()
         stop.listen({signal.SIGTERM, signal.SIGINT})
         stop.close()

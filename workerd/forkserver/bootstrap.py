@@ -4,6 +4,8 @@ Fork safety stands this early so that it sees a connection that some app's ``rea
 """
 
 import os
+import socket
+import struct
 import sys
 from dataclasses import dataclass
 
@@ -27,8 +29,23 @@ _assignment: Assignment | None = None
 
 
 def is_forkserver(argv: list[str]) -> bool:
-    """Return whether this process was started as ``manage.py workerd forkserver --channel N``."""
-    return argv[1:3] == ["workerd", "forkserver"] and CHANNEL_OPTION in argv[:-1]
+    """Return whether this process was started as ``manage.py workerd forkserver --channel N``, and by a daemon.
+
+    A process that a job starts may have got these words from its ``sys.argv`` when the project was loaded.
+    """
+    if argv[1:3] != ["workerd", "forkserver"] or CHANNEL_OPTION not in argv[:-1]:
+        return False
+    try:
+        channel = socket.socket(fileno=int(argv[argv.index(CHANNEL_OPTION) + 1]))
+    except (OSError, ValueError):
+        return False
+    try:
+        pid, _, _ = struct.unpack("3i", channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        return bool(pid == os.getppid())
+    except OSError:
+        return False
+    finally:
+        channel.detach()  # the descriptor is not this function's to close
 
 
 def start() -> Assignment:

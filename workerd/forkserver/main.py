@@ -27,7 +27,7 @@ def serve(assignment: Assignment) -> int:
     gc.collect()
     gc.freeze()
     gc.enable()  # disabled in workerd.apps, for the load
-    show_title(f"workerd: {assignment.load.log_name} forkserver {assignment.load.generation}")
+    show_title(f"workerd: {assignment.load.log_name} forkserver {assignment.load.generation}", "forkserver")
     load_ms = round((time.monotonic() - started) * 1000, 1)
     jobs = sorted(registry.registered())[:500]
     assignment.channel.send(

@@ -1,0 +1,27 @@
+"""Has a process look like the job that it runs: its arguments and its environment."""
+
+import os
+import shlex
+import sys
+
+from workerd.wire.spec import JobSpec
+from workerd.wire.words import slot_name
+
+
+def take_identity(spec: JobSpec, index: int, run: str) -> None:
+    """Set ``sys.argv``, ``sys.orig_argv`` and the WORKERD_ variables of this process to those of its job.
+
+    Whatever reads them or passes them on (multiprocessing's spawn, an autoreloader, ``os.exec``) then does what it does
+    in ``manage.py COMMAND``; for a function that is ``manage.py workerd once JOB``.
+    """
+    words = shlex.split(spec.command) if spec.command else ["workerd", "once", spec.name]
+    former = len(sys.argv) - 1
+    sys.orig_argv[len(sys.orig_argv) - former :] = words
+    sys.argv[1:] = words
+    os.environ.update(
+        WORKERD_JOB=spec.name,
+        WORKERD_SLOT=slot_name(spec.name, index, spec.processes),
+        WORKERD_INDEX=str(index),
+        WORKERD_PROCESSES=str(spec.processes),
+        WORKERD_RUN=run,
+    )
