@@ -1,8 +1,10 @@
 """Jobs that report on themselves in files. A process locks its slot's file, so that a second one in the slot shows."""
 
 import fcntl
+import json
 import os
 import signal
+import sys
 import uuid
 from pathlib import Path
 
@@ -87,3 +89,11 @@ def _append(path: Path, line: str) -> None:
 def _own(folder: str) -> Path:
     """Return the folder of this daemon's children: several may run the same rows."""
     return Path(folder) / get_settings().name
+
+
+def show_environment() -> None:
+    """Says as one line of JSON what this process knows of itself."""
+    shown: dict[str, object] = {
+        name: os.environ[f"WORKERD_{name}"] for name in ("JOB", "SLOT", "INDEX", "PROCESSES", "RUN")
+    }
+    sys.stdout.write(json.dumps({f"WORKERD_{name}": value for name, value in shown.items()} | {"argv": sys.argv[1:]}) + "\n")
