@@ -93,6 +93,40 @@ def test_a_connection_persists_until_workerds_own_age_limit(run_script: RunScrip
     assert run_script("life:old_age")[0] == ["max_age"]
 
 
+@NETWORKED
+@pytest.mark.parametrize("held", ["holding_a_lock", "holding_a_table", "holding_settings"])
+def test_a_session_that_holds_what_a_new_one_would_not_is_kept_and_told_of_once(
+    run_script: RunScript, held: str, backend: Backend
+) -> None:
+    lock = "advisory locks" if backend.vendor == "postgresql" else "named locks"
+    words = {
+        "holding_a_lock": lock,
+        "holding_a_table": "temporary tables",
+        "holding_settings": "settings of the session",
+    }
+
+    assert run_script(f"life:{held}")[0] == {"same": True, "kept": [words[held]]}
+
+
+@pytest.mark.backends("postgres")
+def test_a_session_that_listens_is_kept(run_script: RunScript) -> None:
+    assert run_script("life:listening")[0] == {"same": True, "kept": ["LISTEN"]}
+
+
+@NETWORKED
+def test_a_job_may_keep_its_session(run_script: RunScript) -> None:
+    assert run_script("life:kept_by_the_job")[0] == {"same": True, "kept": ["keep_session()"]}
+    assert run_script("life:holding_nothing")[0] == {"same": False, "kept": []}
+
+
+@NETWORKED
+def test_a_session_that_met_an_error_is_replaced_though_it_still_answers(run_script: RunScript) -> None:
+    first, *others = run_script("life:read_only")[0]
+
+    assert first in {"InternalError", "OperationalError", "ReadOnlySqlTransaction"}
+    assert others == ["written", "written"]
+
+
 @pytest.mark.backends("postgres-psycopg")
 def test_a_pool_whose_sessions_all_ended_costs_one_query(run_script: RunScript) -> None:
     answers = run_script("life:pool_heals", "pool")[0]

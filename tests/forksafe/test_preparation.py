@@ -166,6 +166,27 @@ def test_a_cache_is_closed_and_another_socket_named_once(run_script: RunScript) 
 
 
 @pytest.mark.backends("sqlite")
+def test_a_strict_fork_is_refused_beside_any_open_socket(run_script: RunScript) -> None:
+    result, _ = run_script("fork:strict_sockets", settings={"WORKERD": {"STRICT_FORK": True}})
+
+    assert (
+        f"is an open socket to the broker of CELERY_BROKER_URL at 127.0.0.1:{result['port']}: open it in each"
+        in (result["reason"])
+    )
+    assert result["then"] == ""
+
+
+@NETWORKED
+def test_a_thread_that_is_only_now_connecting_does_not_refuse_a_fork(run_script: RunScript) -> None:
+    assert run_script("fork:connecting_thread")[0] == [""]
+
+
+@NETWORKED
+def test_a_connection_to_a_database_of_the_settings_is_known_before_django_connects(run_script: RunScript) -> None:
+    assert "(the database “default”), and Django does not know it" in run_script("fork:unknown_to_django")[0]
+
+
+@pytest.mark.backends("sqlite")
 def test_a_cache_that_does_not_close_refuses_the_fork(run_script: RunScript) -> None:
     caches = {"default": {"BACKEND": f"{FORK}.FailingCache"}}
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .refresh import close_connections as close_connections
     from .refresh import close_own_connections as close_own_connections
     from .refresh import refresh_connections as refresh_connections
+    from .session_state import keep_session as keep_session
     from .unreachable import is_unreachable as is_unreachable
 
 _MODULES = {
@@ -28,6 +29,7 @@ _MODULES = {
     "heal_connections": "health",
     "install": "installation",
     "is_unreachable": "unreachable",
+    "keep_session": "session_state",
     "label_sessions": "labels",
     "prepare_to_fork": "preparation",
     "refresh_connections": "refresh",
@@ -41,6 +43,7 @@ __all__ = [
     "heal_connections",
     "install",
     "is_unreachable",
+    "keep_session",
     "label_sessions",
     "prepare_to_fork",
     "refresh_connections",

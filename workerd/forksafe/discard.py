@@ -1,13 +1,15 @@
 """Discards the connections that a forked child inherits, without a byte to the server.
 
 A close would send a goodbye on the shared socket and end the parent's session. mysqlclient's destructor does the same.
-So ``/dev/null`` replaces the descriptor, and the driver's object is kept alive for ever.
+So ``/dev/null`` replaces the descriptor, and the driver's object is kept alive for ever. Where C code forks, no hook
+runs; the first use of a connection discards them then.
 
 An at-fork hook runs this: it must not log, wait, or take a lock, which another thread may have held at the fork.
 """
 
 import os
 import threading
+from contextlib import suppress
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -16,13 +18,20 @@ from . import events, sessions
 from .connection_events import identity
 from .drivers import descriptor_of, in_transaction
 from .pools import idle_connections, take_pools
+from .sockets import connected_sockets, cut_off
 from .sqlite_locks import mark_locked
 
 _kept_alive: list[Any] = []
 
 
+_pid = os.getpid()
+"""The process for which the discard has run, or was installed."""
+
+
 def discard_inherited() -> None:
     """Discard every inherited connection and pool; runs in each forked child before any code of the project."""
+    global _pid
+    _pid = os.getpid()
     events.reset_after_fork()
     for wrapper in sessions.wrappers():
         try:
@@ -35,22 +44,34 @@ def discard_inherited() -> None:
         _kept_alive.append(pool)
         for connection in idle_connections(pool):
             detach(connection)
+    _cut_off_others()
+
+
+def discard_unseen() -> bool:
+    """Discard what this process has inherited, where it was forked by C code, which runs no hook; else return False."""
+    if _pid == os.getpid():
+        return False
+    discard_inherited()
+    return True
 
 
 def detach(connection: Any) -> None:
     """Cut the driver's connection off from the server, and keep its object alive."""
-    _kept_alive.append(connection)  # its destructor must never run with the socket still open
+    # A close would send a goodbye. /dev/null takes the socket's place; a destructor must not run while it is open.
+    _kept_alive.append(connection)
     descriptor = descriptor_of(connection)
-    if descriptor is None:
+    if descriptor is not None:
+        cut_off(descriptor)
+
+
+def _cut_off_others() -> None:
+    """Cut off the sockets to database servers that are none of Django's: those of other pools, and of drivers."""
+    if not sessions.database_peers:
         return
-    try:
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:  # no descriptor is left: the socket stays open here, but nobody uses or closes it
-        return
-    # Not close(descriptor): the driver's object still has the number, which the next open() would get. dup2 drops this
-    # process's share of the socket without a byte on the wire (no shutdown(2)), and keeps the number taken.
-    os.dup2(null, descriptor, inheritable=False)
-    os.close(null)
+    own = {session.descriptor for session in map(sessions.session_of, sessions.wrappers()) if session is not None}
+    for sock in connected_sockets():
+        if sock.peer in sessions.database_peers and sock.descriptor not in own:
+            cut_off(sock.descriptor)
 
 
 def _discard(wrapper: BaseDatabaseWrapper) -> None:
@@ -68,6 +89,9 @@ def _discard(wrapper: BaseDatabaseWrapper) -> None:
         detach(connection)
     sessions.remove(wrapper)
     reset(wrapper)
+    if sessions.owner_of(wrapper) == threading.get_ident():
+        with suppress(Exception):  # its connection is None: this only has a backend forget what it knows of a session
+            wrapper.close()
     if session is not None:
         events.emit_later("connection.discarded", **identity(session), opened_by=session.pid)
 

@@ -1,20 +1,23 @@
-"""Drops connections on which the server no longer answers, so that a loop that swallows errors recovers."""
+"""Drops connections that have met an error, so that a loop that swallows errors recovers."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .connection_events import ClosingFor
+from .discard import discard_unseen
+from .sessions import SESSION
 
 _is_on = False
 
 
 def heal_connections() -> None:
-    """Test, from now on, each connection that met an error before its next use, in this process and its forks.
+    """Close, from now on, each connection that met an error before its next use, in this process and its forks.
 
-    If the server does not answer on it, the connection is closed, and the query opens another. Connections inside a
-    transaction are left alone.
+    The query then opens another. A test would not do: a server that has become read-only answers it. Connections inside
+    a transaction are left alone.
     """
     global _is_on
     _is_on = True
@@ -24,9 +27,12 @@ def check_before_use(original: Callable[..., Any]) -> Callable[..., Any]:
     """Return the hook for ``BaseDatabaseWrapper.ensure_connection``, which every query calls."""
 
     def ensure_connection(self: BaseDatabaseWrapper) -> None:
-        if _is_on and self.errors_occurred and self.connection is not None and not is_in_transaction(self):
-            drop_if_unusable(self, "unusable")
-            self.errors_occurred = False
+        if self.connection is not None:
+            session = self.__dict__.get(SESSION)
+            if session is not None and session.pid != os.getpid():
+                discard_unseen()
+            elif _is_on and self.errors_occurred and not is_in_transaction(self):
+                drop(self, "unusable")
         original(self)
 
     return ensure_connection
@@ -36,12 +42,18 @@ def drop_if_unusable(wrapper: BaseDatabaseWrapper, reason: str) -> bool:
     """Close the wrapper's connection if the server does not answer on it; return whether it was closed."""
     if wrapper.is_usable():
         return False
+    drop(wrapper, reason)
+    return True
+
+
+def drop(wrapper: BaseDatabaseWrapper, reason: str) -> None:
+    """Close the wrapper's connection, and have its pool look at the others: the server has probably ended them, too."""
     pool = getattr(wrapper.connection, "_pool", None)
     with ClosingFor(wrapper, reason):
         wrapper.close()
-    if pool is not None and hasattr(pool, "check"):  # the server has probably ended the pool's other sessions, too
+    wrapper.errors_occurred = False
+    if pool is not None and hasattr(pool, "check"):
         pool.check()
-    return True
 
 
 def is_in_transaction(wrapper: BaseDatabaseWrapper) -> bool:

@@ -26,8 +26,6 @@ from .labels import labelled_parameters
 from .sqlite_locks import refuse_locked
 from .tripwire import tripwire
 
-_CONNECTING = "_workerd_connecting"
-
 
 def install_hooks() -> None:
     """Hook the base class, and listen for connections that do not pass through its ``connect``."""
@@ -48,7 +46,7 @@ def _connect(original: Method) -> Method:
         refuse_locked(self)
         sessions.track(self)
         started = time.perf_counter()
-        self.__dict__[_CONNECTING] = True
+        self.__dict__[sessions.CONNECTING] = True
         try:
             with labelled_parameters(self):
                 original(self)
@@ -57,7 +55,7 @@ def _connect(original: Method) -> Method:
             report_failed(self, error, started)
             raise
         finally:
-            self.__dict__.pop(_CONNECTING, None)
+            self.__dict__.pop(sessions.CONNECTING, None)
         if self.connection is not None:
             report_opened(self, started)
 
@@ -70,7 +68,7 @@ def _on_connection_created(
     **_: Any,
 ) -> None:
     """Report the connection of a backend whose ``connect`` does not call ``super()``."""
-    if _CONNECTING in connection.__dict__ or connection.connection is None:
+    if sessions.CONNECTING in connection.__dict__ or connection.connection is None:
         return
     session = sessions.session_of(connection)
     if session is None or session.connection_id != id(connection.connection):

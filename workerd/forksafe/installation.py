@@ -9,6 +9,7 @@ from . import sessions
 from .discard import discard_inherited
 from .hooks import install_hooks
 from .labels import label_sessions
+from .servers import learn_servers
 
 _installed = False
 
@@ -27,7 +28,7 @@ def install(name: str | None = None) -> None:
     _installed = True
     install_hooks()
     sessions.adopt(_existing_wrappers())
-    os.register_at_fork(after_in_child=discard_inherited)
+    os.register_at_fork(before=learn_servers, after_in_child=discard_inherited)
 
 
 def _existing_wrappers() -> list[BaseDatabaseWrapper]:

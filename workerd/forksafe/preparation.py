@@ -17,6 +17,7 @@ from .events import emit, flush
 from .inherited import check_other_threads, check_sockets
 from .installation import install
 from .pools import close_pools
+from .servers import learn_servers
 from .threads import belongs_to_other, living_tasks, other_threads, wait_for_ended
 
 
@@ -38,6 +39,7 @@ def prepare_to_fork() -> Prepared:
     """
     started = time.perf_counter()
     install()
+    learn_servers()
     settings = get_settings()
     _run_before_fork(settings)
     own = _own_wrappers()
@@ -48,11 +50,11 @@ def prepare_to_fork() -> Prepared:
     closed, reasons = _close_connections()
     pools, pool_reasons = close_pools()
     reasons += pool_reasons + _close_caches() + wait_for_ended(tasks)
-    _refuse_if(reasons + _strict_reasons(settings) + check_sockets())
+    _refuse_if(reasons + _strict_reasons(settings) + check_sockets(strict=settings.strict_fork))
     ms = round((time.perf_counter() - started) * 1000, 2)
     emit("fork.prepared", closed=len(closed), pools=len(pools), ms=ms)
     if _own_wrappers():  # a log handler of the project has used the database for the event above
-        _refuse_if(_close_connections()[1] + check_sockets())
+        _refuse_if(_close_connections()[1] + check_sockets(strict=settings.strict_fork))
     return Prepared(tuple(closed), tuple(pools), ms)
 
 

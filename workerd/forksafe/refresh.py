@@ -9,9 +9,11 @@ from workerd.conf import get_settings
 
 from . import sessions
 from .closing import close_wrapper
-from .connection_events import ClosingFor, report_closed
-from .health import drop_if_unusable, heal_connections, is_in_transaction
+from .connection_events import ClosingFor, identity, report_closed
+from .events import emit
+from .health import drop, drop_if_unusable, heal_connections, is_in_transaction
 from .pools import close_pools
+from .session_state import state_of, watch_statements
 from .threads import belongs_to_other
 
 IDLE_S = 1.0
@@ -21,11 +23,13 @@ IDLE_S = 1.0
 def refresh_connections() -> None:
     """Close this thread's connections that are dead or too old, and forget its query log.
 
-    Call it at the start and the end of each turn of a loop; a connection inside ``atomic()`` is left alone. The oldest
-    age is ``WORKERD["CONN_MAX_AGE"]`` in seconds (None: no limit), not Django's CONN_MAX_AGE, which is for requests.
-    Also turns on ``heal_connections``.
+    Call it at the start and the end of each turn of a loop; a connection inside ``atomic()`` is left alone, and so is a
+    session that holds what a new one would not have, as far as that can be known (see ``keep_session``). The oldest age
+    is ``WORKERD["CONN_MAX_AGE"]`` in seconds (None: no limit), not Django's CONN_MAX_AGE, which is for requests. Also
+    turns on ``heal_connections``.
     """
     heal_connections()
+    watch_statements()
     reset_queries()
     max_age = get_settings().conn_max_age
     for wrapper in connections.all(initialized_only=True):
@@ -52,9 +56,14 @@ def close_own_connections() -> None:
 
 def _refresh(wrapper: BaseDatabaseWrapper, max_age: float | None) -> None:
     session = sessions.session_of(wrapper) or sessions.add(wrapper)
-    if max_age is not None and session.age_s >= max_age:
-        with ClosingFor(wrapper, "max_age"):
-            wrapper.close()
+    if (
+        max_age is not None
+        and time.monotonic() - max(session.opened_at, session.renewed_at) >= max_age
+        and _renew(wrapper, session)
+    ):
+        return
+    if wrapper.errors_occurred and not is_in_transaction(wrapper):
+        drop(wrapper, "unusable")
         return
     wrapper.close_at = None  # Django's CONN_MAX_AGE, which the next line would apply
     wrapper.close_if_unusable_or_obsolete()
@@ -62,3 +71,17 @@ def _refresh(wrapper: BaseDatabaseWrapper, max_age: float | None) -> None:
     if wrapper.connection is not None and not is_in_transaction(wrapper) and now - session.checked_at > IDLE_S:
         drop_if_unusable(wrapper, "health_check_failed")
     session.checked_at = now
+
+
+def _renew(wrapper: BaseDatabaseWrapper, session: sessions.Session) -> bool:
+    """Close a session that is too old; keep one that holds what a new one would not have, and log that once."""
+    state = "" if wrapper.errors_occurred else state_of(wrapper)
+    if not state:
+        with ClosingFor(wrapper, "max_age"):
+            wrapper.close()
+        return True
+    session.renewed_at = time.monotonic()  # looked at again when it is as old once more
+    if not session.kept_said:
+        session.kept_said = True
+        emit("connection.kept", **identity(session), age_s=session.age_s, reason=state)
+    return False

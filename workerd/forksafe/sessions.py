@@ -20,8 +20,10 @@ SESSION = "_workerd_session"
 """The attribute of a wrapper that has its open Session."""
 PEER = "_workerd_peer"
 """The attribute of a wrapper that has its server's address, also after the session's end; "" where it is unknown."""
+CONNECTING = "_workerd_connecting"
+"""The attribute that a wrapper has while it opens its session."""
 database_peers: set[str] = set()
-"""The address of each server that Django has connected to, in this process or in one that forked it."""
+"""The address of each database server that the settings name, or that Django has connected to."""
 
 
 class Session:
@@ -32,10 +34,13 @@ class Session:
         "checked_at",
         "connection_id",
         "descriptor",
+        "kept",
+        "kept_said",
         "number",
         "opened_at",
         "peer",
         "pid",
+        "renewed_at",
         "task",
         "thread",
         "vendor",
@@ -53,7 +58,11 @@ class Session:
         owner = _owner(wrapper)
         self.thread = weakref.ref(owner)
         self.task = owner.native_id
+        self.kept = ""
+        """What is known to be lost with the session."""
+        self.kept_said = False
         self.opened_at = self.checked_at = time.monotonic()
+        self.renewed_at = 0.0
 
     @property
     def is_this_threads(self) -> bool:

@@ -9,7 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from . import sessions
 
-ENDING_WITHIN_S = 1.0
+CONNECTING_WITHIN_S = ENDING_WITHIN_S = 1.0
 NATIVE_AFTER_S = 0.05
 """A thread that was never one of Python's counts as a library's when it has gone on for this long."""
 _native: set[int] = set()
@@ -34,6 +34,17 @@ def wait_for_ended(known: set[int]) -> list[str]:
             return [f"Threads that Python counts as ended are still there: {sorted(ending & known)}."]
         time.sleep(0.0001)
     return []
+
+
+def wait_for_connecting() -> None:
+    """Wait, for a second at most, until no other living thread is in the middle of opening a connection of Django's."""
+    deadline = time.monotonic() + CONNECTING_WITHIN_S
+    while time.monotonic() < deadline and any(map(_is_connecting, sessions.wrappers())):
+        time.sleep(0.001)
+
+
+def _is_connecting(wrapper: BaseDatabaseWrapper) -> bool:
+    return sessions.CONNECTING in vars(wrapper) and sessions.owner_of(wrapper) in sys._current_frames()
 
 
 def _tasks() -> set[int]:

@@ -293,6 +293,45 @@ def other_sockets() -> dict[str, Any]:
     return {"reasons": [first, *reasons], "closed": SocketCache.sock is None, "before": named_before, "peers": peers}
 
 
+def strict_sockets() -> dict[str, Any]:
+    """Refuse, under STRICT_FORK, beside a socket to a server that is no database, by the settings' name for it."""
+    from django.conf import settings
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        settings.CELERY_BROKER_URL = f"redis://127.0.0.1:{port}/0"
+        with socket.create_connection(("127.0.0.1", port)):
+            reason = refusal()
+        return {"reason": reason, "port": port, "then": refusal()}
+
+
+def connecting_thread() -> list[str]:
+    """Prepare again and again while another thread opens and closes its session: none of it is a stranger's."""
+    over = threading.Event()
+
+    def reconnect() -> None:
+        while not over.is_set():
+            session()
+            connection.close()
+
+    thread = threading.Thread(target=reconnect, name="reconnecting")
+    thread.start()
+    try:
+        return sorted({refusal() for _ in range(100)})
+    finally:
+        over.set()
+        thread.join()
+
+
+def unknown_to_django() -> str:
+    """Refuse beside a driver's connection, though Django itself has never connected: the settings name the server."""
+    connections_of_driver = connection.copy()
+    raw = connections_of_driver.get_new_connection(connections_of_driver.get_connection_params())
+    reason = refusal()
+    raw.close()
+    return reason
+
+
 class FailingCache(SocketCache):
     """A cache that cannot be closed."""
 

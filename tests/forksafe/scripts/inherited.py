@@ -6,7 +6,9 @@ import multiprocessing
 import os
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Any
 
 from django.db import connection, connections, transaction
@@ -120,11 +122,54 @@ def _raw_fork() -> int:
     return int(ctypes.PyDLL(None).fork())
 
 
-def tripped() -> dict[str, Any]:
-    """Use and close an inherited connection after a fork that passed the hooks by."""
+def map_attempts(calls: list[Callable[[], Any]]) -> list[Any]:
+    return [attempt(call) for call in calls]
+
+
+def forked_unseen() -> dict[str, Any]:
+    """Use an inherited connection after a fork of C code, in a query, in a close, and in a transaction."""
     mine = session()
-    used = in_child(lambda: [attempt(session), attempt(connection.close), os.getpid()], fork=_raw_fork)
-    return {"used": used, "session": mine, "parent": os.getpid(), "same": session() == mine}
+
+    def transact() -> int:
+        with transaction.atomic():
+            return session()
+
+    def close() -> int:
+        connection.close()
+        return session()
+
+    found = [in_child(partial(map_attempts, [use, session]), fork=_raw_fork) for use in (session, close, transact)]
+    return {"found": found, "session": mine, "same": session() == mine}
+
+
+def other_pools() -> dict[str, Any]:
+    """Fork beside connections that Django does not know: a child must not read their answers, nor hang on them."""
+    mine = session()
+    raws = [connection.get_new_connection(connection.get_connection_params()) for _ in range(2)]
+
+    def ask(raw: Any, number: int) -> Any:
+        with raw.cursor() as cursor:
+            cursor.execute(f"SELECT {number}")
+            return cursor.fetchone()[0]
+
+    children = [in_child(partial(map_attempts, [partial(ask, raw, 7) for raw in raws])) for _ in range(3)]
+    return {"children": children, "parent": [ask(raw, 8) for raw in raws], "same": session() == mine}
+
+
+def state_of_a_backend() -> dict[str, Any]:
+    """Have a backend's own ``close`` forget what it knows of its session, as django-tenants' does."""
+    known = connections["default"]
+    original = type(known).close
+
+    def close(self: Any) -> None:
+        vars(self)["search_path_is_set"] = False
+        original(self)
+
+    type(known).close = close  # type: ignore[method-assign]
+    mine = session()
+    vars(known)["search_path_is_set"] = True
+    child = in_child(lambda: vars(known)["search_path_is_set"])
+    return {"child": child, "parent": vars(known)["search_path_is_set"], "same": session() == mine}
 
 
 def reconnects_after_trip() -> bool:

@@ -375,3 +375,72 @@ def _sessions_ever() -> Any:
     count = int(cursor.fetchone()[0])
     raw.close()
     return count
+
+
+def _holding(hold: str, keep: bool = False) -> dict[str, Any]:
+    """Refresh a session that is too old, after a statement; return whether it is the same, and what was said."""
+    from django.conf import settings
+
+    settings.WORKERD = {"CONN_MAX_AGE": 0}
+    forksafe.refresh_connections()
+    mine = session()
+    if hold:
+        with connection.cursor() as cursor:
+            cursor.execute(hold)
+    if keep:
+        forksafe.keep_session()
+    for _ in range(2):
+        forksafe.refresh_connections()
+    return {"same": session() == mine, "kept": [event["reason"] for event in logged("connection.kept")]}
+
+
+def holding_a_lock() -> dict[str, Any]:
+    """Keep a session that holds a lock of its own."""
+    return _holding("SELECT pg_advisory_lock(7)" if connection.vendor == "postgresql" else "SELECT GET_LOCK('w', 0)")
+
+
+def holding_a_table() -> dict[str, Any]:
+    """Keep a session that has a temporary table."""
+    return _holding("CREATE TEMPORARY TABLE held (n INTEGER)")
+
+
+def holding_settings() -> dict[str, Any]:
+    """Keep a session with settings of its own."""
+    return _holding(
+        "SET SESSION lock_timeout = 5000" if connection.vendor == "postgresql" else "SET SESSION sql_mode = ''"
+    )
+
+
+def listening() -> dict[str, Any]:
+    """Keep a session that listens."""
+    return _holding("LISTEN shop")
+
+
+def holding_nothing() -> dict[str, Any]:
+    """Renew a session that holds nothing."""
+    return _holding("")
+
+
+def kept_by_the_job() -> dict[str, Any]:
+    """Keep a session because the job says so."""
+    return _holding("", keep=True)
+
+
+def read_only() -> list[Any]:
+    """Fail once in a session that only reads, as one does after a failover, and write in the next one."""
+    forksafe.heal_connections()
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS healed")
+        cursor.execute("CREATE TABLE healed (n INTEGER)")
+        cursor.execute(
+            "SET default_transaction_read_only = on"
+            if connection.vendor == "postgresql"
+            else "SET SESSION TRANSACTION READ ONLY"
+        )
+
+    def write() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO healed VALUES (1)")
+        return "written"
+
+    return [attempt(write).partition(":")[0], attempt(write), attempt(write)]
