@@ -41,10 +41,10 @@ def main() -> None:
 def run_child(channel: int, output: int, page: int) -> None:
     code = 99
     try:
-        from workerd.child.interpreter_end import leave_ends_to_their_owner
+        from workerd.child.inherited import leave_inheritance
         from workerd.child.run import run_job
 
-        leave_ends_to_their_owner()
+        leave_inheritance()
 
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.dup2(output, 1)

@@ -8,7 +8,6 @@ import atexit
 import sys
 import threading
 import traceback
-import weakref
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -36,15 +35,6 @@ def flush_streams() -> bool:
         except Exception:  # noqa: BLE001 - the job may have put any object in the stream's place
             flushed = stream is sys.stderr and flushed
     return flushed
-
-
-def leave_ends_to_their_owner() -> None:
-    """Keep this process, a fork, from ending what belongs to the process that it was forked from."""
-    # A TemporaryDirectory of the parent would be deleted at this process's end.
-    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
-        finalizer.atexit = False
-    if (processes := sys.modules.get("multiprocessing.process")) is not None:
-        processes._children.clear()  # only their own parent may join them
 
 
 def _attempt(name: str, step: Callable[[], object]) -> None:

@@ -16,7 +16,8 @@ from workerd.wire.messages import DUMP_SIGNAL, Born, License, Loaded
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
 
-from .interpreter_end import flush_streams, leave_ends_to_their_owner
+from .inherited import leave_inheritance
+from .interpreter_end import flush_streams
 from .process_setup import set_up
 from .run import run_job
 from .warm_up import warm_up_process
@@ -87,7 +88,7 @@ def _leave_forkserver(
         os._exit(exit_codes.DONE)
     # A module of the project may have blocked signals, too; a fork inherits the mask, and so does exec(2).
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    leave_ends_to_their_owner()
+    leave_inheritance()
     channel, output, page = descriptors
     # dup2 clears close-on-exec: the programs that the job starts write into the pipe, too.
     os.dup2(output, 1)

@@ -9,6 +9,7 @@ from workerd.wire.words import Heartbeat, slot_name
 
 from .beats import Page, beat_with_queries
 from .identity import take_identity
+from .log_queues import restart_listeners
 from .logs import install_logging
 from .rendering import LineRenderer
 from .stdio import LINE_BYTES, Stdio
@@ -30,6 +31,7 @@ def set_up(spec: JobSpec, license: License, page: Page) -> Any:  # noqa: A002 - 
     stdio.replace_streams()
     identity = {"job": spec.name, "slot": slot, "run": license.run, "generation": license.generation}
     log = install_logging(LineRenderer(identity, LINE_BYTES - MARK_BYTES), stdio)
+    restart_listeners()
     name = get_settings().name
     show_title(f"workerd: {name} {slot}", slot)
     label_sessions(f"{name} {slot}")

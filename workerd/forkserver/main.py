@@ -1,18 +1,23 @@
 """A forkserver's main loop: loads the jobs, tries whether a fork is possible, and forks until the channel closes."""
 
+import errno
 import gc
 import os
 import time
 import traceback
 
+import structlog
+
 import workerd
 from workerd import forksafe, registry, targets
 from workerd.child.title import show_title
 from workerd.wire import WIRE_VERSION, exit_codes
+from workerd.wire.events import emit
 from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Message
 
 from .birth import BirthError, bear
 from .bootstrap import Assignment
+from .survey import find_left_open
 
 
 def serve(assignment: Assignment) -> int:
@@ -52,10 +57,26 @@ def _load() -> ForkserverRejected | None:
     try:
         registry.autodiscover()
         targets.warm_up()
+        _say_what_is_left_open()
         forksafe.prepare_to_fork()  # a trial: a generation that cannot fork must not replace one that can
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the project's code: whatever it raises is the reason
-        return ForkserverRejected(f"{type(error).__name__}: {error}", traceback.format_exc()[-32_000:])
+        return ForkserverRejected(_reason(error), traceback.format_exc()[-32_000:])
     return None
+
+
+def _say_what_is_left_open() -> None:
+    if found := find_left_open():
+        emit(structlog.get_logger("workerd.forkserver"), "project.left_open", found=found)
+
+
+def _reason(error: BaseException) -> str:
+    reason = f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        reason += (
+            " The present generation may listen there: have the project listen in a receiver of child_started, "
+            "not while it is loaded."
+        )
+    return reason
 
 
 def _next_request(assignment: Assignment) -> tuple[Message, list[int]] | None:

@@ -55,6 +55,9 @@ EVENTS: dict[str, Event] = {
     "forkserver.ready": _event(
         "info", "generation forkserver_pid load_ms jobs", "the forkserver has loaded the project and can fork children"
     ),
+    "project.left_open": _event(
+        "warning", "found", "threads, sockets, processes, sessions that the project left open as it was loaded"
+    ),
     "forkserver.rejected": _event(
         "error",
         "generation reason traceback",
@@ -96,6 +99,11 @@ EVENTS: dict[str, Event] = {
         "alias vendor session age_s reason",
         "a database connection was closed; reason is before_fork, max_age, unusable, …",
     ),
+    "connection.kept": _event(
+        "warning",
+        "alias vendor session age_s reason",
+        "a session was not renewed for its age, as it holds what a new one would not; logged once for each session",
+    ),
     "connection.failed": _event("error", "alias vendor error message ms", "a database connection could not be opened"),
     "connection.discarded": _event(
         "warning", "alias vendor session opened_by", "a forked process inherited a connection and discarded it"
@@ -103,7 +111,7 @@ EVENTS: dict[str, Event] = {
     "fork.prepared": _event("info", "closed pools ms", "no database connection is open: it is safe to fork"),
     "fork.refused": _event("error", "reasons", "it is not safe to fork; nothing was forked"),
     "socket.inherited": _event(
-        "warning", "peer descriptor", "children inherit another open socket; logged once for each peer"
+        "warning", "peer descriptor remedy", "another socket is open at a fork; logged once for each peer"
     ),
     "ledger.connected": _event("info", "vendor version", "the ledger reaches its database"),
     "ledger.lost": _event("error", "reason", "the ledger does not reach its database; supervision goes on"),

@@ -93,7 +93,5 @@ def _own(folder: str) -> Path:
 
 def show_environment() -> None:
     """Says as one line of JSON what this process knows of itself."""
-    shown: dict[str, object] = {
-        name: os.environ[f"WORKERD_{name}"] for name in ("JOB", "SLOT", "INDEX", "PROCESSES", "RUN")
-    }
-    sys.stdout.write(json.dumps({f"WORKERD_{name}": value for name, value in shown.items()} | {"argv": sys.argv[1:]}) + "\n")
+    names = [f"WORKERD_{end}" for end in ("JOB", "SLOT", "INDEX", "PROCESSES", "RUN")]
+    print(json.dumps({"argv": sys.argv[1:], **{name: os.environ[name] for name in names}}))

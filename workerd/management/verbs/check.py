@@ -10,7 +10,9 @@ from django.core.management.base import BaseCommand
 
 from workerd.conf import find_problems
 from workerd.durations import DurationError, parse_duration
+from workerd.forkserver.survey import find_left_open
 from workerd.management.database_problems import Problem, find_database_problems
+from workerd.registry import autodiscover
 from workerd.wire import exit_codes
 
 
@@ -29,7 +31,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
     except DurationError as error:
         command.stderr.write(str(error))
         return exit_codes.USAGE
-    problems = [*_settings_problems(), *find_database_problems(stop_within_s)]
+    problems = [*_settings_problems(), *_load_problems(), *find_database_problems(stop_within_s)]
     failed = any(level == "error" for level, _ in problems)
     if options["json"]:
         found = [{"level": level, "text": text} for level, text in problems]
@@ -44,6 +46,15 @@ def _tell(command: BaseCommand, problems: list[Problem], *, failed: bool) -> Non
         command.stdout.write(f"{level}: {text}")
     if not failed:
         command.stdout.write("workerd: ready to run." if not problems else "workerd: can run.")
+
+
+def _load_problems() -> list[Problem]:
+    """Load what a forkserver loads, and look at what that has left open in this process."""
+    try:
+        autodiscover()
+    except Exception as error:  # noqa: BLE001 - the border to the project's modules
+        return [("error", f"The project's jobs do not load: {type(error).__name__}: {error}.")]
+    return [("warning", sentence) for sentence in find_left_open()]
 
 
 def _settings_problems() -> list[Problem]:

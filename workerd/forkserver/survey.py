@@ -1,0 +1,116 @@
+"""Finds what the project has left running or open when it was loaded: none of it does in a child what it does alone."""
+
+import os
+import random
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from workerd.child.log_queues import listeners_of_queues, queue_handlers
+from workerd.forksafe import sessions
+from workerd.forksafe.servers import name_of_server
+from workerd.forksafe.sockets import open_sockets
+from workerd.forksafe.threads import other_threads
+
+MOST = 50
+"""The most sentences that are logged; a project that leaves more has one kind of thing in many copies."""
+
+
+def find_left_open() -> list[str]:
+    """Return a sentence for each thread, process, socket, session and generator: what becomes of it, and the remedy.
+
+    Call it before the connections are closed for a fork. Looks at each object of the process, once, where a logger has
+    a queue.
+    """
+    found = [*_threads(), *_processes(), *_sockets(), *_sessions(), *_queues(), *_generators()]
+    return found if len(found) <= MOST else [*found[:MOST], f"and {len(found) - MOST} more"]
+
+
+def _threads() -> Iterator[str]:
+    served = {listener._thread for listener in listeners_of_queues()}
+    for thread in other_threads():
+        if thread in served:
+            yield f"The thread “{thread.name}” of a logging queue: each process of a job starts its own."
+        elif not thread.name.startswith("pool-"):  # a pool of psycopg, which is closed before each fork
+            yield (
+                f"The thread “{thread.name}” ({_describe(thread)}) runs while the project is loaded, and in no process "
+                "of a job: start it in a receiver of workerd.signals.child_started."
+            )
+
+
+def _describe(thread: threading.Thread) -> str:
+    target = getattr(thread, "_target", None) or type(thread)
+    return f"{getattr(target, '__module__', '?')}.{getattr(target, '__qualname__', type(target).__name__)}"
+
+
+def _processes() -> Iterator[str]:
+    for task in Path("/proc/self/task").glob("*/children"):
+        for pid in task.read_text().split():
+            try:
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+            except OSError:  # it has ended since
+                continue
+            yield (
+                f"The process {pid} ({name}) was started while the project is loaded: all jobs share it. It ends "
+                "with the forkserver. Start it in child_started where each process needs one."
+            )
+
+
+def _sockets() -> Iterator[str]:
+    of_django = {session.descriptor for session in map(sessions.session_of, sessions.open_wrappers()) if session}
+    for sock in open_sockets():
+        if sock.address:
+            yield (
+                f"The socket that listens at {sock.address}: a process of a job closes its copy, and a reload cannot "
+                "listen there while this generation does. Listen in child_started, at a port of each process's own."
+            )
+        elif sock.descriptor not in of_django:
+            server = name_of_server(sock.peer)
+            yield (
+                f"The connection to {f'{server} at ' if server else ''}{sock.peer}: a process of a job is cut off from "
+                "it, as several would read each other's answers. Open it in child_started, or at its first use."
+            )
+
+
+def _sessions() -> Iterator[str]:
+    for wrapper in sessions.open_wrappers():
+        if not sessions.is_in_memory(wrapper):
+            yield (
+                f"The session with the database “{wrapper.alias}” is closed before a fork, and each process opens its "
+                "own: what the project reads while it is loaded stays as it is until the next reload."
+            )
+
+
+def _queues() -> Iterator[str]:
+    served = [listener.queue for listener in listeners_of_queues()]
+    for logger, handler in queue_handlers():
+        if not any(queue is handler.queue for queue in served):
+            yield (
+                f"The logger “{logger.name}” writes into a queue, and no QueueListener reads it: whatever does must be "
+                "started in child_started, or the records are lost."
+            )
+
+
+def _generators() -> Iterator[str]:
+    """Name random generators of the project's own modules: every process starts with the same numbers."""
+    own = (str(Path.cwd()), *(path for path in sys.path if path and "site-packages" not in path))
+    standard = os.path.dirname(os.__file__)  # noqa: PTH120
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None) or ""
+        if path.startswith(own) and not path.startswith(standard) and "site-packages" not in path:
+            for name in _generators_in(module):
+                yield (
+                    f"The random generator {module.__name__}.{name} is made while the project is loaded: every process "
+                    "draws the same numbers from it. Seed it in child_started, or make it at its first use."
+                )
+
+
+def _generators_in(module: ModuleType) -> Iterator[str]:
+    numpy: Any = sys.modules.get("numpy.random")
+    kinds: tuple[Any, ...] = (random.Random, *((numpy.Generator, numpy.RandomState) if numpy else ()))
+    for name, value in list(vars(module).items()):
+        if isinstance(value, kinds) and not isinstance(value, random.SystemRandom):
+            yield name
