@@ -216,8 +216,8 @@ _to_send: list[int] = [signal.SIGUSR1]
 
 
 def _send_once() -> None:
-    if _to_send:
-        send(_to_send.pop())
+    if _to_send:  # to this thread: another one might take it, where an earlier test has left one
+        signal.pthread_kill(threading.get_ident(), _to_send.pop())
 
 
 def _fork_and_wait() -> None:

@@ -12,11 +12,15 @@ import os
 import select
 import signal
 import socket
+import sys
 import time
 import weakref
 from collections.abc import Iterable
 from types import FrameType
 from typing import Any
+
+if sys.platform != "win32":  # which has no fork
+    from workerd.wire.signal_mask import SignalMask
 
 _LONGEST_POLL_S = 86_400.0
 """poll(2) takes its time-out as milliseconds in an int; a longer sleep is several polls."""
@@ -45,7 +49,7 @@ class StopRequest:
         # No warning on a full buffer: a full socket is readable, and that is all a sleep needs.
         self._replaced_wakeup_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         self._replaced_handlers = {number: signal.signal(number, self._on_signal) for number in numbers}
-        if hasattr(os, "register_at_fork"):  # Windows has no fork
+        if sys.platform != "win32":
             self._register_at_fork()
 
     def close(self) -> None:
@@ -142,8 +146,6 @@ class StopRequest:
         own, by the socket. A Pool sends TERM once to each worker, however young, and would wait for it for ever. So the
         kernel holds the signals back for the time of the fork.
         """
-        from workerd.wire.signal_mask import SignalMask
-
         # C functions: where a handler raises at the end of the mask, no Python code of this hook is in the way.
         mask = SignalMask(self._replaced_handlers)
         os.register_at_fork(before=mask.block, after_in_parent=mask.restore, after_in_child=self._reset_in_fork)

@@ -31,7 +31,6 @@ def serve(assignment: Assignment) -> int:
     # not look at frozen objects. The collection comes first, so that no garbage is frozen.
     gc.collect()
     gc.freeze()
-    gc.enable()  # disabled in workerd.apps, for the load
     show_title(f"workerd: {assignment.load.log_name} forkserver {assignment.load.generation}", "forkserver")
     load_ms = round((time.monotonic() - started) * 1000, 1)
     jobs = sorted(registry.registered())[:500]
