@@ -84,4 +84,4 @@ def test_a_process_that_has_the_forkserver_s_words_is_none(probes: Project) -> N
         os.close(write)
 
     assert done.returncode == 2
-    assert "the daemon starts it" in done.stderr
+    assert "invalid choice: 'forkserver'" in done.stderr

@@ -54,4 +54,11 @@ def _renewed(old: Any) -> Any:
 def _stop(listener: Listener) -> None:
     if listener._thread is not None:
         listener.stop()
-    listener.stop = lambda: None  # type: ignore[method-assign]  # the project's own atexit function would raise now
+    # The project's own atexit function comes next, and Python 3.11 would raise there.
+    listener._thread = _Ended()  # type: ignore[assignment]
+
+
+class _Ended:
+    """Stands for a thread that has ended."""
+
+    def join(self) -> None: ...
