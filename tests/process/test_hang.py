@@ -119,13 +119,14 @@ def test_lines_and_queries_keep_nobody_whose_row_says_explicit(case: Case) -> No
 def test_a_time_out_edited_while_it_hangs_acts_at_once(case: Case) -> None:
     case.start("sleep_for_ever", kwargs={"path": str(case.path)}, heartbeat_timeout=3600)
     case.event("child.ready")
-    case.last_beat()
+    eventually(lambda: time.time() - case.last_beat() > LIMIT_S, what="a silence that is longer than the new limit")
 
     edited = time.time()
-    case.project.edit_job(case.name, heartbeat_timeout=0.3)
+    case.project.edit_job(case.name, heartbeat_timeout=LIMIT_S)
 
     hung = case.event("child.hung")
-    assert moment(hung) - edited < 1.5
+    assert LIMIT_S <= moment(hung) - edited < LIMIT_S + 1.5, "silence from before the limit was set does not count"
+    assert hung["silent_s"] > 2 * LIMIT_S
     assert len(case.events("child.born")) == 1, "it was not restarted for that"
 
 

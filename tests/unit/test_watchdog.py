@@ -170,6 +170,19 @@ def test_a_changed_limit_acts_at_once(setup_of: Any) -> None:
     assert setup.found == HUNG
 
 
+def test_silence_from_before_its_limit_was_set_does_not_count(setup_of: Any) -> None:
+    setup = setup_of()
+    setup.live(100)
+    setup.slot.spec, setup.slot.limit_since = JobSpec("feed", heartbeat_timeout=3.0), setup.clock.now
+    setup.watch.wake(setup.slot)
+    setup.live(2.8)
+    early = list(setup.found)
+    setup.live(0.3)
+
+    assert (early, setup.found) == ([], HUNG)
+    assert setup.lines.of("child.hung")[0]["silent_s"] == pytest.approx(103, abs=0.2)
+
+
 @pytest.mark.parametrize("limit", [3.0, 5.5])
 def test_after_a_stall_of_our_own_nobody_is_judged_for_as_long(setup_of: Any, limit: float) -> None:
     """The whole tree may have been frozen; the child needs its time to beat again."""

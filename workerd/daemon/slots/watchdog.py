@@ -76,7 +76,7 @@ class Watchdog:
             return
         limit = child.page.within or limit
         last = self._last_sign(slot, child)
-        due = max(last + limit, self._loop.pardon(limit))
+        due = max(last + limit, slot.limit_since + limit, self._loop.pardon(limit))
         now = self._loop.clock.monotonic()
         if due > now:
             if due < now + LOOK_S:
