@@ -10,6 +10,7 @@ import pytest
 
 from tests.harness.project import Project
 from tests.harness.waiting import eventually
+from workerd.daemon.slots.watchdog import UNCOUNTED
 
 from .faults.shared import Case, case, daemon, moment, project
 
@@ -102,6 +103,27 @@ def test_an_unmodified_command_that_stops_asking_is_found(case: Case) -> None:
 @pytest.mark.parametrize("job", ["be_busy", "print_often", "query_often"])
 def test_any_sign_of_life_keeps_a_child(case: Case, job: str) -> None:
     case.start(job, heartbeat_timeout=0.5)
+    case.event("child.ready")
+
+    time.sleep(2.0)  # nothing must happen: there is nothing to wait for
+
+    assert case.events("child.hung") == []
+    assert case.daemon.slot(case.name)["state"] == "RUNNING"
+
+
+@pytest.mark.parametrize("job", ["hang_beside_busy_processes", "become_a_busy_program"])
+def test_what_is_not_its_own_keeps_nobody(case: Case, job: str) -> None:
+    case.start(job, kwargs={"path": str(case.path)}, heartbeat_timeout=LIMIT_S)
+
+    hung, end = case.event("child.hung"), case.event("child.exited")
+
+    assert LIMIT_S - 0.01 <= moment(hung) - case.last_beat() < LIMIT_S + 1.0
+    assert end["reason"] == f"no sign of life for {LIMIT_S:g} s, {UNCOUNTED}"
+
+
+@pytest.mark.parametrize("job", ["hang_beside_busy_processes", "become_a_busy_program"])
+def test_what_is_not_its_own_keeps_whose_row_says_group(case: Case, job: str) -> None:
+    case.start(job, kwargs={"path": str(case.path)}, heartbeat_timeout=LIMIT_S, heartbeat="group")
     case.event("child.ready")
 
     time.sleep(2.0)  # nothing must happen: there is nothing to wait for

@@ -23,8 +23,9 @@ RESTART_CHOICES = [
     (Restart.NEVER.value, _("never")),
 ]
 HEARTBEAT_CHOICES = [
-    (Heartbeat.ANY.value, _("any sign of life: a beat, a database query, a line of output")),
+    (Heartbeat.ANY.value, _("any sign of life of its own: a beat, a database query, a printed line")),
     (Heartbeat.EXPLICIT.value, _("explicit beats only: context.beat, every, each, wait")),
+    (Heartbeat.GROUP.value, _("any sign of the processes that it starts, too, and any output")),
 ]
 STOP_SIGNAL_CHOICES = [(name, f"SIG{name}") for name in STOP_SIGNALS]
 
