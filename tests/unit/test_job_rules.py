@@ -129,6 +129,39 @@ COMMANDS: list[tuple[str, str]] = [
 ]
 
 
+PROGRAM = "which starts a program: write a management command of the project, like db_worker --queue-name mail, or "
+PASTED: dict[str, str] = {
+    "python manage.py mail --to 'a b'": "as in a shell: write only “mail --to 'a b'”.",
+    "./manage.py mail": "as in a shell: write only “mail”.",
+    "manage.py mail": "as in a shell: write only “mail”.",
+    "django-admin mail -v 2": "as in a shell: write only “mail -v 2”.",
+    "python -m django mail": "as in a shell: write only “mail”.",
+    "/srv/venv/bin/python3.12 -u /srv/shop/manage.py mail": "as in a shell: write only “mail”.",
+    "/usr/bin/env python3 manage.py mail": "as in a shell: write only “mail”.",
+    "TZ=UTC python manage.py mail": "as in a shell: write only “mail”.",
+    "uv run manage.py mail": "as in a shell: write only “mail”.",
+    "cd /srv/shop && exec python manage.py mail": "as in a shell: write only “mail”.",
+    "django-admin mail --settings shop.settings --pythonpath=/srv": "as in a shell: write only “mail”.",
+    "python manage.py": "and names no management command: write it like db_worker.",
+    "python loop.py": PROGRAM + "clear it and set a target.",
+    "pypy3 -m shop.loop": PROGRAM + "clear it and set a target.",
+    "/usr/bin/rsync -a": PROGRAM + "clear it and set a target.",
+}
+
+
+@pytest.mark.parametrize(("line", "end"), PASTED.items(), ids=PASTED.keys())
+def test_a_line_for_a_shell_is_told_by_what_belongs_in_the_row(line: str, end: str) -> None:
+    [(field, sentence)] = faults_of(target="", command=line)
+
+    assert (field, sentence.endswith(end)) == ("command", True), sentence
+    assert sentence.startswith(f"command begins with “{line.split(maxsplit=1)[0]}”")
+
+
+@pytest.mark.parametrize("line", ["env", "nice --by 3", "watch manage.py", "mail ./out.txt", "run_script python a=b"])
+def test_a_command_that_only_looks_like_a_shells_is_none(line: str) -> None:
+    assert faults_of(target="", command=line) == []
+
+
 @pytest.mark.parametrize(("line", "sentence"), COMMANDS, ids=name_of)
 def test_each_fault_of_a_command_line_has_its_sentence(line: str, sentence: str) -> None:
     assert faults_of(target="", command=line) == [("command", sentence)]
