@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.checks import Warning as CheckWarning
@@ -11,6 +12,7 @@ from django.core.management.base import BaseCommand
 from workerd.conf import find_problems
 from workerd.durations import DurationError, parse_duration
 from workerd.management.database_problems import Problem, find_database_problems
+from workerd.management.project_problems import find_project_problems
 from workerd.wire import exit_codes
 
 
@@ -23,13 +25,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
-    """Print every problem of the settings, the system checks and the database; 1 where one is an error."""
+    """Print every problem of the settings, the system checks, the project and the database; 1 where one is an error."""
     try:
         stop_within_s = None if options["stop_within"] is None else parse_duration(options["stop_within"])
     except DurationError as error:
         command.stderr.write(str(error))
         return exit_codes.USAGE
-    problems = [*_settings_problems(), *find_database_problems(stop_within_s)]
+    problems = [*_settings_problems(), *_project_problems(), *find_database_problems(stop_within_s)]
     failed = any(level == "error" for level, _ in problems)
     if options["json"]:
         found = [{"level": level, "text": text} for level, text in problems]
@@ -44,6 +46,10 @@ def _tell(command: BaseCommand, problems: list[Problem], *, failed: bool) -> Non
         command.stdout.write(f"{level}: {text}")
     if not failed:
         command.stdout.write("workerd: ready to run." if not problems else "workerd: can run.")
+
+
+def _project_problems() -> Iterator[Problem]:
+    yield from (("error", text) for text in find_project_problems())
 
 
 def _settings_problems() -> list[Problem]:
