@@ -8,11 +8,9 @@ Whoever can write a row must not be able to run ``os.system``, so nothing is imp
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from importlib import import_module
-from types import ModuleType
 from typing import Any
 
+from .allowed_targets import load_allowed, matches
 from .arguments import check_arguments
 from .command_lines import check_command, check_command_name
 from .job_rules import find_faults, values_of
@@ -42,14 +40,14 @@ def check_allowed(target: str, command: str) -> None:
     """
     if command:
         check_command_name(command)
-    elif target not in registered() and not _matches(target):
+    elif target not in registered() and not matches(target):
         remedy = 'Mark it @job in an app\'s jobs module, or add it to WORKERD["TARGETS"].'
         raise TargetError("target", f"“{target}” is not a job that the project allows", remedy)
 
 
 def warm_up() -> None:
     """Do once what each fork of this process would do again, in memory of its own: compile patterns, judge a row."""
-    _matches("")
+    matches("")
     find_faults(values_of(JobSpec("warm-up", target="warm.up", command="warm up")))
 
 
@@ -62,7 +60,7 @@ def resolve(spec: JobSpec) -> Target:
         return _resolve_command(spec.command)
     found = registered().get(spec.target)
     if found is None:
-        function = _load_allowed(spec.target)
+        function = load_allowed(spec.target)
         found = next((known for known in registered().values() if known.function is function), None)
         if found is None:
             return _resolve_function(spec.target, function, spec.kwargs)
@@ -77,7 +75,7 @@ def find_row_problems(spec: JobSpec) -> dict[str, list[str]]:
     """
     try:
         autodiscover()
-    except Exception as error:  # noqa: BLE001 - the border to the project's modules: said in the form
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the border to the project's modules: said in the form
         return {"target": [str(import_failed("target", "The project's jobs", error))]}
     try:
         resolve(spec)
@@ -114,54 +112,3 @@ def _resolve_function(name: str, function: Callable[..., Any], kwargs: Mapping[s
         )  # C code may have none
     check_arguments(name, signature, kwargs)
     return Target(name, function, kwargs=kwargs, is_async=inspect.iscoroutinefunction(function))
-
-
-def _load_allowed(dotted: str) -> Callable[..., Any]:
-    """Import what matches a pattern, and refuse what only got into that module by an import of its own."""
-    found = _load(dotted)
-    if not (inspect.isroutine(found) or inspect.isclass(found)):
-        problem = f"“{dotted}” is of type {type(found).__name__}, not a function"
-        raise TargetError("target", problem, "Name a function, or write one that calls it.")
-    own = f"{getattr(found, '__module__', None)}.{getattr(found, '__qualname__', None)}"
-    if not _matches(own):
-        problem = f"“{dotted}” is really “{own}”, which the project does not allow"
-        raise TargetError(
-            "target", problem, 'Mark a function of your own @job, or add that name to WORKERD["TARGETS"].'
-        )
-    return found
-
-
-def _load(dotted: str) -> Any:
-    names = dotted.split(".")
-    path = names[0]
-    found: Any = _import(dotted, path)
-    for name in names[1:]:
-        path = f"{path}.{name}"
-        found = _step(dotted, path, found, name)
-    return found
-
-
-def _step(dotted: str, path: str, found: Any, name: str) -> Any:
-    """Return the attribute ``name``, or the submodule of that name."""
-    try:
-        return getattr(found, name)
-    except AttributeError:
-        if isinstance(found, ModuleType) and hasattr(found, "__path__"):
-            return _import(dotted, path)
-        problem = f"“{dotted}” does not exist: “{path.rpartition('.')[0]}” has no “{name}”"
-        raise TargetError("target", problem, "Correct the name.") from None
-    except Exception as error:
-        raise import_failed("target", dotted, error) from error
-
-
-def _import(dotted: str, module: str) -> ModuleType:
-    try:
-        return import_module(module)
-    except (Exception, SystemExit) as error:
-        raise import_failed("target", dotted, error) from error
-
-
-def _matches(dotted: str) -> bool:
-    from .conf import get_settings
-
-    return any(fnmatchcase(dotted, pattern) for pattern in get_settings().targets)

@@ -5,6 +5,7 @@ import atexit
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -190,9 +191,13 @@ def query(context: JobContext) -> None:
     """Gives signs of life of its own only by a query."""
     say("idle")
     while not context.stopping:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        query_once()
         time.sleep(0.001)
+
+
+def query_once() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
 
 
 @job
@@ -201,6 +206,35 @@ def pool(context: JobContext) -> None:
     with multiprocessing.get_context("fork").Pool(2) as workers:
         say(sorted(workers.map(abs, [-2, -1])))
     say("ended")
+
+
+@job
+def busy_forks(context: JobContext) -> None:
+    """Does nothing any more, while what it forks gives every sign of life that there is."""
+    say("idle")
+    forks = [fork_busy_process(context), fork_busy_process(context, of_a_fork=True)]
+    while not context.stopping:
+        time.sleep(0.001)
+    for pid in forks:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def fork_busy_process(context: JobContext, of_a_fork: bool = False) -> int:
+    if (pid := os.fork()) == 0:
+        if of_a_fork:
+            fork_busy_process(context)
+        parent = os.getppid()
+        for number in range(10_000):
+            query_once()
+            context.beat("of a fork", within=7)
+            context.log.info("of a fork")
+            context.wait(0.001)
+            say(f"forks {number}")
+            if os.getppid() != parent:
+                break
+        os._exit(0)
+    return pid
 
 
 @job

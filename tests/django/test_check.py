@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import call_command, get_commands
 from django.db import connection
 
 from workerd.management.reachable import lacks_its_file, why_unreachable
@@ -100,6 +100,47 @@ def test_for_programs_the_rows_are_among_the_problems() -> None:
     assert list(answer) == ["ok", "problems"]
     assert answer["ok"] is False
     assert "The job “feed” cannot run" in answer["problems"][-1]["text"]
+
+
+NAMES = {
+    "COMMANDS": ["expire_carts", "db_wroker", "breaks"],
+    "TARGETS": [
+        "shop.stocktaking.*",
+        "shop.stocktaking.count_stock",
+        "shop.stocktaking.cuont",
+        "shop.taks.*",
+        "*.jobs.*",
+    ],
+}
+
+
+def test_each_name_of_the_settings_that_does_not_load_has_a_line(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(get_commands(), "breaks", "nothing_of_that_name")
+    settings.WORKERD = {**settings.WORKERD, **NAMES}
+
+    code, lines = check()
+
+    assert code == 1
+    assert [line for line in lines if not line.startswith("warning: ")] == [
+        (
+            'error: WORKERD["COMMANDS"] has “db_wroker”: “db_wroker” is not a management command of any installed app. '
+            "Correct the name, or add its app to INSTALLED_APPS."
+        ),
+        (
+            'error: WORKERD["COMMANDS"] has “breaks”: “breaks” does not import: ModuleNotFoundError: No module named '
+            "'nothing_of_that_name'. Correct the code, then reload workerd."
+        ),
+        (
+            'error: WORKERD["TARGETS"] has “shop.stocktaking.cuont”: “shop.stocktaking.cuont” does not exist: '
+            "“shop.stocktaking” has no “cuont”. Correct the name."
+        ),
+        (
+            'error: WORKERD["TARGETS"] has “shop.taks.*”: “shop.taks” does not import: ModuleNotFoundError: '
+            "No module named 'shop.taks'. Correct the code, then reload workerd."
+        ),
+    ]
 
 
 def test_jobs_that_do_not_load_are_one_line_and_the_values_are_judged_all_the_same(settings: Any) -> None:

@@ -373,6 +373,22 @@ def test_queries_beat_unless_only_explicit_beats_count(run: JobRun, heartbeat: s
     assert has_beaten is (heartbeat == "any")
 
 
+@pytest.mark.parametrize(("heartbeat", "counts"), [("any", False), ("explicit", False), ("group", True)])
+def test_what_a_job_forks_gives_no_sign_of_its_life_unless_the_row_says_so(
+    run: JobRun, heartbeat: str, counts: bool
+) -> None:
+    """Whatever it does: beats, waits, lines, queries."""
+    child = run("busy_forks", heartbeat=heartbeat).wait_for("forks 3\n")
+    before = bytes(child.page._bytes)
+    child.wait_for("forks 30\n")
+    is_changed = bytes(child.page._bytes) != before
+    child.signal()
+
+    assert child.end() == 0
+    assert is_changed is counts
+    assert child.note == ("of a fork" if counts else "")
+
+
 def test_what_a_job_forks_is_an_ordinary_process(run: JobRun) -> None:
     child = run("pool")
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 
 def nested(depth: int) -> dict[str, Any]:
     """Return arguments that are as deep."""
-    return {"a": json.loads("[" * (depth - 1) + "]" * (depth - 1))}
+    return {"warehouse": json.loads("[" * (depth - 1) + "]" * (depth - 1))}
 
 
 BAD_ROWS: list[dict[str, Any]] = [
@@ -56,7 +56,7 @@ BAD_ROWS: list[dict[str, Any]] = [
     {"nice": 20},
 ]
 GOOD_ROWS: list[dict[str, Any]] = [
-    {"target": "", "command": "db_worker --queue-name mail"},
+    {"target": "", "command": "expire_carts --verbosity 2"},
     {"processes": 0},
     {"processes": 1000},
     {"backoff_initial": 0.0},
@@ -66,7 +66,7 @@ GOOD_ROWS: list[dict[str, Any]] = [
     {"start_timeout": 1.0, "start_grace": 1.0, "signals_ready": True},
     {"nice": -20},
     {"nice": 19},
-    {"kwargs": {"a": [1, 2.5, None, {"ü": "ß💥"}]}},
+    {"kwargs": {"warehouse": [1, 2.5, None, {"ü": "ß💥"}]}},
     {"kwargs": nested(MAX_KWARGS_DEPTH)},
     {"notes": "ü" * 70_000},
 ]
@@ -179,7 +179,7 @@ def test_one_of_target_and_command_is_asked_for_beside_both(target: str, command
 )
 def test_what_the_rules_say_is_all_that_a_fault_is_told_by(values: dict[str, Any]) -> None:
     """Django's validators, its constraints and the column's own type would each have a sentence too."""
-    job = Job(**{"name": "a", "target": "shop.jobs.x", **values})
+    job = Job(**{"name": "a", "target": "shop.jobs.ship_orders", **values})
     told: dict[str, list[str]] = {}
     for fault in find_faults(values_of(job)):
         told.setdefault(fault.field, []).append(fault.sentence)
@@ -191,7 +191,48 @@ def test_what_the_rules_say_is_all_that_a_fault_is_told_by(values: dict[str, Any
 
 
 def test_a_value_left_out_of_the_check_is_not_judged() -> None:
-    Job(name="a", target="shop.jobs.x", processes=-1).full_clean(exclude={"processes"})
+    Job(name="a", target="shop.jobs.ship_orders", processes=-1).full_clean(exclude={"processes"})
+    Job(name="b", target="os.system").full_clean(exclude={"target"})
+
+
+CANNOT_RUN: list[tuple[dict[str, Any], str, str]] = [
+    ({"command": "flush"}, "command", "“flush” is not a management command that the project allows."),
+    ({"command": "no_such"}, "command", "“no_such” is not a management command of any installed app."),
+    ({"command": "expire_carts -v x"}, "command", "“expire_carts” does not take “-v x”"),
+    (
+        {"command": "python manage.py expire_carts"},
+        "command",
+        "command begins with “python”, as in a shell: write only",
+    ),
+    ({"target": "os.system"}, "target", "“os.system” is not a job that the project allows."),
+    ({"target": "shop.stocktaking.no_such"}, "target", "“shop.stocktaking.no_such” does not exist"),
+    ({"target": "shop.jobs.ship_orders", "kwargs": {"depot": 1}}, "kwargs", "“shop.jobs.ship_orders” takes no"),
+]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize(("values", "field", "begins"), CANNOT_RUN)
+def test_what_the_project_cannot_run_is_refused_whoever_makes_the_row(
+    values: dict[str, Any], field: str, begins: str, enabled: bool
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Job(name="mail", enabled=enabled, **values).full_clean()
+
+    assert list(caught.value.message_dict) == [field]
+    assert caught.value.message_dict[field][0].startswith(begins)
+
+
+def test_a_stored_job_that_cannot_run_any_more_may_be_switched_off_and_nothing_else() -> None:
+    job = make_job(target="shop.jobs.was_renamed")
+    with pytest.raises(ValidationError):
+        job.full_clean()
+
+    job.enabled, job.notes = False, "broken since Tuesday"
+    job.full_clean()
+
+    job.kwargs["warehouse"] = "main"
+    with pytest.raises(ValidationError):
+        job.full_clean()
 
 
 def test_a_job_with_defaults_is_a_spec_with_defaults() -> None:

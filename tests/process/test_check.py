@@ -1,5 +1,6 @@
 """``manage.py workerd check`` where the database does not answer, or has nothing in it yet."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ import pytest
 from tests.harness.backends.backend import Databases
 from tests.harness.backends.server import Address, free_port
 from tests.harness.project import Project
+from workerd import migrations
 
 pytestmark = pytest.mark.slow
 DONE, FAILED = 0, 1
@@ -44,7 +46,8 @@ def test_a_database_without_tables_is_to_be_migrated(empty_project: Project) -> 
 
     assert (done.returncode, done.stderr) == (FAILED, "")
     [line] = lines_of(done.stdout)
+    names = sorted(path.stem for path in Path(migrations.__path__[0]).glob("0*.py"))
     assert line == (
-        "error: The database “default” is not migrated: it lacks 0001_initial of workerd. "
+        f"error: The database “default” is not migrated: it lacks {', '.join(names)} of workerd. "
         "Run “python manage.py migrate”."
     )

@@ -10,6 +10,7 @@ import pytest
 
 from tests.harness.project import Project
 from tests.harness.waiting import eventually
+from workerd.daemon.slots.watchdog import UNCOUNTED
 
 from .faults.shared import Case, case, daemon, moment, project
 
@@ -110,6 +111,27 @@ def test_any_sign_of_life_keeps_a_child(case: Case, job: str) -> None:
     assert case.daemon.slot(case.name)["state"] == "RUNNING"
 
 
+@pytest.mark.parametrize("job", ["hang_beside_busy_processes", "become_a_busy_program"])
+def test_what_is_not_its_own_keeps_nobody(case: Case, job: str) -> None:
+    case.start(job, kwargs={"path": str(case.path)}, heartbeat_timeout=LIMIT_S)
+
+    hung, end = case.event("child.hung"), case.event("child.exited")
+
+    assert LIMIT_S - 0.01 <= moment(hung) - case.last_beat() < LIMIT_S + 1.0
+    assert end["reason"] == f"no sign of life for {LIMIT_S:g} s, {UNCOUNTED}"
+
+
+@pytest.mark.parametrize("job", ["hang_beside_busy_processes", "become_a_busy_program"])
+def test_what_is_not_its_own_keeps_whose_row_says_group(case: Case, job: str) -> None:
+    case.start(job, kwargs={"path": str(case.path)}, heartbeat_timeout=LIMIT_S, heartbeat="group")
+    case.event("child.ready")
+
+    time.sleep(2.0)  # nothing must happen: there is nothing to wait for
+
+    assert case.events("child.hung") == []
+    assert case.daemon.slot(case.name)["state"] == "RUNNING"
+
+
 def test_lines_and_queries_keep_nobody_whose_row_says_explicit(case: Case) -> None:
     case.start("query_often", heartbeat_timeout=LIMIT_S, heartbeat="explicit")
 
@@ -119,13 +141,14 @@ def test_lines_and_queries_keep_nobody_whose_row_says_explicit(case: Case) -> No
 def test_a_time_out_edited_while_it_hangs_acts_at_once(case: Case) -> None:
     case.start("sleep_for_ever", kwargs={"path": str(case.path)}, heartbeat_timeout=3600)
     case.event("child.ready")
-    case.last_beat()
+    eventually(lambda: time.time() - case.last_beat() > LIMIT_S, what="a silence that is longer than the new limit")
 
     edited = time.time()
-    case.project.edit_job(case.name, heartbeat_timeout=0.3)
+    case.project.edit_job(case.name, heartbeat_timeout=LIMIT_S)
 
     hung = case.event("child.hung")
-    assert moment(hung) - edited < 1.5
+    assert LIMIT_S <= moment(hung) - edited < LIMIT_S + 1.5, "silence from before the limit was set does not count"
+    assert hung["silent_s"] > 2 * LIMIT_S
     assert len(case.events("child.born")) == 1, "it was not restarted for that"
 
 

@@ -1,5 +1,8 @@
 """A row's command line: which commands, which options, and the sentence for each that may not stand there."""
 
+import argparse
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +33,8 @@ def commands(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 FOREIGN = "“mail” may not be given “{}” in a row: it would print and end, or name another project. Remove that option."
 
 SENTENCES = {
+    "celery -A shop": "“celery” is not a management command of any installed app. "
+    "Correct the name, or add its app to INSTALLED_APPS.",
     "flush": '“flush” is not a management command that the project allows. Add "flush" to WORKERD["COMMANDS"].',
     "absent": "“absent” is not a management command of any installed app. "
     "Correct the name, or add its app to INSTALLED_APPS.",
@@ -84,3 +89,69 @@ def test_a_command_is_allowed_by_its_name_alone() -> None:
     assert check_command_name("mail -- --settings") == ["mail", "--", "--settings"]
     with pytest.raises(RowError):
         check_command_name("flush")
+
+
+def explode(*_args: Any, **_kwargs: Any) -> Any:
+    raise AssertionError("a row that is only judged has run code of its command's arguments")
+
+
+class Explode(argparse.Action):
+    __call__ = explode
+
+
+Add = Callable[[CommandParser], object]
+EFFECTS: dict[str, tuple[Add, str]] = {
+    "a file": (lambda parser: parser.add_argument("--out", type=argparse.FileType("w")), "--out {path}"),
+    "a file by place": (lambda parser: parser.add_argument("out", type=argparse.FileType("w")), "{path}"),
+    "files": (lambda parser: parser.add_argument("out", nargs="+", type=argparse.FileType("w")), "{path} {path}"),
+    "a file of a group": (
+        lambda parser: parser.add_mutually_exclusive_group().add_argument("--out", type=argparse.FileType("w")),
+        "--out {path}",
+    ),
+    "a file of a subcommand": (
+        lambda parser: parser.add_subparsers().add_parser("to").add_argument("out", type=argparse.FileType("w")),
+        "to {path}",
+    ),
+    "a file by default": (
+        lambda parser: parser.add_argument("--out", type=argparse.FileType("w"), default="{path}"),
+        "",
+    ),
+    "a type": (lambda parser: parser.add_argument("--day", type=explode), "--day monday"),
+    "a type with choices": (lambda parser: parser.add_argument("--day", type=explode, choices=[1, 2]), "--day 1"),
+    "an action": (lambda parser: parser.add_argument("--day", action=Explode, nargs=2), "--day 1 2"),
+    "a file of arguments": (lambda parser: setattr(parser, "fromfile_prefix_chars", "@"), "@{path}"),
+}
+
+
+@pytest.mark.parametrize(("add", "words"), EFFECTS.values(), ids=EFFECTS.keys())
+def test_a_line_that_is_judged_has_no_effects(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, add: Add, words: str
+) -> None:
+    path = tmp_path / "invoices.csv"
+    path.write_text("--what")
+
+    class Export(BaseCommand):
+        def add_arguments(self, parser: CommandParser) -> None:
+            add(parser)
+            for action in parser._actions:
+                if action.default == "{path}":
+                    action.default = str(path)
+
+    monkeypatch.setitem(get_commands(), "mail", Export())
+    line = f"mail {words}".format(path=path)
+
+    assert check_command(line) == line.split()
+    assert path.read_text() == "--what"
+
+
+@pytest.mark.parametrize("words", ["", "a b", "a --day 1", "a --day 1 2 --what"])
+def test_what_does_not_fit_is_refused_beside_such_an_argument(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    class Export(BaseCommand):
+        def add_arguments(self, parser: CommandParser) -> None:
+            parser.add_argument("out", type=argparse.FileType("w"))
+            parser.add_argument("--day", action=Explode, nargs=2)
+
+    monkeypatch.setitem(get_commands(), "mail", Export())
+
+    with pytest.raises(RowError, match="“mail” does not take"):
+        check_command(f"mail {words}")

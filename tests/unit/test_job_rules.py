@@ -46,8 +46,8 @@ ONE_FIELD: list[tuple[str, Any, str]] = [
     ("signals_ready", None, "signals_ready is empty: set it to true or false."),
     ("significant", "yes", "significant is 'yes': set it to true or false."),
     ("restart", "sometimes", "restart is 'sometimes': choose one of always, on_failure, never."),
-    ("heartbeat", "", "heartbeat is empty: choose one of any, explicit."),
-    ("heartbeat", ["any"], "heartbeat is ['any']: choose one of any, explicit."),
+    ("heartbeat", "", "heartbeat is empty: choose one of any, explicit, group."),
+    ("heartbeat", ["any"], "heartbeat is ['any']: choose one of any, explicit, group."),
     ("stop_signal", "KILL", "stop_signal is 'KILL': choose one of TERM, INT, QUIT, HUP, USR1, USR2."),
     ("processes", -1, "processes is -1: set it to a whole number from 0 to 1000."),
     ("processes", 1001, "processes is 1001: set it to a whole number from 0 to 1000."),
@@ -127,6 +127,39 @@ COMMANDS: list[tuple[str, str]] = [
     ("mail --version", "“mail” " + FOREIGN.format("--version")),
     ("mail " + "x" * 1000, "command has 1005 characters, more than 1000: shorten it."),
 ]
+
+
+PROGRAM = "which starts a program: write a management command of the project, like db_worker --queue-name mail, or "
+PASTED: dict[str, str] = {
+    "python manage.py mail --to 'a b'": "as in a shell: write only “mail --to 'a b'”.",
+    "./manage.py mail": "as in a shell: write only “mail”.",
+    "manage.py mail": "as in a shell: write only “mail”.",
+    "django-admin mail -v 2": "as in a shell: write only “mail -v 2”.",
+    "python -m django mail": "as in a shell: write only “mail”.",
+    "/srv/venv/bin/python3.12 -u /srv/shop/manage.py mail": "as in a shell: write only “mail”.",
+    "/usr/bin/env python3 manage.py mail": "as in a shell: write only “mail”.",
+    "TZ=UTC python manage.py mail": "as in a shell: write only “mail”.",
+    "uv run manage.py mail": "as in a shell: write only “mail”.",
+    "cd /srv/shop && exec python manage.py mail": "as in a shell: write only “mail”.",
+    "django-admin mail --settings shop.settings --pythonpath=/srv": "as in a shell: write only “mail”.",
+    "python manage.py": "and names no management command: write it like db_worker.",
+    "python loop.py": PROGRAM + "clear it and set a target.",
+    "pypy3 -m shop.loop": PROGRAM + "clear it and set a target.",
+    "/usr/bin/rsync -a": PROGRAM + "clear it and set a target.",
+}
+
+
+@pytest.mark.parametrize(("line", "end"), PASTED.items(), ids=PASTED.keys())
+def test_a_line_for_a_shell_is_told_by_what_belongs_in_the_row(line: str, end: str) -> None:
+    [(field, sentence)] = faults_of(target="", command=line)
+
+    assert (field, sentence.endswith(end)) == ("command", True), sentence
+    assert sentence.startswith(f"command begins with “{line.split(maxsplit=1)[0]}”")
+
+
+@pytest.mark.parametrize("line", ["env", "nice --by 3", "watch manage.py", "mail ./out.txt", "run_script python a=b"])
+def test_a_command_that_only_looks_like_a_shells_is_none(line: str) -> None:
+    assert faults_of(target="", command=line) == []
 
 
 @pytest.mark.parametrize(("line", "sentence"), COMMANDS, ids=name_of)

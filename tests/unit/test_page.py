@@ -138,6 +138,27 @@ def test_another_process_reads_and_writes_the_same_page(page: HeartbeatPage) -> 
     assert page.read_note() == "hello from the child"
 
 
+def test_what_a_detached_page_is_told_goes_nowhere(page: HeartbeatPage) -> None:
+    """It still says how many processes are wanted."""
+    page.beat()
+    page.write_note("the child's own")
+    before = bytes(page._bytes)
+    pid = os.fork()
+    if pid == 0:
+        page.detach()
+        page.beat()
+        page.allow(600)
+        page.write_note("the fork's")
+        page.count_opened()
+        page.count_closed()
+        page.want_processes(3)
+        os._exit(page.processes)
+    _, status = os.waitpid(pid, 0)
+
+    assert bytes(page._bytes) == before
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
 @settings(max_examples=50)
 @given(st.text(st.characters(), max_size=600))
 def test_any_text_can_be_a_note_and_is_cut(text: str) -> None:

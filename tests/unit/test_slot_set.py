@@ -21,7 +21,8 @@ class Setup:
     def __init__(self) -> None:
         self.records = Recorder()
         self.done: list[tuple[Effect, str]] = []
-        loop = loop_of(FakeClock())
+        self.clock = FakeClock()
+        loop = loop_of(self.clock)
         self.lifecycle = Lifecycle(loop, recording_log()[0])
         self.slot_set = SlotSet(loop, self.records, self.lifecycle)  # type: ignore[arg-type]
         self.lifecycle.effects.update({effect: self._note(effect) for effect in Effect})
@@ -95,6 +96,17 @@ def test_a_slot_that_changed_often_in_a_turn_is_recorded_once(setup: Setup) -> N
     setup.apply(JOB, max_age=6.0)
 
     assert setup.rows() == [("slot", "feed\n0", True), ("slot", "feed\n1", True)]
+
+
+def test_a_heartbeat_limit_counts_from_when_it_is_set(setup: Setup) -> None:
+    """Another edit of the row gives no new time."""
+    moments = []
+    for timeout, age in ((None, 5.0), (5.0, 5.0), (5.0, 6.0), (None, 6.0)):
+        setup.clock.advance(10)
+        setup.apply(JOB, heartbeat_timeout=timeout, max_age=age)
+        moments.append(setup.slot().limit_since == setup.clock.now)
+
+    assert moments == [False, True, False, True]
 
 
 def test_a_row_that_cannot_run_parks_and_is_tried_again_when_it_is_put_right(setup: Setup) -> None:

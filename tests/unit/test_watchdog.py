@@ -11,7 +11,7 @@ from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.facts import Fact
 from workerd.daemon.slots.slot import LiveSlot
-from workerd.daemon.slots.watchdog import Watchdog
+from workerd.daemon.slots.watchdog import UNCOUNTED, Watchdog
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome, State
 
@@ -132,8 +132,8 @@ def test_a_short_limit_costs_no_more_with_time(setup_of: Any, limit: float) -> N
     assert setup.timers <= 2
 
 
-def test_a_line_of_output_is_a_sign_of_life(setup_of: Any) -> None:
-    setup = setup_of(heartbeat_timeout=2.0)
+def test_whatever_comes_through_the_pipe_is_a_sign_of_life_of_the_group(setup_of: Any) -> None:
+    setup = setup_of(heartbeat_timeout=2.0, heartbeat="group")
     for _ in range(10):
         os.write(setup.writing, b"still here\n")
         setup.live(1)
@@ -141,13 +141,25 @@ def test_a_line_of_output_is_a_sign_of_life(setup_of: Any) -> None:
     assert setup.found == []
 
 
-def test_with_explicit_heartbeats_output_is_none(setup_of: Any) -> None:
-    setup = setup_of(heartbeat_timeout=2.0, heartbeat="explicit")
-    for _ in range(4):
+@pytest.mark.parametrize(("heartbeat", "is_named"), [("any", True), ("explicit", False)])
+def test_it_is_none_of_the_child_itself(setup_of: Any, heartbeat: str, is_named: bool) -> None:
+    """What the child prints is a beat on its page as well; the rest is other processes', or another program's."""
+    setup = setup_of(heartbeat_timeout=2.0, heartbeat=heartbeat)
+    for _ in range(5):
         os.write(setup.writing, b"still here\n")
-        setup.live(1)
+        setup.live(0.5)
 
     assert setup.found == HUNG
+    assert setup.child.verdict_reason == "no sign of life for 2 s" + f", {UNCOUNTED}" * is_named
+
+
+def test_a_child_whose_last_words_are_long_past_is_just_silent(setup_of: Any) -> None:
+    setup = setup_of(heartbeat_timeout=2.0)
+    setup.child.page.beat()
+    os.write(setup.writing, b"the last\n")
+    setup.live(2.5)
+
+    assert setup.child.verdict_reason == "no sign of life for 2 s"
 
 
 def test_its_own_allowance_stands_instead_of_the_limit(setup_of: Any) -> None:
@@ -168,6 +180,19 @@ def test_a_changed_limit_acts_at_once(setup_of: Any) -> None:
     setup.live(1)
 
     assert setup.found == HUNG
+
+
+def test_silence_from_before_its_limit_was_set_does_not_count(setup_of: Any) -> None:
+    setup = setup_of()
+    setup.live(100)
+    setup.slot.spec, setup.slot.limit_since = JobSpec("feed", heartbeat_timeout=3.0), setup.clock.now
+    setup.watch.wake(setup.slot)
+    setup.live(2.8)
+    early = list(setup.found)
+    setup.live(0.3)
+
+    assert (early, setup.found) == ([], HUNG)
+    assert setup.lines.of("child.hung")[0]["silent_s"] == pytest.approx(103, abs=0.2)
 
 
 @pytest.mark.parametrize("limit", [3.0, 5.5])

@@ -1,13 +1,15 @@
 """Makes a process one slot's: its title, streams and logging, what beats, and the label of its database sessions."""
 
+import os
 from typing import Any
 
 from workerd.conf import get_settings
 from workerd.wire.messages import License
+from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Heartbeat, slot_name
 
-from .beats import Page, beat_with_queries
+from .beats import beat_with_queries
 from .identity import take_identity
 from .log_queues import restart_listeners
 from .logs import install_logging
@@ -19,13 +21,15 @@ MARK_BYTES = 128
 """Room for the mark and the newlines around a rendered line."""
 
 
-def set_up(spec: JobSpec, license: License, page: Page) -> Any:  # noqa: A002 - the message's name
+def set_up(spec: JobSpec, license: License, page: HeartbeatPage) -> Any:  # noqa: A002 - the message's name
     """Set this process up for its slot, with descriptors 1 and 2 on the output pipe; return the log of our events."""
     from workerd.forksafe import label_sessions
     from workerd.forksafe.events import listeners
 
     slot = slot_name(spec.name, license.index, spec.processes)
     take_identity(spec, license.index, license.run)
+    if spec.heartbeat != Heartbeat.GROUP:
+        os.register_at_fork(after_in_child=page.detach)  # what the job forks gives no sign of the job's own life
     is_implicit = spec.heartbeat != Heartbeat.EXPLICIT
     stdio = Stdio(license.mark, page.beat if is_implicit else _no_beat)
     stdio.replace_streams()

@@ -14,6 +14,7 @@ from workerd.job_rules.choices import STOP_SIGNALS
 from workerd.targets import RowError, Target, TargetError, resolve
 from workerd.wire import exit_codes
 from workerd.wire.messages import License, Loaded, Message, Refused
+from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import slot_name
 
@@ -44,7 +45,7 @@ class JobRun:
         return os.getpid() != self.pid
 
 
-def run_job(spec: JobSpec, license: License, channel: Sender, page: Page) -> int:  # noqa: A002 - the message's name
+def run_job(spec: JobSpec, license: License, channel: Sender, page: HeartbeatPage) -> int:  # noqa: A002 - the message's name
     """Run the licensed job, and what Python does at the end of a process; return the exit code.
 
     The caller closes connections and exits. A process that the job forks returns from here, too.

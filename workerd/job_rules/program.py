@@ -5,10 +5,9 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from .pasted import FOREIGN_OPTIONS, pasted_fault
 from .rule import Rule, rule_of, shown
 
-FOREIGN_OPTIONS = ("--settings", "--pythonpath")
-"""They choose another project than the one the daemon has loaded."""
 ENDING_OPTIONS = ("-h", "--help", "--version")
 """They print and end, so a job that has them runs nothing."""
 
@@ -34,6 +33,8 @@ def command_fault(line: str) -> str:
         return f"command is {shown(line)}, which is no command line ({reason}): close the quotation, or escape it."
     if line and not words:
         return "command holds no word: write it like db_worker --queue-name mail."
+    if words and (fault := pasted_fault(words)):
+        return fault
     for word in words[1:]:
         if word == "--":
             break

@@ -10,8 +10,9 @@ from workerd.durations import format_duration
 from workerd.models import Job
 
 from .pending import PendingMigrations
+from .project_problems import why_jobs_do_not_load
 from .reachable import first_line, is_in_memory, lacks_its_file, why_unreachable
-from .refused_jobs import find_refused_jobs, why_jobs_do_not_load
+from .refused_jobs import find_refused_jobs
 
 STOP_MARGIN_S = 15.0
 """After the longest job: its stack and KILL, the ledger's last records, the forkserver."""
@@ -67,9 +68,7 @@ def _problems(alias: str, stop_within_s: float | None) -> Iterator[Problem]:
 def _row_problems(alias: str, pending: PendingMigrations) -> Iterator[Problem]:
     """Yield one line for each row: a job that stops a migration and cannot run either is told of once."""
     stops = pending.find_stops()
-    if unloaded := why_jobs_do_not_load():
-        yield "error", unloaded
-    for job in find_refused_jobs(alias, jobs_are_loaded=not unloaded):
+    for job in find_refused_jobs(alias, jobs_are_loaded=not why_jobs_do_not_load()):
         row = f"job “{job.name}”"
         if stop := stops.pop(row, None):
             yield "error", f"The {row} stops the migration {stop.migration} and cannot run: {job.reason}"

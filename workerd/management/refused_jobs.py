@@ -8,9 +8,7 @@ from django.db import connections
 
 from workerd.job_rules import find_faults, join_sentences
 from workerd.models import Job
-from workerd.refusals import RowError, import_failed
-from workerd.registry import autodiscover
-from workerd.targets import resolve
+from workerd.targets import find_row_problems
 from workerd.wire.spec import JobSpec
 
 
@@ -21,15 +19,6 @@ class RefusedJob:
     name: str
     enabled: bool
     reason: str
-
-
-def why_jobs_do_not_load() -> str:
-    """Find the project's jobs; return a sentence where a module of theirs does not load."""
-    try:
-        autodiscover()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the border to the project's modules
-        return str(import_failed("target", "The project's jobs", error))
-    return ""
 
 
 def find_refused_jobs(alias: str, *, jobs_are_loaded: bool) -> Iterator[RefusedJob]:
@@ -53,8 +42,6 @@ def _why_refused(values: dict[str, Any], *, jobs_are_loaded: bool) -> str:
     if faults := find_faults(values):
         return join_sentences(faults)
     if jobs_are_loaded:
-        try:
-            resolve(JobSpec(**values))
-        except RowError as error:
-            return str(error)
+        problems = find_row_problems(JobSpec(**values))
+        return " ".join(dict.fromkeys(sentence for sentences in problems.values() for sentence in sentences))
     return ""

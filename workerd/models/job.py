@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from workerd.job_rules import find_faults, values_of
 from workerd.job_rules.choices import STOP_SIGNALS
 from workerd.job_rules.texts import TEXT_LIMITS
+from workerd.targets import find_row_problems
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Heartbeat, Restart
 
@@ -23,9 +24,12 @@ RESTART_CHOICES = [
     (Restart.NEVER.value, _("never")),
 ]
 HEARTBEAT_CHOICES = [
-    (Heartbeat.ANY.value, _("any sign of life: a beat, a database query, a line of output")),
+    (Heartbeat.ANY.value, _("any sign of life of its own: a beat, a database query, a printed line")),
     (Heartbeat.EXPLICIT.value, _("explicit beats only: context.beat, every, each, wait")),
+    (Heartbeat.GROUP.value, _("any sign of the processes that it starts, too, and any output")),
 ]
+PROGRAM = ("target", "command", "kwargs")
+"""What runs; each of these decides whether the others are right."""
 STOP_SIGNAL_CHOICES = [(name, f"SIG{name}") for name in STOP_SIGNALS]
 
 
@@ -236,7 +240,10 @@ class Job(models.Model):
         return (self.name,)
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
-        """Bring each value into its column's type, then have the row's rules judge it."""
+        """Bring each value into its column's type, have the row's rules judge it, and the project what it runs.
+
+        A job that is off and whose program is stored as it is may be kept though it could not run.
+        """
         for name in ("target", "command"):
             if isinstance(text := getattr(self, name), str):
                 setattr(self, name, text.strip())
@@ -248,8 +255,19 @@ class Job(models.Model):
         # Django's own validators stay, for whoever builds another form from the model; here a rule's sentence takes
         # the place of whatever they say about the same field.
         errors |= {fault.field: fault.sentence for fault in find_faults(values_of(self, leave_out=exclude or ()))}
+        if not {*errors, *(exclude or ())}.intersection(PROGRAM) and self._must_run():
+            errors |= find_row_problems(JobSpec("job", **self._program()))
         if errors:
             raise ValidationError(errors)
+
+    def _must_run(self) -> bool:
+        if self.enabled or self.pk is None:
+            return True
+        stored: Any = Job.objects.using(self._state.db).filter(pk=self.pk).values(*PROGRAM).first()
+        return bool(stored != self._program())
+
+    def _program(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in PROGRAM}
 
     def to_spec(self) -> JobSpec:
         """Return the job in the form in which the daemon gets it."""

@@ -23,7 +23,7 @@ _monotonic_ns = time.monotonic_ns
 class HeartbeatPage:
     """4 KiB of shared memory; times are nanoseconds of CLOCK_MONOTONIC, the same clock in every process."""
 
-    __slots__ = ("_bytes", "_map", "_words", "descriptor")
+    __slots__ = ("_bytes", "_map", "_shared", "_words", "descriptor")
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -31,7 +31,7 @@ class HeartbeatPage:
         self._bytes = memoryview(self._map)
         # Writing an item of this view is one machine store. struct.pack_into fills with zeros first, and a reader can
         # see them.
-        self._words = self._bytes[:_NOTE_AT].cast("Q")
+        self._words = self._shared = self._bytes[:_NOTE_AT].cast("Q")
 
     @classmethod
     def create(cls) -> "HeartbeatPage":
@@ -50,6 +50,7 @@ class HeartbeatPage:
         """Unmap and close; harmless a second time."""
         if self.descriptor >= 0:
             self._words.release()
+            self._shared.release()
             self._bytes.release()
             self._map.close()
             os.close(self.descriptor)
@@ -90,7 +91,12 @@ class HeartbeatPage:
     @property
     def processes(self) -> int:
         """How many processes of the job are wanted now."""
-        return self._words[_PROCESSES]
+        return self._shared[_PROCESSES]
+
+    def detach(self) -> None:
+        """Write nowhere from now on, in a process that the child has forked; ``processes`` still follows the row."""
+        self._bytes = memoryview(bytearray(PAGE_BYTES))
+        self._words = self._bytes[:_NOTE_AT].cast("Q")
 
     # the daemon's side
 

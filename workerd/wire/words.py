@@ -54,10 +54,11 @@ class Restart(StrEnum):
 
 
 class Heartbeat(StrEnum):
-    """What counts as a sign of life."""
+    """What counts as a sign of life. ``ANY`` and ``EXPLICIT`` leave out what the job's other processes do."""
 
     ANY = "any"
     EXPLICIT = "explicit"
+    GROUP = "group"
 
 
 THE_LAST = "; the last: "

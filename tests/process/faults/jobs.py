@@ -117,6 +117,29 @@ def become_another_program(context: JobContext, path: str) -> None:
 
 
 @job
+def become_a_busy_program(context: JobContext, path: str) -> None:
+    """Executes a program whose lines the daemon sees, and nothing else of it."""
+    beat_last(context, path)
+    os.execvp("sh", ["sh", "-c", "while :; do echo busy; sleep 0.1; done"])
+
+
+@job
+def hang_beside_busy_processes(context: JobContext, path: str) -> None:
+    """Hangs, while a process that it forked beats and prints, and a program that it started prints."""
+    beat_last(context, path)
+    if os.fork() == 0:
+        be_busy_aloud(context)
+    subprocess.run(["sh", "-c", "while :; do echo busy; sleep 0.1; done"], check=False)
+
+
+def be_busy_aloud(context: JobContext) -> None:
+    while True:
+        context.beat("busy")
+        print("busy")
+        time.sleep(0.1)
+
+
+@job
 def be_busy(context: JobContext) -> None:
     """Beats often and looks for no stop: as healthy as can be until it is asked to go."""
     while True:

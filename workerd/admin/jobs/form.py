@@ -12,8 +12,6 @@ from workerd.conf import SettingsError, get_settings
 from workerd.job_rules import FIELDS, find_faults
 from workerd.job_rules.ranges import DURATIONS
 from workerd.models import Job
-from workerd.targets import find_row_problems
-from workerd.wire.spec import JobSpec
 
 from .fields import DurationField, KwargsField
 from .masking import NothingStoredError, masked, restored
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     JobModelForm = forms.ModelForm[Job]
 else:
     JobModelForm = forms.ModelForm
-
-_WHAT_RUNS = ("target", "command", "kwargs")
 
 
 class JobForm(JobModelForm):
@@ -66,18 +62,6 @@ class JobForm(JobModelForm):
         except NothingStoredError as error:
             message = _("Nothing is stored for “%(path)s”: write its value.")
             raise ValidationError(message, code="mask", params={"path": error.path}) from error
-
-    def _post_clean(self) -> None:
-        """Look at the target last, when the model has found nothing wrong with its shape."""
-        super()._post_clean()  # type: ignore[misc]  # Django's own hook for this; the stubs leave it out
-        if self._must_run() and not any(name in self.errors for name in _WHAT_RUNS):
-            program = JobSpec("form", **{name: getattr(self.instance, name) for name in _WHAT_RUNS})
-            for name, sentences in find_row_problems(program).items():
-                self.add_error(name if name in self.fields else None, sentences)
-
-    def _must_run(self) -> bool:
-        """Let a job whose target broke be switched off, or annotated while it is off."""
-        return self.instance.enabled or any(name in self.changed_data for name in _WHAT_RUNS)
 
 
 def _parse_and_judge(name: str, field: forms.Field, typed: Any) -> Any:

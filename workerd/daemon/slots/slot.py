@@ -36,6 +36,8 @@ class LiveSlot:
     decision: Decision = field(default_factory=lambda: Decision(Next.AGAIN))
     history: FailureHistory = field(default_factory=FailureHistory)
     restarts: int = 0
+    limit_since: float = 0.0
+    """The monotonic time at which the row's heartbeat time-out was last changed: silence from before does not count."""
     written_beat: int = 0
     """The last beat that its row shows."""
     held: bool = False

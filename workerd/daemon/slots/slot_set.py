@@ -109,6 +109,8 @@ class SlotSet:
     def _edit(self, slot: LiveSlot, spec: JobSpec, restarting: bool) -> None:
         if slot.spec.enabled != spec.enabled:
             slot.held = False
+        if slot.spec.heartbeat_timeout != spec.heartbeat_timeout:
+            slot.limit_since = self._loop.clock.monotonic()
         slot.spec = spec
         if slot.child is not None:
             slot.child.follow(spec, slot.index)

@@ -19,6 +19,9 @@ NEAR = 0.8
 HARD = 1.25
 """Above this many times its limit it is killed at once."""
 AGE_SPREAD = 0.1
+HEARD = 0.5
+"""Output within this share of the limit was not the child's own: a line that it prints is a beat as well."""
+UNCOUNTED = "though its other processes, or C code, still write: heartbeat “group” counts that"
 
 
 class Watchdog:
@@ -75,15 +78,15 @@ class Watchdog:
         if child is None or limit is None or not slot.is_running or child.ready_at is None:
             return
         limit = child.page.within or limit
-        last = self._last_sign(slot, child)
-        due = max(last + limit, self._loop.pardon(limit))
+        last = _last_sign(slot, child)
+        due = max(last + limit, slot.limit_since + limit, self._loop.pardon(limit))
         now = self._loop.clock.monotonic()
         if due > now:
             if due < now + LOOK_S:
                 self._judge_again_at(due, slot, child)
             return
         child.output.drain()  # it may have said something that is not read yet
-        if self._last_sign(slot, child) == last:
+        if _last_sign(slot, child) == last:
             self._hang(slot, child, now - last, limit)
 
     def _judge_again_at(self, due: float, slot: LiveSlot, child: Child) -> None:
@@ -96,14 +99,10 @@ class Watchdog:
         if slot.child is child:
             self._judge_beat(slot)
 
-    def _last_sign(self, slot: LiveSlot, child: Child) -> float:
-        """Return the monotonic time of the last sign of life that counts; becoming ready is the first."""
-        beat = child.page.last_beat / 1e9
-        heard = child.output.heard_at if slot.spec.heartbeat != Heartbeat.EXPLICIT else 0.0
-        return max(beat, heard, child.ready_at or 0.0)
-
     def _hang(self, slot: LiveSlot, child: Child, silent_s: float, limit: float) -> None:
-        child.set_verdict(Outcome.HUNG, f"no sign of life for {limit:g} s")
+        heard = self._loop.clock.monotonic() - child.output.heard_at < HEARD * limit
+        uncounted = f", {UNCOUNTED}" if heard and slot.spec.heartbeat == Heartbeat.ANY else ""
+        child.set_verdict(Outcome.HUNG, f"no sign of life for {limit:g} s{uncounted}")
         child.tell_hang(self._log, silent_s, limit)
         self._lifecycle.apply(slot, Fact.DEADLINE_PASSED, hung=True)
 
@@ -133,6 +132,12 @@ class Watchdog:
             child.age_factor = self._random.uniform(1 - AGE_SPREAD, 1 + AGE_SPREAD)
         if now - child.licensed_at >= limit * child.age_factor and not self._obstacle():
             self._on_recycled(slot, f"it is older than {limit:g} s (± 10 %)")
+
+
+def _last_sign(slot: LiveSlot, child: Child) -> float:
+    """Return the monotonic time of the last sign of life that counts; becoming ready is the first."""
+    heard = child.output.heard_at if slot.spec.heartbeat == Heartbeat.GROUP else 0.0
+    return max(child.page.last_beat / 1e9, heard, child.ready_at or 0.0)
 
 
 def _has_limit(slot: LiveSlot) -> bool:

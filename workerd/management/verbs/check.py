@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.checks import Warning as CheckWarning
@@ -12,7 +13,7 @@ from workerd.conf import find_problems
 from workerd.durations import DurationError, parse_duration
 from workerd.forkserver.survey import find_left_open
 from workerd.management.database_problems import Problem, find_database_problems
-from workerd.registry import autodiscover
+from workerd.management.project_problems import find_project_problems
 from workerd.wire import exit_codes
 
 
@@ -25,13 +26,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
-    """Print every problem of the settings, the system checks and the database; 1 where one is an error."""
+    """Print every problem of the settings, the system checks, the project and the database; 1 where one is an error."""
     try:
         stop_within_s = None if options["stop_within"] is None else parse_duration(options["stop_within"])
     except DurationError as error:
         command.stderr.write(str(error))
         return exit_codes.USAGE
-    problems = [*_settings_problems(), *_load_problems(), *find_database_problems(stop_within_s)]
+    problems = [*_settings_problems(), *_project_problems(), *find_database_problems(stop_within_s)]
     failed = any(level == "error" for level, _ in problems)
     if options["json"]:
         found = [{"level": level, "text": text} for level, text in problems]
@@ -48,13 +49,9 @@ def _tell(command: BaseCommand, problems: list[Problem], *, failed: bool) -> Non
         command.stdout.write("workerd: ready to run." if not problems else "workerd: can run.")
 
 
-def _load_problems() -> list[Problem]:
-    """Load what a forkserver loads, and look at what that has left open in this process."""
-    try:
-        autodiscover()
-    except Exception as error:  # noqa: BLE001 - the border to the project's modules
-        return [("error", f"The project's jobs do not load: {type(error).__name__}: {error}.")]
-    return [("warning", sentence) for sentence in find_left_open()]
+def _project_problems() -> Iterator[Problem]:
+    yield from (("error", text) for text in find_project_problems())
+    yield from (("warning", text) for text in find_left_open())
 
 
 def _settings_problems() -> list[Problem]:
