@@ -60,6 +60,7 @@ class Settings:
     max_unavailable: int | None
     secret_kwargs: tuple[str, ...]
     exit_when_parked: bool
+    log_level: int | None
 
     def load_before_fork(self) -> tuple[Callable[[], object], ...]:
         """Return BEFORE_FORK as callables. Raises whatever the import of a dotted path raises."""

@@ -1,5 +1,6 @@
 """The keys of ``WORKERD``: the default of each, how its value is read, and the remedy where it cannot be."""
 
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -112,6 +113,13 @@ def _read_log_format(value: Any) -> str:
     if value not in ("auto", "json", "console"):
         raise ValueError
     return str(value)
+
+
+def _read_log_level(value: Any) -> int:
+    levels = logging.getLevelNamesMapping()
+    if not isinstance(value, str) or value not in levels:
+        raise ValueError
+    return levels[value]
 
 
 def _read_bind(value: Any) -> str:
@@ -240,6 +248,13 @@ KEYS: Mapping[str, Key] = {
         read=_read_flag,
         expected="True or False",
         remedy="True ends the daemon when a significant job is parked.",
+    ),
+    "LOG_LEVEL": Key(
+        attribute="log_level",
+        default=None,
+        read=_or_none(_read_log_level),
+        expected='the name of a level, such as "INFO", or None',
+        remedy="None shows of a project without LOGGING what Python shows: WARNING and above.",
     ),
 }
 """The ids of the system checks follow this order, so a new key goes to the end."""

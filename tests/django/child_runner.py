@@ -1,6 +1,6 @@
 """A Django process that loads once and forks a child for each request: a forkserver reduced to its least.
 
-``python -m tests.django.child_runner FD``: each Bear on the channel FD brings (channel, output, page); Born answers.
+``python -m tests.django.child_runner FD``: each Bear on the channel FD brings channel, streams, page; Born answers.
 """
 
 import os
@@ -38,18 +38,17 @@ def main() -> None:
             run_child(*descriptors)
 
 
-def run_child(channel: int, output: int, page: int) -> None:
+def run_child(channel: int, stdout: int, stderr: int, page: int) -> None:
     code = 99
     try:
         from workerd.child.inherited import leave_inheritance
         from workerd.child.run import run_job
+        from workerd.child.stdio import connect_streams
 
         leave_inheritance()
 
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        os.close(output)
+        connect_streams(stdout, stderr)
         ours = Channel.from_descriptor(channel)
         licence, _ = ours.receive()
         assert isinstance(licence, License)

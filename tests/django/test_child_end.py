@@ -18,8 +18,8 @@ pytestmark = pytest.mark.backends("sqlite")
 MODULE = "tests.django.end_stories"
 
 
-def said(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line.startswith(">")]
+def said(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.startswith(">")]
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -30,7 +30,8 @@ def test_a_child_ends_as_plain_python_does(run: JobRun, story: str) -> None:
     child: Child = run(target=f"{MODULE}.{story}")
     code = child.end()
 
-    assert (code, said(child.written.decode())) == (plain.returncode, said(plain.stdout + plain.stderr))
+    shown = (plain.stdout + plain.stderr).splitlines()
+    assert (code, said(child.said)) == (plain.returncode, said(shown))
     assert child.messages[:1] == [Loaded()]
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.harness.waiting import eventually
-from workerd.child.stdio import LINE_BYTES
 from workerd.wire.channel import Channel
+from workerd.wire.marked_lines import LINE_BYTES, PACKET_BYTES, Unpacker
 from workerd.wire.messages import Bear, BecameReady, Born, Failed, License, Loaded, Message, RecycleAsked, Refused
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
@@ -57,14 +57,16 @@ class Child:
         self.page.want_processes(spec.processes)
         self.channel, theirs = Channel.pair()
         self.channel.socket.settimeout(WITHIN_S)
-        self._read, write = os.pipe()
-        runner.channel.send(Bear(1), [theirs.fileno(), write, self.page.descriptor])
+        pipes = [os.pipe(), os.pipe()]
+        self._open = [reading for reading, _ in pipes]
+        self._texts = dict.fromkeys(self._open, b"")
+        runner.channel.send(Bear(1), [theirs.fileno(), pipes[0][1], pipes[1][1], self.page.descriptor])
         theirs.close()
-        os.close(write)
+        for _, writing in pipes:
+            os.close(writing)
         self.pid = self._runner_answer()
         assert self.pid > 1, "the runner answers with another child's end: a signal to that number would meet ourselves"
         self.channel.send(License(spec.to_dict(), index, "run-1", 3, "node", "host", MARK))
-        self.written = b""
         self.has_ended = False
 
     def wait_for(self, text: str) -> "Child":
@@ -95,7 +97,6 @@ class Child:
         """Read everything that is left, and return the exit code."""
         while self._read_some():
             pass
-        os.close(self._read)
         self.messages: list[Message] = []
         while (message := self.channel.receive()[0]) is not None:
             self.messages.append(message)
@@ -107,14 +108,36 @@ class Child:
         return code
 
     @property
+    def written(self) -> bytes:
+        """What it has written to stdout, and then what to stderr."""
+        return b"".join(self._texts.values())
+
+    @property
     def events(self) -> list[dict[str, Any]]:
-        start = f"{MARK} "
-        lines = self.written.decode().split("\n")
-        return [json.loads(line.removeprefix(start)) for line in lines if line.startswith(start)]
+        return [line for line in self.lines if isinstance(line, dict)]
 
     @property
     def printed(self) -> list[str]:
-        return [line for line in self.written.decode().split("\n") if line and not line.startswith(MARK)]
+        return [line for line in self.lines if isinstance(line, str)]
+
+    @property
+    def said(self) -> list[str]:
+        """What a person reads: printed lines, and those of the text of events."""
+        texts = (line if isinstance(line, str) else str(line["event"]) for line in self.lines)
+        return [line for text in texts for line in text.splitlines()]
+
+    @property
+    def lines(self) -> list[str | dict[str, Any]]:
+        """The printed lines, and the rendered ones as events."""
+        unpacker = Unpacker()
+        lines: list[str | dict[str, Any]] = []
+        for line in self.written.split(b"\n"):
+            text, _, packet = line.partition(MARK.encode())
+            if text:
+                lines.append(text.decode())
+            if packet and (rendered := unpacker.take(packet)) is not None:
+                lines.append(json.loads(rendered))
+        return lines
 
     @property
     def failed(self) -> Failed:
@@ -122,13 +145,18 @@ class Child:
         return failed
 
     def _read_some(self) -> bool:
-        """Read what there is; False at the end. A silent child is killed, or the runner would wait."""
-        if not select.select([self._read], [], [], WITHIN_S)[0]:
+        """Read what there is; False at the end of both pipes. A silent child is killed, or the runner would wait."""
+        ready = select.select(self._open, [], [], WITHIN_S)[0] if self._open else []
+        if self._open and not ready:
             self.kill()
             raise AssertionError(f"nothing more came: {self.written!r}")
-        chunk = os.read(self._read, 65536)
-        self.written += chunk
-        return bool(chunk)
+        for reading in ready:
+            chunk = os.read(reading, 65536)
+            self._texts[reading] += chunk
+            if not chunk:
+                os.close(reading)
+                self._open.remove(reading)
+        return bool(self._open)
 
     def _runner_answer(self) -> int:
         message, _ = self.runner.channel.receive()
@@ -314,7 +342,7 @@ def test_the_signals_of_django_frame_the_run(run: JobRun) -> None:
     assert child.end() == 3
     assert child.printed == ["started run-1", "stopping 3"]
     [event] = child.events
-    assert event["logger"] == "django.dispatch"
+    assert event["level"] == "error"
     assert "RuntimeError: a receiver that fails" in event["exception"]
 
 
@@ -322,7 +350,7 @@ def test_logs_arrive_structured_and_prints_as_they_are_in_order(run: JobRun) -> 
     child = run("speak", processes=2, index=1)
 
     assert child.end() == 0
-    texts = ["printed", "to stderr", "half a line", "\x1e not a mark \\udcff"]
+    texts = ["printed", "half a line", "\x1e not a mark \\udcff", "to stderr"]
     assert [line for line in child.printed if line in texts] == texts
     assert "TypeError: %d format: a real number is required, not str" in child.printed  # as logging itself says it
     spoke, warning, caught, after = child.events
@@ -342,9 +370,10 @@ def test_a_line_is_cut_at_64_kib_and_stays_json(run: JobRun) -> None:
     child = run("speak", kwargs={"length": 200_000})
 
     assert child.end() == 0
-    assert max(map(len, child.written.split(b"\n"))) < LINE_BYTES
+    assert max(map(len, child.written.split(b"\n"))) < PACKET_BYTES
     spoke = child.events[0]
     assert spoke["text"].endswith("… [cut]")
+    assert len(json.dumps(spoke)) <= LINE_BYTES
     assert spoke["cut_from_bytes"] > 200_000
     assert spoke["event"] == "spoke"
 
@@ -400,7 +429,8 @@ def test_what_a_job_forks_does_not_speak_in_its_name(run: JobRun) -> None:
     child = run("fork_and_fail")
 
     assert child.end() == 0
-    assert child.printed == ["fork: 1"]
+    assert child.printed[0] == "fork: 1"
+    assert child.printed[-1] == "ValueError: in a fork"
     assert child.messages == [Loaded()]
 
 

@@ -25,9 +25,9 @@ class FakeForkserver:
         self.peers: list[Channel] = []
 
     def bear(self, child: Child) -> None:
-        channel, output, page = child.theirs
-        os.close(output)
-        os.close(page)
+        channel, *others = child.theirs
+        for descriptor in others:
+            os.close(descriptor)
         self.asked.append(child)
         self.peers.append(Channel.from_descriptor(channel))
 

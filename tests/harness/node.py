@@ -92,11 +92,12 @@ class FakeProcess:
 
 
 class FakeChild(FakeProcess):
-    """A child: says its pid at once; has its own ends of the output pipe and of the heartbeat page."""
+    """A child: says its pid at once; has its own ends of the output pipes and of the heartbeat page."""
 
-    def __init__(self, pid: int, channel: Channel, output: int, page: int) -> None:
+    def __init__(self, pid: int, channel: Channel, output: int, errors: int, page: int) -> None:
         super().__init__(pid, channel)
         self.output = output
+        self.errors = errors
         self.page = HeartbeatPage(page)
 
     @property
@@ -115,6 +116,7 @@ class FakeChild(FakeProcess):
     def close(self) -> None:
         if not self.closed:
             os.close(self.output)
+            os.close(self.errors)
             self.page.close()
         super().close()
 
@@ -150,9 +152,9 @@ class FakeForkserver(FakeProcess):
 
     def _take(self, message: Message, descriptors: list[int]) -> None:
         if isinstance(message, Bear):
-            channel, output, page = descriptors
+            channel, output, errors, page = descriptors
             self.births.append(message.birth)
-            self.asked.append(FakeChild(next(self._pids), Channel.from_descriptor(channel), output, page))
+            self.asked.append(FakeChild(next(self._pids), Channel.from_descriptor(channel), output, errors, page))
 
 
 class Node:
@@ -172,7 +174,7 @@ class Node:
         for module, name, value in (
             (child_module, "os", self.kernel),
             (forkserver_module, "os", self.kernel),
-            (Forkserver, "_spawn", lambda _forkserver, channel, output: self._spawn(channel, output)),
+            (Forkserver, "_spawn", lambda _forkserver, channel, output, _errors: self._spawn(channel, output)),
             (page_module, "_monotonic_ns", lambda: int(self.clock.now * 1e9)),
             (parts_module, "STDOUT", null),
             (parts_module, "_raise_descriptor_limit", lambda: limits),

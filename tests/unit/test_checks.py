@@ -54,6 +54,7 @@ def database_ids(**databases: dict[str, Any]) -> list[str | None]:
         ({"MAX_UNAVAILABLE": 0}, "workerd.E016"),
         ({"SECRET_KWARGS": "*"}, "workerd.E017"),
         ({"EXIT_WHEN_PARKED": 1}, "workerd.E018"),
+        ({"LOG_LEVEL": "loud"}, "workerd.E019"),
     ],
 )
 def test_each_settings_problem_has_its_id(values: Any, expected: str) -> None:

@@ -44,6 +44,7 @@ def test_a_project_that_sets_nothing_has_the_defaults() -> None:
         max_unavailable=None,
         secret_kwargs=found.secret_kwargs,
         exit_when_parked=False,
+        log_level=None,
     )
     assert {"*password*", "*secret*", "*token*", "*key*"} <= set(found.secret_kwargs)
 
@@ -85,6 +86,8 @@ def test_a_change_of_the_settings_is_seen_at_once() -> None:
         ("RUN_RETENTION", 60, 60.0),
         ("MAX_UNAVAILABLE", 3, 3),
         ("SECRET_KWARGS", [], ()),
+        ("LOG_LEVEL", "INFO", 20),
+        ("LOG_LEVEL", None, None),
     ],
 )
 def test_a_good_value_is_read(key: str, value: object, read: object) -> None:
@@ -144,6 +147,9 @@ def test_a_good_value_is_read(key: str, value: object, read: object) -> None:
         ("MAX_UNAVAILABLE", 0.1),
         ("SECRET_KWARGS", "*key*"),
         ("EXIT_WHEN_PARKED", None),
+        ("LOG_LEVEL", "info"),
+        ("LOG_LEVEL", 20),
+        ("LOG_LEVEL", []),
     ],
 )
 def test_a_bad_value_is_one_problem_that_names_key_value_and_remedy(key: str, value: object) -> None:

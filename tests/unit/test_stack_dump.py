@@ -25,9 +25,9 @@ class Setup:
         self.done: list[str] = []
         self.slot = LiveSlot(JobSpec("feed"), 0)
         self.child = Child.conceive(self.loop, self.log, 1, lambda *_: None, lambda *_: None)
-        channel, self.writing, page = self.child.theirs
-        os.close(channel)
-        os.close(page)
+        channel, self.writing, errors, page = self.child.theirs
+        for descriptor in (channel, errors, page):
+            os.close(descriptor)
         self.child.owner, self.slot.child = self.slot, self.child
         self.child.own(_start(be_the_child, self.writing))
         self.dumps = StackDumps(self.loop, self.log)
@@ -97,7 +97,7 @@ def wait_for_stack(setup: Setup) -> None:
     import select
 
     poll = select.poll()
-    poll.register(setup.child.output._descriptor, select.POLLIN)
+    poll.register(setup.child.output.stdout.descriptor, select.POLLIN)
     assert poll.poll(5000)
     turn(setup.loop)
 

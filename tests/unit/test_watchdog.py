@@ -42,9 +42,9 @@ class Setup:
         self.recycled: list[str] = []
         self.slot = LiveSlot(JobSpec("feed", **spec), 0, state=State.RUNNING)
         self.child = Child.conceive(self.loop, log, 1, lambda *_: None, lambda *_: None)
-        channel, self.writing, page = self.child.theirs
-        os.close(channel)
-        os.close(page)
+        channel, self.writing, errors, page = self.child.theirs
+        for descriptor in (channel, errors, page):
+            os.close(descriptor)
         self.slot.child, self.child.owner = self.child, self.slot
         self.child.pid, self.child.licensed_at, self.child.ready_at = 2**22 + 1, self.clock.now, self.clock.now
         self.child.growth.private_at_birth = 100.0

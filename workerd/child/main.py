@@ -16,10 +16,13 @@ from workerd.wire.messages import DUMP_SIGNAL, Born, License, Loaded
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
 
+from .descriptors import lift
 from .inherited import leave_inheritance
 from .interpreter_end import flush_streams
+from .output_pipe import OUTPUT
 from .process_setup import set_up
 from .run import run_job
+from .stdio import connect_streams
 from .warm_up import warm_up_process
 
 Builtin = Callable[[Channel, HeartbeatPage, License], int]
@@ -46,7 +49,7 @@ def changed_signals() -> list[int]:
 def run_child(
     descriptors: Sequence[int], parents: Parents, changed: Sequence[int], builtins: Mapping[str, Builtin]
 ) -> NoReturn:
-    """Run as the child that holds ``descriptors`` (channel, output, page), and exit.
+    """Run as the child that holds ``descriptors`` (channel, stdout, stderr, page), and exit.
 
     ``changed`` are the signals to restore; ``builtins`` are workerd's own slots, by the name in their spec.
     """
@@ -89,16 +92,13 @@ def _leave_forkserver(
     # A module of the project may have blocked signals, too; a fork inherits the mask, and so does exec(2).
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     leave_inheritance()
-    channel, output, page = descriptors
-    # dup2 clears close-on-exec: the programs that the job starts write into the pipe, too.
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
-    return Channel.from_descriptor(channel), HeartbeatPage(page)
+    channel, stdout, stderr, page = descriptors
+    connect_streams(stdout, stderr)
+    return Channel.from_descriptor(lift(channel)), HeartbeatPage(page)
 
 
 def _run(channel: Channel, page: HeartbeatPage, licence: License, builtins: Mapping[str, Builtin]) -> int:
-    faulthandler.register(DUMP_SIGNAL, file=1, all_threads=True)
+    faulthandler.register(DUMP_SIGNAL, file=OUTPUT.descriptor, all_threads=True)
     spec = JobSpec.from_dict(licence.spec)
     builtin = builtins.get(spec.name)  # no row can have such a name: its dot is not allowed in a slug
     if builtin is None:

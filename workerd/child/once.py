@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from workerd.conf import get_settings
 from workerd.registry import autodiscover
 from workerd.wire.messages import Message, RecycleAsked, Refused
 from workerd.wire.spec import JobSpec
@@ -28,7 +29,7 @@ def run_once(spec: JobSpec) -> int:
     autodiscover()
     run_id = str(uuid.uuid4())
     take_identity(spec, 0, run_id)
-    log = install_logging(_ConsoleRenderer(colors=sys.stderr.isatty()), _Terminal())
+    log = install_logging(_ConsoleRenderer(colors=sys.stderr.isatty()), _Terminal(), get_settings().log_level)
     stop = StopRequest(impatient=True)
     stop.listen(stop_signals(spec))
     sender = _ConsoleSender(stop)

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from workerd.conf import get_settings
+from workerd.wire.marked_lines import LINE_BYTES
 from workerd.wire.messages import License
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
@@ -14,15 +15,12 @@ from .identity import take_identity
 from .log_queues import restart_listeners
 from .logs import install_logging
 from .rendering import LineRenderer
-from .stdio import LINE_BYTES, Stdio
+from .stdio import Stdio
 from .title import show_title
-
-MARK_BYTES = 128
-"""Room for the mark and the newlines around a rendered line."""
 
 
 def set_up(spec: JobSpec, license: License, page: HeartbeatPage) -> Any:  # noqa: A002 - the message's name
-    """Set this process up for its slot, with descriptors 1 and 2 on the output pipe; return the log of our events."""
+    """Set this process up for its slot, with its streams connected; return the log of our events."""
     from workerd.forksafe import label_sessions
     from workerd.forksafe.events import listeners
 
@@ -34,9 +32,10 @@ def set_up(spec: JobSpec, license: License, page: HeartbeatPage) -> Any:  # noqa
     stdio = Stdio(license.mark, page.beat if is_implicit else _no_beat)
     stdio.replace_streams()
     identity = {"job": spec.name, "slot": slot, "run": license.run, "generation": license.generation}
-    log = install_logging(LineRenderer(identity, LINE_BYTES - MARK_BYTES), stdio)
+    settings = get_settings()
+    log = install_logging(LineRenderer(identity, LINE_BYTES), stdio, settings.log_level)
     restart_listeners()
-    name = get_settings().name
+    name = settings.name
     show_title(f"workerd: {name} {slot}", slot)
     label_sessions(f"{name} {slot}")
     if is_implicit:

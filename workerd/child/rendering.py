@@ -8,8 +8,12 @@ import os
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Protocol
 
+import structlog
+
 from workerd.wire.events import EVENT_KEYS
 
+format_exception = structlog.processors.format_exc_info
+"""Turns an event's ``exc_info`` into the text ``exception``."""
 _CUT = "… [cut]"
 
 

@@ -1,15 +1,19 @@
-"""Reports a job's failure: to the daemon for the run's row, to the pipe as one event, and to the project's logging."""
+"""Reports a job's failure: to the daemon for the run's row, to the pipe as one event, to the project's own hooks."""
 
+import contextlib
+import io
 import logging
 import signal
+import sys
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from workerd.wire import exit_codes
 from workerd.wire.events import emit
 from workerd.wire.messages import Failed
 
-from .logs import REPORTED
+from .standard_logging import REPORTED
 
 MESSAGE_CHARACTERS = 2_000
 TRACEBACK_CHARACTERS = 16_000
@@ -42,6 +46,27 @@ def log_failure(log: Any, slot: str, error: BaseException) -> None:
     emit(log, "job.failed", level="error", exception_type=_dotted(type(error)), exc_info=error)
     extra = {REPORTED: True}
     logging.getLogger("workerd.child").error("%s failed", slot, exc_info=error, extra=extra)
+
+
+def call_excepthook(error: BaseException) -> None:
+    """Call the project's ``sys.excepthook`` (Sentry's, say), as Python does with what nobody has caught.
+
+    Most hooks call Python's own at their end. The traceback that this one prints is left out: it is logged already.
+    """
+    from django.core.management import CommandError
+
+    # A CommandError never reaches the hook in ``manage.py``, which prints it.
+    if sys.excepthook is not sys.__excepthook__ and not isinstance(error, CommandError):
+        sys.stderr.write(_printed(sys.excepthook, error).replace(_printed(sys.__excepthook__, error), "", 1))
+
+
+def _printed(hook: Callable[..., object], error: BaseException) -> str:
+    with contextlib.redirect_stderr(io.StringIO()) as printed:
+        try:
+            hook(type(error), error, error.__traceback__)
+        except BaseException:  # noqa: BLE001 - the project's hook may raise anything; Python prints it, too
+            printed.write(f"Error in sys.excepthook:\n{traceback.format_exc()}")
+    return printed.getvalue()
 
 
 def exit_code_of(error: BaseException) -> int:

@@ -13,6 +13,7 @@ from workerd.arguments import read_environment
 from workerd.job_rules.choices import STOP_SIGNALS
 from workerd.targets import RowError, Target, TargetError, resolve
 from workerd.wire import exit_codes
+from workerd.wire.channel import Channel
 from workerd.wire.messages import License, Loaded, Message, Refused
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
@@ -21,9 +22,10 @@ from workerd.wire.words import slot_name
 from .beats import Beats, Page
 from .call import call
 from .context import JobContext, Sender
+from .descriptors import KnownFile
 from .interpreter_end import end_interpreter, flush_streams
 from .process_setup import set_up
-from .reports import describe_failure, drop_our_frames, exit_code_of, log_failure
+from .reports import call_excepthook, describe_failure, drop_our_frames, exit_code_of, log_failure
 from .stopping import StopRequest
 
 
@@ -45,11 +47,11 @@ class JobRun:
         return os.getpid() != self.pid
 
 
-def run_job(spec: JobSpec, license: License, channel: Sender, page: HeartbeatPage) -> int:  # noqa: A002 - the message's name
+def run_job(spec: JobSpec, license: License, channel: Channel, page: HeartbeatPage) -> int:  # noqa: A002 - the message's name
     """Run the licensed job, and what Python does at the end of a process; return the exit code.
 
     The caller closes connections and exits. A process that the job forks returns from here, too.
-    Descriptors 1 and 2 must be on the output pipe, and the signals at their defaults.
+    The streams must be connected, and the signals at their defaults.
     """
     sender = _ChildSender(channel)
     try:
@@ -106,6 +108,7 @@ def _call(run: JobRun, target: Target, kwargs: dict[str, Any]) -> int:
             return exit_code_of(error)
         log_failure(run.log, run.slot, error)
         run.sender.send(describe_failure(error))
+        call_excepthook(error)
         return exit_code_of(error)
     return exit_codes.DONE
 
@@ -113,13 +116,20 @@ def _call(run: JobRun, target: Target, kwargs: dict[str, Any]) -> int:
 def _announce_start(run: JobRun) -> None:
     from workerd.signals import child_started
 
-    child_started.send_robust(sender=JobContext, context=run.context)  # Django logs what a receiver raises
+    _log_failures(run, child_started.send_robust(sender=JobContext, context=run.context))
 
 
 def _announce_end(run: JobRun, code: int) -> None:
     from workerd.signals import child_stopping
 
-    child_stopping.send_robust(sender=JobContext, context=run.context, exit_code=code)
+    _log_failures(run, child_stopping.send_robust(sender=JobContext, context=run.context, exit_code=code))
+
+
+def _log_failures(run: JobRun, answers: list[tuple[Any, Any]]) -> None:
+    """Log what receivers have raised: Django logs it, too, but shows it only where DEBUG or LOGGING says so."""
+    for receiver, answer in answers:
+        if isinstance(answer, Exception):
+            run.log.error("receiver failed", receiver=receiver, exc_info=answer)
 
 
 def _make_context(license: License, spec: JobSpec, page: Page, stop: StopRequest, sender: Sender) -> JobContext:  # noqa: A002
@@ -140,13 +150,16 @@ def _lower_priority(spec: JobSpec) -> None:
 class _ChildSender:
     """Sends over the channel, and drops messages that the daemon cannot or must not get."""
 
-    def __init__(self, channel: Sender) -> None:
+    def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._file = KnownFile(channel.fileno())
         self._pid = os.getpid()
 
     def send(self, message: Message) -> None:
         if os.getpid() != self._pid:
             return  # a process that the job forked: it has the channel too, but it must not speak for the job
+        if not self._file.is_at(self._channel.fileno()):
+            return  # the job has closed it, and its number may be another file's
         # The daemon is gone. That is no failure of the job, and PDEATHSIG ends this process anyway.
         with suppress(BrokenPipeError, ConnectionResetError):
             self._channel.send(message)

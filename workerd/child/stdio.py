@@ -1,16 +1,18 @@
-"""A child's stdout and stderr: printed text and rendered log lines go through one pipe, and so stay in order."""
+"""A child's stdout and stderr: printed text goes through a pipe each; rendered lines stay in order with stdout's."""
 
 import io
+import itertools
 import os
-import select
+import stat
 import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-LINE_BYTES = 64 * 1024
-"""The longest rendered line, with its mark and newline; a longer one is cut before it is written."""
+from workerd.wire.marked_lines import pack
 
+from .descriptors import KnownFile
+from .output_pipe import OUTPUT, OutputPipe
 
 if TYPE_CHECKING:
     _Buffer = io.BufferedWriter[io.FileIO]
@@ -25,45 +27,50 @@ class LineWriter(Protocol):
         """Write ``line``, which has no newline of its own."""
 
 
+def connect_streams(stdout: int, stderr: int) -> None:
+    """Put descriptors 1 and 2 on the pipes to the daemon, and rendered lines on the first; close the ends given."""
+    OUTPUT.take(stdout)
+    # dup2 clears close-on-exec: the programs that the job starts write into the pipes, too.
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
+    os.close(stdout)
+    os.close(stderr)
+
+
 class Stdio:
-    """Writes to descriptors 1 and 2, and beats with each write.
+    """Writes to descriptors 1 and 2 and, rendered lines, to the output pipe; beats with each write.
 
     ``mark`` stands before each rendered line. The job does not know it, so text that it prints cannot pass for one.
     """
 
-    def __init__(self, mark: str, beat: Callable[[], None]) -> None:
-        self._mark = f"{mark} ".encode()
-        self._beat = beat
+    def __init__(self, mark: str, beat: Callable[[], None], pipe: OutputPipe = OUTPUT) -> None:
+        self._mark = mark.encode()
+        self.beat = beat
+        self._pipe = pipe
+        self._numbers = itertools.count()
         # Reentrant: a signal handler of the project may log while it interrupts a write of its own thread.
         self.lock = threading.RLock()
-        self._at_line_start = True
         os.register_at_fork(after_in_child=self._renew_lock)
 
     def write_line(self, line: bytes) -> None:
-        """Write a rendered line; after printed text without a newline, start a line first."""
+        """Write a rendered line."""
         with self.lock:
-            start = b"" if self._at_line_start else b"\n"
-            # False until the line is written whole: Ctrl-C may raise in the middle, and the next line must start anew.
-            self._at_line_start = False
-            _write_all(1, b"%b%b%b\n" % (start, self._mark, line))
-            self._at_line_start = True
-        self._beat()
-
-    def on_printed(self, text: bytes) -> None:
-        """Beat, and remember whether ``text`` ended its line."""
-        if text:
-            self._at_line_start = text.endswith(b"\n")
-        self._beat()
+            for packet in pack(self._mark, f"{os.getpid()}.{next(self._numbers)}", line):
+                self._pipe.write(packet)
+        self.beat()
 
     def replace_streams(self) -> None:
         """Make sys.stdout and sys.stderr write here, line by line; a character that UTF-8 cannot encode is escaped."""
-        _replaced_streams.extend((sys.stdout, sys.stderr))
-        sys.stdout = self._stream(1)
-        sys.stderr = self._stream(2)
+        _replaced_streams.extend((sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__))
+        sys.stdout = sys.__stdout__ = self._stream(1, sys.__stdout__)  # type: ignore[misc]
+        sys.stderr = sys.__stderr__ = self._stream(2, sys.__stderr__)  # type: ignore[misc]
 
-    def _stream(self, descriptor: int) -> io.TextIOWrapper:
-        buffer = _PrintBuffer(io.FileIO(descriptor, "w", closefd=False), self)
-        return io.TextIOWrapper(buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    def _stream(self, descriptor: int, former: Any) -> io.TextIOWrapper:
+        unbuffered = bool(getattr(former, "write_through", False))  # as by PYTHONUNBUFFERED
+        buffer = _PrintBuffer(io.FileIO(descriptor, "w", closefd=False), self, unbuffered)
+        return io.TextIOWrapper(
+            buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=unbuffered
+        )
 
     def _renew_lock(self) -> None:
         # Runs in a process that the job forks. Another thread may have held the lock at the fork; that thread does not
@@ -77,32 +84,35 @@ class _PrintBuffer(_Buffer):
     # Why the buffer and not the raw file below it: a KeyboardInterrupt raised in a write() in Python there would leave
     # the buffer full after the bytes are out, and they would be written a second time.
 
-    def __init__(self, raw: io.FileIO, stdio: Stdio) -> None:
+    def __init__(self, raw: io.FileIO, stdio: Stdio, unbuffered: bool) -> None:
         super().__init__(raw)
         self._stdio = stdio
+        self._unbuffered = unbuffered
+        self._number = raw.fileno()
+        self._file = KnownFile(self._number)
 
     def write(self, text: Any, /) -> int:
         with self._stdio.lock:
-            self._stdio.on_printed(bytes(text))
-            return super().write(text)
+            self._stdio.beat()
+            if self._is_taken():
+                return len(text)
+            written = super().write(text)
+            if self._unbuffered:
+                super().flush()
+            return written
 
     def flush(self) -> None:
         with self._stdio.lock:  # a rendered line must not come between the parts of a flush
-            super().flush()
+            if not self._is_taken():
+                super().flush()
+
+    def _is_taken(self) -> bool:
+        """Return whether the number is another socket's by now, such as a database connection's."""
+        try:
+            return stat.S_ISSOCK(os.fstat(self._number).st_mode) and not self._file.is_at(self._number)
+        except OSError:
+            return False  # it is closed: the write fails, as it does in any process
 
 
 _replaced_streams: list[object] = []
 """Keeps the streams from before alive: their finalisers would close descriptors 1 and 2."""
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        try:
-            data = data[os.write(descriptor, data) :]
-        except BlockingIOError:
-            # The job, or a library of it, made the descriptor non-blocking, and the pipe is full: wait for room.
-            poller = select.poll()
-            poller.register(descriptor, select.POLLOUT)
-            poller.poll()
-        except BrokenPipeError:  # the daemon is gone: nobody reads, and that is no error of the job
-            return

@@ -6,24 +6,22 @@ after the signal finds the socket readable and ends at once. The Python handler 
 """
 
 import asyncio
-import contextlib
 import math
 import os
-import select
 import signal
-import socket
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
+from .self_pipe import SelfPipe
+
 if sys.platform != "win32":  # which has no fork
     from workerd.wire.signal_mask import SignalMask
 
-_LONGEST_POLL_S = 86_400.0
-"""poll(2) takes its time-out as milliseconds in an int; a longer sleep is several polls."""
 _LOOP_POLL_S = 0.1
 
 
@@ -42,12 +40,12 @@ class StopRequest:
         self._replaced_handlers: dict[int, Any] = {}
         self._replaced_wakeup_fd = -1
         self._events: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Event] = weakref.WeakKeyDictionary()
-        self._open_self_pipe()
+        self._pipe = SelfPipe()
 
     def listen(self, numbers: Iterable[int]) -> None:
         """Take these signals as the request to stop; main thread only."""
         # No warning on a full buffer: a full socket is readable, and that is all a sleep needs.
-        self._replaced_wakeup_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        self._replaced_wakeup_fd = signal.set_wakeup_fd(self._pipe.writer.fileno(), warn_on_full_buffer=False)
         self._replaced_handlers = {number: signal.signal(number, self._on_signal) for number in numbers}
         if sys.platform != "win32":
             self._register_at_fork()
@@ -55,19 +53,18 @@ class StopRequest:
     def close(self) -> None:
         """Restore the handlers from before ``listen`` where the job has set none since; main thread only."""
         current = signal.set_wakeup_fd(self._replaced_wakeup_fd)
-        if current != self._writer.fileno():
+        if current != self._pipe.writer.fileno():
             signal.set_wakeup_fd(current)
         for number, handler in self._replaced_handlers.items():
             if signal.getsignal(number) == self._on_signal:
                 signal.signal(number, handler)
         self._replaced_handlers.clear()
-        self._reader.close()
-        self._writer.close()
+        self._pipe.close()
 
     def ask(self) -> None:
         """Ask this process to stop; from any thread or handler, and any number of times."""
         self.asked = True
-        self._wake_sleepers()
+        self._pipe.wake()
 
     def wait(self, seconds: float | None) -> bool:
         """Sleep until asked to stop (True) or for ``seconds`` (False); None sleeps without end."""
@@ -76,7 +73,7 @@ class StopRequest:
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            _sleep_on(self._reader, min(left, _LONGEST_POLL_S))
+            self._pipe.sleep(left)
         return True
 
     def event(self) -> asyncio.Event:
@@ -85,7 +82,7 @@ class StopRequest:
         if loop not in self._events:
             self._events[loop] = event = asyncio.Event()
             try:
-                loop.add_reader(self._reader, self._on_readable, loop, event)
+                loop.add_reader(self._pipe.reader, self._on_readable, loop, event)
             except NotImplementedError:  # the default loop of Windows, where ``workerd once`` may run
                 self._poll_from(loop, event)
         return self._events[loop]
@@ -95,9 +92,10 @@ class StopRequest:
         # Once asked, nothing is read any more: the socket stays readable, and wakes every other sleeper too.
         if self.asked:
             return True
-        try:
-            numbers = self._reader.recv(4096)
-        except BlockingIOError:
+        if self._pipe.is_lost:
+            self._renew_pipe()
+        numbers = self._pipe.read()
+        if numbers is None:
             return self._is_asked()
         # The C handler has written the number, but the Python handler may not have run yet: it runs in the main thread
         # only, and this may be another one. Numbers of other signals, such as SIGCHLD, are dropped.
@@ -112,7 +110,7 @@ class StopRequest:
 
     def _on_readable(self, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
         if self.check():
-            loop.remove_reader(self._reader)  # the socket stays readable: the loop would call this without end
+            loop.remove_reader(self._pipe.reader)  # the socket stays readable: the loop would call this without end
             event.set()
 
     def _poll_from(self, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
@@ -130,14 +128,16 @@ class StopRequest:
             self._interrupted = True  # once only: a second interrupt would cut short the job's own cleaning up
             raise KeyboardInterrupt
 
-    def _open_self_pipe(self) -> None:
-        self._reader, self._writer = socket.socketpair()
-        self._reader.setblocking(False)
-        self._writer.setblocking(False)  # set_wakeup_fd demands it: a handler that blocks would block the process
-
-    def _wake_sleepers(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # the socket is full, and therefore readable already
-            self._writer.send(b"\0")
+    def _renew_pipe(self) -> None:
+        """Have a pipe again where the job has closed it, as one that becomes a daemon closes every descriptor."""
+        lost = self._pipe.writer.fileno()
+        self._pipe.close()
+        self._pipe = SelfPipe()
+        # Another thread may not set the wakeup descriptor, and a job may have set its own.
+        if threading.current_thread() is threading.main_thread():
+            current = signal.set_wakeup_fd(self._pipe.writer.fileno(), warn_on_full_buffer=False)
+            if current not in {lost, -1}:
+                signal.set_wakeup_fd(current)
 
     def _register_at_fork(self) -> None:
         """Have a process that the job forks be an ordinary one, from its first instant.
@@ -162,21 +162,12 @@ class StopRequest:
             if signal.getsignal(number) == self._on_signal:  # a handler that the job has set since is its own
                 _restore_default(number)
         self._events.clear()
-        self._open_self_pipe()
+        self._pipe.close()
+        self._pipe = SelfPipe()
         if self.asked:
-            self._wake_sleepers()  # sleeps read the new socket, which knows nothing of a stop from before the fork
+            self._pipe.wake()  # sleeps read the new socket, which knows nothing of a stop from before the fork
 
 
 def _restore_default(number: int) -> None:
     """Have the signal do what it does in a fresh Python process."""
     signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-
-
-def _sleep_on(sock: socket.socket, seconds: float) -> None:
-    """Sleep until ``sock`` is readable, at most ``seconds``."""
-    if hasattr(select, "poll"):  # select(2) cannot watch a descriptor above 1023, and a job may have that many open
-        poller = select.poll()
-        poller.register(sock, select.POLLIN)
-        poller.poll(math.ceil(seconds * 1000))
-    else:
-        select.select([sock], [], [], seconds)

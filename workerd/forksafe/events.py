@@ -15,6 +15,9 @@ listeners: dict[str, Callable[[], None]] = {}
 """Functions to call when an event happens, by its name. They may run inside a fork hook or a garbage collection, so
 they must not raise, log or query."""
 
+own_loggers: list[Any] = []
+"""In a process of workerd's: they take the events in place of the project's logging, whose levels might hide them."""
+
 _pending: deque[tuple[str, dict[str, Any]]] = deque(maxlen=10_000)
 _flushing = threading.local()
 """Its attribute ``now`` is true in a thread that is inside ``flush``."""
@@ -42,10 +45,11 @@ def flush() -> None:
         return
     _flushing.now = True
     try:
-        logger = _logger()
+        loggers = own_loggers or [_logger()]
         while _pending:
             name, fields = _pending.popleft()
-            emit_event(logger, name, **fields)
+            for logger in loggers:
+                emit_event(logger, name, **fields)
     finally:
         _flushing.now = False
 

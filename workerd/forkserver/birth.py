@@ -25,7 +25,7 @@ class BirthError(WorkerdError):
 
 
 def bear(assignment: Assignment, descriptors: Sequence[int]) -> None:
-    """Fork a child that holds ``descriptors`` (channel, output, page) and waits for its licence.
+    """Fork a child that holds ``descriptors`` (channel, stdout, stderr, page) and waits for its licence.
 
     Raises UnsafeForkError where the child would inherit a connection, and BirthError where the kernel refuses.
     """

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from workerd.wire import exit_codes
 from workerd.wire.channel import Channel
+from workerd.wire.marked_lines import LINE_BYTES
 from workerd.wire.messages import Load
 
 CHANNEL_OPTION = "--channel"
-LINE_BYTES = 60 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,11 @@ def start() -> Assignment:
 def _install(load: Load) -> None:
     from workerd import forksafe
     from workerd.child.logs import install_logging
+    from workerd.child.output_pipe import OUTPUT
     from workerd.child.rendering import LineRenderer
     from workerd.child.stdio import Stdio
 
+    OUTPUT.take(1)
     stdio = Stdio(load.mark, lambda: None)
     stdio.replace_streams()
     install_logging(LineRenderer({"generation": load.generation}, LINE_BYTES), stdio)

@@ -2,15 +2,12 @@
 
 import select
 
-import structlog
-
+from workerd.forksafe.events import emit
 from workerd.wire.channel import Channel
-from workerd.wire.events import emit
 from workerd.wire.messages import Drain, Record
 from workerd.wire.packets import WireError
 
 MOST_RECORDS = 500
-_log = structlog.get_logger("workerd.ledger")
 
 
 class Inbox:
@@ -42,7 +39,7 @@ class Inbox:
             try:
                 message, _ = self._channel.receive()
             except WireError as error:
-                emit(_log, "protocol.violated", reason=f"the ledger does not understand the daemon: {error}")
+                emit("protocol.violated", reason=f"the ledger does not understand the daemon: {error}")
                 break
             except ConnectionError:
                 message = None

@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import structlog
-
-from workerd.wire.events import emit
+from workerd.forksafe.events import emit
 from workerd.wire.messages import Record
 
 from .entry import Entry
@@ -17,7 +15,6 @@ from .journal import Dropped, Journal
 from .journal_file import TakenAwayError, clear_path, is_broken, make_folder
 
 MEND_SECONDS = 10.0
-_log = structlog.get_logger("workerd.ledger")
 _T = TypeVar("_T")
 
 
@@ -65,7 +62,7 @@ class Spool:
         dropped = self._attempt(lambda journal: journal.set_aside(entry, reason))
         if not self.durable:
             self._unsafe.add((entry.kind, entry.key, entry.version))
-        emit(_log, "ledger.set_aside", kind=entry.kind, key=entry.key, reason=reason)
+        emit("ledger.set_aside", kind=entry.kind, key=entry.key, reason=reason)
         self._report(dropped)
 
     def count_set_aside(self) -> int:
@@ -83,7 +80,7 @@ class Spool:
         self.mend(at_once=True)
         if not self.durable and (count := len(self._unsafe & self._journal.identities())):
             reason = "the journal's file is gone, and neither a new one nor the database could take them"
-            emit(_log, "records.lost", records=count, reason=reason)
+            emit("records.lost", records=count, reason=reason)
         self._journal.close()
 
     def _attempt(self, work: Callable[[Journal], _T]) -> _T:
@@ -128,9 +125,9 @@ class Spool:
                 if is_broken(next_error) and not is_broken(error):
                     return self._open_substitute(next_error)  # what took the old one's place is no journal
             else:
-                emit(_log, "journal.replaced", path=str(self._path), reason=reason)
+                emit("journal.replaced", path=str(self._path), reason=reason)
                 return journal
-        emit(_log, "journal.unwritable", path=str(self._path), reason=str(error))
+        emit("journal.unwritable", path=str(self._path), reason=str(error))
         self._mend_at = time.monotonic() + MEND_SECONDS
         return Journal(None, self._limit_bytes)
 
@@ -151,13 +148,12 @@ class Spool:
         self._journal.close()
         self._journal = journal
         self._unsafe.clear()
-        emit(_log, "journal.restored", path=str(path), records=len(records))
+        emit("journal.restored", path=str(path), records=len(records))
         self._report(dropped)
 
     def _report(self, dropped: Dropped) -> None:
         if any(dropped):
             emit(
-                _log,
                 "journal.trimmed",
                 runs=dropped.runs,
                 set_aside=dropped.set_aside,

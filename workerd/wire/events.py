@@ -92,7 +92,9 @@ EVENTS: dict[str, Event] = {
     "child.restart_scheduled": _event("info", "delay_s reason failures", "the slot starts again after delay_s"),
     "child.parked": _event("error", "reason", "the slot is given up until resume or an edit"),
     "child.resumed": _event("info", "reason", "the slot is no longer parked"),
-    "child.output": _event("info", "line", "a line that the child printed"),
+    "child.output": _event(
+        "info", "stream line", "a line that the child, or a program that it started, printed to stdout or stderr"
+    ),
     "connection.opened": _event("info", "alias vendor session ms", "a database connection was opened"),
     "connection.closed": _event(
         "info",

@@ -67,7 +67,7 @@ class Load(Message):
 
 
 class Bear(Message):
-    """Fork a child that waits for its License. Three descriptors come along: channel, output, page, in this order."""
+    """Fork a child that waits for its License. Four descriptors come along: channel, stdout, stderr, page."""
 
     birth: int
 

@@ -30,7 +30,7 @@ _births = itertools.count(1)
 
 @dataclass(eq=False, repr=False, slots=True)
 class Child:
-    """The daemon's three descriptors of a child, its pid, and what it has said; times are monotonic seconds.
+    """The daemon's descriptors of a child, its pid, and what it has said; times are monotonic seconds.
 
     The pid is None until the child has said it.
     """
@@ -40,8 +40,8 @@ class Child:
     link: Link
     output: ChildOutput
     page: HeartbeatPage
-    theirs: tuple[int, int, int]
-    """The child's own ends, sent along with the request for its birth: channel, output, page."""
+    theirs: tuple[int, int, int, int]
+    """The child's own ends, sent along with the request for its birth: channel, stdout, stderr, page."""
     asked_at: float
     pid: int | None = None
     owner: object | None = None
@@ -79,7 +79,7 @@ class Child:
         on_message: Callable[["Child", Message], None],
         on_end: Callable[["Child"], None],
     ) -> "Child":
-        """Open a child's channel, output pipe and heartbeat page. Raises OSError where descriptors have run out."""
+        """Open a child's channel, output pipes and heartbeat page. Raises OSError where descriptors have run out."""
         with ExitStack() as undo:  # else each try would make the shortage worse
             page = HeartbeatPage.create()
             undo.callback(page.close)
@@ -88,7 +88,10 @@ class Child:
             ours, theirs = Channel.pair()
             undo.callback(ours.close)
             undo.callback(theirs.close)
-            reading, writing = os.pipe()
+            stdout, their_stdout = os.pipe()
+            undo.callback(os.close, stdout)
+            undo.callback(os.close, their_stdout)
+            stderr, their_stderr = os.pipe()
             undo.pop_all()
         born: list[Child] = []
         link = Link(
@@ -102,9 +105,9 @@ class Child:
             birth=next(_births),
             generation=generation,
             link=link,
-            output=ChildOutput(loop, log, reading),
+            output=ChildOutput(loop, log, stdout, stderr),
             page=page,
-            theirs=(theirs.socket.detach(), writing, their_page),
+            theirs=(theirs.socket.detach(), their_stdout, their_stderr, their_page),
             asked_at=loop.clock.monotonic(),
             identity={"pid": 0, "generation": generation},
         )
@@ -141,7 +144,7 @@ class Child:
             "generation": self.generation,
         }
         self.page.want_processes(spec.processes)
-        self.output.mark = f"{self.mark} ".encode()
+        self.output.mark = self.mark.encode()
         self.output.identity = dict(self.identity)
         self.link.send(License(spec.to_dict(), index, self.run, self.generation, node, host, self.mark))
         self.growth.set_baseline(self.pid)  # after the licence: the child need not wait for what /proc says
@@ -212,7 +215,7 @@ class Child:
         )
 
     def bury(self) -> None:
-        """Close the daemon's ends of the channel, the output pipe and the page."""
+        """Close the daemon's ends of the channel, the output pipes and the page."""
         self.buried = True
         self.link.close()
         self.output.close()

@@ -66,13 +66,16 @@ class Forkserver:
             ours, theirs = Channel.pair()
             if_it_fails.callback(ours.close)
             in_any_case.callback(theirs.close)
-            reading, writing = os.pipe()
-            if_it_fails.callback(os.close, reading)
-            in_any_case.callback(os.close, writing)
-            self.pid = self._spawn(theirs.fileno(), writing)
+            pipes = []
+            for _ in ("stdout", "stderr"):
+                pipes.append(os.pipe())
+                if_it_fails.callback(os.close, pipes[-1][0])
+                in_any_case.callback(os.close, pipes[-1][1])
+            (stdout, their_stdout), (stderr, their_stderr) = pipes
+            self.pid = self._spawn(theirs.fileno(), their_stdout, their_stderr)
             if_it_fails.pop_all()
-        self._output = ChildOutput(self._loop, self._log, reading)
-        self._output.mark = f"{mark} ".encode()
+        self._output = ChildOutput(self._loop, self._log, stdout, stderr)
+        self._output.mark = mark.encode()
         self._output.identity = {"pid": self.pid, "generation": self.generation}
         self._link = Link(self._loop, ours, self._heard, self._fell_silent, self._complain)
         self._link.send(Load(os.getpid(), self.generation, mark, self._config.name))
@@ -145,7 +148,7 @@ class Forkserver:
         reason = f"a message from the forkserver was ignored: {error}"
         self._log.emit("protocol.violated", pid=self.pid, generation=self.generation, reason=reason)
 
-    def _spawn(self, channel: int, output: int) -> int:
+    def _spawn(self, channel: int, stdout: int, stderr: int) -> int:
         parent = os.getpid()
         pid = os.fork()
         if pid:
@@ -155,11 +158,12 @@ class Forkserver:
         try:
             prctl.die_with_parent()
             if os.getppid() == parent:
-                self._become(channel, output, (*self._config.forkserver_argv, "--channel", str(channel)))
+                argv = (*self._config.forkserver_argv, "--channel", str(channel))
+                self._become(channel, stdout, stderr, argv)
         finally:
             os._exit(EXEC_FAILED)
 
-    def _become(self, channel: int, output: int, argv: Sequence[str]) -> None:
+    def _become(self, channel: int, stdout: int, stderr: int, argv: Sequence[str]) -> None:
         """In the new process: lead a group, ignore what a terminal or supervisor sends to all, then exec."""
         os.setpgid(0, 0)  # Ctrl-C and supervisor's stopasgroup reach the daemon's group, which decides what ends when
         signal.set_wakeup_fd(-1)
@@ -170,7 +174,7 @@ class Forkserver:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         resource.setrlimit(resource.RLIMIT_NOFILE, self._limits)
         null = os.open(os.devnull, os.O_RDONLY)
-        for descriptor, place in ((null, 0), (output, 1), (output, 2)):
+        for descriptor, place in ((null, 0), (stdout, 1), (stderr, 2)):
             os.dup2(descriptor, place)
         os.set_inheritable(channel, True)
         os.chdir(self._config.cwd)
