@@ -50,14 +50,14 @@ def _connect(original: Method) -> Method:
         try:
             with labelled_parameters(self):
                 original(self)
+            if self.connection is not None:
+                report_opened(self, started)
         except BaseException as error:
             getattr(error, "__dict__", {}).setdefault("workerd_alias", self.alias)  # for is_unreachable()
             report_failed(self, error, started)
             raise
         finally:
             self.__dict__.pop(sessions.CONNECTING, None)
-        if self.connection is not None:
-            report_opened(self, started)
 
     return connect
 
