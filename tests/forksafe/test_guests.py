@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.backends.server import free_port
+from tests.harness.waiting import eventually
 
 from .conftest import ROOT, run_program
 
@@ -126,20 +127,40 @@ def gunicorn(environment: dict[str, str], folder: Path) -> Iterator[tuple[int, i
     pytest.importorskip("gunicorn")
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--preload", "-w", "2", "-b", f"127.0.0.1:{port}", "guest.wsgi"]
-    with (folder / "gunicorn.log").open("wb") as log:
+    with serving(command, environment, folder) as (pid, session):
+        yield port, pid, session
+
+
+@contextlib.contextmanager
+def uwsgi(environment: dict[str, str], folder: Path) -> Iterator[tuple[int, int, int]]:
+    """Run a uWSGI whose master loads the project and forks two workers: by C code, which runs no hook of Python's."""
+    program = Path(sys.executable).with_name("uwsgi")
+    if not program.exists():
+        pytest.skip("not installed: uwsgi")
+    port = free_port()
+    command = [str(program), "--master", "--processes=2", f"--http-socket=127.0.0.1:{port}", "--module=guest.wsgi"]
+    with serving([*command, "--need-app", "--enable-threads"], environment, folder) as (pid, session):
+        yield port, pid, session
+
+
+@contextlib.contextmanager
+def serving(command: list[str], environment: dict[str, str], folder: Path) -> Iterator[tuple[int, int]]:
+    """Run a server whose master opens a session as it loads the project; yield its pid and that session."""
+    path = folder / "server.log"
+    with path.open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+            command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
-    assert process.stdout is not None
     try:
-        line = process.stdout.readline().split()
-        assert line, (folder / "gunicorn.log").read_text()
-        yield port, process.pid, int(line[2])
+        said = eventually(lambda: re.search(r"^master (\d+) (\d+)$", path.read_text(), re.MULTILINE), 20, "its session")
+        yield process.pid, int(said[2])
+    except AssertionError:
+        print(path.read_text())
+        raise
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        process.stdout.close()
 
 
 def answers(port: int, count: int) -> list[tuple[int, int]]:
@@ -167,6 +188,15 @@ def wait_for_workers(master: int, count: int) -> None:
 def test_a_preloading_gunicorn_is_safe_with_install(guest: Callable[..., dict[str, str]], tmp_path: Path) -> None:
     with gunicorn(guest(), tmp_path) as (port, master, session):
         seen = answers(port, 20)
+
+        assert session not in {number for _, number in seen}
+        assert master not in {pid for pid, _ in seen}
+
+
+@NETWORKED
+def test_a_preloading_uwsgi_is_safe_with_install(guest: Callable[..., dict[str, str]], tmp_path: Path) -> None:
+    with uwsgi(guest(), tmp_path) as (port, master, session):
+        seen = answers(port, 200)
 
         assert session not in {number for _, number in seen}
         assert master not in {pid for pid, _ in seen}

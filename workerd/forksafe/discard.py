@@ -1,7 +1,7 @@
 """Discards the connections that a forked child inherits, without a byte to the server.
 
 A close would send a goodbye on the shared socket and end the parent's session. mysqlclient's destructor does the same.
-So ``/dev/null`` replaces the descriptor, and the driver's object is kept alive for ever. Where C code forks, no hook
+So a socket without a peer replaces the descriptor, and the driver's object is kept alive for ever. Where C code forks, no hook
 runs; the first use of a connection discards them then.
 
 An at-fork hook runs this: it must not log, wait, or take a lock, which another thread may have held at the fork.
@@ -57,7 +57,7 @@ def discard_unseen() -> bool:
 
 def detach(connection: Any) -> None:
     """Cut the driver's connection off from the server, and keep its object alive."""
-    # A close would send a goodbye. /dev/null takes the socket's place; a destructor must not run while it is open.
+    # A destructor must not run while the socket is open.
     _kept_alive.append(connection)
     descriptor = descriptor_of(connection)
     if descriptor is not None:

@@ -47,15 +47,17 @@ def connected_sockets() -> Iterator[OpenSocket]:
 
 
 def cut_off(descriptor: int) -> None:
-    """Put ``/dev/null`` in the place of a descriptor, without a byte to the other end."""
+    """Put a socket whose other end is closed in the place of a descriptor, without a byte to the present other end."""
     try:
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        silent, closed = socket.socketpair()
     except OSError:  # no descriptor is left: the socket stays open here
         return
+    closed.close()
     # Not close(descriptor): some object still has the number, which the next open() would get. dup2 drops this
-    # process's share of the socket without a byte on the wire (no shutdown(2)), and keeps the number taken.
-    os.dup2(null, descriptor, inheritable=False)
-    os.close(null)
+    # process's share of the socket without a byte on the wire (no shutdown(2)), and keeps the number taken. A library
+    # that reads there finds the end of the connection, as if the server had closed it.
+    os.dup2(silent.fileno(), descriptor, inheritable=False)
+    silent.close()
 
 
 def _look(descriptor: int, inode: int) -> OpenSocket | None:

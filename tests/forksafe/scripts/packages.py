@@ -1,0 +1,90 @@
+"""Published packages that keep connections of their own, or know things of Django's: what a fork makes of them."""
+
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, connections
+
+from tests.forksafe.runner import attempt, in_child, session, value_of
+
+
+def _use(engine: str) -> None:
+    connections.settings["default"]["ENGINE"] = engine
+
+
+def _ask_in_children() -> dict[str, Any]:
+    """Have four children, side by side, ask fifty questions each, and the parent between them."""
+    mine = session()
+    answers: list[Any] = []
+
+    def ask() -> Any:
+        return [session() != mine, [value_of(f"SELECT {number}") for number in range(50)] == list(range(50))]
+
+    threads = [threading.Thread(target=lambda: answers.append(in_child(lambda: attempt(ask)))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    parent = [value_of(f"SELECT {number}") for number in range(50)] == list(range(50))
+    for thread in threads:
+        thread.join()
+    return {"children": answers, "parent": parent}
+
+
+def pool_of_backend() -> dict[str, Any]:
+    """django-db-connection-pool: SQLAlchemy's pool under Django's backend."""
+    _use("dj_db_conn_pool.backends.postgresql")
+    return _ask_in_children()
+
+
+def pool_of_geventpool() -> dict[str, Any]:
+    """django-db-geventpool, whose pool lends a connection until the end of a request."""
+    _use("django_db_geventpool.backends.postgresql_psycopg2")
+    connections.settings["default"]["OPTIONS"] |= {"MAX_CONNS": 4}
+    return _ask_in_children()
+
+
+def metrics_of_backend() -> dict[str, Any]:
+    """django-prometheus, which wraps the backend to count."""
+    _use("django_prometheus.db.backends.postgresql")
+    return _ask_in_children()
+
+
+def engine_of_sqlalchemy() -> dict[str, Any]:
+    """An engine of SQLAlchemy beside Django, to a server that the settings name."""
+    from sqlalchemy import create_engine, text
+
+    database = connection.settings_dict
+    engine = create_engine(
+        "postgresql+psycopg2://",
+        connect_args={
+            "user": database["USER"],
+            "password": database["PASSWORD"],
+            "host": database["HOST"],
+            "port": database["PORT"],
+            "dbname": database["NAME"],
+        },
+    )
+
+    def ask(number: int) -> int:
+        with engine.connect() as connected:
+            return int(connected.execute(text(f"SELECT {number}")).scalar_one())
+
+    ask(1)
+    children = [in_child(lambda: [attempt(lambda: ask(number)) for number in range(5)]) for _ in range(3)]
+    return {"children": children, "parent": [ask(number) for number in range(5)]}
+
+
+def tenant() -> dict[str, Any]:
+    """django-tenants, which sets the search path once a session where TENANT_LIMIT_SET_CALLS is on."""
+    settings.TENANT_LIMIT_SET_CALLS = True
+    settings.TENANT_MODEL, settings.TENANT_DOMAIN_MODEL = "guest.Tenant", "guest.Domain"
+    _use("django_tenants.postgresql_backend")
+    wrapper: Any = connections["default"]
+    with wrapper.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA IF NOT EXISTS north")
+    wrapper.set_schema("north")
+    value_of("SELECT 1")
+    return {
+        "parent": value_of("SHOW search_path"),
+        "child": in_child(lambda: [wrapper.schema_name, value_of("SHOW search_path")]),
+    }
