@@ -1,20 +1,28 @@
-"""The keys of ``WORKERD``: the default of each, how its value is read, and the remedy where it cannot be."""
+"""The keys of ``WORKERD``: what each is for, its default, how its value is read, and the remedy where it cannot be."""
 
-import logging
-import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
+from .setting_values import (
+    CENTURY_S,
+    DOTTED,
+    or_none,
+    read_before_fork,
+    read_bind,
+    read_database,
+    read_flag,
+    read_log_format,
+    read_log_level,
+    read_name,
+    read_retention,
+    read_seconds,
+    read_state_dir,
+    read_strings,
+    read_whole,
+)
 
-from .durations import parse_duration
-
-_CENTURY_S = 36525 * 86400.0
-_DOTTED = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
 _SECRETS = ("password", "passwd", "passphrase", "secret", "token", "key", "credential", "dsn")
 
 
@@ -23,236 +31,174 @@ class Key:
     """One key. ``read`` returns the attribute's value; ValueError or TypeError says that it is not ``expected``."""
 
     attribute: str
+    says: str
+    """What it is for, as docs/settings.md shows it."""
     default: Any
     read: Callable[[Any], Any]
     expected: str
     remedy: str
 
 
-def _read_name(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", value):
-        raise ValueError
-    return value
-
-
-def _read_state_dir(value: Any) -> Path | None:
-    if value is None:
-        return None
-    if not isinstance(value, str | os.PathLike) or "\0" in str(value) or not Path(value).is_absolute():
-        raise ValueError
-    return Path(value)
-
-
-def _read_database(value: Any) -> str:
-    if not isinstance(value, str) or value not in settings.DATABASES:
-        raise ValueError
-    return value
-
-
-def _read_flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _read_seconds(low: float, high: float) -> Callable[[Any], float]:
-    """Return a reader of seconds from ``low`` to ``high``; NaN is in no range."""
-
-    def read(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise ValueError
-        return float(value)
-
-    return read
-
-
-def _read_whole(low: int, high: int) -> Callable[[Any], int]:
-    def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError
-        return value
-
-    return read
-
-
-def _or_none(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else read(value)
-
-
-def _read_retention(value: Any) -> float:
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    elif isinstance(value, str):
-        value = parse_duration(value)
-    return _read_seconds(0, _CENTURY_S)(value)
-
-
-def _read_strings(pattern: str) -> Callable[[Any], tuple[str, ...]]:
-    """Return a reader of lists of strings of a shape. A bare string is refused: it is a tuple that lacks its comma."""
-    shape = re.compile(pattern)
-
-    def read(value: Any) -> tuple[str, ...]:
-        if not isinstance(value, list | tuple):
-            raise TypeError
-        if not all(isinstance(item, str) and shape.fullmatch(item) for item in value):
-            raise ValueError
-        return tuple(value)
-
-    return read
-
-
-def _read_before_fork(value: Any) -> tuple[str | Callable[[], object], ...]:
-    if not isinstance(value, list | tuple):
-        raise TypeError
-    if not all(callable(item) or (isinstance(item, str) and re.fullmatch(_DOTTED, item)) for item in value):
-        raise ValueError
-    return tuple(value)
-
-
-def _read_log_format(value: Any) -> str:
-    if value not in ("auto", "json", "console"):
-        raise ValueError
-    return str(value)
-
-
-def _read_log_level(value: Any) -> int:
-    levels = logging.getLevelNamesMapping()
-    if not isinstance(value, str) or value not in levels:
-        raise ValueError
-    return levels[value]
-
-
-def _read_bind(value: Any) -> str:
-    match = re.fullmatch(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})", value)
-    if not match or not 1 <= int(match[2]) <= 65535:
-        raise ValueError
-    return str(value)
-
-
 KEYS: Mapping[str, Key] = {
     "NAME": Key(
         attribute="name",
+        says="tells daemons on one host apart, in STATE_DIR, in the admin, in `ps` and in database sessions",
         default="workerd",
-        read=_read_name,
+        read=read_name,
         expected="a slug of at most 60 characters",
         remedy='Use letters, digits, - and _, such as "shop-workerd".',
     ),
     "STATE_DIR": Key(
         attribute="state_dir",
+        says=(
+            "the daemon's folder for its lock, socket and journal, on a local disk; the daemon makes it, "
+            "and does not start without this key"
+        ),
         default=None,
-        read=_read_state_dir,
+        read=read_state_dir,
         expected="an absolute path",
         remedy='Name a directory on a local disk, such as "/var/lib/shop/workerd".',
     ),
     "DATABASE": Key(
         attribute="database",
+        says="the alias of the database with workerd's tables",
         default="default",
-        read=_read_database,
+        read=read_database,
         expected="an alias in DATABASES",
         remedy="Name the alias of the database that holds workerd's tables.",
     ),
     "POLL_SECONDS": Key(
         attribute="poll_seconds",
+        says=(
+            "how often the ledger looks for edited rows and for orders, in seconds; on PostgreSQL a NOTIFY "
+            "wakes it before that"
+        ),
         default=1.0,
-        read=_read_seconds(0.01, 3600),
+        read=read_seconds(0.01, 3600),
         expected="a number of seconds from 0.01 to 3600",
         remedy="1.0 is right unless edits may take longer to act.",
     ),
     "PRELOAD": Key(
         attribute="preload",
+        says=(
+            "modules that are imported once, before the first process starts, besides the module `jobs` of "
+            "each app: their functions marked `@job` are found, and processes share the memory of what they "
+            "import instead of loading it each"
+        ),
         default=(),
-        read=_read_strings(_DOTTED),
+        read=read_strings(DOTTED),
         expected="a list of dotted module names",
         remedy='Write a list, such as ["shop.pricing"].',
     ),
     "TARGETS": Key(
         attribute="targets",
+        says=(
+            "patterns of dotted paths that a row's target may name besides functions marked `@job`; `*` also "
+            "matches dots"
+        ),
         default=(),
-        read=_read_strings(r"[\w.*?\[\]!-]+"),
+        read=read_strings(r"[\w.*?\[\]!-]+"),
         expected="a list of dotted patterns",
         remedy='Write a list, such as ["shop.tasks.*"].',
     ),
     "COMMANDS": Key(
         attribute="commands",
+        says="management commands that a row may run",
         default=(),
-        read=_read_strings(r"\w[\w-]*"),
+        read=read_strings(r"\w[\w-]*"),
         expected="a list of management commands' names without arguments",
         remedy='Write a list, such as ["db_worker"].',
     ),
     "BEFORE_FORK": Key(
         attribute="before_fork",
+        says=(
+            "functions that are called before each fork, to close what a process must not inherit; an "
+            "exception refuses the fork"
+        ),
         default=(),
-        read=_read_before_fork,
+        read=read_before_fork,
         expected="a list of callables or dotted paths to them",
         remedy='Write a list, such as ["shop.search.close_clients"].',
     ),
     "STRICT_FORK": Key(
         attribute="strict_fork",
+        says="whether a living thread refuses the fork; if not, a warning names each connection that it holds",
         default=False,
-        read=_read_flag,
+        read=read_flag,
         expected="True or False",
         remedy="True refuses to fork beside living threads.",
     ),
     "CONN_MAX_AGE": Key(
         attribute="conn_max_age",
+        says=("after how many seconds a job's database connection is closed between two turns; None keeps it for good"),
         default=300.0,
-        read=_or_none(_read_seconds(0, _CENTURY_S)),
+        read=or_none(read_seconds(0, CENTURY_S)),
         expected="a number of seconds, or None",
         remedy="0 closes connections after each turn, None keeps them for good.",
     ),
     "LOG_FORMAT": Key(
         attribute="log_format",
+        says="how the daemon writes its log: `auto` is colours on a terminal and JSON elsewhere",
         default="auto",
-        read=_read_log_format,
+        read=read_log_format,
         expected='"auto", "json" or "console"',
         remedy='"auto" writes colours on a terminal and JSON elsewhere.',
     ),
     "HTTP_BIND": Key(
         attribute="http_bind",
+        says="where `/livez`, `/readyz` and `/metrics` are served; None serves none",
         default=None,
-        read=_or_none(_read_bind),
+        read=or_none(read_bind),
         expected='"HOST:PORT", or None',
         remedy='Write "127.0.0.1:9187" or "[::1]:9187".',
     ),
     "RUN_RETENTION": Key(
         attribute="run_retention_s",
+        says="for how long ended runs are kept",
         default=timedelta(days=30),
-        read=_read_retention,
+        read=read_retention,
         expected='a timedelta, seconds, or text such as "30 d"',
         remedy="Use timedelta(days=30).",
     ),
     "SPOOL_MAX": Key(
         attribute="spool_max_bytes",
+        says=(
+            "how many bytes the journal may hold while the database is out, 64 MiB unless set; the oldest runs go first"
+        ),
         default=64 * 2**20,
-        read=_read_whole(2**20, 2**40),
+        read=read_whole(2**20, 2**40),
         expected="a number of bytes from 1 MiB to 1 TiB",
         remedy="Use 64 * 1024 * 1024.",
     ),
     "MAX_UNAVAILABLE": Key(
         attribute="max_unavailable",
+        says="how many slots a reload moves at a time; None is one in ten, and at least one",
         default=None,
-        read=_or_none(_read_whole(1, 1_000_000)),
+        read=or_none(read_whole(1, 1_000_000)),
         expected="a whole number from 1, or None",
         remedy="None is one slot in ten, and at least one.",
     ),
     "SECRET_KWARGS": Key(
         attribute="secret_kwargs",
+        says="patterns of the names of arguments whose values the admin masks",
         default=tuple(f"*{word}*" for word in _SECRETS),
-        read=_read_strings(r".+"),
+        read=read_strings(r".+"),
         expected="a list of patterns",
         remedy='Write a list, such as ["*password*", "*token*"].',
     ),
     "EXIT_WHEN_PARKED": Key(
         attribute="exit_when_parked",
+        says="whether the daemon ends with code 70 when a job marked *significant* is parked",
         default=False,
-        read=_read_flag,
+        read=read_flag,
         expected="True or False",
         remedy="True ends the daemon when a significant job is parked.",
     ),
     "LOG_LEVEL": Key(
         attribute="log_level",
+        says="the least level that is logged of a project whose LOGGING has no handler; None is as in Python: WARNING",
         default=None,
-        read=_or_none(_read_log_level),
+        read=or_none(read_log_level),
         expected='the name of a level, such as "INFO", or None',
         remedy="None shows of a project without LOGGING what Python shows: WARNING and above.",
     ),

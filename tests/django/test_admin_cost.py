@@ -58,6 +58,7 @@ def pages(runs: int) -> dict[str, str]:
         "jobs that need a look": reverse("admin:workerd_job_changelist") + "?state=look",
         "a noisy job": reverse("admin:workerd_job_page", args=[noisy.pk]),
         "the same job, refreshed": reverse("admin:workerd_job_page_live", args=[noisy.pk]),
+        "its form": reverse("admin:workerd_job_change", args=[noisy.pk]),
         "a quiet job": reverse("admin:workerd_job_page", args=[quiet.pk]),
         "a run": reverse("admin:workerd_run_change", args=[run.pk]),
         "runs": history,

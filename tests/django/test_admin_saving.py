@@ -1,15 +1,18 @@
 """What the form offers, and what it says that saving will do."""
 
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from workerd.admin.jobs.preview import preview_save
 from workerd.admin.jobs.target_widget import OTHER
-from workerd.models import Job, Slot
+from workerd.models import Job, Node, Run, Slot
 from workerd.wire.spec import JobSpec
 
 from .admin_form import JOB_FORM
@@ -138,3 +141,22 @@ def test_a_saved_job_leads_to_its_page(superuser: Client) -> None:
     response = superuser.post(reverse("admin:workerd_job_add"), JOB_FORM)
 
     assert response["Location"] == reverse("admin:workerd_job_page", args=[Job.objects.get().pk])
+
+
+def test_the_form_says_how_long_a_job_was_silent_of_late(superuser: Client) -> None:
+    """Beside the limit that has to be longer; what was silent before, and other jobs, do not count."""
+    job, other, quiet = (Job.objects.create(name=name, target="shop.jobs.ship_orders") for name in ("a", "b", "c"))
+    node, now = Node.objects.create(name="shop", host="web1"), timezone.now()
+    for row, silent_s, days in ((job, 12.0, 0.5), (job, 3.0, 0.1), (job, 900.0, 1.1), (other, 95.0, 0.5)):
+        ended = now - timedelta(days=days)
+        Run.objects.create(job=row, job_name=row.name, slot=row.name, ended=ended, longest_silence=silent_s)
+    Run.objects.create(job=job, job_name="a", slot="a", ended=now)
+    Slot.objects.create(job=other, job_name="b", name="b", node=node, longest_silence=100.0)
+
+    said = {}
+    for row in (job, other, quiet):
+        page = superuser.get(reverse("admin:workerd_job_change", args=[row.pk])).content.decode()
+        said[row.name] = re.findall(r"The longest silence of its runs of the last day was ([^.]+)\.", page)
+
+    assert said == {"a": ["12 s"], "b": ["1 min 40 s"], "c": []}
+    assert "longest silence of its runs" not in superuser.get(reverse("admin:workerd_job_add")).content.decode()

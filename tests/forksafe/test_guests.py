@@ -152,8 +152,8 @@ def serving(command: list[str], environment: dict[str, str], folder: Path) -> It
             command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
-        said = eventually(lambda: re.search(r"^master (\d+) (\d+)$", path.read_text(), re.MULTILINE), 20, "its session")
-        yield process.pid, int(said[2])
+        said = eventually(lambda: _find_session(path.read_text()) or False, FIRST_ANSWER_WITHIN_S, "its session")
+        yield process.pid, said
     except AssertionError:
         print(path.read_text())
         raise
@@ -161,6 +161,11 @@ def serving(command: list[str], environment: dict[str, str], folder: Path) -> It
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _find_session(log: str) -> int:
+    found = re.search(r"^master \d+ (\d+)$", log, re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def answers(port: int, count: int) -> list[tuple[int, int]]:

@@ -175,7 +175,7 @@ class Node:
             (child_module, "os", self.kernel),
             (forkserver_module, "os", self.kernel),
             (Forkserver, "_spawn", lambda _forkserver, channel, output, _errors: self._spawn(channel, output)),
-            (page_module, "_monotonic_ns", lambda: int(self.clock.now * 1e9)),
+            (page_module, "_monotonic", lambda: self.clock.now),
             (parts_module, "STDOUT", null),
             (parts_module, "_raise_descriptor_limit", lambda: limits),
         ):

@@ -10,6 +10,7 @@ import pytest
 
 from tests.harness.project import Project
 from tests.harness.waiting import eventually
+from workerd.admin.jobs.silence import longest_silence
 from workerd.daemon.slots.watchdog import UNCOUNTED
 
 from .faults.shared import Case, case, daemon, moment, project
@@ -136,6 +137,16 @@ def test_lines_and_queries_keep_nobody_whose_row_says_explicit(case: Case) -> No
     case.start("query_often", heartbeat_timeout=LIMIT_S, heartbeat="explicit")
 
     assert case.event("child.hung")["timeout_s"] == LIMIT_S
+
+
+def test_the_longest_silence_is_on_the_rows_of_the_run_and_its_slot(case: Case) -> None:
+    job = case.start("fall_silent", kwargs={"seconds": 0.5}, restart="never")
+
+    row = case.row(case.event("child.exited")["run"])
+
+    assert row.longest_silence is not None
+    assert 0.5 <= row.longest_silence < 0.9
+    assert longest_silence(job, case.project.jobs.db) == row.longest_silence
 
 
 def test_a_time_out_edited_while_it_hangs_acts_at_once(case: Case) -> None:

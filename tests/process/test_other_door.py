@@ -73,6 +73,36 @@ def test_it_answers_while_the_release_in_place_does_not_load(project: Project, d
 @pytest.mark.backends("any")
 def test_it_knows_the_verbs_that_ask_and_says_when_nobody_answers(project: Project) -> None:
     assert ask(project, "status").returncode == NO_DAEMON
-    assert ask(project, "--settings", "nowhere", "status").returncode == FAILED
+    for line in ("--settings nowhere status", "status --settings nowhere"):
+        done = ask(project, *line.split())
+        assert (done.returncode, "nowhere" in done.stderr) == (FAILED, True)
     for words in (("run",), ("once", "idle"), ("check",), ()):
         assert ask(project, *words).returncode == USAGE, words
+
+
+@pytest.mark.backends("any")
+@pytest.mark.parametrize("words", ["{} status", "status {}", "status {} --json"])
+@pytest.mark.parametrize("form", ["--settings={}", "--settings {}"])
+@pytest.mark.parametrize("door", [["-m", "workerd"], [str(MANAGE), "workerd"]])
+def test_the_settings_may_be_named_before_and_after_the_verb(
+    project: Project, door: list[str], form: str, words: str
+) -> None:
+    settings = project.env["DJANGO_SETTINGS_MODULE"]
+    line = [*door, *words.format(form.format(settings)).split()]
+    env = {**project.env, "PYTHONPATH": f"{project.env['PYTHONPATH']}:{MANAGE.parent}"}
+    env["DJANGO_SETTINGS_MODULE"] = "nowhere"
+
+    done = subprocess.run([sys.executable, *line], env=env, capture_output=True, text=True, check=False)
+
+    assert done.returncode == NO_DAEMON, done.stderr
+
+
+@pytest.mark.backends("any")
+def test_the_project_may_be_looked_for_elsewhere(project: Project) -> None:
+    (project.folder / "elsewhere").mkdir()
+    source = f"from {project.env['DJANGO_SETTINGS_MODULE']} import *\n"
+    (project.folder / "elsewhere" / "settings_of_elsewhere.py").write_text(source)
+    words = ["--pythonpath", "elsewhere", "--settings", "settings_of_elsewhere"]
+
+    assert ask(project, "status", *words).returncode == NO_DAEMON
+    assert ask(project, *words, "status").returncode == NO_DAEMON

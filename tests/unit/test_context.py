@@ -30,6 +30,12 @@ class Diary:
     def beat(self) -> None:
         self.entries.append("beat")
 
+    def note_silence(self, begun: float, ended: float) -> None:
+        """Nothing that these tests look at."""
+
+    def forget_silence(self) -> None:
+        """Nothing that these tests look at."""
+
     def allow(self, seconds: float | None) -> None:
         self.entries.append(seconds)
 
@@ -50,14 +56,15 @@ class Diary:
 class Alarm(StopRequest):
     """A wish to stop that records waits instead of sleeping, and moves the clock."""
 
-    def __init__(self, clock: SimpleNamespace) -> None:
+    def __init__(self, clock: SimpleNamespace, late: float = 0.0) -> None:
         super().__init__()
         self.clock = clock
+        self.late = late
         self.waits: list[float | None] = []
 
     def wait(self, seconds: float | None) -> bool:
         self.waits.append(seconds)
-        self.clock.now += seconds or 0
+        self.clock.now += (seconds or 0) + self.late
         return self.asked
 
 
@@ -187,17 +194,18 @@ def test_items_end_when_asked_to_stop_and_each_beats(context: JobContext, diary:
 def test_a_wait_asks_for_patience_and_beats_at_both_ends(alarm: Alarm, diary: Diary) -> None:
     make(diary, alarm, timeout=30).wait(3600)
 
-    allowed, *rest = diary.entries
+    begun, allowed, *rest = diary.entries
+    assert begun == "beat"
     assert isinstance(allowed, float)
     assert 3600 < allowed <= 3600 + 60
-    assert rest == ["beat", "beat", None, "beat"]
+    assert rest == ["beat", None, "beat"]
 
 
 def test_a_wait_without_end_asks_for_patience_without_end(alarm: Alarm, diary: Diary) -> None:
     make(diary, alarm).wait()
 
-    assert isinstance(diary.entries[0], float)
-    assert diary.entries[0] > 86400 * 365
+    assert isinstance(diary.entries[1], float)
+    assert diary.entries[1] > 86400 * 365
 
 
 def test_on_the_real_page_a_wait_is_allowed_and_then_no_more(alarm: Alarm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,6 +221,39 @@ def test_on_the_real_page_a_wait_is_allowed_and_then_no_more(alarm: Alarm, monke
     assert seen[1] is not None
     assert page.within is None
     page.close()
+
+
+@pytest.mark.parametrize(("late", "expected"), [(0, 7), (9, 9)])
+def test_waiting_is_no_silence_but_work_is_and_a_wait_that_ends_late(
+    clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, late: float, expected: float
+) -> None:
+    monkeypatch.setattr("workerd.wire.page._monotonic", lambda: clock.now)
+    page, stop = HeartbeatPage.create(), Alarm(clock, late)
+    for turn in make(page, stop).every(60):
+        clock.now += 7
+        if turn == 3:
+            break
+    longest = page.longest_silence
+    page.close()
+    stop.close()
+
+    assert longest == pytest.approx(expected)
+
+
+def test_silence_before_the_job_is_ready_does_not_count(
+    clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, alarm: Alarm
+) -> None:
+    """``start_timeout`` is the limit until then."""
+    monkeypatch.setattr("workerd.wire.page._monotonic", lambda: clock.now)
+    page = HeartbeatPage.create()
+    context = make(page, alarm, sender=SimpleNamespace(send=lambda _: None))
+    for call in (context.beat, context.ready, context.beat, context.ready, context.beat):
+        call()
+        clock.now += 5
+    longest = page.longest_silence
+    page.close()
+
+    assert longest == 10
 
 
 def test_the_longer_of_two_waits_keeps_its_patience(diary: Diary) -> None:

@@ -1,20 +1,26 @@
-"""The pages under docs/ say what the code does: the event table, the verbs, the exit codes."""
+"""The pages under docs/ say what the code does: events, settings, verbs, exit codes.
+
+``python -m tests.unit.test_docs`` writes the tables of events and settings.
+"""
 
 import re
 import shlex
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.apps import apps
+from django.utils.text import capfirst
 
+from workerd.setting_keys import KEYS, Key
 from workerd.wire import exit_codes
 from workerd.wire.events import EVENTS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-BEGIN, END = "<!-- events -->\n", "<!-- end of events -->"
 
 
 def event_table() -> str:
-    """Return the table as the page has it; ``python -m tests.unit.test_docs`` writes it there."""
     rows = ["| event | level | fields | says |", "|---|---|---|---|"]
     for name, event in EVENTS.items():
         fields = ", ".join(f"`{field}`" for field in event.fields)
@@ -22,10 +28,47 @@ def event_table() -> str:
     return "\n".join([*rows, ""])
 
 
-def test_the_page_has_the_table_of_events_as_the_code_has_it() -> None:
-    page = (DOCS / "operations.md").read_text()
+def settings_table() -> str:
+    rows = ["| key | default | a value is | means |", "|---|---|---|---|"]
+    for name, key in KEYS.items():
+        rows.append(f"| `{name}` | {default_of(key)} | {key.expected} | {key.says} |")
+    return "\n".join([*rows, ""])
 
-    assert page.partition(BEGIN)[2].partition(END)[0] == event_table()
+
+def default_of(key: Key) -> str:
+    if isinstance(key.default, timedelta):
+        return f"`timedelta(days={key.default.days})`"
+    if isinstance(key.default, tuple):
+        return f"`{list(key.default)}`".replace("'", '"')
+    return f'`"{key.default}"`' if isinstance(key.default, str) else f"`{key.default}`"
+
+
+TABLES: dict[str, tuple[str, Callable[[], str]]] = {
+    "events": ("operations.md", event_table),
+    "settings": ("settings.md", settings_table),
+}
+
+
+def split_at_table(name: str) -> tuple[str, str, str]:
+    """Return what a page has before its table, the table, and what follows."""
+    head, _, rest = (DOCS / TABLES[name][0]).read_text().partition(f"<!-- {name} -->\n")
+    table, _, tail = rest.partition(f"<!-- end of {name} -->")
+    return head, table, tail
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_page_has_the_table_as_the_code_has_it(name: str) -> None:
+    assert split_at_table(name)[1] == TABLES[name][1]()
+
+
+def test_the_pages_call_the_app_and_its_rows_as_the_admin_does() -> None:
+    from workerd.models import Job
+
+    title = f"{apps.get_app_config('workerd').verbose_name} › {capfirst(str(Job._meta.verbose_name_plural))}"
+    pages = [*DOCS.glob("*.md"), DOCS.parent / "README.md"]
+    named = [(page.name, found) for page in pages for found in re.findall(r"\*([^*\n]+ › [^*\n]+)\*", page.read_text())]
+
+    assert {found for _, found in named} == {title}, named
 
 
 def test_the_page_has_every_verb_and_no_other() -> None:
@@ -62,6 +105,6 @@ def test_a_command_line_of_the_pages_is_one_that_the_command_takes(page: str, li
 
 
 if __name__ == "__main__":
-    path = DOCS / "operations.md"
-    head, _, rest = path.read_text().partition(BEGIN)
-    path.write_text(head + BEGIN + event_table() + END + rest.partition(END)[2])
+    for table, (page, make) in TABLES.items():
+        head, _, tail = split_at_table(table)
+        (DOCS / page).write_text(f"{head}<!-- {table} -->\n{make()}<!-- end of {table} -->{tail}")

@@ -1,17 +1,20 @@
 """The heartbeat page: one writer, one reader, no lock between them; nothing that a child writes harms the daemon."""
 
+import math
 import os
 import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workerd.wire.page import MAX_NOTE_BYTES, PAGE_BYTES, HeartbeatPage
+from tests.harness.fakes import FakeClock
+from workerd.wire.page import MAX_NOTE_BYTES, NO_SILENCE_S, PAGE_BYTES, HeartbeatPage
 
 LOOKS = 20_000
 
@@ -46,20 +49,22 @@ def end(pid: int) -> None:
 
 def test_a_fresh_page_says_nothing(page: HeartbeatPage) -> None:
     assert (page.last_beat, page.within, page.read_note(), page.processes) == (0, None, "", 0)
+    assert page.longest_silence is None
 
 
 def test_a_beat_is_the_monotonic_time_of_it(page: HeartbeatPage) -> None:
-    before = time.monotonic_ns()
+    before = time.monotonic()
     page.beat()
 
-    assert before <= page.last_beat <= time.monotonic_ns()
+    assert before <= page.last_beat <= time.monotonic()
 
 
-def test_no_beat_lies_in_the_future(page: HeartbeatPage) -> None:
+@pytest.mark.parametrize("scribbled", [math.inf, math.nan, -1.0, 1e300, time.monotonic() + 3600])
+def test_what_is_no_time_that_was_is_no_beat_and_no_silence(page: HeartbeatPage, scribbled: float) -> None:
     """A job that scribbles over its page could otherwise never be found to hang."""
-    page._words[0] = 2**64 - 1
+    page._times[0] = page._times[7] = scribbled
 
-    assert page.last_beat <= time.monotonic_ns()
+    assert (page.last_beat, page.longest_silence) == (0.0, None)
 
 
 def test_a_reader_sees_every_beat_whole_while_another_process_writes(page: HeartbeatPage) -> None:
@@ -195,7 +200,7 @@ def test_a_note_in_motion_is_never_an_error(page: HeartbeatPage) -> None:
 def test_a_scribbled_page_reads_as_something(scribble: bytes) -> None:
     page = HeartbeatPage.create()
     page._bytes[:] = (scribble * PAGE_BYTES)[:PAGE_BYTES]
-    read = (page.last_beat, page.within, page.read_note(), page.processes)
+    read = (page.last_beat, page.within, page.read_note(), page.processes, page.longest_silence)
     page.close()
 
     assert isinstance(read[2], str)
@@ -216,3 +221,69 @@ def test_closing_twice_is_closing_once() -> None:
     page.close()
 
     assert page.descriptor == -1
+
+
+# silence
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    clock = FakeClock(now=1000.0)
+    monkeypatch.setattr("workerd.wire.page._monotonic", lambda: clock.now)
+    return clock
+
+
+def beat_after(page: HeartbeatPage, clock: FakeClock, *pauses: float) -> None:
+    for seconds in pauses:
+        clock.advance(seconds)
+        page.beat()
+
+
+PAUSES = st.lists(st.floats(0.0, 10.0) | st.floats(0.0, 0.01), max_size=50)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(PAUSES)
+def test_the_longest_silence_is_the_longest_time_between_two_beats(clock: FakeClock, pauses: list[float]) -> None:
+    page = HeartbeatPage.create()
+    moments = []
+    for seconds in [5.0, *pauses]:  # there is no silence before the first
+        beat_after(page, clock, seconds)
+        moments.append(clock.now)
+    longest = max((after - before for before, after in pairwise(moments)), default=0.0)
+    found = page.longest_silence
+    page.close()
+
+    assert found == (longest if longest > NO_SILENCE_S else None)
+
+
+def test_silence_that_was_allowed_is_none(page: HeartbeatPage, clock: FakeClock) -> None:
+    beat_after(page, clock, 1.0, 2.0)
+    page.allow(60)
+    beat_after(page, clock, 50.0)
+    page.allow(None)
+    beat_after(page, clock, 3.0)
+
+    assert page.longest_silence == 3.0
+
+
+def test_silence_is_forgotten_on_request(page: HeartbeatPage, clock: FakeClock) -> None:
+    beat_after(page, clock, 1.0, 30.0)
+    clock.advance(20)
+    page.forget_silence()
+    forgotten = page.longest_silence
+    beat_after(page, clock, 2.0)
+
+    assert (forgotten, page.longest_silence) == (None, 2.0)
+
+
+def test_a_beat_of_another_process_on_the_page_ends_a_silence(page: HeartbeatPage, clock: FakeClock) -> None:
+    """As those of a group do."""
+    other = HeartbeatPage(os.dup(page.descriptor))
+    beat_after(page, clock, 1.0)
+    beat_after(other, clock, 4.0)
+    beat_after(page, clock, 5.0)
+    beat_after(other, clock, 3.0)
+
+    assert page.longest_silence == other.longest_silence == 5.0
+    other.close()

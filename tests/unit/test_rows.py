@@ -56,6 +56,7 @@ def test_a_run_is_told_whole(child: Child) -> None:
         "stack": "",
         "note": "order 7",
         "peak_memory": None,
+        "longest_silence": None,
         "last_lines": "one\ntwo",
         "connections_opened": 0,
         "connections_closed": 0,

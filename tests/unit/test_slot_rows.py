@@ -69,3 +69,23 @@ def test_many_slots_write_their_beats_less_often(node: Node, monkeypatch: pytest
     node.pass_time(0.5)
 
     assert (early, len(node.records("slot")) - before) == (0, 1)
+
+
+def test_a_running_slots_row_and_a_runs_row_say_how_long_it_was_silent(node: Node) -> None:
+    slot = node.add_job("feed")
+    node.settle()
+    page = node.child_in(slot).page
+    for seconds in (0.5, 7.0, 2.0):
+        page.beat()
+        node.pass_time(seconds)
+    page.beat()
+    node.parts.slot_set.note_progress()
+    node.turn()
+    running = newest(node, "feed\n0").row
+    node.end_child(slot, code=0)
+    node.turn()
+    ended = [record.row for record in node.records("run") if record.row and record.row["ended"]]
+
+    assert running is not None
+    assert running["longest_silence"] == pytest.approx(7.0, abs=0.1)
+    assert [row["longest_silence"] for row in ended] == [running["longest_silence"]]

@@ -33,7 +33,7 @@ class Setup:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **spec: Any) -> None:
         self.clock = FakeClock(now=1000.0)
-        monkeypatch.setattr("workerd.wire.page._monotonic_ns", lambda: int(self.clock.now * 1e9))
+        monkeypatch.setattr("workerd.wire.page._monotonic", lambda: self.clock.now)
         self.memory = 100.0
         monkeypatch.setattr("workerd.daemon.processes.memory.private_mib", lambda _pid: self.memory)
         self.loop = loop_of(self.clock)

@@ -129,6 +129,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
                 _("Process"),
                 _("pid %(pid)s, generation %(generation)s") % {"pid": run.pid or "-", "generation": run.generation},
             ),
+            (_("Longest silence"), "-" if run.longest_silence is None else spell_span(run.longest_silence)),
             (_("Peak memory"), "-" if run.peak_memory is None else _("%s MiB") % f"{run.peak_memory:.1f}"),
             (_("Connections"), _connections(run)),
             (_("Last note"), run.note or "-"),

@@ -20,7 +20,7 @@ class SlotAdmin(ReadOnlyAdmin[Slot]):
     search_fields = ("name", "job_name", "reason")
     fieldsets = (
         (None, {"fields": ("name", "job_name", "index", "node", "state", "reason", "since")}),
-        (_("Process"), {"fields": ("pid", "run", "generation", "memory", "last_beat", "note")}),
+        (_("Process"), {"fields": ("pid", "run", "generation", "memory", "last_beat", "longest_silence", "note")}),
         (_("Restarts"), {"fields": ("restarts", "next_start")}),
     )
 

@@ -20,6 +20,12 @@ class Page(Protocol):
 
     def beat(self) -> None: ...
 
+    def note_silence(self, begun: float, ended: float) -> None:
+        """Keep the silence between two monotonic moments, if it is the longest."""
+
+    def forget_silence(self) -> None:
+        """Count no silence from before now."""
+
     def allow(self, seconds: float | None) -> None:
         """Let the next beat take ``seconds`` in place of the row's time-out; None restores the time-out."""
 
@@ -58,15 +64,16 @@ class Beats:
     @contextmanager
     def allowance(self, seconds: float, grace_s: float) -> Iterator[None]:
         """Allow a wait of ``seconds`` and ``grace_s`` more, however short the time-out is; beat at both ends."""
-        key = object()
-        self._waits[key] = time.monotonic() + seconds + grace_s
+        self.beat()  # before the allowance begins: until here the job was silent without one
+        key, end = object(), time.monotonic() + seconds
+        self._waits[key] = end + grace_s
         self._write_allowance()
-        self.beat()
         try:
             yield
         finally:
             del self._waits[key]
             self.beat()  # before the allowance ends: without it, the beat from before the wait looks like a hang
+            self.page.note_silence(end, time.monotonic())  # what held up the end of the wait
             self._write_allowance()
 
     @contextmanager

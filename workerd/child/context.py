@@ -105,7 +105,8 @@ class JobContext:
 
     def ready(self) -> None:
         """Tell the daemon that the job works now: for rows with ``signals_ready``. Only the first call counts."""
-        self._send_once(BecameReady())
+        if self._send_once(BecameReady()):
+            self._beats.page.forget_silence()  # until now start_timeout was the limit
 
     def recycle(self) -> None:
         """Ask the daemon to stop this process gracefully and start a fresh one. Only the first call counts."""
@@ -137,11 +138,14 @@ class JobContext:
             self.beat()
             yield item
 
-    def _send_once(self, message: Message) -> None:
+    def _send_once(self, message: Message) -> bool:
+        """Return whether this was the first message of its kind."""
         kind = type(message).__name__
-        if kind not in self._sent:
-            self._sent.add(kind)
-            self._sender.send(message)
+        if kind in self._sent:
+            return False
+        self._sent.add(kind)
+        self._sender.send(message)
+        return True
 
 
 async def _iterate(iterable: AsyncIterable[Item] | Iterable[Item]) -> AsyncIterator[Item]:

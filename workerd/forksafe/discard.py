@@ -1,8 +1,8 @@
 """Discards the connections that a forked child inherits, without a byte to the server.
 
 A close would send a goodbye on the shared socket and end the parent's session. mysqlclient's destructor does the same.
-So a socket without a peer replaces the descriptor, and the driver's object is kept alive for ever. Where C code forks, no hook
-runs; the first use of a connection discards them then.
+So a socket without a peer replaces the descriptor, and the driver's object is kept alive for ever. Where C code forks,
+no hook runs; the first use of a connection discards them then.
 
 An at-fork hook runs this: it must not log, wait, or take a lock, which another thread may have held at the fork.
 """

@@ -32,4 +32,19 @@ class Migration(migrations.Migration):
                 condition=models.Q(("heartbeat__in", ["any", "explicit", "group"])), name="workerd_job_heartbeat_choice"
             ),
         ),
+        migrations.AddField(
+            model_name="run",
+            name="longest_silence",
+            field=models.FloatField(
+                blank=True,
+                help_text="The longest time between two signs of life; waiting in every and wait is none.",
+                null=True,
+                verbose_name="longest silence (s)",
+            ),
+        ),
+        migrations.AddField(
+            model_name="slot",
+            name="longest_silence",
+            field=models.FloatField(blank=True, null=True, verbose_name="longest silence (s)"),
+        ),
     ]

@@ -74,6 +74,12 @@ class Run(models.Model):
     stack = models.TextField(_("stack"), blank=True, help_text=_("The stack of every thread when it hung."))
     note = models.TextField(_("last note"), blank=True, help_text=_("What the job last said it was doing."))
     peak_memory = models.FloatField(_("peak memory (MiB)"), null=True, blank=True)
+    longest_silence = models.FloatField(
+        _("longest silence (s)"),
+        null=True,
+        blank=True,
+        help_text=_("The longest time between two signs of life; waiting in every and wait is none."),
+    )
     last_lines = models.TextField(_("last lines"), blank=True, help_text=_("The last lines that the job wrote."))
     connections_opened = models.PositiveIntegerField(
         _("connections opened"),

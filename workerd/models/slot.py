@@ -46,6 +46,7 @@ class Slot(models.Model):
         help_text=_("How much the process's own memory has grown since it started."),
     )
     last_beat = models.DateTimeField(_("last beat"), null=True, blank=True)
+    longest_silence = models.FloatField(_("longest silence (s)"), null=True, blank=True)
     run = models.UUIDField(_("run"), null=True, blank=True)
     generation = models.PositiveIntegerField(_("generation"), default=0)
     version = models.BigIntegerField(_("version of the record"), default=0, editable=False)

@@ -11,27 +11,34 @@ import time
 
 PAGE_BYTES = 4096
 MAX_NOTE_BYTES = 480
+NO_SILENCE_S = 0.001
+"""Beats that are no further apart leave no silence between them: a job may beat in its innermost loop."""
 
-_BEAT, _WITHIN, _PROCESSES, _NOTE_SEQUENCE, _NOTE_LENGTH, _OPENED, _CLOSED = range(7)
+_BEAT, _WITHIN, _PROCESSES, _NOTE_SEQUENCE, _NOTE_LENGTH, _OPENED, _CLOSED, _SILENCE = range(8)
 _MOST = 2**31 - 1
 """The largest count that is reported: a row's column holds no more."""
 _NOTE_AT = 64
 _LARGEST = 2**63 - 1
-_monotonic_ns = time.monotonic_ns
+_monotonic = time.monotonic
 
 
 class HeartbeatPage:
-    """4 KiB of shared memory; times are nanoseconds of CLOCK_MONOTONIC, the same clock in every process."""
+    """4 KiB of shared memory; times are seconds of CLOCK_MONOTONIC, the same clock in every process."""
 
-    __slots__ = ("_bytes", "_map", "_shared", "_words", "descriptor")
+    __slots__ = ("_bytes", "_look_at", "_map", "_shared", "_times", "_words", "descriptor")
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         self._map = mmap.mmap(descriptor, PAGE_BYTES)
-        self._bytes = memoryview(self._map)
-        # Writing an item of this view is one machine store. struct.pack_into fills with zeros first, and a reader can
-        # see them.
-        self._words = self._shared = self._bytes[:_NOTE_AT].cast("Q")
+        self._view(memoryview(self._map))
+        self._shared = self._words
+        self._look_at = 0.0
+
+    def _view(self, memory: memoryview) -> None:
+        self._bytes = memory
+        # Writing an item of these views is one machine store. struct.pack_into fills with zeros first, and a reader
+        # can see them.
+        self._words, self._times = memory[:_NOTE_AT].cast("Q"), memory[:_NOTE_AT].cast("d")
 
     @classmethod
     def create(cls) -> "HeartbeatPage":
@@ -50,6 +57,7 @@ class HeartbeatPage:
         """Unmap and close; harmless a second time."""
         if self.descriptor >= 0:
             self._words.release()
+            self._times.release()
             self._shared.release()
             self._bytes.release()
             self._map.close()
@@ -60,7 +68,30 @@ class HeartbeatPage:
 
     def beat(self) -> None:
         """Store the time of a beat: the child is alive."""
-        self._words[_BEAT] = _monotonic_ns()
+        now = _monotonic()
+        if now > self._look_at:
+            self._look_back(now)
+        self._times[_BEAT] = now
+
+    def _look_back(self, now: float) -> None:
+        """Keep the silence before this beat, unless the job was allowed it.
+
+        To read the page costs as much as a beat. So the next look is when a longer silence may have ended; a longer
+        one than the longest cannot lie between two beats before that.
+        """
+        if not self._words[_WITHIN]:
+            self.note_silence(self._times[_BEAT], now)
+        self._look_at = now + max(NO_SILENCE_S, self._times[_SILENCE])
+
+    def note_silence(self, begun: float, ended: float) -> None:
+        """Keep the silence between two moments if it is the longest; before the first beat, at 0, there is none."""
+        if begun and ended - begun > max(NO_SILENCE_S, self._times[_SILENCE]):
+            self._times[_SILENCE] = ended - begun
+
+    def forget_silence(self) -> None:
+        """Begin anew with a beat: no silence from before it counts."""
+        self.beat()
+        self._times[_SILENCE] = self._look_at = 0.0
 
     def allow(self, seconds: float | None) -> None:
         """Allow ``seconds`` between beats from now on, in place of the job's heartbeat time-out; None ends that."""
@@ -95,8 +126,7 @@ class HeartbeatPage:
 
     def detach(self) -> None:
         """Write nowhere from now on, in a process that the child has forked; ``processes`` still follows the row."""
-        self._bytes = memoryview(bytearray(PAGE_BYTES))
-        self._words = self._bytes[:_NOTE_AT].cast("Q")
+        self._view(memoryview(bytearray(PAGE_BYTES)))
 
     # the daemon's side
 
@@ -105,9 +135,16 @@ class HeartbeatPage:
         self._words[_PROCESSES] = count
 
     @property
-    def last_beat(self) -> int:
-        """The time of the last beat in monotonic nanoseconds, never later than now; 0 before the first."""
-        return min(self._words[_BEAT], _monotonic_ns())
+    def last_beat(self) -> float:
+        """The monotonic seconds of the last beat; 0 before the first, and where the page holds no time that was."""
+        beat = self._times[_BEAT]
+        return beat if 0.0 < beat <= _monotonic() else 0.0
+
+    @property
+    def longest_silence(self) -> float | None:
+        """The longest time between two beats in seconds, waits left out; None where there was none to speak of."""
+        seconds = self._times[_SILENCE]
+        return seconds if NO_SILENCE_S < seconds <= _monotonic() else None
 
     @property
     def within(self) -> float | None:

@@ -1,6 +1,7 @@
 """Published packages that keep connections of their own, or know things of Django's: what a fork makes of them."""
 
 import threading
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -70,7 +71,7 @@ def engine_of_sqlalchemy() -> dict[str, Any]:
             return int(connected.execute(text(f"SELECT {number}")).scalar_one())
 
     ask(1)
-    children = [in_child(lambda: [attempt(lambda: ask(number)) for number in range(5)]) for _ in range(3)]
+    children = [in_child(lambda: [attempt(partial(ask, number)) for number in range(5)]) for _ in range(3)]
     return {"children": children, "parent": [ask(number) for number in range(5)]}
 
 

@@ -140,6 +140,16 @@ def be_busy_aloud(context: JobContext) -> None:
 
 
 @job
+def fall_silent(context: JobContext, seconds: float) -> None:
+    """Works for ``seconds`` without a sign of life, then waits for longer, and once more."""
+    for _ in range(2):
+        context.beat()
+        time.sleep(seconds)
+        context.beat()
+        context.wait(2 * seconds)
+
+
+@job
 def be_busy(context: JobContext) -> None:
     """Beats often and looks for no stop: as healthy as can be until it is asked to go."""
     while True:

@@ -15,6 +15,7 @@ from workerd.models import Job
 
 from .fields import DurationField, KwargsField
 from .masking import NothingStoredError, masked, restored
+from .silence import describe_silence
 from .target_widget import TargetWidget
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class JobForm(JobModelForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk is not None:
             self.stored_kwargs = self.instance.kwargs
+            self._show_silence()
         if "kwargs" in self.initial:
             self.initial["kwargs"] = masked(self.initial["kwargs"])
         if "command" in self.fields:
@@ -54,6 +56,11 @@ class JobForm(JobModelForm):
             field.show_hidden_initial = False  # the callable default of kwargs has Django print the value twice
             if name in FIELDS and not isinstance(field, KwargsField):  # kwargs are judged once their masks are filled
                 field.clean = partial(_parse_and_judge, name, field)  # type: ignore[method-assign]
+
+    def _show_silence(self) -> None:
+        if "heartbeat_timeout" in self.fields:
+            silence = describe_silence(self.instance, get_settings().database)
+            self.fields["heartbeat_timeout"].help_text += f" {silence}".rstrip()
 
     def clean_kwargs(self) -> Any:
         """Put the stored values where their masks were saved."""

@@ -126,7 +126,7 @@ class Child:
     def last_beat_wall(self, clock: Clock) -> float | None:
         """Return the wall seconds of its last beat, None before the first."""
         beat = self.page.last_beat
-        return clock.wall() - (clock.monotonic() - beat / 1e9) if beat else None
+        return clock.wall() - (clock.monotonic() - beat) if beat else None
 
     def license(  # noqa: PLR0917 - what the licence says
         self, owner: object, spec: JobSpec, index: int, node: str, host: str, clock: Clock

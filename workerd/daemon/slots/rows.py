@@ -48,6 +48,7 @@ def run_row(
         "peak_memory": child.growth.peak,
         "connections_opened": child.page.connections_opened,
         "connections_closed": child.page.connections_closed,
+        "longest_silence": child.page.longest_silence,
         "last_lines": _last_lines(child) if bad else "",
     }
 
@@ -70,6 +71,7 @@ def slot_row(slot: LiveSlot, clock: Clock) -> dict[str, Any]:
         "note": child.page.read_note() if child is not None else "",
         "memory": child.growth.seen if child is not None else None,
         "last_beat": beat,
+        "longest_silence": child.page.longest_silence if child is not None else None,
         "run": child.run if child is not None else None,
         "generation": child.generation if child is not None else None,
     }

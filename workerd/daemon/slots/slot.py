@@ -38,7 +38,7 @@ class LiveSlot:
     restarts: int = 0
     limit_since: float = 0.0
     """The monotonic time at which the row's heartbeat time-out was last changed: silence from before does not count."""
-    written_beat: int = 0
+    written_beat: float = 0.0
     """The last beat that its row shows."""
     held: bool = False
     """Whether an operator has stopped it; lasts until a start, a change of ``enabled``, or the daemon's end."""

@@ -137,7 +137,7 @@ class Watchdog:
 def _last_sign(slot: LiveSlot, child: Child) -> float:
     """Return the monotonic time of the last sign of life that counts; becoming ready is the first."""
     heard = child.output.heard_at if slot.spec.heartbeat == Heartbeat.GROUP else 0.0
-    return max(child.page.last_beat / 1e9, heard, child.ready_at or 0.0)
+    return max(child.page.last_beat, heard, child.ready_at or 0.0)
 
 
 def _has_limit(slot: LiveSlot) -> bool:

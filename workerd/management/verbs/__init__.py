@@ -1,5 +1,6 @@
 """The verbs of ``manage.py workerd``, one file for each; the first line of a file's docstring is the verb's help."""
 
+from argparse import SUPPRESS, ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -25,7 +26,17 @@ ASKING: dict[str, Any] = {
 def add_parser(parsers: Any, name: str, verb: Any) -> None:
     """Add the verb, with its help and its options, to the command's parser."""
     summary = (verb.__doc__ or "").partition("\n")[0]
-    verb.add_arguments(parsers.add_parser(name, help=summary, description=summary))
+    parser = parsers.add_parser(name, help=summary, description=summary)
+    add_project_options(parser, default=SUPPRESS)  # else the verb's default would replace what stands before the verb
+    verb.add_arguments(parser)
+
+
+def add_project_options(parser: ArgumentParser, default: str | None = None) -> None:
+    """Add the options that say which project is meant, as ``manage.py`` has them."""
+    parser.add_argument(
+        "--settings", default=default, help="the project's settings module, if not in DJANGO_SETTINGS_MODULE"
+    )
+    parser.add_argument("--pythonpath", default=default, help="a directory to import the project from")
 
 
 def run_verb(verb: Any, command: BaseCommand, options: dict[str, Any]) -> int:

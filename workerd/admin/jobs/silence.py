@@ -1,0 +1,30 @@
+"""How long a job's processes were silent of late: what a heartbeat timeout must be longer than."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from workerd.admin.ages import spell_span
+from workerd.models import Job, Run, Slot
+
+LATELY = timedelta(days=1)
+MOST_RUNS = 1000
+"""The newest that are looked at: a job that fails all the time has a hundred thousand in a day."""
+
+
+def describe_silence(job: Job, alias: str) -> str:
+    """Return a sentence for beside the field, "" where nothing is known."""
+    seconds = longest_silence(job, alias)
+    if seconds is None:
+        return ""
+    return _("The longest silence of its runs of the last day was %s.") % spell_span(seconds)
+
+
+def longest_silence(job: Job, alias: str) -> float | None:
+    """Return the longest silence in seconds of the runs that go on, and of those that have ended in the last day."""
+    since = timezone.now() - LATELY
+    newest = Run.objects.using(alias).filter(job_id=job.pk).order_by("-born").values_list("ended", "longest_silence")
+    found = [seconds for ended, seconds in newest[:MOST_RUNS] if ended is not None and ended >= since]
+    found += Slot.objects.using(alias).filter(job_id=job.pk).values_list("longest_silence", flat=True)
+    return max((seconds for seconds in found if seconds is not None), default=None)

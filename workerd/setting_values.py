@@ -1,0 +1,116 @@
+"""How a value of ``WORKERD`` is read. Each reader raises ValueError or TypeError for what it cannot read."""
+
+import logging
+import os
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from .durations import parse_duration
+
+CENTURY_S = 36525 * 86400.0
+DOTTED = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
+
+
+def read_name(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", value):
+        raise ValueError
+    return value
+
+
+def read_state_dir(value: Any) -> Path | None:
+    if value is None:
+        return None
+    if not isinstance(value, str | os.PathLike) or "\0" in str(value) or not Path(value).is_absolute():
+        raise ValueError
+    return Path(value)
+
+
+def read_database(value: Any) -> str:
+    if not isinstance(value, str) or value not in settings.DATABASES:
+        raise ValueError
+    return value
+
+
+def read_flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def read_seconds(low: float, high: float) -> Callable[[Any], float]:
+    """Return a reader of seconds from ``low`` to ``high``; NaN is in no range."""
+
+    def read(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError
+        return float(value)
+
+    return read
+
+
+def read_whole(low: int, high: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError
+        return value
+
+    return read
+
+
+def or_none(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else read(value)
+
+
+def read_retention(value: Any) -> float:
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    elif isinstance(value, str):
+        value = parse_duration(value)
+    return read_seconds(0, CENTURY_S)(value)
+
+
+def read_strings(pattern: str) -> Callable[[Any], tuple[str, ...]]:
+    """Return a reader of lists of strings of a shape. A bare string is refused: it is a tuple that lacks its comma."""
+    shape = re.compile(pattern)
+
+    def read(value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple):
+            raise TypeError
+        if not all(isinstance(item, str) and shape.fullmatch(item) for item in value):
+            raise ValueError
+        return tuple(value)
+
+    return read
+
+
+def read_before_fork(value: Any) -> tuple[str | Callable[[], object], ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    if not all(callable(item) or (isinstance(item, str) and re.fullmatch(DOTTED, item)) for item in value):
+        raise ValueError
+    return tuple(value)
+
+
+def read_log_format(value: Any) -> str:
+    if value not in ("auto", "json", "console"):
+        raise ValueError
+    return str(value)
+
+
+def read_log_level(value: Any) -> int:
+    levels = logging.getLevelNamesMapping()
+    if not isinstance(value, str) or value not in levels:
+        raise ValueError
+    return levels[value]
+
+
+def read_bind(value: Any) -> str:
+    match = re.fullmatch(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})", value)
+    if not match or not 1 <= int(match[2]) <= 65535:
+        raise ValueError
+    return str(value)
