@@ -413,4 +413,4 @@ def test_the_internal_verb_is_no_persons(project: Project) -> None:
     done = project.manage("workerd", "forkserver", "--channel", "5")
 
     assert done.returncode == 2
-    assert done.stderr == ("forkserver is an internal verb: the daemon starts it ([Errno 9] Bad file descriptor).\n")
+    assert "invalid choice: 'forkserver'" in done.stderr

@@ -159,7 +159,7 @@ def test_a_time_out_edited_while_it_hangs_acts_at_once(case: Case) -> None:
 
     hung = case.event("child.hung")
     assert LIMIT_S <= moment(hung) - edited < LIMIT_S + 1.5, "silence from before the limit was set does not count"
-    assert hung["silent_s"] > 2 * LIMIT_S
+    assert hung["silent_s"] > 1.5 * LIMIT_S, "the silence is told whole, from its becoming ready on"
     assert len(case.events("child.born")) == 1, "it was not restarted for that"
 
 

@@ -17,7 +17,7 @@ from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, Forkserver
 
 from .birth import BirthError, bear
 from .bootstrap import Assignment
-from .survey import find_left_open
+from .survey import find_left_open, find_sessions
 
 
 def serve(assignment: Assignment) -> int:
@@ -64,8 +64,10 @@ def _load() -> ForkserverRejected | None:
 
 
 def _say_what_is_left_open() -> None:
-    if found := find_left_open():
-        emit(structlog.get_logger("workerd.forkserver"), "project.left_open", found=found)
+    left, found = find_left_open(), [*find_sessions()]
+    if left or found:  # sessions alone need no remedy
+        level = "warning" if left else "info"
+        emit(structlog.get_logger("workerd.forkserver"), "project.left_open", level=level, found=[*left, *found])
 
 
 def _reason(error: BaseException) -> str:

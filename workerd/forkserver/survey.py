@@ -20,12 +20,11 @@ MOST = 50
 
 
 def find_left_open() -> list[str]:
-    """Return a sentence for each thread, process, socket, session and generator: what becomes of it, and the remedy.
+    """Return a sentence for each thread, process, socket and generator: what becomes of it, and the remedy.
 
-    Call it before the connections are closed for a fork. Looks at each object of the process, once, where a logger has
-    a queue.
+    Looks at each object of the process, once, where a logger has a queue.
     """
-    found = [*_threads(), *_processes(), *_sockets(), *_sessions(), *_queues(), *_generators()]
+    found = [*_threads(), *_processes(), *_sockets(), *_queues(), *_generators()]
     return found if len(found) <= MOST else [*found[:MOST], f"and {len(found) - MOST} more"]
 
 
@@ -75,7 +74,8 @@ def _sockets() -> Iterator[str]:
             )
 
 
-def _sessions() -> Iterator[str]:
+def find_sessions() -> Iterator[str]:
+    """Yield a sentence for each open database session; call it before they are closed for a fork."""
     for wrapper in sessions.open_wrappers():
         if not sessions.is_in_memory(wrapper):
             yield (
