@@ -3,6 +3,7 @@
 ``python -m tests.django.child_runner FD``: each Bear on the channel FD brings channel, streams, page; Born answers.
 """
 
+import faulthandler
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ import django
 from django.db import connections
 
 from workerd.wire.channel import Channel
-from workerd.wire.messages import Born, License
+from workerd.wire.messages import DUMP_SIGNAL, Born, License
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
 
@@ -41,7 +42,9 @@ def main() -> None:
 def run_child(channel: int, stdout: int, stderr: int, page: int) -> None:
     code = 99
     try:
+        from workerd.child.descriptors import lift
         from workerd.child.inherited import leave_inheritance
+        from workerd.child.output_pipe import OUTPUT
         from workerd.child.run import run_job
         from workerd.child.stdio import connect_streams
 
@@ -49,7 +52,8 @@ def run_child(channel: int, stdout: int, stderr: int, page: int) -> None:
 
         signal.signal(signal.SIGINT, signal.default_int_handler)
         connect_streams(stdout, stderr)
-        ours = Channel.from_descriptor(channel)
+        faulthandler.register(DUMP_SIGNAL, file=OUTPUT.descriptor, all_threads=True)
+        ours = Channel.from_descriptor(lift(channel))
         licence, _ = ours.receive()
         assert isinstance(licence, License)
         code = run_job(JobSpec.from_dict(licence.spec), licence, ours, HeartbeatPage(page))

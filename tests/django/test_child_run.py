@@ -35,7 +35,8 @@ class Runner:
     def __init__(self, folder: Path) -> None:
         self.channel, theirs = Channel.pair()
         self.channel.socket.settimeout(WITHIN_S)
-        lists = {"TARGETS": [f"{JOBS}.*", "tests.django.end_stories.*"], "COMMANDS": ["linger", "check"]}
+        modules = (JOBS, *(f"tests.django.{name}" for name in ("end_stories", "output_stories", "descriptor_jobs")))
+        lists = {"TARGETS": [f"{module}.*" for module in modules], "COMMANDS": ["linger", "check"]}
         env = {**os.environ, "WORKERD_SETTINGS": json.dumps(lists), "WORKERD_STATE_DIR": str(folder), "SHOP_KEY": "k1"}
         env["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "django_site")))
         env["DATABASE_URL"] = f"sqlite:///{folder / 'runner.sqlite3'}"
@@ -108,9 +109,13 @@ class Child:
         return code
 
     @property
+    def streams(self) -> list[bytes]:
+        """What it has written to stdout, and what to stderr."""
+        return list(self._texts.values())
+
+    @property
     def written(self) -> bytes:
-        """What it has written to stdout, and then what to stderr."""
-        return b"".join(self._texts.values())
+        return b"\n".join(self.streams)
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -122,9 +127,11 @@ class Child:
 
     @property
     def said(self) -> list[str]:
-        """What a person reads: printed lines, and those of the text of events."""
-        texts = (line if isinstance(line, str) else str(line["event"]) for line in self.lines)
-        return [line for text in texts for line in text.splitlines()]
+        """What a person reads: printed lines, those of the text of events, and those of their tracebacks."""
+        texts = (
+            line if isinstance(line, str) else f"{line['event']}\n{line.get('exception', '')}" for line in self.lines
+        )
+        return [line for text in texts for line in text.split("\n")]
 
     @property
     def lines(self) -> list[str | dict[str, Any]]:
@@ -317,7 +324,7 @@ def test_what_may_not_run_is_refused_in_one_sentence(run: JobRun, fields: dict[s
     [message] = child.messages
     assert isinstance(message, Refused)
     assert sentence in message.reason
-    assert child.written == b""
+    assert child.written == b"\n"
 
 
 def test_a_secret_reaches_the_job_from_the_environment(run: JobRun) -> None:

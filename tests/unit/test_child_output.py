@@ -188,7 +188,7 @@ def test_of_a_longer_line_both_ends_are_kept(pipe: Pipe, length: int) -> None:
 
 def test_a_line_that_is_too_long_is_told_once_even_at_the_end(pipe: Pipe) -> None:
     pipe.write("x" * (2 * LINE_BYTES) + "FATAL")
-    pipe.output.close()
+    pipe.output.finish()
 
     [line] = pipe.printed
     assert line.endswith("xFATAL")
@@ -212,7 +212,7 @@ def test_what_is_written_over_is_not_shown(pipe: Pipe, written: str, shown: list
     for character in written:
         pipe.write(character)
     pipe.hang_up()
-    pipe.output.close()
+    pipe.output.finish()
 
     assert pipe.printed == shown
     assert [line.decode() for line in pipe.output.last_lines] == shown
@@ -231,7 +231,7 @@ def test_a_long_progress_bar_that_is_killed_shows_its_last_state(pipe: Pipe) -> 
     pipe.write("x" * LINE_BYTES + "\r" + "y" * LINE_BYTES)
     for percent in range(1000):
         pipe.write(f"\r{percent:4} {'#' * 100}\r")
-    pipe.output.close()
+    pipe.output.finish()
 
     assert pipe.printed == [f" 999 {'#' * 100}"]
 
@@ -271,7 +271,7 @@ def test_an_event_that_is_not_whole_is_output(pipe: Pipe) -> None:
     """Its process was killed between two packets; more such beginnings are kept than a job can have, but not all."""
     for number in range(UNFINISHED + 5):
         pipe.write(next(pack(SECRET.encode(), f"{number}", rendered(text="x" * 5000).encode())))
-    pipe.output.close()
+    pipe.output.finish()
 
     assert len(pipe.printed) == UNFINISHED
     assert all(line.startswith('{"level"') for line in pipe.printed)
@@ -281,7 +281,7 @@ def test_a_last_line_without_a_newline_is_said_at_the_end(pipe: Pipe) -> None:
     pipe.write("almost done")
     before = list(pipe.printed)
     pipe.hang_up()
-    pipe.output.close()
+    pipe.output.finish()
 
     assert (before, pipe.printed) == ([], ["almost done"])
 
@@ -328,12 +328,13 @@ def test_the_last_lines_are_kept_for_the_run(pipe: Pipe) -> None:
 def test_a_capture_takes_printed_lines_and_leaves_events_alone(pipe: Pipe) -> None:
     heard: list[int] = []
     pipe.output.capture(lambda: heard.append(1))
-    pipe.write(f'Thread 1:\n{MARK}{rendered()}\n  File "jobs.py"\n')
+    pipe.write(f'Thread 1:\n{MARK}{rendered()}\n  File "jobs.py"\n\nThread 2:')
+    pipe.output.finish()
     lines = pipe.output.captured()
     pipe.write("after\n")
 
-    assert lines == [b"Thread 1:", b'  File "jobs.py"']
-    assert len(heard) == 2
+    assert lines == [b"Thread 1:", b'  File "jobs.py"', b"", b"Thread 2:"]
+    assert len(heard) == 4
     assert pipe.printed == ["after"]
 
 

@@ -239,3 +239,25 @@ def test_what_a_job_forks_has_signals_of_its_own(stop: StopRequest) -> None:
 
     assert os.waitstatus_to_exitcode(status) == 0
     assert not stop.asked
+
+
+def test_a_job_that_closes_our_descriptors_is_heard_all_the_same(stop: StopRequest) -> None:
+    """Their numbers may be other files' by then: nothing is written there, read there, or closed."""
+    numbers = [stop._pipe.reader.fileno(), stop._pipe.writer.fileno()]
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    for number in numbers:
+        os.dup2(writing, number)
+    assert not stop.check()
+    threading.Timer(0.02, send).start()
+
+    assert stop.wait(SOON_S) is True
+    with pytest.raises(BlockingIOError):
+        os.read(reading, 1)
+    assert [os.fstat(number).st_ino for number in numbers] == [os.fstat(writing).st_ino] * 2
+    for number in (reading, writing, *numbers):
+        os.close(number)
+
+
+def test_our_descriptors_are_out_of_the_way_of_the_jobs(stop: StopRequest) -> None:
+    assert min(stop._pipe.reader.fileno(), stop._pipe.writer.fileno()) > 900

@@ -5,6 +5,7 @@ is looked at before it is used.
 """
 
 import os
+import stat
 import sys
 
 if sys.platform != "win32":  # ``workerd once`` may run there: descriptors stay where they are
@@ -42,6 +43,20 @@ class KnownFile:
             return _identity(descriptor) == self._identity
         except OSError:
             return False
+
+
+def takes_prints(descriptor: int) -> bool:
+    """Return whether printed text may go into what the job has put in the place of its stdout or stderr.
+
+    A socket is most likely a database connection that got the number. What cannot be written to takes nothing either:
+    Python would find out only when it writes out its buffer.
+    """
+    try:
+        mode = os.fstat(descriptor).st_mode
+        can_write = sys.platform == "win32" or fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+    except OSError:
+        return False
+    return can_write and not stat.S_ISSOCK(mode)
 
 
 def _identity(descriptor: int) -> tuple[int, int]:

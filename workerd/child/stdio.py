@@ -3,7 +3,6 @@
 import io
 import itertools
 import os
-import stat
 import sys
 import threading
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from workerd.wire.marked_lines import pack
 
-from .descriptors import KnownFile
+from .descriptors import KnownFile, takes_prints
 from .output_pipe import OUTPUT, OutputPipe
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ class _PrintBuffer(_Buffer):
     def write(self, text: Any, /) -> int:
         with self._stdio.lock:
             self._stdio.beat()
-            if self._is_taken():
+            if self._is_lost():
                 return len(text)
             written = super().write(text)
             if self._unbuffered:
@@ -103,15 +102,11 @@ class _PrintBuffer(_Buffer):
 
     def flush(self) -> None:
         with self._stdio.lock:  # a rendered line must not come between the parts of a flush
-            if not self._is_taken():
+            if not self._is_lost():
                 super().flush()
 
-    def _is_taken(self) -> bool:
-        """Return whether the number is another socket's by now, such as a database connection's."""
-        try:
-            return stat.S_ISSOCK(os.fstat(self._number).st_mode) and not self._file.is_at(self._number)
-        except OSError:
-            return False  # it is closed: the write fails, as it does in any process
+    def _is_lost(self) -> bool:
+        return not self._file.is_at(self._number) and not takes_prints(self._number)
 
 
 _replaced_streams: list[object] = []

@@ -12,6 +12,8 @@ from typing import Any
 
 from workerd import JobContext, job
 
+from . import output  # noqa: F401 - its jobs register themselves
+
 
 @job
 def idle(context: JobContext) -> None:

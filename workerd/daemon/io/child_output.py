@@ -54,27 +54,35 @@ class ChildOutput:
         self.stdout.drain()
         self.stderr.drain()
 
-    def close(self) -> None:
-        """Log what there is of unfinished lines, and close the pipes."""
+    def finish(self) -> None:
+        """Read what the pipes hold now, and take unfinished lines as they are: last words may have no newline."""
+        self.drain()
+        self.stdout.finish()
         for line in self._unpacker.rest():
             self._print("stdout", line)
+        self.stderr.finish()
+
+    def close(self) -> None:
+        """Close the pipes."""
         self.stdout.close()
         self.stderr.close()
 
     def _take(self, line: bytes) -> None:
         """Take a line of stdout: a packet may follow text that has no newline, such as a progress bar."""
-        packet = b""
-        if self.mark:
-            line, _, packet = line.partition(self.mark)
-        if self._captured is not None and self._capture_left > 0 and (line or not packet):
-            self._capture_left -= len(line) + 1
-            self._captured.append(line)
-            self._on_captured()
-        else:
-            self._print("stdout", line)
-        if packet and (rendered := self._unpacker.take(packet)) is not None:
+        text, mark, packet = line.partition(self.mark) if self.mark else (line, b"", b"")
+        if text or not mark:
+            self._take_text(text)
+        if mark and (rendered := self._unpacker.take(packet)) is not None:
             self.last_lines.append(rendered)
             self._log.relay(rendered)
+
+    def _take_text(self, text: bytes) -> None:
+        if self._captured is None or self._capture_left <= 0:
+            self._print("stdout", text)
+            return
+        self._capture_left -= len(text) + 1
+        self._captured.append(text)
+        self._on_captured()
 
     def _print(self, stream: str, text: bytes) -> None:
         line = last_state(text)

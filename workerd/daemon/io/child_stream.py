@@ -31,10 +31,14 @@ class ChildStream:
         """Read what the pipe holds now. Its end-of-file may never come: a grandchild may hold the pipe open."""
         self._read(DRAIN_BYTES, DRAIN_BYTES)
 
+    def finish(self) -> None:
+        """Take what there is of an unfinished line."""
+        if rest := self._splitter.finish():
+            self._take(rest)
+
     def close(self) -> None:
-        """Take what there is of an unfinished line, and close the pipe; harmless a second time."""
+        """Close the pipe; harmless a second time."""
         if self.descriptor >= 0:
-            self._take(self._splitter.finish())
             self._loop.unwatch(self.descriptor)
             os.close(self.descriptor)
             self.descriptor = -1

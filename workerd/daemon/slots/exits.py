@@ -45,7 +45,7 @@ class Exits:
     def conclude(self, child: Child, end: ExitStatus) -> None:
         """Read what a reaped child still said, record its run, and let its slot go on; a spare has no run."""
         child.link.read_all()
-        child.output.drain()
+        child.output.finish()
         child.stack = child.tell_stack(self._log) or child.stack
         child.growth.end(end.peak_rss)
         slot = slot_of(child)
