@@ -1,0 +1,17 @@
+"""uvicorn: two worker processes, which it starts by multiprocessing's spawn."""
+
+from typing import Any
+
+from tests.fidelity.case import Case
+
+CASE = Case(
+    "uvicorn",
+    "program uvicorn tests.fidelity.site.web:asgi --host 127.0.0.1 --port {port} --workers 2 --lifespan off",
+    shown="uvicorn --workers 2, by a command of the project",
+)
+
+
+def define() -> Any:
+    from tests.fidelity.site.web import ask
+
+    return ask

@@ -1,0 +1,75 @@
+"""Compares what was seen plainly and under workerd: an aspect at a time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .case import Case
+from .observation import Observation
+from .output import compare
+
+ASPECTS = ("work in hand", "exit code", "output", "left behind")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A case's runs: plainly with TERM, plainly with INT where nothing catches TERM, and under workerd.
+
+    A command that does not catch TERM gets Ctrl-C from workerd, as docs/jobs.md says: so it is compared with that.
+    """
+
+    name: str
+    case: Case
+    version: str
+    term: Observation
+    interrupt: Observation | None
+    under: Observation
+
+    @property
+    def plain(self) -> Observation:
+        """What the run under workerd is to be like."""
+        return self.interrupt or self.term
+
+    def differences(self) -> dict[str, list[str]]:
+        """Return the aspects that differ, each with what differs."""
+        plain, under = self.plain, self.under
+        is_interrupted = plain.exit == "SIGINT" and under.exit == "0"  # the end that was asked for counts as a success
+        found: dict[str, Any] = {
+            "work in hand": _unlike(plain.deeds, under.deeds),
+            "exit code": [] if is_interrupted else _unlike([plain.exit], [under.exit]),
+            "output": compare(plain.output, under.output, self.case.unordered),
+            "left behind": _unlike(plain.left, under.left),
+        }
+        return {aspect: unlike for aspect, unlike in found.items() if unlike}
+
+    def cells(self) -> list[str]:
+        """Return the table's cells."""
+        differ = self.differences()
+        fates = f"{self.under.became_of('long')}{' (as at Ctrl-C)' if self.interrupt else ''}"
+        same = {
+            "work in hand": f"same: {fates}",
+            "exit code": f"same: {self.under.exit}" if self.plain.exit == self.under.exit else f"{self.under.exit}",
+            "output": f"same: {len(self.under.output)} lines",
+            "left behind": f"same: {'nothing' if not self.under.left else len(self.under.left)}",
+        }
+        return [
+            f"differs: {self.case.differs.get(aspect, '; '.join(differ[aspect]))}" if aspect in differ else same[aspect]
+            for aspect in ASPECTS
+        ]
+
+    def report(self) -> str:
+        """Say all that differs, and both runs."""
+        lines = [f"{aspect}: {line}" for aspect, found in self.differences().items() for line in found]
+        for title, seen in (("term", self.term), ("interrupt", self.interrupt), ("under", self.under)):
+            if seen is not None:
+                lines += [f"--- {title}: exit {seen.exit}, {seen.seconds:.2f} s after the signal"]
+                lines += [*map(str, seen.deeds), *map(str, seen.left), *map(str, seen.output)]
+        return "\n".join(lines)
+
+
+def _unlike(plain: Any, under: Any) -> list[str]:
+    mine, theirs = list(under), list(plain)
+    for item in plain:
+        if item in mine:
+            mine.remove(item)
+            theirs.remove(item)
+    return [*(f"only plainly: {item}" for item in theirs), *(f"only under workerd: {item}" for item in mine)]

@@ -1,0 +1,27 @@
+"""The plain loop of a project: does what it finds in a folder, until it is stopped."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from tests.fidelity.site.work import work
+
+
+def put(name: str, seconds: float) -> None:
+    """Leave work for the loop."""
+    folder = Path(os.environ["FIDELITY_FOLDER"])
+    (folder / "new").write_text(str(seconds))
+    (folder / "new").rename(folder / f"{name}.todo")
+
+
+class Command(BaseCommand):
+    def handle(self, **options: Any) -> None:
+        while True:
+            for path in sorted(Path(os.environ["FIDELITY_FOLDER"]).glob("*.todo")):
+                seconds = float(path.read_text())
+                path.unlink()
+                work(path.stem, seconds)
+            time.sleep(0.1)
