@@ -20,13 +20,17 @@ class Case:
     package: str
     command: str
     """As in a row: without ``manage.py``. ``{port}`` and ``{folder}`` are filled in."""
-    requirements: tuple[str, ...] = ()
-    """What pip installs; the package alone, if empty."""
+    requirements: tuple[str, ...]
+    """What pip installs."""
     apps: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
     """Servers: “redis”, “postgres”, “receiver” (of HTTP)."""
     quick: bool = False
     """Whether a run that is not slow has it, too."""
+    apart: bool = False
+    """Whether its packages need an environment of their own, as they do not go with the others’."""
+    oldest: tuple[int, int] = (3, 11)
+    """The oldest Python that it runs on."""
     beforehand: bool = False
     """Whether the work is handed out before the command starts, as the command ends when it is done."""
     long_s: float = 2.0
@@ -36,7 +40,7 @@ class Case:
     environment: Mapping[str, str] = field(default_factory=dict)
     noise: tuple[str, ...] = ()
     """Patterns of what differs from run to run in the output, such as invented names."""
-    unordered: tuple[str, ...] = ()
+    chance: tuple[str, ...] = ()
     """Patterns of lines that a run may or may not have, by chance."""
     differs: Mapping[str, str] = field(default_factory=dict)
     """What differs on purpose, or is known to: an aspect, and a sentence for the table."""
@@ -48,10 +52,6 @@ class Case:
     @property
     def words(self) -> str:
         return self.shown or self.command
-
-    @property
-    def installs(self) -> tuple[str, ...]:
-        return self.requirements or (self.package,)
 
 
 def load_module(name: str) -> ModuleType:

@@ -1,11 +1,12 @@
 """Compares what was seen plainly and under workerd: an aspect at a time."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from .case import Case
 from .observation import Observation
-from .output import compare
+from .output import compare, printed_records
 
 ASPECTS = ("work in hand", "exit code", "output", "left behind")
 
@@ -33,10 +34,11 @@ class Comparison:
         """Return the aspects that differ, each with what differs."""
         plain, under = self.plain, self.under
         is_interrupted = plain.exit == "SIGINT" and under.exit == "0"  # the end that was asked for counts as a success
+        chance = (*self.case.chance, *(["^KeyboardInterrupt$"] if is_interrupted else []))
         found: dict[str, Any] = {
-            "work in hand": _unlike(plain.deeds, under.deeds),
+            "work in hand": _unlike(*(self._certain(seen.deeds) for seen in (plain, under))),
             "exit code": [] if is_interrupted else _unlike([plain.exit], [under.exit]),
-            "output": compare(plain.output, under.output, self.case.unordered),
+            "output": compare(plain.output, under.output, chance),
             "left behind": _unlike(plain.left, under.left),
         }
         return {aspect: unlike for aspect, unlike in found.items() if unlike}
@@ -48,13 +50,20 @@ class Comparison:
         same = {
             "work in hand": f"same: {fates}",
             "exit code": f"same: {self.under.exit}" if self.plain.exit == self.under.exit else f"{self.under.exit}",
-            "output": f"same: {len(self.under.output)} lines",
+            "output": f"same: {len(self.under.output)} lines{self._levels_in_text()}",
             "left behind": f"same: {'nothing' if not self.under.left else len(self.under.left)}",
         }
         return [
             f"differs: {self.case.differs.get(aspect, '; '.join(differ[aspect]))}" if aspect in differ else same[aspect]
             for aspect in ASPECTS
         ]
+
+    def _certain(self, deeds: tuple[str, ...]) -> list[str]:
+        return [deed for deed in deeds if not any(re.search(pattern, deed) for pattern in self.case.chance)]
+
+    def _levels_in_text(self) -> str:
+        count = printed_records(self.under.output)
+        return f", {count} of them with the level in the text alone" if count else ""
 
     def report(self) -> str:
         """Say all that differs, and both runs."""

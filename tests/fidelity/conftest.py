@@ -14,7 +14,7 @@ from tests.harness.backends.backend import BACKENDS, Databases
 from tests.harness.project import MANAGE, Project
 
 from .case import load
-from .environment import python_with
+from .environment import python_for
 from .services import open_postgres, open_receiver, open_redis
 from .stage import Stage
 
@@ -62,7 +62,7 @@ def new_stage(
             stack.enter_context(django_db_blocker.unblock())
             project = Project(folder, databases, database)
             stack.callback(project.close)
-            project.command = [str(python_with(case.installs)), str(MANAGE)]
+            project.command = [str(python_for(name, case)), str(MANAGE)]
             stage = Stage(name, case, project)
             if "redis" in case.needs:
                 stage.servers["FIDELITY_REDIS"] = stack.enter_context(open_redis(tmp_path))

@@ -2,13 +2,13 @@
 
 import contextlib
 import os
+import re
 import shlex
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from django.db import connections
 
@@ -19,7 +19,7 @@ from tests.harness.project import ALIAS, ROOT, Project
 from tests.harness.waiting import TooLateError, eventually
 
 from .case import Case, load_module
-from .observation import Observation, counted, steady
+from .observation import Line, Observation, counted, steady
 from .output import exit_of, read_events, read_plain
 from .services import redis_keys
 
@@ -62,6 +62,11 @@ class Stage:
             raise RuntimeError(f"migrate ended with {done.returncode}:\n{done.stderr}")
 
     @property
+    def noise(self) -> tuple[str, ...]:
+        """What differs from run to run."""
+        return (re.escape(str(self.folder)), *self.case.noise)
+
+    @property
     def command(self) -> str:
         return self.case.command.format(port=self.port, folder=self.folder)
 
@@ -88,28 +93,24 @@ class Stage:
                         code = process.wait(END_WITHIN_S)
                         seconds = time.monotonic() - began
                 finally:
-                    if process.poll() is None:
-                        process.kill()
-                        process.wait()
-            return self._observe(code, seconds, self._said, lambda: self._left_processes([]))
+                    process.kill()
+                    process.wait()
+            return self._observe(code, seconds, self._said)
 
     def run_under(self, daemon: Daemon) -> Observation:
-        """Run a row with the command, and disable it while it works."""
+        """Run a row with the command, and stop it while it works."""
         daemon.start()
         with self._work_beforehand():
             self.project.add_job(JOB, command=self.command, stop_timeout=END_WITHIN_S - 5, backoff_initial=60)
             with self._work(lambda: not daemon.events("child.exited", job=JOB)):
                 began = time.monotonic()
-                self.project.edit_job(JOB, enabled=False)
+                daemon.ask(
+                    {"verb": "stop", "names": [JOB]}, END_WITHIN_S
+                )  # a row's edit could wait for the job's locks
                 event = daemon.wait_event("child.exited", within=END_WITHIN_S, job=JOB)
                 seconds = time.monotonic() - began
         code = -signal.Signals[event["signal"]] if event.get("signal") else int(event["exit_code"])
-        seen = self._observe(
-            code,
-            seconds,
-            lambda: read_events(daemon.events(job=JOB), self.case.noise),
-            lambda: self._left_processes([daemon.pid]),
-        )
+        seen = self._observe(code, seconds, lambda: read_events(daemon.events(), self.noise), [daemon.pid])
         daemon.stop()
         return seen
 
@@ -133,13 +134,17 @@ class Stage:
     def _wait_for_work(self, is_running: Callable[[], bool], handing: "subprocess.Popen[str] | None") -> None:
         def is_in_hand() -> bool:
             if not is_running():
-                raise RuntimeError(f"the command ended before it was asked to: {self.deeds()}")
+                raise RuntimeError(f"the command ended before it was asked to:\n{self._texts()}")
             if handing is not None and handing.poll():
                 raise RuntimeError(f"the work was not handed out: {handing.communicate()[1]}")
             done = {tuple(line.split()[:2]) for line in self.deeds()}
             return {("done", "short"), ("began", "long")} <= done
 
-        eventually(is_in_hand, WORK_WITHIN_S, f"work in hand ({self.deeds()})")
+        try:
+            eventually(is_in_hand, WORK_WITHIN_S, "work in hand")
+        except TooLateError as error:
+            error.add_note(f"{self.deeds()}\n{self._texts()}")
+            raise
 
     def _hand_out(self) -> "subprocess.Popen[str]":
         words = [*self.project.command, "enqueue", "short=0", f"long={self.case.long_s}"]
@@ -154,20 +159,25 @@ class Stage:
         path = self.folder / "work"
         return path.read_text().splitlines() if path.exists() else []
 
-    def _observe(self, code, seconds, said, left_processes) -> Observation:  # type: ignore[no-untyped-def]
-        processes = left_processes()
+    def _observe(
+        self, code: int, seconds: float, said: Callable[[], list[Line]], daemons: Sequence[int] = ()
+    ) -> Observation:
+        processes = self._left_processes(daemons)
         heard = [f"received {words}" for words in self._understood()]
         left = [*processes, *self._rows(), *self._keys(), *self._files()]
-        deeds = sorted(steady(line, self.case.noise) for line in [*self.deeds(), *heard])
+        deeds = sorted(steady(line, self.noise) for line in [*self.deeds(), *heard])
         return Observation(exit_of(code), tuple(deeds), tuple(left), tuple(said()), seconds)
 
     def _understood(self) -> list[str]:
         understand = getattr(load_module(self.name), "understand", None)
         return understand(self.received) if understand else []
 
-    def _said(self) -> list:  # type: ignore[type-arg]
-        texts = {stream: (self.folder / stream).read_text(errors="replace") for stream in ("stdout", "stderr")}
-        return [line for stream, text in texts.items() for line in read_plain(text, stream, self.case.noise)]
+    def _said(self) -> list[Line]:
+        return [line for stream, text in self._texts().items() for line in read_plain(text, stream, self.noise)]
+
+    def _texts(self) -> dict[str, str]:
+        paths = [self.folder / stream for stream in ("stdout", "stderr")]
+        return {path.name: path.read_text(errors="replace") if path.exists() else "" for path in paths}
 
     def _left_processes(self, daemons: Sequence[int]) -> list[str]:
         """Return what the command has started and left running, a moment after its end."""
@@ -206,7 +216,7 @@ class Stage:
             return []
         counts: dict[str, int] = {}
         for name, count in redis_keys(url).items():
-            shown = steady(name, self.case.noise)
+            shown = steady(name, self.noise)
             counts[shown] = counts.get(shown, 0) + count
         return counted("key", counts)
 

@@ -12,7 +12,7 @@ from tests.harness.daemon import Daemon
 
 from .case import load, names
 from .comparison import Comparison
-from .environment import python_with, version_in
+from .environment import python_for, version_in
 from .stage import Stage
 
 CHOSEN = os.environ.get("WORKERD_TEST_FIDELITY") or "quick"
@@ -44,7 +44,7 @@ def test_a_command_does_under_workerd_what_it_does_plainly(
     with new_stage(name, "under") as stage, watched(Daemon(stage.project)) as daemon:
         under = stage.run_under(daemon)
 
-    seen = Comparison(name, case, version_in(python_with(case.installs), case.package), term, interrupt, under)
+    seen = Comparison(name, case, version_in(python_for(name, case), case.package), term, interrupt, under)
     record_property("fidelity", seen)
     assert set(seen.differences()) == set(case.differs), seen.report()
 

@@ -61,6 +61,18 @@ def test_a_command_line_of_the_pages_is_one_that_the_command_takes(page: str, li
     Command().create_parser("manage.py", "workerd").parse_args(words)
 
 
+def test_the_page_has_a_row_for_each_command_that_is_compared() -> None:
+    from tests.fidelity.case import load, names
+    from tests.fidelity.table import read_page
+
+    compared = [load(name) for name in names()]
+    rows = [line.split(" | ")[:2] for line in read_page().splitlines()[2:]]
+
+    assert sorted(f"{case.package} `{case.words}`" for case in compared) == sorted(
+        f"{package.strip('| ').split()[0]} {words}" for package, words in rows
+    )
+
+
 if __name__ == "__main__":
     path = DOCS / "operations.md"
     head, _, rest = path.read_text().partition(BEGIN)

@@ -4,7 +4,14 @@ from typing import Any
 
 from tests.fidelity.case import Case
 
-CASE = Case("django-apscheduler", "schedule", apps=("django_apscheduler",), shown="the command of its README")
+CASE = Case(
+    "django-apscheduler",
+    "schedule",
+    ("django-apscheduler==0.7.0",),
+    apps=("django_apscheduler",),
+    beforehand=True,
+    shown="the command of its README",
+)
 
 
 def define() -> Any:

@@ -4,7 +4,12 @@ from typing import Any
 
 from tests.fidelity.case import Case
 
-CASE = Case("django4-background-tasks", "process_tasks --sleep 0.1", apps=("background_task",))
+CASE = Case(
+    "django4-background-tasks",
+    "process_tasks --sleep 0.1",
+    ("django4-background-tasks==1.2.10",),
+    apps=("background_task",),
+)
 
 
 def define() -> Any:

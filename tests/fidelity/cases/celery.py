@@ -8,7 +8,7 @@ from tests.fidelity.case import Case
 CASE = Case(
     "celery",
     "program celery -A tests.fidelity.site.tasks worker --concurrency 2 --loglevel INFO -n fidelity@here",
-    ("celery[redis]",),
+    ("celery[redis]==5.7.0",),
     needs=frozenset({"redis"}),
     shown="celery worker --concurrency 2, by a command of the project",
 )

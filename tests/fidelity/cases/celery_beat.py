@@ -7,10 +7,14 @@ from tests.fidelity.case import Case
 
 CASE = Case(
     "django-celery-beat",
-    "program celery -A tests.fidelity.site.tasks beat --loglevel INFO --pidfile= -S django_celery_beat.schedulers:DatabaseScheduler",
-    ("celery[redis]", "django-celery-beat"),
+    "program celery -A tests.fidelity.site.tasks beat --loglevel INFO --pidfile= -S django",
+    (
+        "django-celery-beat==2.9.0",
+        "celery[redis]==5.7.0",
+    ),
     apps=("django_celery_beat",),
     needs=frozenset({"redis"}),
+    chance=("Schedule changed",),
     shown="celery beat, by a command of the project",
 )
 app: Any = None

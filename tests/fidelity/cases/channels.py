@@ -8,7 +8,10 @@ from tests.fidelity.case import Case
 CASE = Case(
     "channels",
     "runworker work",
-    ("channels", "channels-redis"),
+    (
+        "channels==4.3.2",
+        "channels-redis==4.3.0",
+    ),
     apps=("channels",),
     needs=frozenset({"redis"}),
 )

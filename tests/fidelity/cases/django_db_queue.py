@@ -4,7 +4,9 @@ from typing import Any
 
 from tests.fidelity.case import Case
 
-CASE = Case("django-db-queue", "worker", apps=("django_dbq",), columns=("django_dbq_job.state",))
+CASE = Case(
+    "django-db-queue", "worker", ("django-db-queue==3.3.0",), apps=("django_dbq",), columns=("django_dbq_job.state",)
+)
 
 
 def settings() -> dict[str, Any]:

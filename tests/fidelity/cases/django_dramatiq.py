@@ -7,8 +7,11 @@ from tests.fidelity.case import Case
 
 CASE = Case(
     "django-dramatiq",
-    "rundramatiq --processes 1 --threads 2 --no-reload --path {folder}",
-    ("django-dramatiq", "dramatiq[redis]"),
+    "rundramatiq --processes 1 --threads 2 --path {folder}",
+    (
+        "django-dramatiq==0.15.0",
+        "dramatiq[redis]==2.2.1",
+    ),
     apps=("django_dramatiq",),
     needs=frozenset({"redis"}),
     shown="rundramatiq",
@@ -33,4 +36,4 @@ def define() -> Any:
 
     from tests.fidelity.site.work import work
 
-    return dramatiq.actor(work, actor_name="work", max_retries=0).send
+    return dramatiq.actor(work, actor_name="work").send

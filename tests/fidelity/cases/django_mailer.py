@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.fidelity.case import Case
 
-CASE = Case("django-mailer", "runmailer", apps=("mailer",))
+CASE = Case("django-mailer", "runmailer", ("django-mailer==2.3.2",), apps=("mailer",))
 
 
 def settings() -> dict[str, Any]:

@@ -6,7 +6,8 @@ from tests.fidelity.case import Case
 
 CASE = Case(
     "django-post-office",
-    "send_queued_mail --processes 1",
+    "send_queued_mail --processes 1 --lockfile {folder}/lock",
+    ("django-post-office==3.12.0",),
     apps=("post_office",),
     beforehand=True,
     columns=("post_office_email.status",),

@@ -6,7 +6,7 @@ from tests.fidelity.case import Case
 
 INVENTED = r"\b[a-z]+(-[a-z]+){3}\b"
 """The names of clusters and tasks: four words."""
-CASE = Case("django-q2", "qcluster", apps=("django_q",), quick=True, noise=(INVENTED,))
+CASE = Case("django-q2", "qcluster", ("django-q2==1.11.1",), apps=("django_q",), quick=True, noise=(INVENTED,))
 
 
 def settings() -> dict[str, Any]:

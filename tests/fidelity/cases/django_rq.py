@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.fidelity.case import Case
 
-CASE = Case("django-rq", "rqworker default", apps=("django_rq",), needs=frozenset({"redis"}))
+CASE = Case("django-rq", "rqworker default", ("django-rq==4.2.0",), apps=("django_rq",), needs=frozenset({"redis"}))
 
 
 def settings() -> dict[str, Any]:

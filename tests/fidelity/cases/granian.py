@@ -7,6 +7,7 @@ from tests.fidelity.case import Case
 CASE = Case(
     "granian",
     "program granian --interface wsgi --host 127.0.0.1 --port {port} tests.fidelity.site.web:wsgi",
+    ("granian==2.8.9",),
     shown="granian, by a command of the project",
 )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.fidelity.case import Case
 
-CASE = Case("huey", "run_huey --workers 2", ("huey~=2.5",), apps=("huey.contrib.djhuey",), quick=True)
+CASE = Case("huey", "run_huey --workers 2", ("huey==2.6.0",), apps=("huey.contrib.djhuey",), quick=True)
 
 
 def settings() -> dict[str, Any]:

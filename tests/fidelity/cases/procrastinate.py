@@ -7,7 +7,7 @@ from tests.fidelity.case import Case
 CASE = Case(
     "procrastinate",
     "procrastinate worker",
-    ("procrastinate[django]",),
+    ("procrastinate[django]==3.10.0",),
     apps=("procrastinate.contrib.django",),
     needs=frozenset({"postgres"}),
     columns=("procrastinate_jobs.status",),

@@ -4,7 +4,13 @@ from typing import Any
 
 from tests.fidelity.case import Case
 
-CASE = Case("django-watchfiles", "runserver 127.0.0.1:{port}", apps=("django_watchfiles",), shown="runserver")
+CASE = Case(
+    "django-watchfiles",
+    "runserver 127.0.0.1:{port}",
+    ("django-watchfiles==1.4.0",),
+    apps=("django_watchfiles",),
+    shown="runserver",
+)
 
 
 def define() -> Any:

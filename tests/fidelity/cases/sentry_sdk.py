@@ -6,7 +6,15 @@ from typing import Any
 
 from tests.fidelity.case import Case
 
-CASE = Case("sentry-sdk", "poll", needs=frozenset({"receiver"}), quick=True, environment={"FIDELITY_LEVEL": "ERROR"}, shown="a loop of the project")
+CASE = Case(
+    "sentry-sdk",
+    "poll",
+    ("sentry-sdk==2.75.0",),
+    needs=frozenset({"receiver"}),
+    quick=True,
+    environment={"FIDELITY_LEVEL": "ERROR"},
+    shown="a loop of the project",
+)
 
 
 def settings() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.fidelity.case import Case
 
-CASE = Case("steady-queue", "steady_queue", apps=("steady_queue",))
+CASE = Case("steady-queue", "steady_queue", ("steady-queue",), apps=("steady_queue",))
 
 
 def settings() -> dict[str, Any]:

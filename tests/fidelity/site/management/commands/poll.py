@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import connection
 
 from tests.fidelity.site.work import work
 
@@ -23,5 +24,7 @@ class Command(BaseCommand):
             for path in sorted(Path(os.environ["FIDELITY_FOLDER"]).glob("*.todo")):
                 seconds = float(path.read_text())
                 path.unlink()
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT 1")
                 work(path.stem, seconds)
             time.sleep(0.1)

@@ -18,4 +18,5 @@ class Command(BaseCommand):
     def handle(self, *, words: list[str], **options: Any) -> None:
         (entry,) = entry_points(group="console_scripts", name=words[0])
         sys.argv[:] = words
+        __import__(entry.module, fromlist=[entry.attr.partition(".")[0]])  # as the program's script does
         sys.exit(entry.load()())

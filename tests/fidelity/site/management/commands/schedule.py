@@ -1,5 +1,6 @@
-"""Runs APScheduler as the README of django-apscheduler says, and asks the database for new work each moment."""
+"""Runs APScheduler as the README of django-apscheduler says."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from tests.fidelity.site.work import work
 
-SOON_S = 0.2
+LISTENERS_S = 0.5
 
 
 def add(name: str, seconds: float) -> None:
@@ -17,8 +18,16 @@ def add(name: str, seconds: float) -> None:
     scheduler = BackgroundScheduler(timezone="UTC")
     _use_store(scheduler)
     scheduler.start(paused=True)
-    scheduler.add_job(work, "date", id=name, args=[name, seconds], run_date=datetime.now(UTC), misfire_grace_time=60)
+    scheduler.add_job(
+        work_later, "date", id=name, args=[name, seconds], run_date=datetime.now(UTC), misfire_grace_time=60
+    )
     scheduler.shutdown()
+
+
+def work_later(name: str, seconds: float) -> None:
+    """Work when the scheduler has told its listeners of the beginning: they swallow a KeyboardInterrupt."""
+    time.sleep(LISTENERS_S)
+    work(name, seconds)
 
 
 def _use_store(scheduler: Any) -> None:
@@ -31,7 +40,11 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         from apscheduler.schedulers.blocking import BlockingScheduler
 
-        scheduler = BlockingScheduler(timezone="UTC", jobstore_retry_interval=SOON_S)
+        scheduler = BlockingScheduler(timezone="UTC")
         _use_store(scheduler)
-        scheduler.add_job(scheduler.wakeup, "interval", seconds=SOON_S, id="wake", replace_existing=True)
-        scheduler.start()
+        try:
+            scheduler.start()
+        except KeyboardInterrupt:
+            self.stdout.write("stopping")
+            scheduler.shutdown()
+            self.stdout.write("stopped")
