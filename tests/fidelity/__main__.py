@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from .case import load, names
+from .comparison import Comparison
 from .table import compared, not_compared, render, write_page
 
 
@@ -17,8 +18,8 @@ class Rows:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for name, value in report.user_properties:
-            if name == "fidelity":
-                self.of[value.name] = compared(value)  # type: ignore[attr-defined]
+            if name == "fidelity" and isinstance(value, Comparison):
+                self.of[value.name] = compared(value)
 
 
 def main() -> int:

@@ -49,10 +49,6 @@ class Case:
     shown: str = ""
     """The command as the table shows it; the command itself, if empty."""
 
-    @property
-    def words(self) -> str:
-        return self.shown or self.command
-
 
 def load_module(name: str) -> ModuleType:
     """Return the module of the case called ``name``."""

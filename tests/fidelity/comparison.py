@@ -6,7 +6,7 @@ from typing import Any
 
 from .case import Case
 from .observation import Observation
-from .output import compare, printed_records
+from .output import compare
 
 ASPECTS = ("work in hand", "exit code", "output", "left behind")
 
@@ -46,13 +46,13 @@ class Comparison:
     def cells(self) -> list[str]:
         """Return the table's cells."""
         differ = self.differences()
-        fates = f"{self.under.became_of('long')}{' (as at Ctrl-C)' if self.interrupt else ''}"
         same = {
-            "work in hand": f"same: {fates}",
-            "exit code": f"same: {self.under.exit}" if self.plain.exit == self.under.exit else f"{self.under.exit}",
-            "output": f"same: {len(self.under.output)} lines{self._levels_in_text()}",
-            "left behind": f"same: {'nothing' if not self.under.left else len(self.under.left)}",
+            "work in hand": self.under.became_of("long"),
+            "exit code": f"{self.under.exit}{', as it was asked to end' if self.interrupt else ''}",
+            "output": "but the level of some lines stands in the text alone" if self._has_levels_in_text else "",
+            "left behind": ", ".join(dict.fromkeys(f"{what.split()[0]}s" for what in self.under.left)) or "nothing",
         }
+        same = {aspect: f"same: {words}" if words else "same" for aspect, words in same.items()}
         return [
             f"differs: {self.case.differs.get(aspect, '; '.join(differ[aspect]))}" if aspect in differ else same[aspect]
             for aspect in ASPECTS
@@ -61,9 +61,10 @@ class Comparison:
     def _certain(self, deeds: tuple[str, ...]) -> list[str]:
         return [deed for deed in deeds if not any(re.search(pattern, deed) for pattern in self.case.chance)]
 
-    def _levels_in_text(self) -> str:
-        count = printed_records(self.under.output)
-        return f", {count} of them with the level in the text alone" if count else ""
+    @property
+    def _has_levels_in_text(self) -> bool:
+        """Whether records came as printed text: a program that the command started wrote them, or its own handler."""
+        return any(line.logger and line.stream for line in self.under.output)
 
     def report(self) -> str:
         """Say all that differs, and both runs."""

@@ -61,7 +61,8 @@ def _install(folder: Path, python: Path, requirements: Sequence[str]) -> None:
     """Have pip install what was not asked for before; it keeps to the versions that workerd's tests have."""
     record = folder / "installed.json"
     before = set(json.loads(record.read_text())) if record.exists() else set()
-    ours = [*(f"{name}=={version(name)}" for name in OURS), *ALSO]
+    theirs = {requirement.partition("==")[0] for requirement in requirements}
+    ours = [*(f"{name}=={version(name)}" for name in OURS if name not in theirs), *ALSO]
     if missing := {*ours, *requirements} - before:
         _run([str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *ours, *sorted(missing)])
         record.write_text(json.dumps(sorted(before | missing)))

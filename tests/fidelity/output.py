@@ -70,11 +70,6 @@ def compare(plain: Sequence[Line], under: Sequence[Line], chance: Sequence[str])
     return [f"{problem} ({count} times)" if count > 1 else problem for problem, count in Counter(problems).items()]
 
 
-def printed_records(lines: Iterable[Line]) -> int:
-    """Return how many records came as printed text, so that their level is in the text alone."""
-    return sum(bool(line.logger and line.stream) for line in lines)
-
-
 def _is_same(plain: Line, under: Line) -> bool:
     return (plain.text, plain.logger, plain.level) == (under.text, under.logger, under.level)
 

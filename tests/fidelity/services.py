@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from tests.harness.backends.backend import BACKENDS, Databases
 from tests.harness.backends.server import Address, ending_with_us, exchange, free_port
@@ -46,7 +47,7 @@ def redis_keys(url: str) -> dict[str, int]:
     """Return how much each key of a Redis holds."""
     import redis
 
-    client = redis.Redis.from_url(url)
+    client: Any = redis.Redis.from_url(url)
     lengths = {"list": client.llen, "zset": client.zcard, "set": client.scard}
     with contextlib.closing(client):
         kinds = {key: client.type(key).decode() for key in client.scan_iter()}

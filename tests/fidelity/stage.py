@@ -137,8 +137,10 @@ class Stage:
                 raise RuntimeError(f"the command ended before it was asked to:\n{self._texts()}")
             if handing is not None and handing.poll():
                 raise RuntimeError(f"the work was not handed out: {handing.communicate()[1]}")
-            done = {tuple(line.split()[:2]) for line in self.deeds()}
-            return {("done", "short"), ("began", "long")} <= done
+            deeds = {" ".join(line.split()[:2]) for line in self.deeds()}
+            if not deeds.isdisjoint({"done long", "cut long"}):
+                raise RuntimeError(f"nothing is in hand any more: {self.deeds()}")
+            return {"done short", "began long"} <= deeds
 
         try:
             eventually(is_in_hand, WORK_WITHIN_S, "work in hand")

@@ -1,6 +1,6 @@
 """The table of docs/moving.md: a row a case, made of what the tests saw."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from .case import Case
@@ -10,17 +10,22 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "moving.md"
 BEGIN, END = "<!-- fidelity -->\n", "<!-- end of fidelity -->"
 
 
+def shown(case: Case) -> str:
+    """Return the case's second cell."""
+    return case.shown or f"`{case.command}`"
+
+
 def compared(seen: Comparison) -> list[str]:
     """Return the row of a case that was compared."""
-    return [f"{seen.case.package} {seen.version}", f"`{seen.case.words}`", *seen.cells()]
+    return [f"{seen.case.package} {seen.version}", shown(seen.case), *seen.cells()]
 
 
 def not_compared(case: Case) -> list[str]:
     """Return the row of a case that cannot run."""
-    return [case.package, f"`{case.words}`", f"not compared: {case.cannot}", *[""] * (len(ASPECTS) - 1)]
+    return [case.package, shown(case), f"not compared: {case.cannot}", *[""] * (len(ASPECTS) - 1)]
 
 
-def render(rows: Iterable[Sequence[str]]) -> str:
+def render(rows: Iterable[list[str]]) -> str:
     """Return the table in Markdown."""
     head = ["package", "command", *ASPECTS]
     lines = [head, ["---"] * len(head), *sorted(rows)]

@@ -63,13 +63,12 @@ def test_a_command_line_of_the_pages_is_one_that_the_command_takes(page: str, li
 
 def test_the_page_has_a_row_for_each_command_that_is_compared() -> None:
     from tests.fidelity.case import load, names
-    from tests.fidelity.table import read_page
+    from tests.fidelity.table import read_page, shown
 
-    compared = [load(name) for name in names()]
-    rows = [line.split(" | ")[:2] for line in read_page().splitlines()[2:]]
+    rows = [line.strip("| ").split(" | ") for line in read_page().splitlines()[2:]]
 
-    assert sorted(f"{case.package} `{case.words}`" for case in compared) == sorted(
-        f"{package.strip('| ').split()[0]} {words}" for package, words in rows
+    assert sorted((row[0].split()[0], row[1]) for row in rows) == sorted(
+        (case.package, shown(case)) for case in map(load, names())
     )
 
 

@@ -10,9 +10,10 @@ CASE = Case(
     "arq",
     "program arq tests.fidelity.cases.arq.Worker",
     ("arq==0.28.0",),
+    apart=True,
     needs=frozenset({"redis"}),
     noise=(r"mem_usage=\S+",),
-    shown="arq, by a command of the project",
+    shown="`arq`, by a command of the project",
 )
 
 

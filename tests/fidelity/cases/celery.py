@@ -10,7 +10,7 @@ CASE = Case(
     "program celery -A tests.fidelity.site.tasks worker --concurrency 2 --loglevel INFO -n fidelity@here",
     ("celery[redis]==5.7.0",),
     needs=frozenset({"redis"}),
-    shown="celery worker --concurrency 2, by a command of the project",
+    shown="`celery worker --concurrency 2`, by a command of the project",
 )
 app: Any = None
 

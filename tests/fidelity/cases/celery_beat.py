@@ -15,7 +15,7 @@ CASE = Case(
     apps=("django_celery_beat",),
     needs=frozenset({"redis"}),
     chance=("Schedule changed",),
-    shown="celery beat, by a command of the project",
+    shown="`celery beat`, by a command of the project",
 )
 app: Any = None
 

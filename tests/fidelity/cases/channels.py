@@ -48,8 +48,8 @@ def __getattr__(name: str) -> Any:
 
     from tests.fidelity.site.work import work
 
-    class Worker(SyncConsumer):
-        def work(self, message: dict[str, Any]) -> None:
-            work(message["name"], message["seconds"])
+    def do(consumer: Any, message: dict[str, Any]) -> None:
+        work(message["name"], message["seconds"])
 
-    return ProtocolTypeRouter({"channel": ChannelNameRouter({"work": Worker.as_asgi()})})
+    worker: Any = type("Worker", (SyncConsumer,), {"work": do})
+    return ProtocolTypeRouter({"channel": ChannelNameRouter({"work": worker.as_asgi()})})

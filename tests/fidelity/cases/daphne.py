@@ -9,7 +9,7 @@ CASE = Case(
     "program daphne --bind 127.0.0.1 --port {port} tests.fidelity.site.web:asgi",
     ("daphne==4.2.3",),
     chance=("answered long", "Task exception was never retrieved", "^future: <Task", "RequestAborted"),
-    shown="daphne, by a command of the project",
+    shown="`daphne`, by a command of the project",
 )
 
 

@@ -14,7 +14,7 @@ CASE = Case(
     ),
     apps=("django_dramatiq",),
     needs=frozenset({"redis"}),
-    shown="rundramatiq",
+    shown="`rundramatiq`",
 )
 
 

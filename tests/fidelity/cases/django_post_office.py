@@ -10,6 +10,7 @@ CASE = Case(
     ("django-post-office==3.12.0",),
     apps=("post_office",),
     beforehand=True,
+    shown="`send_queued_mail --processes 1`",
     columns=("post_office_email.status",),
 )
 

@@ -8,7 +8,7 @@ from tests.fidelity.case import Case
 CASE = Case(
     "django-tasks-db",
     "db_worker --interval 0.1",
-    ("django-tasks-db==0.13.0",),
+    ("django-tasks-db==0.13.0", "django-tasks[compat]==0.12.0"),
     apps=("django_tasks_db",),
     noise=(r"worker_id=\w+",),
     columns=("django_tasks_database_dbtaskresult.status",),

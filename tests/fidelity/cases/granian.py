@@ -8,7 +8,7 @@ CASE = Case(
     "granian",
     "program granian --interface wsgi --host 127.0.0.1 --port {port} tests.fidelity.site.web:wsgi",
     ("granian==2.8.9",),
-    shown="granian, by a command of the project",
+    shown="`granian`, by a command of the project",
 )
 
 

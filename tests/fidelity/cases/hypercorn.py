@@ -8,7 +8,7 @@ CASE = Case(
     "hypercorn",
     "program hypercorn --bind 127.0.0.1:{port} --workers 2 tests.fidelity.site.web:asgi",
     ("hypercorn==0.18.0",),
-    shown="hypercorn --workers 2, by a command of the project",
+    shown="`hypercorn --workers 2`, by a command of the project",
 )
 
 

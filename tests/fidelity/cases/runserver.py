@@ -9,7 +9,7 @@ CASE = Case(
     "runserver 127.0.0.1:{port}",
     ("django-watchfiles==1.4.0",),
     apps=("django_watchfiles",),
-    shown="runserver",
+    shown="`runserver`",
 )
 
 

@@ -8,7 +8,7 @@ CASE = Case(
     "uvicorn",
     "program uvicorn tests.fidelity.site.web:asgi --host 127.0.0.1 --port {port} --workers 2 --lifespan off",
     ("uvicorn==0.54.0",),
-    shown="uvicorn --workers 2, by a command of the project",
+    shown="`uvicorn --workers 2`, by a command of the project",
 )
 
 

@@ -18,10 +18,14 @@ def put(name: str, seconds: float) -> None:
     (folder / "new").rename(folder / f"{name}.todo")
 
 
+def put_at(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
 class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         while True:
-            for path in sorted(Path(os.environ["FIDELITY_FOLDER"]).glob("*.todo")):
+            for path in sorted(Path(os.environ["FIDELITY_FOLDER"]).glob("*.todo"), key=put_at):
                 seconds = float(path.read_text())
                 path.unlink()
                 with connection.cursor() as cursor:
