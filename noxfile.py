@@ -1,6 +1,7 @@
 """What CI runs: ``nox`` runs every session, five at a time; ``nox -s NAME`` runs one of them; ``nox -l`` lists them.
 
-``nox -- --slow`` repeats on the newest Python as often as on the default one, and each soak takes half an hour.
+``nox -- --slow`` repeats on the newest Python as often as on the default one, each soak takes half an hour, and every
+published package of tests/fidelity is tried.
 """
 
 import os
@@ -20,6 +21,20 @@ SERVERS = ("postgres+psycopg2", "mysql+mysqlclient")
 
 LONG = [f"tests/process/test_{name}.py" for name in ("births", "hang", "ledger_outage", "reload", "typed")]
 """The files that take longest: they have a session of their own, so that they run beside the others."""
+
+FIDELITY = "tests/fidelity"
+"""It installs packages, and has a session of its own."""
+
+PACKAGES = (
+    "django-db-connection-pool",
+    "django-db-geventpool",
+    "django-prometheus",
+    "django-tenants",
+    "gevent",
+    "SQLAlchemy",
+    "uwsgi",
+)
+"""Packages with which fork safety is tried."""
 
 FEWER = {
     "WORKERD_TEST_CHAOS_KILLS": "40",
@@ -162,8 +177,26 @@ def soak(session: nox.Session, server: str) -> None:
     )
 
 
+@nox.session(python=DEFAULT)
+def packages(session: nox.Session) -> None:
+    """Try fork safety with published packages that keep connections of their own, and under uWSGI."""
+    session.install("-e", ".[test]", *PACKAGES)
+    session.run(
+        "pytest", "--backends=postgres-psycopg2", "tests/forksafe/test_packages.py", "tests/forksafe/test_guests.py"
+    )
+
+
+@nox.session(venv_backend="none", requires=["default"])
+def fidelity(session: nox.Session) -> None:
+    """Run commands of published packages plainly and under workerd: three of them, all with --slow."""
+    cases = "all" if "--slow" in session.posargs else "quick"
+    folder = str(session.cache_dir.parent / "packages-of-fidelity")
+    env = {"WORKERD_TEST_FIDELITY": cases, "WORKERD_FIDELITY_ENV": folder}
+    pytest(session, "default", "--backends=sqlite", FIDELITY, **env)
+
+
 def all_but_longest(backend: str) -> list[str]:
-    options = [f"--backends={backend}", *(f"--ignore={path}" for path in LONG)]
+    options = [f"--backends={backend}", *(f"--ignore={path}" for path in [*LONG, FIDELITY])]
     return ["--whole", *options, *(["--skip-any"] if backend != BACKENDS[0] else [])]
 
 

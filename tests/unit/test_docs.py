@@ -104,6 +104,17 @@ def test_a_command_line_of_the_pages_is_one_that_the_command_takes(page: str, li
     Command().create_parser("manage.py", "workerd").parse_args(words)
 
 
+def test_the_page_has_a_row_for_each_command_that_is_compared() -> None:
+    from tests.fidelity.case import load, names
+    from tests.fidelity.table import read_page, shown
+
+    rows = [line.strip("| ").split(" | ") for line in read_page().splitlines()[2:]]
+
+    assert sorted((row[0].split()[0], row[1]) for row in rows) == sorted(
+        (case.package, shown(case)) for case in map(load, names())
+    )
+
+
 if __name__ == "__main__":
     for table, (page, make) in TABLES.items():
         head, _, tail = split_at_table(table)
