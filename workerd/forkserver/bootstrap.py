@@ -19,10 +19,11 @@ CHANNEL_OPTION = "--channel"
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The daemon's first message (which daemon, which generation), and the channel that it came by."""
+    """The daemon's first message (which daemon, which generation), its channel, and the process that it came to."""
 
     channel: Channel
     load: Load
+    pid: int
 
 
 _assignment: Assignment | None = None
@@ -66,7 +67,7 @@ def start() -> Assignment:
             os._exit(exit_codes.USAGE)
         if not isinstance(message, Load) or os.getppid() != message.daemon_pid:
             os._exit(0)  # end-of-file, or another parent: the daemon has ended
-        _assignment = Assignment(channel, message)
+        _assignment = Assignment(channel, message, os.getpid())
         _install(message)
     return _assignment
 

@@ -3,6 +3,7 @@
 import errno
 import gc
 import os
+import sys
 import time
 import traceback
 
@@ -24,6 +25,12 @@ def serve(assignment: Assignment) -> int:
     """Serve the daemon until it closes the channel; return the exit code."""
     started = time.monotonic()
     rejection = _load()
+    if os.getpid() != assignment.pid:
+        sys.stderr.write(
+            f"Process {os.getpid()} ends: the project forked it while it was loaded. All processes of jobs come from "
+            "the one that the daemon has started. Fork in a receiver of child_started.\n"
+        )
+        return exit_codes.FAILED
     if rejection is not None:
         assignment.channel.send(rejection)
         return exit_codes.FAILED

@@ -1,0 +1,38 @@
+"""Jobs whose end takes long, or never comes."""
+
+import atexit
+import threading
+import time
+
+for_ever = threading.Event()
+
+
+def leave_a_thread() -> None:
+    """Returns, and leaves a thread that never ends."""
+    threading.Thread(target=for_ever.wait, name="endless").start()
+
+
+def leave_an_exit_function() -> None:
+    """Returns, and leaves an exit function that never returns."""
+    atexit.register(for_ever.wait)
+
+
+def leave_ten_thousand_threads() -> None:
+    """Returns, and leaves as many threads as a process can have."""
+    threading.stack_size(64 * 1024)
+    try:
+        for _ in range(10_000):
+            threading.Thread(target=for_ever.wait).start()
+    except RuntimeError:
+        print("no more threads")
+    print("left", threading.active_count() > 1000)
+
+
+def leave_work_in_hand() -> None:
+    """Returns, and leaves a thread that has a second's work to do."""
+
+    def work() -> None:
+        time.sleep(1.0)
+        print("the work is done", flush=True)
+
+    threading.Thread(target=work).start()
