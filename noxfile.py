@@ -30,7 +30,9 @@ PACKAGES = (
     "django-db-geventpool",
     "django-prometheus",
     "django-tenants",
+    "Faker",
     "gevent",
+    "numpy",
     "SQLAlchemy",
     "uwsgi",
 )

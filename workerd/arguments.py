@@ -2,7 +2,8 @@
 
 import inspect
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .job_rules.kwargs import ENVIRONMENT_KEY, environment_names
@@ -10,6 +11,15 @@ from .refusals import TargetError
 
 _Kind = inspect.Parameter
 _NAMED = (_Kind.POSITIONAL_OR_KEYWORD, _Kind.KEYWORD_ONLY)
+
+
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature. Annotations may name what only a type checker imports (PEP 649, from Python 3.14 on)."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
+    return inspect.signature(function)
 
 
 def check_arguments(name: str, signature: inspect.Signature, kwargs: Mapping[str, Any], taken: str = "") -> None:

@@ -7,6 +7,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
+from .arguments import signature_of
 from .errors import WorkerdError
 
 JobFunction = TypeVar("JobFunction", bound=Callable[..., Any])
@@ -110,7 +111,7 @@ def _check_kind(dotted: str, function: Callable[..., Any]) -> None:
 
 def _parameters(dotted: str, function: Callable[..., Any]) -> inspect.Signature:
     """Return the signature without its first parameter, which takes the context."""
-    signature = inspect.signature(function)
+    signature = signature_of(function)
     parameters = list(signature.parameters.values())
     if not parameters or parameters[0].kind not in _POSITIONAL:
         raise RegistrationError(dotted, "it takes no context", "Give it a first parameter “context: JobContext”.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .allowed_targets import load_allowed, matches
-from .arguments import check_arguments
+from .arguments import check_arguments, signature_of
 from .command_lines import check_command, check_command_name
 from .job_rules import find_faults, values_of
 from .refusals import RowError, TargetError, import_failed
@@ -95,7 +95,7 @@ def _resolve_command(line: str) -> Target:
 
 
 def _resolve_job(found: RegisteredJob, kwargs: Mapping[str, Any]) -> Target:
-    first = next(iter(inspect.signature(found.function).parameters.values()))
+    first = next(iter(signature_of(found.function).parameters.values()))
     taken = first.name if first.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD else ""
     check_arguments(found.dotted, found.parameters, kwargs, taken)
     return Target(found.dotted, found.function, kwargs=kwargs, takes_context=True, is_async=found.is_async)
@@ -105,7 +105,7 @@ def _resolve_function(name: str, function: Callable[..., Any], kwargs: Mapping[s
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TargetError("target", f"“{name}” has a “yield”, so a call would run nothing", "Loop inside the function.")
     try:
-        signature = inspect.signature(function)
+        signature = signature_of(function)
     except (ValueError, TypeError):
         signature = inspect.Signature(
             [inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)]

@@ -24,7 +24,7 @@ WITHIN_S = 20
 
 
 def start(tmp_path: Path, fields: str) -> "subprocess.Popen[str]":
-    env = {**os.environ, "WORKERD_SETTINGS": '{"TARGETS": ["tests.django.child_jobs.*"], "COMMANDS": ["linger"]}'}
+    env = {**os.environ, "WORKERD_SETTINGS": '{"TARGETS": ["tests.django.*"], "COMMANDS": ["linger"]}'}
     env["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "django_site")))
     env["DATABASE_URL"] = f"sqlite:///{tmp_path / 'once.sqlite3'}"
     pipe: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -66,3 +66,34 @@ def test_a_successor_asked_for_is_the_end(tmp_path: Path) -> None:
 
     assert process.communicate(timeout=WITHIN_S)[0] == "1\n"
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        "executor_has_work_and_main_fails",
+        "exit_functions_run_backwards",
+        "exit_function_raises",
+        "fork_leaves",
+        "handler_leaves_during_the_join",
+        "leaves_with_an_object",
+        "process_pool_is_not_shut_down",
+        "thread_goes_on",
+    ],
+)
+def test_it_ends_as_plain_python_does(tmp_path: Path, story: str) -> None:
+    module = "tests.django.end_stories"
+    plain = subprocess.run(
+        [sys.executable, "-m", module, story], cwd=ROOT, capture_output=True, text=True, timeout=WITHIN_S, check=False
+    )
+
+    process = start(tmp_path, f'{{"target": "{module}.{story}"}}')
+    out, err = process.communicate(timeout=WITHIN_S)
+
+    assert process.returncode == plain.returncode
+    assert _said(out) == _said(plain.stdout)
+    assert _said(err) == _said(plain.stderr)
+
+
+def _said(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(">")]

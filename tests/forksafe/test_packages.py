@@ -42,6 +42,14 @@ def test_a_tenant_s_search_path_is_set_in_the_child(run_script: RunScript) -> No
     assert "north" in result["parent"]
 
 
+def test_children_draw_random_numbers_of_their_own(run_script: RunScript) -> None:
+    skip_without("numpy")
+    skip_without("faker")
+    drawn = run_script("packages:random_numbers")[0]
+
+    assert len({number for numbers in drawn for number in numbers}) == 6
+
+
 def skip_without(package: str) -> None:
     if find_spec(package) is None:
         pytest.skip(f"not installed: {package}")

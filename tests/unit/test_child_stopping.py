@@ -227,6 +227,22 @@ def _fork_and_wait() -> None:
     os.waitpid(child, 0)
 
 
+def test_the_end_leaves_what_the_job_has_set_in_its_place() -> None:
+    def own(*_: object) -> None: ...
+
+    stop = StopRequest()
+    stop.listen({signal.SIGUSR1, signal.SIGUSR2})
+    before = signal.signal(signal.SIGUSR1, own)
+    try:
+        stop.close()
+
+        assert signal.getsignal(signal.SIGUSR1) is own
+        assert signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+    assert before == stop._on_signal
+
+
 def test_what_a_job_forks_has_signals_of_its_own(stop: StopRequest) -> None:
     child = os.fork()
     if child == 0:

@@ -89,3 +89,20 @@ def tenant() -> dict[str, Any]:
         "parent": value_of("SHOW search_path"),
         "child": in_child(lambda: [wrapper.schema_name, value_of("SHOW search_path")]),
     }
+
+
+def random_numbers() -> list[Any]:
+    """NumPy's and Faker's generators, as each of three children of a job's parent draws from them."""
+    import numpy as np
+    from faker import Faker
+
+    from workerd.child.inherited import leave_inheritance
+
+    faker = Faker()
+    np.random.random()
+
+    def draw() -> list[float]:
+        leave_inheritance()
+        return [float(np.random.random()), float(faker.random.random())]
+
+    return [in_child(draw) for _ in range(3)]
