@@ -30,7 +30,8 @@ class RegistrationError(WorkerdError):
 class RegisteredJob:
     """A function marked ``@job``.
 
-    ``summary`` is the first line of its docstring, ``parameters`` its signature without the context.
+    ``summary`` is the first line of its docstring, ``parameters`` its signature without the context, and ``context``
+    the name of the parameter that takes the context, "" where a row could not give it by name.
     """
 
     dotted: str
@@ -38,6 +39,7 @@ class RegisteredJob:
     is_async: bool
     summary: str
     parameters: inspect.Signature
+    context: str = ""
 
 
 _registered: dict[str, RegisteredJob] = {}
@@ -84,12 +86,14 @@ def _register(function: Callable[..., Any]) -> None:
         raise RegistrationError(
             dotted, f"{_place(other.function)} marks another function of that name", "Rename one of them."
         )
+    context, parameters = _parameters(dotted, function)
     _registered[dotted] = RegisteredJob(
         dotted=dotted,
         function=function,
         is_async=inspect.iscoroutinefunction(function),
         summary=(inspect.getdoc(function) or "").partition("\n")[0].strip(),
-        parameters=_parameters(dotted, function),
+        parameters=parameters,
+        context=context,
     )
 
 
@@ -109,15 +113,16 @@ def _check_kind(dotted: str, function: Callable[..., Any]) -> None:
         raise RegistrationError(dotted, "it has a “yield”, so calling it would run nothing", "Loop inside it instead.")
 
 
-def _parameters(dotted: str, function: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature without its first parameter, which takes the context."""
+def _parameters(dotted: str, function: Callable[..., Any]) -> tuple[str, inspect.Signature]:
+    """Return the name of the first parameter, which takes the context, and the signature without it."""
     signature = signature_of(function)
     parameters = list(signature.parameters.values())
     if not parameters or parameters[0].kind not in _POSITIONAL:
         raise RegistrationError(dotted, "it takes no context", "Give it a first parameter “context: JobContext”.")
+    context = parameters[0].name if parameters[0].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD else ""
     if parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL:
         del parameters[0]
-    return signature.replace(parameters=parameters)
+    return context, signature.replace(parameters=parameters)
 
 
 def _place(function: Callable[..., Any]) -> str:

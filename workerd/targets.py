@@ -95,9 +95,7 @@ def _resolve_command(line: str) -> Target:
 
 
 def _resolve_job(found: RegisteredJob, kwargs: Mapping[str, Any]) -> Target:
-    first = next(iter(signature_of(found.function).parameters.values()))
-    taken = first.name if first.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD else ""
-    check_arguments(found.dotted, found.parameters, kwargs, taken)
+    check_arguments(found.dotted, found.parameters, kwargs, found.context)
     return Target(found.dotted, found.function, kwargs=kwargs, takes_context=True, is_async=found.is_async)
 
 
