@@ -8,6 +8,7 @@ from .case import Case
 from .observation import Observation
 from .output import compare
 
+KINDS = {"rows": "rows", "key": "keys", "file": "files", "process": "processes"}
 ASPECTS = ("work in hand", "exit code", "output", "left behind")
 
 
@@ -49,8 +50,8 @@ class Comparison:
         same = {
             "work in hand": self.under.became_of("long"),
             "exit code": f"{self.under.exit}{', as it was asked to end' if self.interrupt else ''}",
-            "output": "but the level of some lines stands in the text alone" if self._has_levels_in_text else "",
-            "left behind": ", ".join(dict.fromkeys(f"{what.split()[0]}s" for what in self.under.left)) or "nothing",
+            "output": "the level of some lines is in the text alone" if self._has_levels_in_text else "",
+            "left behind": ", ".join(dict.fromkeys(KINDS[what.split()[0]] for what in self.under.left)) or "nothing",
         }
         same = {aspect: f"same: {words}" if words else "same" for aspect, words in same.items()}
         return [

@@ -11,12 +11,13 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.harness.backends.backend import BACKENDS, Databases
+from tests.harness.backends.server import make_folder
 from tests.harness.project import MANAGE, Project
 
 from .case import load
 from .environment import python_for
 from .services import open_postgres, open_receiver, open_redis
-from .stage import Stage
+from .stage import REDIS, Stage
 
 _numbers = itertools.count(1)
 
@@ -30,8 +31,6 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Databases:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Callable[[], Databases]]:
     """Return a function that returns the databases of a PostgreSQL, started at its first call."""
-    from tests.harness.backends.server import make_folder
-
     with contextlib.ExitStack() as stack:
         started: list[Databases] = []
 
@@ -65,7 +64,7 @@ def new_stage(
             project.command = [str(python_for(name, case)), str(MANAGE)]
             stage = Stage(name, case, project)
             if "redis" in case.needs:
-                stage.servers["FIDELITY_REDIS"] = stack.enter_context(open_redis(tmp_path))
+                stage.servers[REDIS] = stack.enter_context(open_redis(tmp_path))
             if "receiver" in case.needs:
                 stage.servers["FIDELITY_RECEIVER"], stage.received = stack.enter_context(open_receiver())
             stage.prepare()

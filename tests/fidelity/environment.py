@@ -19,6 +19,7 @@ OURS = ("Django", "structlog", "setproctitle")
 """What workerd needs, in the versions that the tests run with."""
 ALSO = ("psycopg[binary]",)
 PIP_WITHIN_S = 600
+RECORD = "installed.json"
 
 
 class InstallError(Exception):
@@ -27,11 +28,12 @@ class InstallError(Exception):
 
 def python_for(name: str, case: Case) -> Path:
     """Return a Python that has what the case and workerd need. Raises InstallError."""
-    folder = _base() / (name if case.apart else "shared")
+    folder = _base() / (name if case.apart else f"python{sys.version_info[0]}.{sys.version_info[1]}")
     folder.mkdir(parents=True, exist_ok=True)
     with _lock(folder / "lock"):
         python = folder / "bin" / "python"
         if not python.exists():
+            (folder / RECORD).unlink(missing_ok=True)
             _run([_find_python(case.oldest), "-m", "venv", str(folder)])
         _install(folder, python, case.requirements)
     return python
@@ -59,7 +61,7 @@ def version_in(python: Path, package: str) -> str:
 
 def _install(folder: Path, python: Path, requirements: Sequence[str]) -> None:
     """Have pip install what was not asked for before; it keeps to the versions that workerd's tests have."""
-    record = folder / "installed.json"
+    record = folder / RECORD
     before = set(json.loads(record.read_text())) if record.exists() else set()
     theirs = {requirement.partition("==")[0] for requirement in requirements}
     ours = [*(f"{name}=={version(name)}" for name in OURS if name not in theirs), *ALSO]

@@ -1,7 +1,7 @@
 """What was seen of one run of a command: what it said, how it ended, what it did, what it left behind."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 CHANGING = (
@@ -55,8 +55,3 @@ def steady(text: str, noise: Iterable[str] = ()) -> str:
     for changing, instead in CHANGING:
         text = changing.sub(instead, text)
     return text.strip()
-
-
-def counted(what: str, counts: Mapping[str, int]) -> list[str]:
-    """Return “row table: 2” and the like for whatever is not empty."""
-    return [f"{what} {name}: {count}" for name, count in sorted(counts.items()) if count]

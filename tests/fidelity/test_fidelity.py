@@ -13,6 +13,7 @@ from tests.harness.daemon import Daemon
 from .case import load, names
 from .comparison import Comparison
 from .environment import python_for, version_in
+from .run import run_plain, run_under
 from .stage import Stage
 
 CHOSEN = os.environ.get("WORKERD_TEST_FIDELITY") or "quick"
@@ -36,13 +37,13 @@ def test_a_command_does_under_workerd_what_it_does_plainly(
     if case.cannot:
         pytest.skip(case.cannot)
     with new_stage(name, "term") as stage:
-        term = stage.run_plain()
+        term = run_plain(stage)
     interrupt = None
     if term.exit == "SIGTERM":
         with new_stage(name, "interrupt") as stage:
-            interrupt = stage.run_plain(signal.SIGINT)
+            interrupt = run_plain(stage, signal.SIGINT)
     with new_stage(name, "under") as stage, watched(Daemon(stage.project)) as daemon:
-        under = stage.run_under(daemon)
+        under = run_under(stage, daemon)
 
     seen = Comparison(name, case, version_in(python_for(name, case), case.package), term, interrupt, under)
     record_property("fidelity", seen)

@@ -8,7 +8,6 @@ CASE = Case(
     "gunicorn",
     "program gunicorn tests.fidelity.site.web:wsgi --bind 127.0.0.1:{port} --workers 2 --no-control-socket",
     ("gunicorn==27.0.1",),
-    quick=True,
     shown="`gunicorn --workers 2`, by a command of the project",
 )
 
