@@ -8,6 +8,7 @@ CASE = Case(
     "uvicorn",
     "program uvicorn tests.fidelity.site.web:asgi --host 127.0.0.1 --port {port} --workers 2 --lifespan off",
     ("uvicorn==0.54.0",),
+    chance=("Waiting for background tasks to complete",),  # said where the answer takes a moment longer to end
     shown="`uvicorn --workers 2`, by a command of the project",
 )
 
