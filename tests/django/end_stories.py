@@ -36,6 +36,11 @@ def do(*steps: Callable[[], object]) -> None:
         step()
 
 
+def long_sleep() -> None:
+    """Take longer than any process here may take to end."""
+    time.sleep(30)
+
+
 def thread_goes_on() -> None:
     threading.Thread(target=work).start()
 
@@ -172,13 +177,13 @@ def handler_raises_during_the_join() -> None:
 
     signal.signal(signal.SIGUSR1, refuse)
     atexit.register(say, "at exit")
-    threading.Thread(target=partial(do, work, partial(os.kill, os.getpid(), signal.SIGUSR1), work)).start()
+    threading.Thread(target=partial(do, work, partial(os.kill, os.getpid(), signal.SIGUSR1), long_sleep)).start()
 
 
 def handler_leaves_during_the_join() -> None:
     signal.signal(signal.SIGUSR1, lambda *_: sys.exit(7))
     atexit.register(say, "at exit")
-    threading.Thread(target=partial(do, work, partial(os.kill, os.getpid(), signal.SIGUSR1), work)).start()
+    threading.Thread(target=partial(do, work, partial(os.kill, os.getpid(), signal.SIGUSR1), long_sleep)).start()
 
 
 def _fork(child: Any) -> None:
@@ -221,7 +226,9 @@ def exec_takes_over() -> None:
 STORIES = [
     name
     for name, value in list(globals().items())
-    if callable(value) and getattr(value, "__module__", "") == __name__ and name not in {"say", "work", "_fork", "do"}
+    if callable(value)
+    and getattr(value, "__module__", "") == __name__
+    and name not in {"say", "work", "_fork", "do", "long_sleep"}
 ]
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def test_a_redis_client_is_named_once_and_reconnects_in_each_child(
     result, events = run_script("fork:real_cache", settings={"CACHES": {"default": backend}})
 
     assert result == {"reasons": ["", ""], "children": [100, 100, 100, 100], "parent": 100}
-    assert named(events, "socket.inherited") == [f"127.0.0.1:{port}"]
+    assert named(events, "socket.inherited") == [f"the cache “default” at 127.0.0.1:{port}"]
 
 
 def test_a_memcached_client_is_closed_before_each_fork(serve: Callable[..., int], run_script: RunScript) -> None:
