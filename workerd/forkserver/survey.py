@@ -11,6 +11,7 @@ from typing import Any
 
 from workerd.child.log_queues import listeners_of_queues, queue_handlers
 from workerd.forksafe import sessions
+from workerd.forksafe.drivers import descriptor_of
 from workerd.forksafe.servers import name_of_server
 from workerd.forksafe.sockets import open_sockets
 from workerd.forksafe.threads import other_threads
@@ -59,7 +60,7 @@ def _processes() -> Iterator[str]:
 
 
 def _sockets() -> Iterator[str]:
-    of_django = {session.descriptor for session in map(sessions.session_of, sessions.open_wrappers()) if session}
+    of_django = {descriptor_of(wrapper.connection) for wrapper in sessions.open_wrappers()}
     for sock in open_sockets():
         if sock.address:
             yield (
