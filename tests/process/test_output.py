@@ -67,4 +67,4 @@ def test_a_flood_of_short_lines_leaves_the_daemon_its_turns(case: Case) -> None:
     case.project.edit_job(case.name, enabled=False)
     case.event("child.exited", within=30)
 
-    assert slowest < 1.0
+    assert slowest < 5.0, "by bytes alone, without a bound of lines, one turn took 17 s"
