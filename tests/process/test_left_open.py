@@ -10,6 +10,7 @@ import pytest
 
 from tests.harness.daemon import Daemon
 from tests.harness.modules import write_module
+from tests.harness.processes import Process
 from tests.harness.project import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
@@ -66,7 +67,7 @@ def test_each_thing_is_named_and_no_child_shares_it(project: Project, daemon: Da
         event = daemon.wait_event("project.left_open")
         daemon.wait_event("child.exited", job="report")
     [helper] = re.findall(r"The process (\d+) \(sleep\)", "\n".join(event["found"]))
-    os.kill(int(helper), signal.SIGKILL)  # no exit function of the load has done that in the child
+    assert Process.look(int(helper)), "an exit function of the load has ended it in the child"
 
     text = "\n".join(event["found"])
     for words in (
@@ -82,6 +83,8 @@ def test_each_thing_is_named_and_no_child_shares_it(project: Project, daemon: Da
     assert "through the queue" in daemon.log.text()
     assert not any("for one only" in line or "ignored" in line for line in printed), printed
     assert daemon.faults() == []
+
+    daemon.stop()  # and with the daemon ends the helper: the fixture sees to that
 
 
 def test_a_child_holds_no_port_of_the_load_when_the_forkserver_is_gone(project: Project, daemon: Daemon) -> None:

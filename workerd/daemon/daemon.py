@@ -113,9 +113,9 @@ class Daemon:
         parts = self._parts
         if (forkserver := parts.generations.find(pid)) is not None:
             parts.generations.reaped(forkserver, end)
-            return
-        parts.exits.conclude(parts.births.forget(pid), end)
-        parts.leftovers.end_adopted()
+        else:
+            parts.exits.conclude(parts.births.forget(pid), end)
+        parts.leftovers.end_adopted()  # a forkserver, too: the project may have started processes as it was loaded
 
     # turns
 
