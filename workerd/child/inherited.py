@@ -2,8 +2,17 @@
 
 import sys
 import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from workerd.forksafe.sockets import cut_off, open_sockets
+
+_GENERATORS: dict[str, Callable[[Any], Any]] = {
+    "numpy.random": lambda module: module,
+    "faker.generator": lambda module: module.mod_random,
+}
+"""Modules with a generator that the whole process shares, and how it is found."""
 
 
 def leave_inheritance() -> None:
@@ -13,10 +22,11 @@ def leave_inheritance() -> None:
     """
     for sock in open_sockets():
         cut_off(sock.descriptor)
-    if (numpy := sys.modules.get("numpy.random")) is not None:
-        numpy.seed()
-    if (faker := sys.modules.get("faker.generator")) is not None:
-        faker.mod_random.seed()
+    for name, generator in _GENERATORS.items():
+        # NumPy refuses where the project has put a generator of another kind in place. It must not cost the process.
+        with suppress(Exception):
+            if (module := sys.modules.get(name)) is not None:
+                generator(module).seed()
     _leave_ends_to_the_load()
 
 

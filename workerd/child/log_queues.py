@@ -29,8 +29,9 @@ def listeners_of_queues() -> list[Listener]:
     queues = [handler.queue for _, handler in queue_handlers()]
     if not queues:
         return []
-    found = [thing for thing in gc.get_objects() if type(thing) is Listener or isinstance(thing, Listener)]
-    return [one for one in found if one._thread and any(one.queue is known for known in queues)]
+    # By its type: isinstance() asks an object for __class__, which evaluates Django's lazy objects.
+    found = [thing for thing in gc.get_objects() if issubclass(type(thing), Listener)]
+    return [thing for thing in found if thing._thread and any(thing.queue is known for known in queues)]
 
 
 def restart_listeners() -> None:
