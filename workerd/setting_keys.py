@@ -32,7 +32,7 @@ class Key:
 
     attribute: str
     says: str
-    """What it is for, as docs/settings.md shows it."""
+    """A phrase that says what the key is for, as docs/settings.md shows it."""
     default: Any
     read: Callable[[Any], Any]
     expected: str

@@ -1,7 +1,5 @@
 """A child ends as plain Python does: threads, executors, exit functions, forks, streams, exit codes."""
 
-import subprocess
-import sys
 import tempfile
 
 import pytest
@@ -9,7 +7,7 @@ import pytest
 from workerd.wire.messages import Loaded
 
 from .end_stories import STORIES
-from .test_child_run import ROOT, WITHIN_S, Child, JobRun, run, runner
+from .test_child_run import Child, JobRun, run, run_plainly, runner
 
 __all__ = ["run", "runner"]
 
@@ -24,8 +22,7 @@ def said(lines: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("story", STORIES)
 def test_a_child_ends_as_plain_python_does(run: JobRun, story: str) -> None:
-    command = [sys.executable, "-m", MODULE, story]
-    plain = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN_S, check=False)
+    plain = run_plainly(MODULE, story)
 
     child: Child = run(target=f"{MODULE}.{story}")
     code = child.end()

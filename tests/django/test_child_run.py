@@ -171,6 +171,12 @@ class Child:
         return message.pid
 
 
+def run_plainly(module: str, story: str) -> "subprocess.CompletedProcess[str]":
+    """Run ``python -m MODULE STORY``, which a child is to be like."""
+    command = [sys.executable, "-m", module, story]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN_S, check=False)
+
+
 JobRun = Callable[..., Child]
 
 

@@ -1,12 +1,9 @@
 """A child shows what plain Python shows, whoever configures logging, in whatever way the process ends."""
 
-import subprocess
-import sys
-
 import pytest
 
 from .output_stories import STORIES
-from .test_child_run import ROOT, WITHIN_S, Child, JobRun, run, runner
+from .test_child_run import Child, JobRun, run, run_plainly, runner
 
 __all__ = ["run", "runner"]
 
@@ -26,8 +23,7 @@ def shown(lines: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("story", STORIES)
 def test_a_child_shows_what_plain_python_shows(run: JobRun, story: str) -> None:
-    command = [sys.executable, "-m", MODULE, story]
-    plain = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN_S, check=False)
+    plain = run_plainly(MODULE, story)
 
     child: Child = run(target=f"{MODULE}.{story}")
     code = child.end()

@@ -190,7 +190,7 @@ def test_a_signal_reaches_a_fork_however_young_it_is_and_nobody_else(stop: StopR
     for _ in range(50):
         child = os.fork()
         if child == 0:
-            time.sleep(SOON_S)
+            signal.pause()
             os._exit(0)
         os.kill(child, signal.SIGUSR1)
         _, status = os.waitpid(child, 0)

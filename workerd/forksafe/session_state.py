@@ -1,4 +1,4 @@
-"""What a session has that a new one would not: locks, LISTEN, temporary tables, settings of its own."""
+"""Tells what a session has that a new one would not: locks, LISTEN, temporary tables, settings of its own."""
 
 import re
 from collections.abc import Callable

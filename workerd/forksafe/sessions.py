@@ -59,7 +59,7 @@ class Session:
         self.thread = weakref.ref(owner)
         self.task = owner.native_id
         self.kept = ""
-        """What is known to be lost with the session."""
+        """The state that is known to be lost with the session, in words; "" for none."""
         self.kept_said = False
         self.opened_at = self.checked_at = time.monotonic()
         self.renewed_at = 0.0

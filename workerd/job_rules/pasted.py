@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 FOREIGN_OPTIONS = ("--settings", "--pythonpath")
-"""They choose another project than the one the daemon has loaded."""
+"""Options that choose another project than the one that the daemon has loaded."""
 
 _ENTRIES = ("manage.py", "django-admin", "django-admin.py")
 _INTERPRETER = re.compile(r"(python|pypy)[\d.]*")

@@ -29,7 +29,7 @@ HEARTBEAT_CHOICES = [
     (Heartbeat.GROUP.value, _("any sign of the processes that it starts, too, and any output")),
 ]
 PROGRAM = ("target", "command", "kwargs")
-"""What runs; each of these decides whether the others are right."""
+"""The fields that say what runs; each of them decides whether the others are right."""
 STOP_SIGNAL_CHOICES = [(name, f"SIG{name}") for name in STOP_SIGNALS]
 
 

@@ -6,11 +6,11 @@ The kernel keeps a write of PACKET_BYTES together, whoever else writes into the 
 from collections.abc import Iterator
 
 PACKET_BYTES = 4096
-"""PIPE_BUF of Linux: pipe(7)."""
+"""The most bytes that a write into a pipe keeps together: PIPE_BUF of Linux, pipe(7)."""
 LINE_BYTES = 64 * 1024
 """The longest line, rendered or printed."""
 UNFINISHED = 16
-"""So many lines may be unfinished at once: each process and each signal handler of a job may write one."""
+"""The most lines that may be unfinished at once: each process and each signal handler of a job may write one."""
 
 _WHOLE, _PART, _LAST = b" ", b"+", b"="
 

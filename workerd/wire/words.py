@@ -54,7 +54,7 @@ class Restart(StrEnum):
 
 
 class Heartbeat(StrEnum):
-    """What counts as a sign of life. ``ANY`` and ``EXPLICIT`` leave out what the job's other processes do."""
+    """The signs of life that count. ``ANY`` and ``EXPLICIT`` leave out what the job's other processes do."""
 
     ANY = "any"
     EXPLICIT = "explicit"

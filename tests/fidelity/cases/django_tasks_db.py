@@ -28,13 +28,9 @@ def get_task() -> Any:
     """Return the task, which its package finds by the name of its function in this module."""
     from django_tasks import task
 
-    from tests.fidelity.site.work import work
+    from tests.fidelity.site.work import make_task
 
-    def run(name: str, seconds: float) -> None:
-        work(name, seconds)
-
-    run.__qualname__ = "run"
-    return task()(run)
+    return make_task(task, __name__)
 
 
 def __getattr__(name: str) -> Any:
