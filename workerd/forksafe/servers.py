@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,13 +50,11 @@ def learn_servers() -> None:
     if not settings.configured:
         return
     for alias, database in settings.DATABASES.items():
-        for address in _resolve(_database_endpoints(database)):
-            _names[address] = f"the database “{alias}”"
-            sessions.database_peers.add(address)
+        sessions.database_peers |= _learn(f"the database “{alias}”", _database_endpoints(database))
     for alias, cache in settings.CACHES.items():
-        _learn(f"the cache “{alias}”", cache.get("LOCATION"))
+        _learn(f"the cache “{alias}”", _endpoints(cache.get("LOCATION")))
     for setting in BROKERS:
-        _learn(f"the broker of {setting}", getattr(settings, setting, None))
+        _learn(f"the broker of {setting}", _endpoints(getattr(settings, setting, None)))
 
 
 def name_of_server(address: str) -> str:
@@ -64,10 +63,15 @@ def name_of_server(address: str) -> str:
     return (_names or {}).get(address, "")
 
 
-def _learn(name: str, value: Any) -> None:
+def _learn(name: str, endpoints: Iterator[Endpoint]) -> set[str]:
+    """Note and return the addresses. A setting of a form that is unknown here names none: it is not ours to judge."""
     assert _names is not None
-    for address in _resolve(_endpoints(value)):
+    found: set[str] = set()
+    with suppress(TypeError, ValueError):
+        found.update(_resolve(endpoints))
+    for address in found:
         _names.setdefault(address, name)
+    return found
 
 
 def _database_endpoints(database: Mapping[str, Any]) -> Iterator[Endpoint]:
@@ -81,11 +85,11 @@ def _database_endpoints(database: Mapping[str, Any]) -> Iterator[Endpoint]:
         yield from ((name, 0) for name in ((path,) if path else _MYSQL_SOCKETS))
         yield host if host and not path else "localhost", int(options.get("port") or database.get("PORT") or 3306)
     else:
-        port = int(options.get("port") or database.get("PORT") or 5432)
-        folders = (host,) if host.startswith(("/", "@")) else () if host else _POSTGRES_FOLDERS
-        yield from ((f"{folder}/.s.PGSQL.{port}", 0) for folder in folders)
-        if host and not folders:
-            yield from ((name, port) for name in host.split(","))
+        # libpq takes several hosts, and one port for all or one for each.
+        ports = [int(port or 5432) for port in str(options.get("port") or database.get("PORT") or 5432).split(",")]
+        hosts = host.split(",") if host else _POSTGRES_FOLDERS
+        for name, port in zip(hosts, ports if len(ports) == len(hosts) else ports[:1] * len(hosts), strict=True):
+            yield (f"{name}/.s.PGSQL.{port}", 0) if name.startswith(("/", "@")) else (name, port)
 
 
 def _endpoints(value: Any) -> Iterator[Endpoint]:
