@@ -12,12 +12,14 @@ import structlog
 import workerd
 from workerd import forksafe, registry, targets
 from workerd.child.title import show_title
+from workerd.conf import keep_settings
 from workerd.wire import WIRE_VERSION, exit_codes
 from workerd.wire.events import emit
 from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Message
 
 from .birth import BirthError, bear
 from .bootstrap import Assignment
+from .holes import fill_holes
 from .survey import find_left_open, find_sessions
 
 
@@ -38,6 +40,7 @@ def serve(assignment: Assignment) -> int:
     # not look at frozen objects. The collection comes first, so that no garbage is frozen.
     gc.collect()
     gc.freeze()
+    fill_holes()
     show_title(f"workerd: {assignment.load.log_name} forkserver {assignment.load.generation}", "forkserver")
     load_ms = round((time.monotonic() - started) * 1000, 1)
     jobs = sorted(registry.registered())[:500]
@@ -62,6 +65,7 @@ def _load() -> ForkserverRejected | None:
     """Import the project's jobs; return why this generation cannot run them, or None."""
     try:
         registry.autodiscover()
+        keep_settings()
         targets.warm_up()
         _say_what_is_left_open()
         forksafe.prepare_to_fork()  # a trial: a generation that cannot fork must not replace one that can

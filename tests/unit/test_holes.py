@@ -1,0 +1,32 @@
+"""The forkserver fills the free places between its objects, so that a child's own lie side by side."""
+
+import sys
+
+import pytest
+
+from workerd.forkserver import holes
+from workerd.forkserver.holes import POOL_MASK, fill_holes
+
+SIZE = 304
+
+
+@pytest.mark.skipif(not hasattr(sys, "_debugmallocstats"), reason="another interpreter than CPython")
+def test_new_objects_take_no_place_between_old_ones() -> None:
+    old = [bytes(SIZE - holes.HEADER_BYTES) for _ in range(600)]
+    pools = {id(thing) & ~POOL_MASK for thing in old}
+    del old[::7]
+
+    fill_holes()
+    new = [bytes(SIZE - holes.HEADER_BYTES) for _ in range(20)]
+
+    assert {id(thing) & ~POOL_MASK for thing in new}.isdisjoint(pools), "they are in pools of their own"
+    holes._fillers.clear()
+
+
+def test_it_ends_where_objects_never_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holes, "IN_A_ROW", 10**9)
+
+    fill_holes()
+
+    assert all(len(held) <= holes.MOST_BYTES // size for held, size in zip(holes._fillers, holes.SIZES, strict=True))
+    holes._fillers.clear()
