@@ -61,6 +61,7 @@ class Settings:
     secret_kwargs: tuple[str, ...]
     exit_when_parked: bool
     log_level: int | None
+    env: tuple[str, ...]
 
     def load_before_fork(self) -> tuple[Callable[[], object], ...]:
         """Return BEFORE_FORK as callables. Raises whatever the import of a dotted path raises."""

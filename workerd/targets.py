@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .allowed_targets import load_allowed, matches
-from .arguments import check_arguments, signature_of
+from .arguments import check_arguments, check_environment, signature_of
 from .command_lines import check_command, check_command_name
 from .job_rules import find_faults, values_of
 from .refusals import RowError, TargetError, import_failed
@@ -58,6 +58,7 @@ def resolve(spec: JobSpec) -> Target:
     check_allowed(spec.target, spec.command)
     if spec.command:
         return _resolve_command(spec.command)
+    check_environment(spec.kwargs)
     found = registered().get(spec.target)
     if found is None:
         function = load_allowed(spec.target)
@@ -71,7 +72,7 @@ def find_row_problems(spec: JobSpec) -> dict[str, list[str]]:
     """Return what keeps a row from running: sentences by field name, ready for ``ValidationError``.
 
     Finds jobs by autodiscovery and imports what the allow-list names, as the child will; a broken module is a sentence
-    here too. Environment variables that kwargs name are not looked up: they are the child's.
+    here too. Of the environment variables that kwargs name, only the names are judged: the values are the child's.
     """
     try:
         autodiscover()

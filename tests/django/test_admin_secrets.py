@@ -27,7 +27,8 @@ def superuser() -> Client:
 
 
 @pytest.fixture
-def job() -> Job:
+def job(settings: Any) -> Job:
+    settings.WORKERD = {**settings.WORKERD, "ENV": ["KEY"]}
     return Job.objects.create(name="a", target=TAKES_ANYTHING, kwargs=KWARGS)
 
 

@@ -74,8 +74,8 @@ ROWS = [
     ),
     Row(
         "kwargs-of-no-variable",
-        "kwargs.text takes the environment variable “NOT_SET_ANYWHERE”, which is not set. "
-        "Set it where the daemon is started, and restart the daemon.",
+        "kwargs.text asks for the environment variable “NOT_SET_ANYWHERE”, which is not allowed or not set. "
+        'Add "NOT_SET_ANYWHERE" to WORKERD["ENV"], set it where the daemon is started, and restart the daemon.',
         {"target": f"{BAD_JOBS}.say", "kwargs": {"text": {"$env": "NOT_SET_ANYWHERE"}}},
     ),
     Row(

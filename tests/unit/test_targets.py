@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from workerd import registry
-from workerd.arguments import read_environment
+from workerd.arguments import check_environment, read_environment
 from workerd.registry import job
 from workerd.targets import RowError, TargetError, check_allowed, find_row_problems, resolve
 from workerd.wire.spec import JobSpec
@@ -240,19 +240,47 @@ def test_a_form_says_when_the_projects_jobs_do_not_import(monkeypatch: pytest.Mo
 def test_secrets_come_from_the_environment_wherever_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIPE_KEY", "sk_1")
 
-    assert read_environment({"key": {"$env": "STRIPE_KEY"}, "all": [{"deep": {"$env": "STRIPE_KEY"}}], "n": 1}) == {
-        "key": "sk_1",
-        "all": [{"deep": "sk_1"}],
-        "n": 1,
-    }
+    kwargs = {"key": {"$env": "STRIPE_KEY"}, "all": [{"deep": {"$env": "STRIPE_KEY"}}], "n": 1}
+
+    filled, secrets = read_environment(kwargs)
+
+    assert filled == {"key": "sk_1", "all": [{"deep": "sk_1"}], "n": 1}
+    assert secrets == ["sk_1", "sk_1"]
 
 
-def test_a_secret_that_is_not_there_is_named() -> None:
+@pytest.mark.parametrize(
+    ("allowed", "name", "is_allowed"),
+    [
+        ([], "STRIPE_KEY", False),
+        (["STRIPE_KEY"], "STRIPE_KEY", True),
+        (["STRIPE_KEY"], "stripe_key", False),
+        (["STRIPE_KEY"], "STRIPE_KEY_2", False),
+        (["SHOP_*"], "SHOP_MAIL_PASSWORD", True),
+        (["SHOP_*"], "PATH", False),
+        (["SHOP_*"], "$SHOP_A", False),
+    ],
+)
+def test_a_row_takes_only_variables_that_the_project_allows(
+    settings: Any, allowed: list[str], name: str, is_allowed: bool
+) -> None:
+    settings.WORKERD = {"ENV": allowed}
+    if is_allowed:
+        check_environment({"deep": [{"key": {"$env": name}}]})
+        return
+    with pytest.raises(TargetError, match="is not allowed or not set"):
+        check_environment({"deep": [{"key": {"$env": name}}]})
+
+
+def test_a_name_that_is_not_allowed_and_one_that_is_not_set_get_one_answer(settings: Any) -> None:
     assert "NO_SUCH_KEY" not in os.environ
-    with pytest.raises(TargetError) as caught:
-        read_environment({"key": {"$env": "NO_SUCH_KEY"}})
+    answers = []
+    for settings.WORKERD, judge in (({}, check_environment), ({"ENV": ["*"]}, read_environment)):
+        with pytest.raises(TargetError) as caught:
+            judge({"key": {"$env": "NO_SUCH_KEY"}})
+        answers.append(str(caught.value))
 
-    assert str(caught.value) == (
-        "kwargs.key takes the environment variable “NO_SUCH_KEY”, which is not set. "
-        "Set it where the daemon is started, and restart the daemon."
+    [answer] = set(answers)
+    assert answer == (
+        "kwargs.key asks for the environment variable “NO_SUCH_KEY”, which is not allowed or not set. "
+        'Add "NO_SUCH_KEY" to WORKERD["ENV"], set it where the daemon is started, and restart the daemon.'
     )
