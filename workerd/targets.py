@@ -77,15 +77,19 @@ def find_row_problems(spec: JobSpec) -> dict[str, list[str]]:
     try:
         autodiscover()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the border to the project's modules: said in the form
-        return {"target": [str(import_failed("target", "The project's jobs", error))]}
+        return _by_field(import_failed("target", "The project's jobs", error))
     try:
         resolve(spec)
     except RowError as error:
-        problems: dict[str, list[str]] = {}
-        for fault in error.faults:
-            problems.setdefault(fault.field, []).append(fault.sentence)
-        return problems
+        return _by_field(error)
     return {}
+
+
+def _by_field(error: RowError) -> dict[str, list[str]]:
+    problems: dict[str, list[str]] = {}
+    for fault in error.faults:
+        problems.setdefault(fault.field, []).append(fault.sentence)
+    return problems
 
 
 def _resolve_command(line: str) -> Target:

@@ -324,7 +324,7 @@ def test_every_model_is_in_the_admin() -> None:
 def test_every_field_of_a_job_is_in_the_form(operator: Client) -> None:
     shown = set(operator.get(reverse(ADD)).context["adminform"].form.fields)
 
-    assert shown == {field.name for field in Job._meta.fields} - {"id", "problem"}
+    assert shown == {field.name for field in Job._meta.fields} - {"id", "problem", "public_problem"}
 
 
 @FORM_ALONE

@@ -77,7 +77,7 @@ def run_target(run: JobRun) -> int:
         kwargs, secrets = read_environment(target.kwargs)
         SECRETS.take(secrets)
     except RowError as error:
-        run.sender.send(Refused(str(error)))
+        run.sender.send(Refused(str(error), error.public))
         return exit_codes.REFUSED
     run.context.beat()
     _announce_start(run)
