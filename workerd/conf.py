@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from .errors import WorkerdError
 from .setting_keys import KEYS
+from .wire.private_folder import why_not_private
 
 _SHARED_DIRS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - named in a warning, never used
 _EXAMPLE = 'Write WORKERD = {"STATE_DIR": "/var/lib/shop/workerd"}.'
@@ -160,4 +161,4 @@ def _why_unusable(path: Path) -> str:
         return f"“{existing}” is not a directory"
     if not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
         return f"“{existing}” is not writable"
-    return ""
+    return why_not_private(path)
