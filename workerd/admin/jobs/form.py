@@ -77,6 +77,8 @@ class JobForm(JobModelForm):
             return restored(self.cleaned_data["kwargs"], self.stored_kwargs)
         except NothingStoredError as error:
             message = _("Nothing is stored for “%(path)s”: write its value.")
+            if error.in_list:
+                message = _("The list around “%(path)s” was changed: write the secrets in it anew.")
             raise ValidationError(message, code="mask", params={"path": error.path}) from error
 
 
