@@ -15,8 +15,10 @@ from workerd.targets import RowError, TargetError, check_allowed, find_row_probl
 from workerd.wire.spec import JobSpec
 
 GOODS = """
+import enum
 import os
 import subprocess
+from dataclasses import dataclass
 from functools import partial
 from os import system
 from workerd import job
@@ -32,6 +34,17 @@ def marked(context, limit=1): ...
 class Box:
     @classmethod
     def open(cls): ...
+class Shell(subprocess.Popen): ...
+class Deeper(Shell): ...
+class Opener(type(os.PathLike)): ...
+class Colours(enum.Enum): ...
+class Own:
+    def __init__(self, limit=1): ...
+class Heir(Own): ...
+class Plain: ...
+@dataclass
+class Data:
+    limit: int = 1
 bound = partial(os.system, "true")
 number = 1
 def __getattr__(name):
@@ -102,6 +115,10 @@ SENTENCES = {
     "goods.jobs.system": "is really “posix.system”, " + REALLY,
     "goods.jobs.os.path.join": "is really “posixpath.join”, " + REALLY,
     "goods.jobs.bound": "is of type partial, not a function. Name a function, or write one that calls it.",
+    "goods.jobs.Shell": "is constructed by “subprocess.Popen”, " + REALLY,
+    "goods.jobs.Deeper": "is constructed by “subprocess.Popen”, " + REALLY,
+    "goods.jobs.Colours": "is constructed by “enum.Enum”, " + REALLY,
+    "goods.jobs.Opener": "is constructed by “abc.ABCMeta”, " + REALLY,
     "goods.jobs.number": "is of type int, not a function. Name a function, or write one that calls it.",
     "goods.jobs.missing": "does not exist: “goods.jobs” has no “missing”. Correct the name.",
     "goods.nothing.here": "does not import: ModuleNotFoundError: No module named 'goods.nothing'." + CORRECT,
@@ -110,7 +127,7 @@ SENTENCES = {
     "goods.syntax.work": "does not import: SyntaxError: invalid syntax (syntax.py, line 1)." + CORRECT,
     "goods.raising.work": "does not import: KeyError: 'colour' ({goods}/raising.py, line 2)." + CORRECT,
     "goods.leaving.work": "does not import: SystemExit: 3 ({goods}/leaving.py, line 1)." + CORRECT,
-    "goods.jobs.explosive": "does not import: RuntimeError: do not touch ({goods}/jobs.py, line 23)." + CORRECT,
+    "goods.jobs.explosive": "does not import: RuntimeError: do not touch ({goods}/jobs.py, line 36)." + CORRECT,
     "goods.jobs.yielding": "has a “yield”, so a call would run nothing. Loop inside the function.",
     "goods.jobs.by_position": "takes “first” by position only, and a row passes arguments by name. "
     "Remove the “/” from its signature.",
@@ -284,3 +301,8 @@ def test_a_name_that_is_not_allowed_and_one_that_is_not_set_get_one_answer(setti
         "kwargs.key asks for the environment variable “NO_SUCH_KEY”, which is not allowed or not set. "
         'Add "NO_SUCH_KEY" to WORKERD["ENV"], set it where the daemon is started, and restart the daemon.'
     )
+
+
+@pytest.mark.parametrize("name", ["Own", "Heir", "Plain", "Data"])
+def test_a_class_of_the_projects_own_making_is_called(name: str) -> None:
+    assert resolve(spec_of(f"goods.jobs.{name}")).name == f"goods.jobs.{name}"
