@@ -7,10 +7,12 @@ import sys
 
 from django.core.management.base import BaseCommand, CommandParser, handle_default_options
 
+from .management.terminal import write_any_character
 from .management.verbs import ASKING, add_parser, add_project_options, run_verb
 
 
 def main() -> int:
+    write_any_character()
     parser = CommandParser(prog="python -m workerd", called_from_command_line=True, description=__doc__)
     add_project_options(parser)
     parsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=CommandParser)

@@ -1,10 +1,11 @@
 """Imports what ``WORKERD["TARGETS"]`` allows, and nothing that the project did not name."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from functools import partial
 from importlib import import_module
+from inspect import getmro
 from itertools import takewhile
 from types import ModuleType
 from typing import Any
@@ -31,13 +32,30 @@ def load_allowed(dotted: str) -> Callable[..., Any]:
     if isinstance(found, partial) or not (inspect.isroutine(found) or inspect.isclass(found)):
         problem = f"“{dotted}” is of type {type(found).__name__}, not a function"
         raise TargetError("target", problem, "Name a function, or write one that calls it.")
-    own = f"{getattr(found, '__module__', None)}.{getattr(found, '__qualname__', None)}"
-    if not matches(own):
-        problem = f"“{dotted}” is really “{own}”, which the project does not allow"
-        raise TargetError(
-            "target", problem, 'Mark a function of your own @job, or add that name to WORKERD["TARGETS"].'
-        )
+    if not matches(own := _own_name(found)):
+        raise _not_allowed(f"“{dotted}” is really “{own}”")
+    if inspect.isclass(found):
+        for inherited in map(_own_name, _constructors(found)):
+            if not matches(inherited):
+                raise _not_allowed(f"“{dotted}” is constructed by “{inherited}”")
     return found
+
+
+def _own_name(found: Any) -> str:
+    return f"{getattr(found, '__module__', None)}.{getattr(found, '__qualname__', None)}"
+
+
+def _constructors(cls: type) -> Iterator[type]:
+    """Yield the classes whose code a call of ``cls`` runs."""
+    for owners, name in ((cls.__mro__, "__new__"), (cls.__mro__, "__init__"), (getmro(type(cls)), "__call__")):
+        definer = next(owner for owner in owners if name in vars(owner))
+        if definer not in {object, type}:
+            yield definer
+
+
+def _not_allowed(problem: str) -> TargetError:
+    remedy = 'Mark a function of your own @job, or add that name to WORKERD["TARGETS"].'
+    return TargetError("target", f"{problem}, which the project does not allow", remedy)
 
 
 def check_pattern(pattern: str) -> None:

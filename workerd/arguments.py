@@ -4,6 +4,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from .job_rules.kwargs import ENVIRONMENT_KEY, environment_names
@@ -40,13 +41,33 @@ def check_arguments(name: str, signature: inspect.Signature, kwargs: Mapping[str
         raise TargetError("kwargs", f"“{name}” needs the argument {_listed(missing)}", "Add it to kwargs.")
 
 
-def read_environment(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return kwargs with each ``{"$env": "NAME"}`` replaced by the variable's value. Only a child does this."""
+def check_environment(kwargs: Mapping[str, Any]) -> None:
+    """Raise TargetError unless ``WORKERD["ENV"]`` allows every variable that kwargs name; none is looked up."""
+    from .conf import get_settings
+
+    for path, variable in environment_names("kwargs", kwargs):
+        if not any(fnmatchcase(variable, pattern) for pattern in get_settings().env):
+            raise _no_variable(path, variable)
+
+
+def read_environment(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return kwargs with each ``{"$env": "NAME"}`` replaced by the variable's value, and these values.
+
+    Only a child does this, after ``check_environment``.
+    """
+    values = []
     for path, variable in environment_names("kwargs", kwargs):
         if variable not in os.environ:
-            problem = f"{path} takes the environment variable “{variable}”, which is not set"
-            raise TargetError("kwargs", problem, "Set it where the daemon is started, and restart the daemon.")
-    return {key: _filled(value) for key, value in kwargs.items()}
+            raise _no_variable(path, variable)
+        values.append(os.environ[variable])
+    return {key: _filled(value) for key, value in kwargs.items()}, values
+
+
+def _no_variable(path: str, variable: str) -> TargetError:
+    """Return one answer to a name that is not allowed and to one that is not set: it does not tell which there are."""
+    problem = f"{path} asks for the environment variable “{variable}”, which is not allowed or not set"
+    remedy = f'Add "{variable}" to WORKERD["ENV"], set it where the daemon is started, and restart the daemon.'
+    return TargetError("kwargs", problem, remedy)
 
 
 def _filled(value: Any) -> Any:

@@ -47,9 +47,9 @@ def check_command(line: str) -> list[str]:
         raise _foreign(words[0], " ".join(words[1:])) from None
     except Exception as error:  # a CommandError by argparse, or whatever add_arguments() raises
         reason = str(error).removeprefix("Error: ").partition("\n")[0].strip().rstrip(".")
-        raise TargetError(
-            "command", f"“{words[0]}” does not take “{' '.join(words[1:])}”: {reason}", _usage(words[0])
-        ) from error
+        own = f"“{words[0]}” does not take “{' '.join(words[1:])}”"
+        public = f"{own}: {reason}" if str(error).startswith("Error: ") else own  # argparse's words, not the command's
+        raise TargetError("command", f"{own}: {reason}", _usage(words[0]), public) from error
     if options.settings is not None or options.pythonpath is not None:
         raise _foreign(words[0], _spelling(words[1:]))
     return words

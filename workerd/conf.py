@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from .errors import WorkerdError
 from .setting_keys import KEYS
+from .wire.private_folder import why_not_private
 
 _SHARED_DIRS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - named in a warning, never used
 _EXAMPLE = 'Write WORKERD = {"STATE_DIR": "/var/lib/shop/workerd"}.'
@@ -61,6 +62,7 @@ class Settings:
     secret_kwargs: tuple[str, ...]
     exit_when_parked: bool
     log_level: int | None
+    env: tuple[str, ...]
 
     def load_before_fork(self) -> tuple[Callable[[], object], ...]:
         """Return BEFORE_FORK as callables. Raises whatever the import of a dotted path raises."""
@@ -169,4 +171,4 @@ def _why_unusable(path: Path) -> str:
         return f"“{existing}” is not a directory"
     if not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
         return f"“{existing}” is not writable"
-    return ""
+    return why_not_private(path)

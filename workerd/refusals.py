@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .errors import WorkerdError
 from .job_rules import Fault, join_sentences
+from .wire.reasons import Reason
 
 
 class RowError(WorkerdError):
@@ -16,21 +17,29 @@ class RowError(WorkerdError):
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__(join_sentences(self.faults))
+        self.public = join_sentences(Fault(fault.field, public_sentence(fault.sentence)) for fault in self.faults)
+        """The same without the words of the project's code."""
 
 
 class TargetError(RowError):
     """What the row names is not allowed, does not load, or does not take the row's arguments."""
 
-    def __init__(self, field: str, problem: str, remedy: str) -> None:
-        super().__init__([Fault(field, f"{problem}. {remedy}")])
+    def __init__(self, field: str, problem: str, remedy: str, public: str = "") -> None:
+        """``public`` is the problem without the words of the project's code, where it has some."""
+        super().__init__([Fault(field, Reason(f"{problem}. {remedy}", f"{public or problem}. {remedy}"))])
 
 
 def import_failed(field: str, name: str, error: BaseException) -> TargetError:
     """Return the refusal of ``name``, whose module raised ``error``, with the error and the line that raised it."""
     reason = f"{type(error).__name__}: {error}".partition("\n")[0].strip().rstrip(":.")
-    return TargetError(
-        field, f"“{name}” does not import: {reason}{_place(error)}", "Correct the code, then reload workerd."
-    )
+    own = f"“{name}” does not import"
+    remedy = "Correct the code, then reload workerd."
+    return TargetError(field, f"{own}: {reason}{_place(error)}", remedy, f"{own}: {type(error).__name__}")
+
+
+def public_sentence(sentence: str) -> str:
+    """Return a fault's sentence without the words of the project's code; those of the rules have none."""
+    return sentence.public if isinstance(sentence, Reason) else sentence
 
 
 _MACHINERY = ("<frozen", importlib.__path__[0], str(Path(__file__).parent), f"{os.sep}django{os.sep}core{os.sep}")

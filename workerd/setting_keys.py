@@ -202,5 +202,16 @@ KEYS: Mapping[str, Key] = {
         expected='the name of a level, such as "INFO", or None',
         remedy="None shows of a project without LOGGING what Python shows: WARNING and above.",
     ),
+    "ENV": Key(
+        attribute="env",
+        says=(
+            'environment variables that a row\'s arguments may take by `{"$env": "NAME"}`: names, or patterns such as '
+            "`SHOP_*`; whoever may change a job gets at their values"
+        ),
+        default=(),
+        read=read_strings(r"[^=\0]+"),
+        expected="a list of names of environment variables, or of patterns of them",
+        remedy='Write a list, such as ["SHOP_MAIL_PASSWORD"].',
+    ),
 }
 """The ids of the system checks follow this order, so a new key goes to the end."""

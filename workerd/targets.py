@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .allowed_targets import load_allowed, matches
-from .arguments import check_arguments, signature_of
+from .arguments import check_arguments, check_environment, signature_of
 from .command_lines import check_command, check_command_name
 from .job_rules import find_faults, values_of
 from .refusals import RowError, TargetError, import_failed
@@ -58,6 +58,7 @@ def resolve(spec: JobSpec) -> Target:
     check_allowed(spec.target, spec.command)
     if spec.command:
         return _resolve_command(spec.command)
+    check_environment(spec.kwargs)
     found = registered().get(spec.target)
     if found is None:
         function = load_allowed(spec.target)
@@ -71,20 +72,24 @@ def find_row_problems(spec: JobSpec) -> dict[str, list[str]]:
     """Return what keeps a row from running: sentences by field name, ready for ``ValidationError``.
 
     Finds jobs by autodiscovery and imports what the allow-list names, as the child will; a broken module is a sentence
-    here too. Environment variables that kwargs name are not looked up: they are the child's.
+    here too. Of the environment variables that kwargs name, only the names are judged: the values are the child's.
     """
     try:
         autodiscover()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the border to the project's modules: said in the form
-        return {"target": [str(import_failed("target", "The project's jobs", error))]}
+        return _by_field(import_failed("target", "The project's jobs", error))
     try:
         resolve(spec)
     except RowError as error:
-        problems: dict[str, list[str]] = {}
-        for fault in error.faults:
-            problems.setdefault(fault.field, []).append(fault.sentence)
-        return problems
+        return _by_field(error)
     return {}
+
+
+def _by_field(error: RowError) -> dict[str, list[str]]:
+    problems: dict[str, list[str]] = {}
+    for fault in error.faults:
+        problems.setdefault(fault.field, []).append(fault.sentence)
+    return problems
 
 
 def _resolve_command(line: str) -> Target:

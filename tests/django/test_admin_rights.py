@@ -164,21 +164,21 @@ def test_what_one_may_not_do_is_not_shown(role: str, rows: dict[str, Any]) -> No
     assert "ValueError" in run
 
 
-@pytest.mark.parametrize("lookup", ["traceback__contains=the", "last_lines__startswith=t", "exception__contains=mess"])
-def test_output_cannot_be_guessed_by_filtering(lookup: str, rows: dict[str, Any]) -> None:
-    url = reverse("admin:workerd_run_changelist")
-
-    assert client_of("viewer").get(f"{url}?{lookup}").status_code == 400
-    assert client_of("reader").get(f"{url}?{lookup}").status_code == 200
-
-
 @pytest.mark.parametrize(
-    ("model", "lookup"), [("job", "kwargs__warehouse__startswith=m"), ("run", "job__kwargs__warehouse=m")]
+    ("model", "lookup"),
+    [
+        ("run", "traceback__contains=the"),
+        ("run", "last_lines__startswith=t"),
+        ("run", "exception__contains=mess"),
+        ("job", "kwargs__warehouse__startswith=m"),
+        ("run", "job__kwargs__warehouse=m"),
+    ],
 )
-def test_arguments_cannot_be_guessed_by_filtering(model: str, lookup: str, rows: dict[str, Any]) -> None:
+def test_output_and_arguments_cannot_be_guessed_by_filtering(model: str, lookup: str, rows: dict[str, Any]) -> None:
     url = reverse(f"admin:workerd_{model}_changelist")
 
-    assert client_of("superuser").get(f"{url}?{lookup}").status_code == 400
+    for role in ("viewer", "reader", "superuser"):
+        assert client_of(role).get(f"{url}?{lookup}").status_code == 400
 
 
 def test_what_a_dump_came_to_is_output(rows: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from workerd.admin.jobs.masking import MASK, masked, restored
+from workerd.admin.jobs.masking import MASK, NothingStoredError, masked, restored
 from workerd.models import Job
 
 from .admin_form import JOB_FORM
@@ -27,7 +27,8 @@ def superuser() -> Client:
 
 
 @pytest.fixture
-def job() -> Job:
+def job(settings: Any) -> Job:
+    settings.WORKERD = {**settings.WORKERD, "ENV": ["KEY"]}
     return Job.objects.create(name="a", target=TAKES_ANYTHING, kwargs=KWARGS)
 
 
@@ -91,6 +92,44 @@ def test_a_mask_without_anything_stored_is_refused(superuser: Client) -> None:
 
     errors = response.context["adminform"].errors
     assert errors == {"kwargs": ["Nothing is stored for “outer.password”: write its value."]}
+
+
+ENTRIES = [{"name": name, "password": f"{SECRET}-{name}"} for name in ("ann", "bob", "cyd")]
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        lambda entries: entries[1:],
+        lambda entries: entries[::-1],
+        lambda entries: [{"name": "eve", "password": MASK}, *entries],
+        lambda entries: [*entries, {"name": "eve", "password": MASK}],
+        lambda entries: [{**entries[0], "name": "eve"}, *entries[1:]],
+        lambda entries: [entries[0], entries[0]],
+    ],
+)
+@pytest.mark.parametrize("wrap", [lambda entries: {"all": entries}, lambda entries: {"deep": [{"all": [entries]}]}])
+def test_no_entry_of_a_list_gets_the_secret_of_another(edited: Any, wrap: Any) -> None:
+    stored = wrap(ENTRIES)
+    shown = masked(ENTRIES)
+
+    assert restored(wrap(shown), stored) == stored
+    with pytest.raises(NothingStoredError) as caught:
+        restored(wrap(edited(shown)), stored)
+    assert caught.value.in_list
+    assert restored(wrap([{"name": "eve", "password": "new"}]), stored) == wrap([{"name": "eve", "password": "new"}])
+
+
+def test_the_form_says_which_secrets_of_a_list_to_write_anew(superuser: Client, job: Job) -> None:
+    Job.objects.update(kwargs={"all": ENTRIES})
+    url = reverse("admin:workerd_job_change", args=[job.pk])
+
+    response = post(superuser, url, {"all": masked(ENTRIES)[1:]})
+
+    sentence = "The list around “all[0].password” was changed: write the secrets in it anew."
+    assert response.context["adminform"].errors == {"kwargs": [sentence]}
+    job.refresh_from_db()
+    assert job.kwargs == {"all": ENTRIES}
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"a": [1, None, True, {"b": "c"}]}, KWARGS])

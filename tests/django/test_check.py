@@ -50,11 +50,12 @@ def test_each_row_that_cannot_run_has_a_line_with_its_remedy() -> None:
     Job.objects.create(name="mail", target="shop.jobs.ship_orders", kwargs={"depot": 1})
     Job.objects.create(name="old", target="os.system", enabled=False)
     Job.objects.create(name="price", target="shop.jobs.price_feed")
+    Job.objects.create(name="sign", target="shop.jobs.ship_orders", kwargs={"warehouse": {"$env": "HOME"}})
 
     code, lines = check()
 
     assert code == 1
-    assert [line.partition(": ")[0] for line in lines] == ["error", "error", "warning", "error"]
+    assert [line.partition(": ")[0] for line in lines] == ["error", "error", "warning", "error", "error"]
     assert lines[0] == (
         "error: The job “feed” cannot run: “os.system” is not a job that the project allows. "
         'Mark it @job in an app\'s jobs module, or add it to WORKERD["TARGETS"].'
@@ -62,7 +63,9 @@ def test_each_row_that_cannot_run_has_a_line_with_its_remedy() -> None:
     assert lines[1].startswith("error: The job “mail” cannot run: ")
     assert "depot" in lines[1]
     assert lines[2].startswith("warning: The job “old” is disabled, and could not run: “os.system” is not a job")
-    assert lines[3].startswith("error: The job “two words” cannot run: name is 'two words'")
+    assert lines[3].startswith("error: The job “sign” cannot run: kwargs.warehouse asks for the environment variable")
+    assert 'Add "HOME" to WORKERD["ENV"]' in lines[3]
+    assert lines[4].startswith("error: The job “two words” cannot run: name is 'two words'")
 
 
 def test_a_pending_migration_is_named_with_each_row_that_it_would_stop_at(settings: Any) -> None:

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from workerd.ledger.entry import Entry
 from workerd.ledger.node import NodeRow
 from workerd.ledger.operations import OpenOrders
+from workerd.ledger.problems import Problem
 from workerd.ledger.records import RecordWriter
 from workerd.models import Job, Node, Run, Slot
 
@@ -26,7 +27,7 @@ class Room:
 
     def __init__(self) -> None:
         self.set_aside: list[tuple[str, str]] = []
-        self.problems: dict[str, str] = {}
+        self.problems: dict[str, Problem] = {}
         self.node = NodeRow("default", "shop", "host-1")
         self.records = RecordWriter(
             "default",
@@ -246,15 +247,15 @@ def test_what_the_daemon_found_out_is_written_on_the_jobs(room: Room) -> None:
     for name in ("mail", "feed", "other"):
         Job.objects.create(name=name, target="shop.jobs.mail", problem="old")
     room.apply(
-        Entry(0, "problem", "mail", 1, {"problem": "does not import\0"}),
+        Entry(0, "problem", "mail", 1, {"problem": "does not import\0: X", "public_problem": "does not import\0"}),
         Entry(0, "problem", "feed", 2, {"problem": ""}),
         Entry(0, "problem", "deleted", 3, {"problem": "whatever"}),
     )
 
     assert dict(Job.objects.values_list("name", "problem")) == {
-        "mail": "does not import\N{REPLACEMENT CHARACTER}", "feed": "", "other": "old",
+        "mail": "does not import\N{REPLACEMENT CHARACTER}: X", "feed": "", "other": "old",
     }  # fmt: skip
-    assert room.problems["feed"] == ""
+    assert room.problems["feed"] == Problem()
 
 
 # how much of it

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from workerd.job_rules import find_faults, values_of
 from workerd.ledger.connection import refresh
 from workerd.ledger.jobs import JobRows
+from workerd.ledger.problems import Problem
 from workerd.ledger.rows import COLUMNS, judge_row
 from workerd.models import Job
 from workerd.targets import TargetError
@@ -232,7 +233,7 @@ def test_a_problem_left_by_an_earlier_ledger_is_cleared_when_the_row_is_right(ro
 def test_what_the_daemon_found_stays_until_the_row_is_edited(rows: JobRows, mail: Job) -> None:
     poll(rows)
     Job.objects.update(problem="does not import")
-    rows.note_problem("mail", "does not import")
+    rows.note_problem("mail", Problem("does not import"))
     poll(rows)
     kept = problem_of(mail)
     Job.objects.update(processes=2)

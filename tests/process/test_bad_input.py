@@ -1,8 +1,10 @@
 """What people get wrong: for each cause the exact sentence, and how it goes on. Nothing of it is a traceback."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,8 +76,8 @@ ROWS = [
     ),
     Row(
         "kwargs-of-no-variable",
-        "kwargs.text takes the environment variable “NOT_SET_ANYWHERE”, which is not set. "
-        "Set it where the daemon is started, and restart the daemon.",
+        "kwargs.text asks for the environment variable “NOT_SET_ANYWHERE”, which is not allowed or not set. "
+        'Add "NOT_SET_ANYWHERE" to WORKERD["ENV"], set it where the daemon is started, and restart the daemon.',
         {"target": f"{BAD_JOBS}.say", "kwargs": {"text": {"$env": "NOT_SET_ANYWHERE"}}},
     ),
     Row(
@@ -272,13 +274,26 @@ def test_sqlite_in_memory_is_refused(project: Project, verb: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.backends("any")
-def test_a_disk_that_is_full_at_the_start_is_worth_another_try(project: Project) -> None:
-    """Unlike a STATE_DIR that is wrong, it passes: a service manager starts again what ends with 70."""
-    project.state_dir.mkdir(mode=0o700)
-    (project.state_dir / "tests.epoch.new").symlink_to("/dev/full")
+FULL_DISK = """
+import errno, os
 
-    done = project.manage("workerd", "run")
+def fsync(descriptor, real=os.fsync):
+    if os.readlink(f"/proc/self/fd/{descriptor}").endswith("tests.epoch.new"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    real(descriptor)
+
+os.fsync = fsync
+"""
+"""Has no room for the epoch's file in any process of Python."""
+
+
+@pytest.mark.backends("any")
+def test_a_disk_that_is_full_at_the_start_is_worth_another_try(project: Project, tmp_path: Path) -> None:
+    """Unlike a STATE_DIR that is wrong, it passes: a service manager starts again what ends with 70."""
+    (tmp_path / "sitecustomize.py").write_text(FULL_DISK)
+    path = os.pathsep.join((str(tmp_path), project.env["PYTHONPATH"]))
+
+    done = project.manage("workerd", "run", env={"PYTHONPATH": path})
 
     assert done.returncode == OWN_FAULT
     assert done.stderr.splitlines()[-1] == (

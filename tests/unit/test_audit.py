@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.harness.node import Node
-from workerd.daemon.node.audit import KNOWN, RESULT_CHARACTERS, Audit, describe
+from workerd.daemon.node.audit import KNOWN, RESULT_CHARACTERS, Audit, result_row
 from workerd.daemon.node.orders import Orders
 from workerd.daemon.node.reloading import Reloading
 from workerd.daemon.node.shutdown import Shutdown
@@ -106,10 +106,10 @@ def test_an_order_of_the_command_for_all_is_one_row(node: Node, audit: Audit) ->
     [({"ok": False, "error": "the daemon is stopping"}, "the daemon is stopping"), ({"ok": True}, "done")],
 )
 def test_an_answer_without_slots_is_a_word(result: dict[str, Any], text: str) -> None:
-    assert describe(result) == text
+    assert result_row(result)["result"] == text
 
 
 def test_an_answer_that_is_too_long_for_a_row_is_cut() -> None:
     slots = [{"slot": f"feed:{index}", "text": "x" * 100} for index in range(1000)]
 
-    assert len(describe({"ok": True, "slots": slots})) == RESULT_CHARACTERS
+    assert len(result_row({"ok": True, "slots": slots})["result"]) == RESULT_CHARACTERS

@@ -45,6 +45,7 @@ def test_a_project_that_sets_nothing_has_the_defaults() -> None:
         secret_kwargs=found.secret_kwargs,
         exit_when_parked=False,
         log_level=None,
+        env=(),
     )
     assert {"*password*", "*secret*", "*token*", "*key*"} <= set(found.secret_kwargs)
 
@@ -88,6 +89,7 @@ def test_a_change_of_the_settings_is_seen_at_once() -> None:
         ("SECRET_KWARGS", [], ()),
         ("LOG_LEVEL", "INFO", 20),
         ("LOG_LEVEL", None, None),
+        ("ENV", ["SHOP_*", "MAIL_PASSWORD"], ("SHOP_*", "MAIL_PASSWORD")),
     ],
 )
 def test_a_good_value_is_read(key: str, value: object, read: object) -> None:

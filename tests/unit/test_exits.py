@@ -94,13 +94,16 @@ def test_a_good_run_keeps_no_lines(node: Node) -> None:
 def test_a_refusal_parks_the_slot_and_stands_on_the_row(node: Node) -> None:
     slot = node.add_job()
     node.bear()
-    node.child_in(slot).say(Refused("no such printer"))
+    node.child_in(slot).say(Refused("no such printer: LPT1", "no such printer"))
     node.end_child(slot, code=78)
     [problem] = node.records("problem")
 
     assert slot.state is State.PARKED
-    assert (problem.key, problem.row) == ("feed", {"problem": "no such printer"})
-    assert node.lines.of("job.refused")[0]["reason"] == "no such printer"
+    assert (problem.key, problem.row) == (
+        "feed",
+        {"problem": "no such printer: LPT1", "public_problem": "no such printer"},
+    )
+    assert node.lines.of("job.refused")[0]["reason"] == "no such printer: LPT1"
 
 
 def test_a_refusal_is_taken_back_when_a_child_loads(node: Node) -> None:

@@ -225,7 +225,7 @@ def test_a_folder_that_cannot_be_means_memory_and_is_said_once(tmp_path: Path) -
             "event": "journal.unwritable",
             "log_level": "error",
             "path": str(tmp_path / "nowhere" / "shop.journal"),
-            "reason": "unable to open database file",
+            "reason": "unable to open database file: Not a directory",
         }
     ]
 

@@ -159,3 +159,10 @@ def test_without_a_service_manager_nothing_is_told(monkeypatch: pytest.MonkeyPat
     notifier.ready()
 
     assert not notifier.listened_to
+
+
+def test_the_status_is_one_line_whatever_a_job_says(build: Build) -> None:
+    setup = build()
+    setup.notifier.status("mail is parked: ValueError: x\nMAINPID=1")
+
+    assert setup.messages() == ["STATUS=mail is parked: ValueError: x\\nMAINPID=1"]

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from workerd import registry
-from workerd.arguments import read_environment
+from workerd.arguments import check_environment, read_environment
 from workerd.registry import job
 from workerd.targets import RowError, TargetError, check_allowed, find_row_problems, resolve
 from workerd.wire.spec import JobSpec
 
 GOODS = """
+import enum
 import os
 import subprocess
+from dataclasses import dataclass
 from functools import partial
 from os import system
 from workerd import job
@@ -32,6 +34,17 @@ def marked(context, limit=1): ...
 class Box:
     @classmethod
     def open(cls): ...
+class Shell(subprocess.Popen): ...
+class Deeper(Shell): ...
+class Opener(type(os.PathLike)): ...
+class Colours(enum.Enum): ...
+class Own:
+    def __init__(self, limit=1): ...
+class Heir(Own): ...
+class Plain: ...
+@dataclass
+class Data:
+    limit: int = 1
 bound = partial(os.system, "true")
 number = 1
 def __getattr__(name):
@@ -102,6 +115,10 @@ SENTENCES = {
     "goods.jobs.system": "is really “posix.system”, " + REALLY,
     "goods.jobs.os.path.join": "is really “posixpath.join”, " + REALLY,
     "goods.jobs.bound": "is of type partial, not a function. Name a function, or write one that calls it.",
+    "goods.jobs.Shell": "is constructed by “subprocess.Popen”, " + REALLY,
+    "goods.jobs.Deeper": "is constructed by “subprocess.Popen”, " + REALLY,
+    "goods.jobs.Colours": "is constructed by “enum.Enum”, " + REALLY,
+    "goods.jobs.Opener": "is constructed by “abc.ABCMeta”, " + REALLY,
     "goods.jobs.number": "is of type int, not a function. Name a function, or write one that calls it.",
     "goods.jobs.missing": "does not exist: “goods.jobs” has no “missing”. Correct the name.",
     "goods.nothing.here": "does not import: ModuleNotFoundError: No module named 'goods.nothing'." + CORRECT,
@@ -110,7 +127,7 @@ SENTENCES = {
     "goods.syntax.work": "does not import: SyntaxError: invalid syntax (syntax.py, line 1)." + CORRECT,
     "goods.raising.work": "does not import: KeyError: 'colour' ({goods}/raising.py, line 2)." + CORRECT,
     "goods.leaving.work": "does not import: SystemExit: 3 ({goods}/leaving.py, line 1)." + CORRECT,
-    "goods.jobs.explosive": "does not import: RuntimeError: do not touch ({goods}/jobs.py, line 23)." + CORRECT,
+    "goods.jobs.explosive": "does not import: RuntimeError: do not touch ({goods}/jobs.py, line 36)." + CORRECT,
     "goods.jobs.yielding": "has a “yield”, so a call would run nothing. Loop inside the function.",
     "goods.jobs.by_position": "takes “first” by position only, and a row passes arguments by name. "
     "Remove the “/” from its signature.",
@@ -240,19 +257,52 @@ def test_a_form_says_when_the_projects_jobs_do_not_import(monkeypatch: pytest.Mo
 def test_secrets_come_from_the_environment_wherever_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIPE_KEY", "sk_1")
 
-    assert read_environment({"key": {"$env": "STRIPE_KEY"}, "all": [{"deep": {"$env": "STRIPE_KEY"}}], "n": 1}) == {
-        "key": "sk_1",
-        "all": [{"deep": "sk_1"}],
-        "n": 1,
-    }
+    kwargs = {"key": {"$env": "STRIPE_KEY"}, "all": [{"deep": {"$env": "STRIPE_KEY"}}], "n": 1}
+
+    filled, secrets = read_environment(kwargs)
+
+    assert filled == {"key": "sk_1", "all": [{"deep": "sk_1"}], "n": 1}
+    assert secrets == ["sk_1", "sk_1"]
 
 
-def test_a_secret_that_is_not_there_is_named() -> None:
+@pytest.mark.parametrize(
+    ("allowed", "name", "is_allowed"),
+    [
+        ([], "STRIPE_KEY", False),
+        (["STRIPE_KEY"], "STRIPE_KEY", True),
+        (["STRIPE_KEY"], "stripe_key", False),
+        (["STRIPE_KEY"], "STRIPE_KEY_2", False),
+        (["SHOP_*"], "SHOP_MAIL_PASSWORD", True),
+        (["SHOP_*"], "PATH", False),
+        (["SHOP_*"], "$SHOP_A", False),
+    ],
+)
+def test_a_row_takes_only_variables_that_the_project_allows(
+    settings: Any, allowed: list[str], name: str, is_allowed: bool
+) -> None:
+    settings.WORKERD = {"ENV": allowed}
+    if is_allowed:
+        check_environment({"deep": [{"key": {"$env": name}}]})
+        return
+    with pytest.raises(TargetError, match="is not allowed or not set"):
+        check_environment({"deep": [{"key": {"$env": name}}]})
+
+
+def test_a_name_that_is_not_allowed_and_one_that_is_not_set_get_one_answer(settings: Any) -> None:
     assert "NO_SUCH_KEY" not in os.environ
-    with pytest.raises(TargetError) as caught:
-        read_environment({"key": {"$env": "NO_SUCH_KEY"}})
+    answers = []
+    for settings.WORKERD, judge in (({}, check_environment), ({"ENV": ["*"]}, read_environment)):
+        with pytest.raises(TargetError) as caught:
+            judge({"key": {"$env": "NO_SUCH_KEY"}})
+        answers.append(str(caught.value))
 
-    assert str(caught.value) == (
-        "kwargs.key takes the environment variable “NO_SUCH_KEY”, which is not set. "
-        "Set it where the daemon is started, and restart the daemon."
+    [answer] = set(answers)
+    assert answer == (
+        "kwargs.key asks for the environment variable “NO_SUCH_KEY”, which is not allowed or not set. "
+        'Add "NO_SUCH_KEY" to WORKERD["ENV"], set it where the daemon is started, and restart the daemon.'
     )
+
+
+@pytest.mark.parametrize("name", ["Own", "Heir", "Plain", "Data"])
+def test_a_class_of_the_projects_own_making_is_called(name: str) -> None:
+    assert resolve(spec_of(f"goods.jobs.{name}")).name == f"goods.jobs.{name}"

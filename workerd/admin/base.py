@@ -27,8 +27,15 @@ else:
             return cls
 
 
+_LOOKUPS = ("exact", "id__exact", "in", "isnull", "gt", "gte", "lt", "lte")
+"""What the links of Django's filters ask for."""
+
+
 class WorkerdAdmin(AnyModelAdmin[Row]):
     """Reads and writes the database ``WORKERD["DATABASE"]``, whatever the router says: the daemon uses no other."""
+
+    linked_lookups: tuple[str, ...] = ()
+    """What links of our own pages ask a list for, beside its filters."""
 
     @property
     def alias(self) -> str:
@@ -42,6 +49,18 @@ class WorkerdAdmin(AnyModelAdmin[Row]):
 
     def delete_model(self, request: HttpRequest, obj: Row) -> None:
         obj.delete(using=self.alias)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Refuse what no filter and no link offers: its answers would tell letter by letter what no page shows."""
+        offered = {*self.linked_lookups}
+        for entry in self.list_filter:
+            if isinstance(entry, str):
+                offered |= {entry, *(f"{entry}__{word}" for word in _LOOKUPS)}
+            elif isinstance(entry, type) and issubclass(entry, admin.SimpleListFilter):
+                offered.add(str(entry.parameter_name))
+        if lookup not in offered:
+            return False
+        return super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]  # None until Django 6
 
     def get_row_or_404(self, request: HttpRequest, pk: int) -> Row:
         row = self.get_queryset(request).filter(pk=pk).first()

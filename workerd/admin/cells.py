@@ -42,8 +42,8 @@ def state_cell(snapshot: JobSnapshot, ages: Ages) -> SafeString:
 def activity_cell(snapshot: JobSnapshot, ages: Ages) -> SafeString:
     """Return what keeps the job from running and when it is tried again; else its last note and beat."""
     worst = snapshot.worst
-    if snapshot.job.problem:
-        return over_two_lines(snapshot.job.problem, "workerd-trouble")
+    if snapshot.problem:
+        return over_two_lines(snapshot.problem, "workerd-trouble")
     if worst is not None and (worst.state in WAITING_STATES or worst.reason):
         tone = "workerd-trouble" if worst.state == State.PARKED else "workerd-reason"
         counted, _joint, cause = worst.reason.partition(THE_LAST)

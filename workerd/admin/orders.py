@@ -21,6 +21,7 @@ from . import permissions
 from .ages import Ages
 from .badges import badge
 from .snapshot import Nodes
+from .words import result_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,8 @@ def orders_list(orders: Iterable[Operation], nodes: Nodes, ages: Ages, request: 
 
 
 def result_for(request: HttpRequest, order: Operation) -> str:
-    """Return the order's result; the stacks of a dump only to a user who may view output."""
-    if order.verb == "dump" and order.result and not permissions.may_view_output(request):
-        return _("done; only users who may view output can read the stacks")
-    return order.result
+    """Return the order's result: stacks, and the words of a job, only to a user who may view output."""
+    return result_of(order, may_view_output=permissions.may_view_output(request))
 
 
 def scope_of(order: Operation) -> str:

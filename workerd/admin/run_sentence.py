@@ -16,15 +16,22 @@ def describe_end(run: Run, now: datetime, *, may_view_output: bool) -> str:
     """Return a sentence, or two; without ``may_view_output`` the exception's message is left out."""
     values = {
         "span": spell_span(lifetime_s(run, now)),
-        "reason": run.reason,
+        "reason": run.reason if may_view_output or run.outcome in _OURS else "",
         "by": run.signal or _("exit code %s") % run.exit_code,
-        "exception": (run.exception if may_view_output else run.exception.partition(":")[0]).partition("\n")[0][:500],
+        "exception": exception_of(run, may_view_output=may_view_output).partition("\n")[0][:500],
         "memory": f"{run.peak_memory or 0:.0f}",
     }
     sentence = _SENTENCES.get(run.outcome, _running)(run, values)
     if run.outcome in (Outcome.HUNG, Outcome.KILLED, Outcome.OVER_MEMORY, Outcome.LOST) and run.note:
         sentence = f"{sentence} {_('Its last note was “%s”.') % run.note[:300]}"
     return sentence
+
+
+def exception_of(run: Run, *, may_view_output: bool) -> str:
+    """Return what ended the run; without ``may_view_output`` the exception's type alone, and nothing of a refusal."""
+    if may_view_output:
+        return run.exception
+    return "" if run.outcome == Outcome.REFUSED else run.exception.partition(":")[0]
 
 
 def describe_run(run: Run, now: datetime) -> str:
@@ -43,6 +50,10 @@ def describe_run(run: Run, now: datetime) -> str:
 def lifetime_s(run: Run, now: datetime) -> float:
     """Return how long the run took, or has taken so far."""
     return max(0.0, ((run.ended or now) - (run.born or now)).total_seconds())
+
+
+_OURS = frozenset({Outcome.HUNG, Outcome.OVER_MEMORY, Outcome.RECYCLED})
+"""The reasons of these are workerd's own words; others may hold the message of an exception."""
 
 
 def _running(_run: Run, values: dict[str, str]) -> str:
@@ -86,7 +97,7 @@ def _recycled(_run: Run, values: dict[str, str]) -> str:
 
 
 def _refused(_run: Run, values: dict[str, str]) -> str:
-    reason = values["reason"] or values["exception"] or _("exit code 78.")
+    reason = values["reason"] or values["exception"] or _("only users who may view output can read why.")
     return _("The job cannot run as it is defined: %(reason)s") % {"reason": reason}
 
 

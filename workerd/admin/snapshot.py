@@ -14,6 +14,8 @@ from django.utils import timezone
 from workerd.models import Job, Node, Operation, Run, Slot
 from workerd.wire.words import FAILURES, MOVING, Outcome, State
 
+from .words import problem_of, reason_of
+
 LATE = timedelta(seconds=15)
 """A node that has missed three pulses is silent: its slots are shown as it last reported them."""
 RESTARTS_WITHIN = timedelta(hours=1)
@@ -62,6 +64,8 @@ class JobSnapshot:
     job: Job
     slots: tuple[Slot, ...]
     is_late: bool
+    problem: str = ""
+    """Why the job cannot run, as far as the user may read it; so are the reasons of the slots."""
     restarts: int = 0
     failures: int = 0
     orders: tuple[Operation, ...] = ()
@@ -112,10 +116,12 @@ def read_nodes(alias: str) -> Nodes:
     return Nodes(nodes, nodes[0].read_at if nodes else timezone.now())
 
 
-def read_snapshot(jobs: Sequence[Job], alias: str) -> Snapshot:
-    """Return what there is to show of ``jobs``, in four queries."""
+def read_snapshot(jobs: Sequence[Job], alias: str, *, may_view_output: bool = False) -> Snapshot:
+    """Return what there is to show of ``jobs``, in four queries, to a user who may or may not view output."""
     nodes = read_nodes(alias)
     slots = _by_job(_read_slots(jobs, alias))
+    for slot in (slot for known in slots.values() for slot in known):
+        slot.reason = reason_of(slot, may_view_output=may_view_output)
     ends = _count_ends(jobs, alias, nodes.now)
     orders = _read_orders(alias)
     of_job = {}
@@ -127,6 +133,7 @@ def read_snapshot(jobs: Sequence[Job], alias: str) -> Snapshot:
             job,
             tuple(reported if nodes.live else known),
             is_late=not nodes.live,
+            problem=problem_of(job, may_view_output=may_view_output),
             restarts=restarts,
             failures=failures,
             orders=tuple(order for order in orders if order.job_name == job.name),

@@ -9,6 +9,7 @@ from workerd.wire.messages import BecameReady, Message, RecycleAsked
 
 from .beats import Beats
 from .connections import arefresh_connections, refresh_connections
+from .secrets import SECRETS
 from .stopping import StopRequest
 from .turns import Turns, as_seconds
 
@@ -63,7 +64,7 @@ class JobContext:
         """
         beats = self._beats
         if note:
-            beats.write_note(note)
+            beats.write_note(SECRETS.mask(note))
         beats.beat()
         if within is not None or beats.within is not None:
             beats.allow_within(None if within is None else as_seconds(within))

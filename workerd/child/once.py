@@ -18,6 +18,7 @@ from .identity import take_identity
 from .interpreter_end import end_interpreter
 from .logs import install_logging
 from .run import JobRun, run_target, stop_signals
+from .secrets import SECRETS
 from .stopping import StopRequest
 
 
@@ -91,7 +92,7 @@ class _ConsoleRenderer:
 
     def render(self, event: MutableMapping[str, Any]) -> bytes:
         """Return the text without a last newline; a traceback makes several lines of it."""
-        return str(self._console(None, "", event)).encode("utf-8", "backslashreplace")
+        return SECRETS.mask(str(self._console(None, "", event))).encode("utf-8", "backslashreplace")
 
 
 class _Terminal:

@@ -12,6 +12,8 @@ import structlog
 
 from workerd.wire.events import EVENT_KEYS
 
+from .secrets import SECRETS
+
 format_exception = structlog.processors.format_exc_info
 """Turns an event's ``exc_info`` into the text ``exception``."""
 _CUT = "… [cut]"
@@ -41,10 +43,12 @@ class LineRenderer:
 
     def _ordered(self, event: MutableMapping[str, Any]) -> dict[str, Any]:
         fields = {name: event.pop(name) for name in EVENT_KEYS if name in event}
+        if "event" in fields:
+            fields["event"] = _masked(fields["event"])
         fields["pid"] = os.getpid()  # asked each time: a process that the job forks logs with a pid of its own
         fields.update(self._identity)
         for name, value in event.items():
-            fields[f"{name}_" if name in fields else str(name)] = value
+            fields[f"{name}_" if name in fields else str(name)] = _masked(value)
         return fields
 
     def _shorten(self, fields: Mapping[str, Any], size: int) -> bytes:
@@ -56,6 +60,15 @@ class LineRenderer:
             return line
         kept = (*EVENT_KEYS, "pid", *self._identity)
         return _encode({name: _cut(fields[name], 2048) for name in kept if name in fields} | {"cut_from_bytes": size})
+
+
+def _masked(value: Any) -> Any:
+    """Return ``value``; where a secret is in it, the text of its JSON with a mask."""
+    if not SECRETS or value is None or isinstance(value, int | float):
+        return value
+    text = value if isinstance(value, str) else _encode({"": value})[4:-1].decode()
+    masked = SECRETS.mask(text)
+    return value if masked == text else masked
 
 
 def _encode(fields: Mapping[str, Any]) -> bytes:

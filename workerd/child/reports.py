@@ -13,6 +13,7 @@ from workerd.wire import exit_codes
 from workerd.wire.events import emit
 from workerd.wire.messages import Failed
 
+from .secrets import SECRETS
 from .standard_logging import REPORTED
 
 MESSAGE_CHARACTERS = 2_000
@@ -32,10 +33,10 @@ def describe_failure(error: BaseException) -> Failed:
     """Return ``error`` as a message that fits a packet; of a long traceback the end is kept, which tells most."""
     from workerd.forksafe import is_unreachable
 
-    text = "".join(traceback.format_exception(error))
+    text = SECRETS.mask("".join(traceback.format_exception(error)))
     return Failed(
         exception=_dotted(type(error)),
-        message=_message(error)[:MESSAGE_CHARACTERS],
+        message=SECRETS.mask(_message(error))[:MESSAGE_CHARACTERS],
         traceback=text if len(text) <= TRACEBACK_CHARACTERS else f"…{text[-TRACEBACK_CHARACTERS:]}",
         unreachable=is_unreachable(error) if isinstance(error, Exception) else "",
     )

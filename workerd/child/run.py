@@ -26,6 +26,7 @@ from .descriptors import KnownFile
 from .interpreter_end import end_interpreter, flush_streams
 from .process_setup import set_up
 from .reports import call_excepthook, describe_failure, drop_our_frames, exit_code_of, log_failure
+from .secrets import SECRETS
 from .stopping import StopRequest
 
 
@@ -73,9 +74,10 @@ def run_target(run: JobRun) -> int:
     try:
         target = resolve(run.spec)
         _lower_priority(run.spec)
-        kwargs = read_environment(target.kwargs)
+        kwargs, secrets = read_environment(target.kwargs)
+        SECRETS.take(secrets)
     except RowError as error:
-        run.sender.send(Refused(str(error)))
+        run.sender.send(Refused(str(error), error.public))
         return exit_codes.REFUSED
     run.context.beat()
     _announce_start(run)

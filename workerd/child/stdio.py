@@ -12,6 +12,7 @@ from workerd.wire.marked_lines import pack
 
 from .descriptors import KnownFile, takes_prints
 from .output_pipe import OUTPUT, OutputPipe
+from .secrets import SECRETS
 
 if TYPE_CHECKING:
     _Buffer = io.BufferedWriter[io.FileIO]
@@ -95,10 +96,10 @@ class _PrintBuffer(_Buffer):
             self._stdio.beat()
             if self._is_lost():
                 return len(text)
-            written = super().write(text)
+            super().write(SECRETS.mask_bytes(bytes(text)) if SECRETS else text)
             if self._unbuffered:
                 super().flush()
-            return written
+            return len(text)
 
     def flush(self) -> None:
         with self._stdio.lock:  # a rendered line must not come between the parts of a flush

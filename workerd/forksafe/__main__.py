@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     findings = audit(pids=options.pids, ports=DATABASE_PORTS | set(options.port))
     lines = [str(session) for session in findings.shared] or ["No two processes share a database session."]
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.stdout.write("\n".join(lines) + "\n")
     if findings.unreadable:
         sys.stderr.write(f"Processes that could not be read: {findings.unreadable}; root can read all of them.\n")

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from workerd.wire.visible import visible
+
 DATABASE_PORTS = frozenset({1521, 3306, 5432, 6432})
 """Oracle, MySQL and MariaDB, PostgreSQL, PgBouncer."""
 _ESTABLISHED = "01"
@@ -31,7 +33,7 @@ class SharedSession:
     def __str__(self) -> str:
         count = len(self.holders)
         lines = [f"The session with {self.peer} from client address {self.client} is held by {count} processes:"]
-        return "\n".join(lines + [f"  {pid:>8}  {command}" for pid, command in self.holders])
+        return "\n".join(lines + [f"  {pid:>8}  {visible(command)}" for pid, command in self.holders])
 
 
 @dataclass(frozen=True, slots=True)

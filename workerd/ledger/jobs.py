@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, TextField, Value, When
+from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from workerd.models import Job
@@ -12,6 +12,7 @@ from workerd.wire.messages import JobChanged, JobRefused, JobRemoved, JobsListed
 from workerd.wire.packets import MAX_PACKET_BYTES, WireError, encode
 from workerd.wire.spec import JobSpec
 
+from .problems import Problem, problem_columns
 from .rows import COLUMNS, Row, Verdict, judge_row
 
 _ID_AT = COLUMNS.index("id")
@@ -37,21 +38,21 @@ class JobRows:
         self._alias = alias
         self._check_allowed = check_allowed
         self._known: dict[int, _Known] = {}
-        self._found_by_daemon: dict[str, str] = {}
-        self._outdated: dict[int, str] = {}
+        self._found_by_daemon: dict[str, Problem] = {}
+        self._outdated: dict[int, Problem] = {}
         self._listed = False
 
-    def note_problem(self, name: str, problem: str) -> None:
+    def note_problem(self, name: str, problem: Problem) -> None:
         """Remember what the daemon found wrong with a job, until the row is edited."""
         self._found_by_daemon[name] = problem
 
     def poll(self) -> list[Message]:
         """Return what to tell the daemon: the first time every row, then what changed. Raises the database's errors."""
         rows: dict[int, Row] = {}
-        problems: dict[int, str] = {}
-        for *values, problem in self._fetch():
+        problems: dict[int, Problem] = {}
+        for *values, problem, public_problem in self._fetch():
             rows[values[_ID_AT]] = tuple(values)
-            problems[values[_ID_AT]] = problem
+            problems[values[_ID_AT]] = Problem(problem, public_problem)
         messages = list(self._compare(rows))
         if messages or not self._listed:
             self._listed = True
@@ -62,15 +63,14 @@ class JobRows:
     def write_problems(self) -> None:
         """Correct each ``Job.problem`` that the last poll found outdated. Raises the database's errors."""
         if self._outdated:
-            cases = [When(pk=pk, then=Value(problem)) for pk, problem in self._outdated.items()]
             rows = Job.objects.using(self._alias).filter(pk__in=self._outdated)
-            rows.update(problem=Case(*cases, default=Value(""), output_field=TextField()))
+            rows.update(**problem_columns("pk", self._outdated))
             self._outdated = {}
 
     def _fetch(self) -> list[tuple[Any, ...]]:
         """Read all rows; kwargs as text, so that one that is not JSON does not keep the others from being read."""
         query = Job.objects.using(self._alias).order_by().annotate(kwargs_text=Cast("kwargs", TextField()))
-        return list(query.values_list(*_SELECTED, "problem"))
+        return list(query.values_list(*_SELECTED, *Problem._fields))
 
     def _compare(self, rows: Mapping[int, Row]) -> Iterator[Message]:
         """Remember ``rows``; yield how they differ from the rows remembered before, removed ones first."""
@@ -89,9 +89,11 @@ class JobRows:
             self._found_by_daemon.pop(known.name, None)
             yield _message(known.verdict)
 
-    def _problem_of(self, pk: int) -> str:
+    def _problem_of(self, pk: int) -> Problem:
         known = self._known[pk]
-        return known.verdict.problem or self._found_by_daemon.get(known.name, "")
+        if problem := known.verdict.problem:
+            return Problem(problem, problem)
+        return self._found_by_daemon.get(known.name, Problem())
 
 
 def _message(verdict: Verdict) -> Message:

@@ -1,9 +1,12 @@
 """Opens the journal: for the ledger, which makes it, and for the command, also while the ledger writes to it."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+
+from workerd.wire.private_folder import PRIVATE_FILE
 
 PATIENCE_S = 5.0
 """How long a transaction waits for that of another process; each takes milliseconds."""
@@ -25,6 +28,8 @@ def journal_path(state_dir: Path, name: str) -> Path:
 
 def open_journal(path: Path | None) -> sqlite3.Connection:
     """Open the journal at ``path``, or one in memory, and make its tables. Raises sqlite3.Error."""
+    if path is not None:
+        _make_private(path)
     sqlite = sqlite3.connect(path or ":memory:", timeout=PATIENCE_S, isolation_level=None, check_same_thread=False)
     try:
         sqlite.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -35,6 +40,20 @@ def open_journal(path: Path | None) -> sqlite3.Connection:
         sqlite.close()
         raise
     return sqlite
+
+
+def _make_private(path: Path) -> None:
+    """Have no other user read the file; SQLite gives the files beside it the same mode. It must be no link."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags, PRIVATE_FILE)
+    except OSError as error:
+        raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
+    try:
+        if os.fstat(descriptor).st_uid == os.geteuid():
+            os.fchmod(descriptor, PRIVATE_FILE)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

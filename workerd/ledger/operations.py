@@ -54,5 +54,5 @@ class OpenOrders:
                 values = {field.attname: clean_for(field, row[field.attname]) for field in columns}
                 Operation.objects.using(self._alias).get_or_create(pk=uuid.UUID(entry.key), defaults=values)
             else:
-                result = clean_text(str(row.get("result") or ""))
-                Operation.objects.using(self._alias).filter(pk=uuid.UUID(entry.key)).update(result=result)
+                texts = {name: clean_text(str(row.get(name) or "")) for name in ("result", "public_result")}
+                Operation.objects.using(self._alias).filter(pk=uuid.UUID(entry.key)).update(**texts)

@@ -1,11 +1,10 @@
 """Writes records as rows: whole rows, where they are newer, in a fixed number of queries for a batch."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.db import models
-from django.db.models import Case, TextField, Value, When
 
 from workerd.errors import WorkerdError
 from workerd.models import Job, Run, Slot
@@ -15,11 +14,12 @@ from .db_errors import DatabaseFault, classify
 from .entry import Entry
 from .node import NodeRow
 from .operations import OpenOrders
+from .problems import Problem, problem_columns
 from .sanitize import clean_for, clean_text
 
 Write = Callable[[Sequence[Entry]], None]
 SetAside = Callable[[Entry, str], None]
-NoteProblem = Callable[[str, str], None]
+NoteProblem = Callable[[str, Problem], None]
 
 
 class RefusedRecordError(WorkerdError, ValueError):
@@ -105,12 +105,11 @@ class RecordWriter:
         self._upsert(Slot, rows, ("node", "job_name", "index"))
 
     def _write_problems(self, entries: Sequence[Entry]) -> None:
-        texts = {entry.key: clean_text(str((entry.row or {}).get("problem") or "")) for entry in entries}
-        cases = [When(name=name, then=Value(text)) for name, text in texts.items()]
-        rows = Job.objects.using(self._alias).filter(name__in=texts)
-        rows.update(problem=Case(*cases, default=Value(""), output_field=TextField()))
-        for name, text in texts.items():
-            self._note_problem(name, text)
+        problems = {entry.key: _problem_of(entry.row or {}) for entry in entries}
+        rows = Job.objects.using(self._alias).filter(name__in=problems)
+        rows.update(**problem_columns("name", problems))
+        for name, problem in problems.items():
+            self._note_problem(name, problem)
 
     def _upsert(self, model: type[models.Model], rows: Sequence[models.Model], unique: Sequence[str]) -> None:
         """Insert or update in one statement (on SQLite, which limits parameters, in a few)."""
@@ -121,6 +120,10 @@ class RecordWriter:
         objects = model._default_manager.using(self._alias)
         target = unique if self._node.connection.features.supports_update_conflicts_with_target else None
         objects.bulk_create(rows, update_conflicts=True, update_fields=columns, unique_fields=target)
+
+
+def _problem_of(row: Mapping[str, Any]) -> Problem:
+    return Problem(*(clean_text(str(row.get(column) or "")) for column in Problem._fields))
 
 
 def _build(model: type[models.Model], entry: Entry, identity: dict[str, Any]) -> models.Model:

@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 from workerd.durations import format_duration
+from workerd.wire.visible import visible
 from workerd.wire.words import State
 
 COLUMNS = ("SLOT", "STATE", "SINCE", "PID", "RESTARTS", "MEMORY", "LAST BEAT")
@@ -14,7 +15,7 @@ def format_status(status: dict[str, Any]) -> str:
     """Return lines on the daemon, and a table of the slots."""
     now = time.time()
     slots = sorted(status["slots"], key=lambda slot: (slot["builtin"], slot["job_name"], slot["index"]))
-    rows = [(*COLUMNS, ""), *(_row(slot, now) for slot in slots)]
+    rows = [(*COLUMNS, ""), *(tuple(map(visible, _row(slot, now))) for slot in slots)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     table = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
@@ -44,7 +45,7 @@ def _forkserver_line(daemon: dict[str, Any]) -> str:
     if daemon["forkserver_ready"]:
         return f"forkserver: generation {daemon['generation']}, pid {daemon['forkserver_pid']}"
     trouble = daemon["forkserver_trouble"]
-    return f"forkserver: not ready: {trouble}" if trouble else "forkserver: not ready yet"
+    return f"forkserver: not ready: {visible(trouble)}" if trouble else "forkserver: not ready yet"
 
 
 def _database_line(daemon: dict[str, Any]) -> str:
@@ -54,7 +55,7 @@ def _database_line(daemon: dict[str, Any]) -> str:
     if database["reachable"]:
         return f"database: reachable ({database['vendor']}), push: {'yes' if database['push'] else 'no'}"
     records = "1 record waits" if waiting == 1 else f"{waiting} records wait"
-    return f"database: OUT; {records} in the journal\n  {database['trouble']}"
+    return f"database: OUT; {records} in the journal\n  {visible(database['trouble'])}"
 
 
 def _set_aside_lines(daemon: dict[str, Any]) -> list[str]:

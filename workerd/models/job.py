@@ -195,6 +195,9 @@ class Job(models.Model):
         editable=False,
         help_text=_("Why the job cannot run as it is defined; workerd writes this."),
     )
+    public_problem = models.TextField(
+        _("problem in workerd's own words"), blank=True, editable=False, default="", db_default=""
+    )
 
     objects = JobManager()
 

@@ -34,6 +34,7 @@ class Slot(models.Model):
     name = models.CharField(_("name"), max_length=120)
     state = models.CharField(_("state"), max_length=20, choices=STATE_CHOICES, default=State.STOPPED.value)
     reason = models.TextField(_("reason"), blank=True, help_text=_("Why the slot is in this state."))
+    public_reason = models.TextField(_("reason in workerd's own words"), blank=True, default="", db_default="")
     since = models.DateTimeField(_("since"), null=True, blank=True)
     pid = models.PositiveIntegerField(_("pid"), null=True, blank=True)
     restarts = models.PositiveIntegerField(_("restarts"), default=0)

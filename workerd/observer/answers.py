@@ -39,7 +39,7 @@ def ready(ask: Ask) -> Answer:
     if not daemon["ready"]:
         reasons.append("some enabled slots have not finished their first start")
     if daemon["stopping"]:
-        reasons.append(f"stopping: {daemon['stopping']}")
+        reasons.append("the daemon is stopping")  # why, may be in a job's words
     reasons += [f"{name} is parked, and its job is significant" for name in daemon["significant_parked"]]
     return _unavailable("\n".join(reasons)) if reasons else Answer(OK, b"ok\n")
 

@@ -28,6 +28,7 @@ def run_observer(channel: Channel, page: HeartbeatPage, license: License) -> int
     with server:
         while True:
             page.beat()
+            server.end_overdue()
             ready, _, _ = select.select([channel.fileno(), server.fileno()], (), (), TURN_S)
             if channel.fileno() in ready and channel.receive()[0] is None:
                 return exit_codes.DONE

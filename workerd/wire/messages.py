@@ -135,9 +135,10 @@ class BecameReady(Message):
 
 
 class Refused(Message):
-    """The job cannot run as configured; the child exits with 78 after this."""
+    """The job cannot run as configured; the child exits with 78 after this. ``public`` is the reason's own part."""
 
     reason: str
+    public: str = ""
 
 
 class Failed(Message):

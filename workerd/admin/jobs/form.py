@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from workerd.admin.words import drop_foreign_words
 from workerd.conf import SettingsError, get_settings
 from workerd.job_rules import FIELDS, find_faults
 from workerd.job_rules.ranges import DURATIONS
@@ -29,6 +30,8 @@ class JobForm(JobModelForm):
 
     stored_kwargs: Any = None
     """The arguments that a saved mask stands for; the admin sets them where a job is saved as a new one."""
+    may_view_output = False
+    """Whether the user reads in an error what the project's code has raised; the admin sets it."""
 
     class Meta:
         model = Job
@@ -62,12 +65,20 @@ class JobForm(JobModelForm):
             silence = describe_silence(self.instance, get_settings().database)
             self.fields["heartbeat_timeout"].help_text += f" {silence}".rstrip()
 
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Show an error as far as the user may read it."""
+        if isinstance(error, ValidationError) and not self.may_view_output:
+            drop_foreign_words(error)
+        super().add_error(field, error)
+
     def clean_kwargs(self) -> Any:
         """Put the stored values where their masks were saved."""
         try:
             return restored(self.cleaned_data["kwargs"], self.stored_kwargs)
         except NothingStoredError as error:
             message = _("Nothing is stored for “%(path)s”: write its value.")
+            if error.in_list:
+                message = _("The list around “%(path)s” was changed: write the secrets in it anew.")
             raise ValidationError(message, code="mask", params={"path": error.path}) from error
 
 

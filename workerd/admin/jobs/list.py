@@ -42,7 +42,9 @@ class LiveChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         jobs = self.result_list = list(self.result_list)
-        self.snapshot = read_snapshot(jobs, get_settings().database)
+        self.snapshot = read_snapshot(
+            jobs, get_settings().database, may_view_output=permissions.may_view_output(request)
+        )
         ages = Ages(self.snapshot.nodes.now)
         for job in jobs:  # a column's method is given nothing but its row
             job.snapshot, job.ages = self.snapshot.of_job[job.pk], ages

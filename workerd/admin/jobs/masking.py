@@ -12,10 +12,13 @@ MASK = "********"
 
 
 class NothingStoredError(WorkerdError, ValueError):
-    """A mask was saved where no secret is stored; ``path`` says where."""
+    """A mask was saved where it stands for no secret; ``path`` says where.
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    ``in_list`` says that the list around it is another one than is stored: there a place tells nothing.
+    """
+
+    def __init__(self, path: str, *, in_list: bool = False) -> None:
+        self.path, self.in_list = path, in_list
         super().__init__(path)
 
 
@@ -27,21 +30,33 @@ def masked(kwargs: Any) -> Any:
 
 
 def restored(kwargs: Any, stored: Any, path: str = "") -> Any:
-    """Return kwargs with each mask replaced by the value stored at that place. Raises NothingStoredError."""
+    """Return kwargs with each mask replaced by the value stored under that key. Raises NothingStoredError.
+
+    A list with masks in it is restored as a whole, and only where nothing in it was changed: after an entry was deleted
+    or moved, its number would give it another entry's secret.
+    """
     if isinstance(kwargs, Mapping):
         known = stored if isinstance(stored, Mapping) else {}
         return {
             key: restored(value, known.get(key), f"{path}.{key}" if path else str(key)) for key, value in kwargs.items()
         }
     if isinstance(kwargs, list):
-        before = stored if isinstance(stored, list) else []
-        padded = [*before, *[None] * len(kwargs)]
-        return [restored(value, padded[index], f"{path}[{index}]") for index, value in enumerate(kwargs)]
+        if isinstance(stored, list) and kwargs == masked(stored):
+            return stored
+        return [_without_mask(value, f"{path}[{index}]") for index, value in enumerate(kwargs)]
     if kwargs != MASK:
         return kwargs
     if stored is None:
         raise NothingStoredError(path)
     return stored
+
+
+def _without_mask(value: Any, path: str) -> Any:
+    """Return a value of a list that was changed. Raises NothingStoredError where there is a mask in it."""
+    try:
+        return restored(value, None, path)
+    except NothingStoredError as error:
+        raise NothingStoredError(error.path, in_list=True) from None
 
 
 def is_secret(name: str) -> bool:

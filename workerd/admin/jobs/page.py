@@ -18,7 +18,7 @@ from workerd.admin.live import answer, script_settings
 from workerd.admin.nodes import nodes_notice
 from workerd.admin.orders import VERBS, orders_list
 from workerd.admin.recent_runs import RecentRuns, read_recent_runs
-from workerd.admin.run_sentence import describe_run
+from workerd.admin.run_sentence import describe_run, exception_of
 from workerd.admin.snapshot import Snapshot, read_snapshot
 from workerd.admin.timeline import lay_out
 from workerd.models import Job, Run
@@ -40,6 +40,7 @@ class JobPageAdmin(WorkerdAdmin[Job]):
             **self._page_pieces(request, job, snapshot, spelled=True),
             "title": job.name,
             "job": job,
+            "problem": snapshot.of_job[pk].problem,
             "opts": self.opts,
             "media": self.media,
             "verbs": VERBS.values() if permissions.may_operate(request) else (),
@@ -64,7 +65,7 @@ class JobPageAdmin(WorkerdAdmin[Job]):
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         job = self.get_row_or_404(request, pk)
-        return job, read_snapshot([job], self.alias)
+        return job, read_snapshot([job], self.alias, may_view_output=permissions.may_view_output(request))
 
     def _page_pieces(self, request: HttpRequest, job: Job, snapshot: Snapshot, *, spelled: bool) -> dict[str, Any]:
         nodes, of_job = snapshot.nodes, snapshot.of_job[job.pk]
@@ -130,6 +131,7 @@ def _run_row(run: Run, recent: RecentRuns, site: str, ages: Ages) -> dict[str, A
 
 def _last_line(run: Run, *, may_view_output: bool) -> str:
     """Return the exception, without ``may_view_output`` its type alone; else the signal or the exit code."""
-    if not run.exception:
+    exception = exception_of(run, may_view_output=may_view_output)
+    if not exception:
         return run.signal or (_("exit code %s") % run.exit_code if run.exit_code is not None else "")
-    return run.exception if may_view_output else run.exception.partition(":")[0]
+    return exception

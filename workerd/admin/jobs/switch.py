@@ -6,7 +6,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from workerd.admin import permissions
 from workerd.models import Job
+from workerd.refusals import public_sentence
 from workerd.targets import find_row_problems
 
 
@@ -33,7 +35,8 @@ def set_enabled(request: HttpRequest, job: Job, alias: str, *, enabled: bool) ->
     The caller has checked that the user may change the job.
     """
     if enabled and (problems := find_row_problems(job.to_spec())):
-        reasons = " ".join(dict.fromkeys(sentence for sentences in problems.values() for sentence in sentences))
+        said = dict.fromkeys(sentence for sentences in problems.values() for sentence in sentences)
+        reasons = " ".join(said if permissions.may_view_output(request) else map(public_sentence, said))
         messages.error(request, _("The job “%(job)s” stays off. %(reasons)s") % {"job": job.name, "reasons": reasons})
         return False
     job.enabled = enabled

@@ -12,6 +12,8 @@ from django.utils.text import Truncator
 from workerd.conf import SettingsError, get_settings
 from workerd.registry import RegisteredJob, autodiscover, registered
 
+from .masking import MASK, is_secret
+
 OTHER = "-other-"
 
 
@@ -64,8 +66,19 @@ def first_line_of(job: RegisteredJob) -> str:
 
 
 def parameters_of(job: RegisteredJob) -> str:
-    """Return the function's parameters as its author wrote them, without the context."""
-    return str(job.parameters.replace(return_annotation=inspect.Signature.empty))[1:-1]
+    """Return the function's parameters as its author wrote them, without the context and the defaults of secrets."""
+    shown = [_masked(parameter) for parameter in job.parameters.parameters.values()]
+    return str(job.parameters.replace(parameters=shown, return_annotation=inspect.Signature.empty))[1:-1]
+
+
+class _Mask:
+    def __repr__(self) -> str:
+        return MASK
+
+
+def _masked(parameter: inspect.Parameter) -> inspect.Parameter:
+    has_secret = parameter.default is not inspect.Parameter.empty and is_secret(parameter.name)
+    return parameter.replace(default=_Mask()) if has_secret else parameter
 
 
 def _option(job: RegisteredJob, chosen: str) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class ControlSocket:
                 fresh.bind(f"/proc/self/fd/{folder}/{self._name}")  # the path itself may exceed AF_UNIX's 107 bytes
             finally:
                 os.close(folder)
-            self._inode = os.stat(self._path).st_ino
+            self._inode = os.lstat(self._path).st_ino
         except OSError:
             fresh.close()
             raise
@@ -57,7 +57,7 @@ class ControlSocket:
     def is_in_place(self) -> bool:
         """Return whether the socket at the path is still the one of this daemon."""
         try:
-            return os.stat(self._path).st_ino == self._inode
+            return os.lstat(self._path).st_ino == self._inode
         except OSError:
             return False
 

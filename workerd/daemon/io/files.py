@@ -1,6 +1,9 @@
-"""Small files, read whole. The daemon does without pathlib, which imports fnmatch, urllib and ipaddress."""
+"""Small files, read and written whole. The daemon does without pathlib, which imports fnmatch, urllib and ipaddress."""
 
 import os
+from contextlib import suppress
+
+from workerd.wire.private_folder import PRIVATE_FILE
 
 StrPath = str | os.PathLike[str]
 
@@ -10,6 +13,18 @@ def read_text(path: StrPath) -> str:
         return file.read()
 
 
-def write_text(path: StrPath, text: str) -> None:
-    with open(path, "w") as file:
+def write_private(path: StrPath, text: str) -> None:
+    """Put a file in the place of ``path`` that our user alone reads: what a link there points to is left alone."""
+    path = os.fspath(path)
+    fresh = f"{path}.new"
+    with suppress(FileNotFoundError):
+        os.unlink(fresh)  # left by a daemon that was killed here, or put there by somebody
+    with open(fresh, "x", opener=_open_private) as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, PRIVATE_FILE)

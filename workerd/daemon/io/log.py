@@ -10,6 +10,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from workerd.wire import events
 from workerd.wire.console import format_event
+from workerd.wire.visible import visible
 
 from .last_lines import LastLines
 
@@ -66,7 +67,7 @@ class EventLog:
         try:
             return format_event(self._console, json.loads(line)).encode("utf-8", "replace")
         except (ValueError, TypeError, AttributeError):
-            return line
+            return visible(line.decode("utf-8", "replace")).encode()
 
 
 def _in_order(_: WrappedLogger, __: str, fields: EventDict) -> Mapping[str, Any]:

@@ -5,6 +5,8 @@ import socket
 import time
 from contextlib import suppress
 
+from workerd.wire.visible import visible
+
 from .loop import Loop
 
 
@@ -60,7 +62,7 @@ class SdNotifier:
         """Show a line in ``systemctl status``."""
         if text != self._status:
             self._status = text
-            self.say(f"STATUS={text}")
+            self.say(f"STATUS={visible(text)}")  # a line of a job's words would be a message of its own
 
     def say(self, message: str) -> None:
         """Send a message."""

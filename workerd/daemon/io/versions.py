@@ -5,7 +5,7 @@ import os
 from workerd.daemon.rules.clock import Clock
 from workerd.wire.epochs import COUNTS_A_LIFE
 
-from .files import StrPath, read_text
+from .files import StrPath, read_text, write_private
 
 
 class Versions:
@@ -22,12 +22,7 @@ class Versions:
 
     def keep(self) -> None:
         """Write the epoch to its file, for later starts of the daemon. Raises OSError."""
-        fresh = f"{self._path}.new"
-        with open(fresh, "w") as file:
-            file.write(f"{self._epoch}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, self._path)
+        write_private(self._path, f"{self._epoch}\n")
 
     def next(self) -> int:
         """Return a number larger than any before."""

@@ -1,9 +1,11 @@
 """Orders that come from the database, and the audit rows of orders that come from the command."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from workerd.wire.messages import OperationTaken
+from workerd.wire.reasons import Reason, public_part
 from workerd.wire.words import names_slot
 
 from .orders import VERBS, Orders, Reply
@@ -37,14 +39,14 @@ class Audit:
         self._log.emit("operation.taken", verb=operation.verb, job=operation.name, requested_by=operation.requested_by)
 
         def answer(result: dict[str, Any]) -> None:
-            self._records.add("operation", operation.key, {"result": describe(result)})
+            self._records.add("operation", operation.key, result_row(result))
 
         if operation.verb == "reload":
             self._reloading.ask(answer)
         elif operation.verb in VERBS:
             self._orders.carry_out(operation.verb, [operation.name] if operation.name else [], answer)
         else:
-            answer({"ok": False, "error": f"no row can ask a daemon for “{operation.verb}”"})
+            answer({"ok": False, "error": Reason(f"no row can ask a daemon for “{operation.verb}”")})
 
     def audited(self, verb: str, names: list[str], requested_by: str, reply: Reply) -> Reply:
         """Log who orders what, and return a reply that also writes the audit rows, one for each name."""
@@ -64,19 +66,23 @@ class Audit:
                     "requested": requested,
                     "expires": requested,
                     "taken": requested,
-                    "result": describe(result, name),
+                    **result_row(result, name),
                 }
                 self._records.add("operation", str(uuid.uuid4()), row)
 
         return answer
 
 
-def describe(result: dict[str, Any], name: str = "") -> str:
-    """Return an answer as text: its error, or a line for each slot that ``name`` means."""
+def result_row(result: dict[str, Any], name: str = "") -> dict[str, str]:
+    """Return an answer as text, whole and as far as it is public: its error, or a line for each slot of ``name``."""
+    return {"result": _describe(result, name, str), "public_result": _describe(result, name, public_part)}
+
+
+def _describe(result: dict[str, Any], name: str, part: Callable[[str], str]) -> str:
     if "error" in result:
-        return str(result["error"])
+        return part(result["error"])
     if "slots" not in result:
         return "done"
     slots = [slot for slot in result["slots"] if not name or names_slot(name, slot["slot"])]
-    lines = [f"{slot['slot']}: {slot['text']}" for slot in slots]
+    lines = [f"{slot['slot']}: {part(slot['text'])}" for slot in slots if part(slot["text"])]
     return "\n".join(lines)[:RESULT_CHARACTERS]

@@ -10,6 +10,7 @@ from workerd.daemon.rules.facts import Fact
 from workerd.daemon.slots.lifecycle import Lifecycle
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.daemon.slots.slot_set import SlotSet
+from workerd.wire.reasons import Reason, public_part
 from workerd.wire.words import names_slot
 
 Reply = Callable[[dict[str, Any]], None]
@@ -73,17 +74,18 @@ class Orders:
         """Do ``verb`` to the slots that ``names`` mean (jobs or slots; none is all); reply when it is done."""
         names = tuple(names)
         if verb == "restart" and (obstacle := self._obstacle()):
-            error = f"nothing was restarted, because no new process can be started: {obstacle}"
-            reply({"ok": False, "error": error})
+            own = "nothing was restarted, because no new process can be started"
+            reply({"ok": False, "error": Reason(f"{own}: {obstacle}", own)})
             return
         slots, unknown = self._find(names)
         order = Order(verb, reply, everyone=not names)
         for name in unknown:
-            order.answers.append(SlotAnswer(name, ok=False, text=f"there is no such job or slot. {self._known()}"))
+            text = Reason(f"there is no such job or slot. {self._known()}")
+            order.answers.append(SlotAnswer(name, ok=False, text=text))
         for slot in slots:
             self._begin(order, slot)
         if not wait:
-            order.answers += [SlotAnswer(slot.name, ok=True, text="asked") for slot in order.waiting]
+            order.answers += [SlotAnswer(slot.name, ok=True, text=Reason("asked")) for slot in order.waiting]
             order.waiting.clear()
         self._open.add(order)
         patience = max((slot.spec.stop_timeout + slot.spec.start_timeout for slot in order.waiting), default=0.0)
@@ -114,7 +116,7 @@ class Orders:
         run = slot.child.run if slot.child is not None else None
         problem = self._verbs[order.verb](order, slot)
         if problem:
-            order.answers.append(SlotAnswer(slot.name, ok=order.everyone, text=problem))
+            order.answers.append(SlotAnswer(slot.name, ok=order.everyone, text=Reason(problem)))
         else:
             order.waiting[slot] = run
 
@@ -170,7 +172,7 @@ class Orders:
 
     def _give_up(self, order: Order) -> None:
         for slot in order.waiting:
-            order.answers.append(SlotAnswer(slot.name, ok=False, text=f"not yet: {_describe(slot)}"))
+            order.answers.append(SlotAnswer(slot.name, ok=False, text=_describe(slot, "not yet: ")))
         order.waiting.clear()
         self.go_on()
 
@@ -182,8 +184,8 @@ class Orders:
         order.reply({"ok": all(answer.ok for answer in order.answers), "slots": slots})
 
 
-def _describe(slot: LiveSlot) -> str:
+def _describe(slot: LiveSlot, begin: str = "") -> Reason:
     child = slot.child
     pid = f", pid {child.pid}" if child is not None and child.pid is not None else ""
-    reason = f": {slot.reason}" if slot.reason else ""
-    return f"{slot.state.value}{pid}{reason}"
+    state = f"{begin}{slot.state.value}{pid}"
+    return Reason(*(f"{state}: {reason}" if reason else state for reason in (slot.reason, public_part(slot.reason))))

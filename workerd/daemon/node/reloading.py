@@ -3,6 +3,7 @@
 from typing import Any
 
 from workerd.daemon.slots.rollout import Rollout
+from workerd.wire.reasons import Reason
 
 from .orders import Reply
 from .parts import Parts
@@ -24,7 +25,7 @@ class Reloading:
         Asked any number of times while a reload goes on, answer all of them.
         """
         if self._shutdown.begun:
-            reply({"ok": False, "error": "the daemon is stopping"})
+            reply({"ok": False, "error": Reason("the daemon is stopping")})
             return
         self._parts.sd_notifier.reloading()
         self._parts.generations.reload(lambda rejection: self._loaded(reply, rejection))
@@ -37,7 +38,8 @@ class Reloading:
 
     def _loaded(self, reply: Reply, rejection: str) -> None:
         if rejection:
-            self._answer(reply, {"ok": False, "error": f"the new generation was rejected: {rejection}"})
+            own = "the new generation was rejected"
+            self._answer(reply, {"ok": False, "error": Reason(f"{own}: {rejection}", own)})
         else:
             number = self._parts.generations.number
             self._rollout.when_done(lambda: self._answer(reply, {"ok": True, "generation": number}))

@@ -11,6 +11,7 @@ from workerd.daemon.io.loop import Loop
 from workerd.daemon.processes.leftovers import find_running_daemon
 from workerd.daemon.processes.lock import DaemonLock, LockHeldError, LockLostError
 from workerd.wire.config import DaemonConfig
+from workerd.wire.private_folder import PRIVATE_FOLDER, why_not_private
 
 LOOKS_S = 2.0
 
@@ -21,12 +22,12 @@ class StateDir:
     def __init__(self, config: DaemonConfig) -> None:
         """Raise DaemonRunsError where another daemon of this NAME runs, OSError where STATE_DIR cannot be used."""
         self._folder = config.state_dir
+        self._check_private()
         self._lock = DaemonLock(self._folder, config.name)
         self._lock.acquire()
         if (pid := find_running_daemon(config.tree)) is not None:
             raise LockLostError(config.name, self._folder, pid)
         self._lock.sign()
-        self._owners = {os.geteuid(), os.stat(self._folder).st_uid}
 
     def watch(
         self,
@@ -75,14 +76,17 @@ class StateDir:
 
     def _restore(self) -> None:
         with suppress(FileExistsError):
-            os.mkdir(self._folder, 0o700)
-        if os.stat(self._folder).st_uid not in self._owners:
-            raise PermissionError(errno.EPERM, "the folder is another user's now", self._folder)
+            os.mkdir(self._folder, PRIVATE_FOLDER)
+        self._check_private()
         if not self._lock.is_in_place():
             self._lock.acquire()
             self._lock.sign()
         self._control.reopen()
         self._on_back()
+
+    def _check_private(self) -> None:
+        if reason := why_not_private(self._folder):
+            raise PermissionError(errno.EPERM, reason, self._folder)
 
     def _yield_to(self, error: LockHeldError) -> None:
         """Tell of the other daemon that holds the lock, but only at the second look.

@@ -8,6 +8,7 @@ from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
 from workerd.wire.backoff import Backoff
 from workerd.wire.messages import Born, Message
+from workerd.wire.reasons import Reason
 
 from .child import Child
 from .generations import Generations
@@ -82,7 +83,8 @@ class Births(Generic[Owner]):
 
     def explain(self) -> None:
         """Tell everybody who waits for a birth why there is none, where that is known."""
-        reason = f"no process can be started: {trouble}" if (trouble := self._generations.trouble) else ""
+        own = "no process can be started"
+        reason = Reason(f"{own}: {trouble}", own) if (trouble := self._generations.trouble) else ""
         for owner in tuple(self._waiting):
             self.on_delayed(owner, reason)
 

@@ -19,6 +19,7 @@ from workerd.wire.channel import Channel
 from workerd.wire.messages import Failed, License, Message
 from workerd.wire.packets import WireError
 from workerd.wire.page import HeartbeatPage
+from workerd.wire.reasons import Reason
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome, slot_name
 
@@ -202,7 +203,8 @@ class Child:
 
     def evidence(self, stop_signal: int, out_of_memory: bool) -> Evidence:
         """Return what is known of the child's end beside its exit status."""
-        exception = f"{self.failed.exception}: {self.failed.message}" if self.failed else ""
+        failed = self.failed
+        exception = Reason(f"{failed.exception}: {failed.message}", failed.exception) if failed else ""
         return Evidence(
             verdict=self.verdict,
             verdict_reason=self.verdict_reason,

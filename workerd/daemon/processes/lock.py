@@ -4,8 +4,9 @@ import errno
 import fcntl
 import os
 
-from workerd.daemon.io.files import StrPath, read_text, write_text
+from workerd.daemon.io.files import StrPath, read_text, write_private
 from workerd.errors import WorkerdError
+from workerd.wire.private_folder import PRIVATE_FILE
 
 
 class DaemonRunsError(WorkerdError):
@@ -51,7 +52,8 @@ class DaemonLock:
         Raises LockHeldError, or OSError where STATE_DIR cannot be used.
         """
         while True:  # taken after the exec, which would drop it
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            descriptor = os.open(self._path, flags, PRIVATE_FILE)
             try:
                 fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -68,7 +70,7 @@ class DaemonLock:
 
     def sign(self) -> None:
         """Write down the pid, for the daemon that is refused and for people."""
-        write_text(self._pid_path, f"{os.getpid()}\n")
+        write_private(self._pid_path, f"{os.getpid()}\n")
 
     def is_in_place(self) -> bool:
         """Return whether the lock file in STATE_DIR is the one that this daemon holds."""
@@ -76,7 +78,7 @@ class DaemonLock:
 
     def _still_there(self, descriptor: int) -> bool:
         try:
-            return os.path.samestat(os.fstat(descriptor), os.stat(self._path))
+            return os.path.samestat(os.fstat(descriptor), os.lstat(self._path))
         except OSError:
             return False
 

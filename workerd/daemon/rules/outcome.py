@@ -5,6 +5,7 @@ import signal
 from typing import NamedTuple
 
 from workerd.wire import exit_codes
+from workerd.wire.reasons import Reason, public_part
 from workerd.wire.words import Outcome
 
 
@@ -47,28 +48,31 @@ class Evidence(NamedTuple):
     out_of_memory: bool = False
 
 
-def classify(end: ExitStatus, known: Evidence) -> tuple[Outcome, str]:
+def classify(end: ExitStatus, known: Evidence) -> tuple[Outcome, Reason]:
     """Return the outcome and a short reason in words."""
     if known.verdict is not None:
-        return known.verdict, known.verdict_reason
+        return known.verdict, Reason(known.verdict_reason)
     if known.refusal or end.code == exit_codes.REFUSED:
-        return Outcome.REFUSED, known.refusal or "exit code 78: the job says that it cannot run as configured"
+        own = Reason("exit code 78: the job says that it cannot run as configured")
+        return Outcome.REFUSED, Reason(known.refusal, public_part(known.refusal)) if known.refusal else own
     if end.signal is not None:
         return _judge_signal(end, known)
     if known.asked and end.code in (0, 128 + known.stop_signal):
-        return Outcome.STOPPED, "stopped as asked"
+        return Outcome.STOPPED, Reason("stopped as asked")
     if end.code == 0:
-        return Outcome.FINISHED, "exit code 0"
-    return Outcome.ERROR, known.exception or f"exit code {end.code}"
+        return Outcome.FINISHED, Reason("exit code 0")
+    if known.exception:
+        return Outcome.ERROR, Reason(known.exception, public_part(known.exception))
+    return Outcome.ERROR, Reason(f"exit code {end.code}")
 
 
-def _judge_signal(end: ExitStatus, known: Evidence) -> tuple[Outcome, str]:
+def _judge_signal(end: ExitStatus, known: Evidence) -> tuple[Outcome, Reason]:
     if known.killed and end.signal == signal.SIGKILL:
-        return Outcome.KILLED, "did not stop in time and was killed"
+        return Outcome.KILLED, Reason("did not stop in time and was killed")
     if known.asked and end.signal == known.stop_signal:
-        return Outcome.STOPPED, "stopped as asked"
+        return Outcome.STOPPED, Reason("stopped as asked")
     if end.signal == signal.SIGKILL:
         if known.out_of_memory:
-            return Outcome.CRASHED, "out of memory: killed by the kernel, as its cgroup counts"
-        return Outcome.CRASHED, "killed by SIGKILL, not by workerd: perhaps out of memory"
-    return Outcome.CRASHED, f"killed by {end.signal_name}"
+            return Outcome.CRASHED, Reason("out of memory: killed by the kernel, as its cgroup counts")
+        return Outcome.CRASHED, Reason("killed by SIGKILL, not by workerd: perhaps out of memory")
+    return Outcome.CRASHED, Reason(f"killed by {end.signal_name}")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from workerd.wire import exit_codes
 from workerd.wire.backoff import delay_after
+from workerd.wire.reasons import Reason, public_part
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import THE_LAST, Outcome, Restart
 
@@ -58,7 +59,7 @@ def decide(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, ra
     if end.asked or end.outcome is Outcome.RECYCLED:
         return Decision(Next.AGAIN)
     if spec.restart == Restart.NEVER or (spec.restart == Restart.ON_FAILURE and end.outcome is Outcome.FINISHED):
-        return Decision(Next.LEAVE, reason=f"{end.outcome.value}, and restart is {spec.restart}")
+        return Decision(Next.LEAVE, reason=Reason(f"{end.outcome.value}, and restart is {spec.restart}"))
     if end.exit_code == exit_codes.TRY_LATER or end.database_out:
         return _wait(spec, history, end, random)
     if end.outcome is Outcome.FINISHED and end.ready_s is not None:
@@ -69,7 +70,7 @@ def decide(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, ra
 def _wait(spec: JobSpec, history: FailureHistory, end: EndedRun, random: Random) -> Decision:
     history.waits += 1
     reason = "the database is unreachable" if end.database_out else "it asked to be started later (exit 75)"
-    return Decision(Next.WAIT, _delay(spec, history.waits, random), reason)
+    return Decision(Next.WAIT, _delay(spec, history.waits, random), Reason(reason))
 
 
 def _count(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, random: Random) -> Decision:
@@ -77,10 +78,9 @@ def _count(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, ra
     if spec.max_restarts is not None:
         recent = sum(1 for moment in history.failed_at if now - moment <= spec.restart_window)
         if recent > spec.max_restarts:
-            return Decision(
-                Next.GIVE_UP,
-                reason=f"{recent} failure{'s' * (recent > 1)} within {spec.restart_window:g} s{THE_LAST}{end.reason}",
-            )
+            counted = f"{recent} failure{'s' * (recent > 1)} within {spec.restart_window:g} s{THE_LAST}"
+            reason = Reason(f"{counted}{end.reason}", f"{counted}{public_part(end.reason)}")
+            return Decision(Next.GIVE_UP, reason=reason)
     doublings = history.failures if end.ready_s is not None else max(1, history.failures)
     history.failures = doublings + 1
     delay = _delay(spec, doublings, random)

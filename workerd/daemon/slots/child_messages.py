@@ -7,6 +7,7 @@ from workerd.daemon.processes.births import Births
 from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.facts import Fact
 from workerd.wire.messages import BecameReady, Failed, Loaded, Message, RecycleAsked, Refused
+from workerd.wire.reasons import Reason
 from workerd.wire.words import Outcome
 
 from .lifecycle import Lifecycle
@@ -36,7 +37,7 @@ class ChildMessages:
             case BecameReady():
                 self._lifecycle.apply(slot, Fact.BECAME_READY)
             case Refused():
-                child.refusal = message.reason
+                child.refusal = Reason(message.reason, message.public)
             case Failed():
                 child.failed = message
             case RecycleAsked() if slot.is_running:

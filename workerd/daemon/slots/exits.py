@@ -12,6 +12,7 @@ from workerd.daemon.processes.oom import OomCounter
 from workerd.daemon.rules.facts import Fact, Next
 from workerd.daemon.rules.outcome import ExitStatus, classify
 from workerd.daemon.rules.restart import EndedRun, decide
+from workerd.wire.reasons import public_part
 from workerd.wire.words import GOOD, Outcome
 
 from .effects import stop_signal
@@ -105,5 +106,6 @@ class Exits:
     def _record(self, slot: LiveSlot, child: Child, end: ExitStatus, outcome: Outcome, reason: str) -> None:
         if outcome is Outcome.REFUSED:
             slot.problem = reason
-            self._records.add("problem", slot.spec.name, {"problem": reason})
+            row = {"problem": reason, "public_problem": public_part(reason)}
+            self._records.add("problem", slot.spec.name, row)
         self._records.add("run", child.run, run_row(child, slot, end, outcome, self._loop.clock.wall()))

@@ -7,6 +7,7 @@ from workerd.daemon.io.child_output import KEPT_BYTES
 from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.clock import Clock
 from workerd.daemon.rules.outcome import ExitStatus
+from workerd.wire.reasons import public_part
 from workerd.wire.words import GOOD, Outcome
 
 from .slot import LiveSlot
@@ -64,6 +65,7 @@ def slot_row(slot: LiveSlot, clock: Clock) -> dict[str, Any]:
         "name": slot.name,
         "state": slot.state.value,
         "reason": slot.reason,
+        "public_reason": public_part(slot.reason),
         "since": slot.since_wall,
         "pid": child.pid if child is not None else None,
         "restarts": slot.restarts,

@@ -7,6 +7,7 @@ from workerd.daemon.io.loop import Loop
 from workerd.daemon.io.records import RecordQueue
 from workerd.daemon.rules.facts import Fact
 from workerd.daemon.rules.plan import plan
+from workerd.wire.reasons import Reason
 from workerd.wire.spec import JobSpec
 
 from .lifecycle import Lifecycle
@@ -56,7 +57,7 @@ class SlotSet:
         if spec is not None:
             self.specs[name] = spec
         if problem:
-            self._lifecycle.problems[name] = problem
+            self._lifecycle.problems[name] = Reason(problem)  # the ledger judges a row by its values alone
         unsound = problem != had
         for index in changes.doomed:
             self._doom(self._slots[name, index])

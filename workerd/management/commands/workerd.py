@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from workerd.forkserver import bootstrap
+from workerd.management.terminal import write_any_character
 from workerd.management.verbs import ASKING, add_parser, check, forkserver, once, run, run_verb
 
 VERBS: dict[str, Any] = {"run": run, "check": check, "once": once, **ASKING}
@@ -18,6 +19,10 @@ class Command(BaseCommand):
 
     help = "Run and operate the long-lived background processes of this project."
     requires_system_checks = ()
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        write_any_character()
+        super().run_from_argv(argv)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=CommandParser)

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 
 from workerd.conf import SettingsError
 from workerd.management.client import NoDaemonError
+from workerd.management.terminal import guard_streams
 from workerd.wire import exit_codes
 
 from . import records, reload, shutdown, status, tail
@@ -41,6 +42,7 @@ def add_project_options(parser: ArgumentParser, default: str | None = None) -> N
 
 def run_verb(verb: Any, command: BaseCommand, options: dict[str, Any]) -> int:
     """Run the verb and return its exit code; unusable settings and a silent daemon are told in a sentence."""
+    guard_streams(command)
     try:
         code: int = verb.run(command, options)
     except SettingsError as error:

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand
 from workerd.conf import get_settings
 from workerd.management.client import ask
 from workerd.wire import exit_codes
+from workerd.wire.visible import visible
 
 SUMMARIES = {
     "start": "Start slots that are stopped, parked or delayed.",
@@ -49,15 +50,15 @@ class OrderVerb:
         if options["json"]:
             command.stdout.write(json.dumps(answer, indent=2))
         else:
-            _print_results(command, answer)
+            self._print_results(command, answer)
         return exit_codes.DONE if answer["ok"] else exit_codes.FAILED
 
-
-def _print_results(command: BaseCommand, answer: dict[str, Any]) -> None:
-    if "error" in answer:
-        command.stderr.write(str(answer["error"]))
-    for result in answer.get("slots", ()):
-        (command.stdout if result["ok"] else command.stderr).write(f"{result['slot']}: {result['text']}")
+    def _print_results(self, command: BaseCommand, answer: dict[str, Any]) -> None:
+        if "error" in answer:
+            command.stderr.write(str(answer["error"]))
+        for result in answer.get("slots", ()):
+            text = result["text"] if self.verb == "dump" else visible(result["text"])  # stacks have lines of their own
+            (command.stdout if result["ok"] else command.stderr).write(f"{result['slot']}: {text}")
 
 
 def order_verbs() -> dict[str, "OrderVerb | ModuleType"]:

@@ -14,6 +14,7 @@ from workerd.errors import WorkerdError
 from workerd.ledger.journal_connection import existing_journal, journal_path, transaction
 from workerd.ledger.set_aside import RefusedRecord, SetAside
 from workerd.wire import exit_codes
+from workerd.wire.visible import visible
 
 MAX_REASON = 200
 _DONE = {"list": "set_aside", "retry": "retried", "discard": "discarded"}
@@ -101,7 +102,8 @@ def _tell(action: str, records: Sequence[RefusedRecord]) -> str:
 
 def _table(records: Sequence[RefusedRecord]) -> str:
     rows = [("ID", "RECORD", "SINCE (UTC)", "REASON")]
-    rows += [(str(record.id), _name(record), record.at, _first_line(record.reason)) for record in records]
+    found = ((str(record.id), _name(record), record.at, _first_line(record.reason)) for record in records)
+    rows += [(number, visible(name), at, visible(reason)) for number, name, at, reason in found]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     cells = ([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] for row in rows)
     lines = ["  ".join([*before, row[3]]) for before, row in zip(cells, rows, strict=True)]

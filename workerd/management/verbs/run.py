@@ -18,6 +18,7 @@ from workerd.checks import check_databases
 from workerd.conf import Settings, find_problems, get_settings
 from workerd.wire import exit_codes
 from workerd.wire.config import DAEMON_VARIABLE, DaemonConfig
+from workerd.wire.private_folder import PRIVATE_FILE, PRIVATE_FOLDER
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -93,9 +94,9 @@ def _tree(settings: Settings) -> str:
 
 
 def _make_private(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     probe = folder / ".writable"
-    probe.touch()
+    os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE))
     probe.unlink()
 
 

@@ -11,8 +11,10 @@ from django.core.management.base import BaseCommand
 
 from workerd.conf import get_settings
 from workerd.management.client import stream
+from workerd.management.terminal import Terminal
 from workerd.wire import exit_codes
 from workerd.wire.console import format_event
+from workerd.wire.visible import visible_json
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 DEFAULT_LINES = 20
@@ -31,15 +33,25 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
     """Print the lines that pass the filters: formatted on a terminal, else as they are."""
+    terminal = Terminal(command.stdout)
     console = structlog.dev.ConsoleRenderer(colors=True, sort_keys=False) if sys.stdout.isatty() else None
     try:
         for line in _filter(_source(options), options):
-            event = json.loads(line)
-            command.stdout.write(format_event(console, event) if console is not None else line)
+            shown = format_event(console, json.loads(line)) if console is not None else _as_json(line, terminal)
+            terminal.write_rendered(shown)
             command.stdout.flush()
     except (KeyboardInterrupt, BrokenPipeError):
         pass  # the reader has seen enough
     return exit_codes.DONE
+
+
+def _as_json(line: str, terminal: Terminal) -> str:
+    """Return the line as it is, or with JSON's escapes where the stream's encoding lacks a character."""
+    try:
+        line.encode(getattr(terminal, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(json.loads(line), separators=(",", ":"))
+    return visible_json(line)
 
 
 def _source(options: dict[str, Any]) -> Iterator[str]:
