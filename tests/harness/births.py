@@ -58,6 +58,7 @@ class FakeGenerations:
     def __init__(self) -> None:
         self.server = FakeForkserver()
         self.current: FakeForkserver | None = self.server
+        self.former: FakeForkserver | None = None
         self.suspected = 0
         self.trouble = ""
         self.on_ready: Listeners[[bool]] = Listeners()
@@ -70,7 +71,7 @@ class FakeGenerations:
     def find(self, pid: int) -> FakeForkserver | None:
         return self.server if pid == self.server.pid else None
 
-    def suspect(self) -> None:
+    def suspect(self, generation: int) -> None:
         self.suspected += 1
 
     def obstacle(self) -> str:

@@ -9,7 +9,6 @@ from workerd.daemon.node.audit import KNOWN, RESULT_CHARACTERS, Audit, result_ro
 from workerd.daemon.node.orders import Orders
 from workerd.daemon.node.reloading import Reloading
 from workerd.daemon.node.shutdown import Shutdown
-from workerd.daemon.slots.rollout import Rollout
 from workerd.wire.messages import OperationTaken
 
 
@@ -22,7 +21,7 @@ def audit(node: Node) -> Audit:
     """The audit of a node with two jobs that run: mail, and feed with two slots."""
     parts, obstacle = node.parts, node.parts.generations.obstacle
     orders = Orders(parts.loop, parts.stack_dumps, parts.slot_set, parts.lifecycle, obstacle)
-    reloading = Reloading(parts, Rollout(parts.lifecycle, None, obstacle), Shutdown(parts))
+    reloading = Reloading(parts, Shutdown(parts))
     parts.loop.at_turn_end(orders.go_on)
     node.start()
     node.add_job("mail")

@@ -8,7 +8,7 @@ import pytest
 from tests.harness.fakes import open_descriptors
 from tests.harness.node import Node
 from workerd.daemon.processes.forkserver import LOAD_PATIENCE_S, Forkserver
-from workerd.daemon.processes.generations import RETRY_INITIAL_S, RETRY_MAX_S, Generations
+from workerd.daemon.processes.generations import END_PATIENCE_S, RETRY_INITIAL_S, RETRY_MAX_S, Generations
 from workerd.wire.messages import Load
 
 
@@ -78,7 +78,10 @@ def test_a_reload_keeps_the_old_generation_until_the_new_one_is_ready(
 
     assert meanwhile == (True, [False, False])
     assert generations.current.pid == node.forkservers[1].pid
-    assert (closed(node), ready, results) == ([True, False], [False, True], [""])
+    assert generations.former is not None
+    assert (closed(node), ready, results) == ([False, False], [False, True], [""])
+    generations.release_former()
+    assert closed(node) == [True, False]
 
 
 def test_a_new_generation_that_is_rejected_leaves_the_old_one_in_place(
@@ -93,7 +96,7 @@ def test_a_new_generation_that_is_rejected_leaves_the_old_one_in_place(
     assert results == ["SyntaxError: never closed\nTraceback"]
     assert generations.current is not None
     assert generations.current.pid == node.forkservers[0].pid
-    assert (generations.trouble, ready, closed(node)) == ("", [False], [False, False])
+    assert (generations.trouble, ready, closed(node)) == ("", [False], [False, True])
 
 
 def test_a_rejected_generation_is_known_until_it_is_reaped(node: Node, generations: Generations) -> None:
@@ -213,38 +216,112 @@ def test_a_reload_during_the_first_load_is_a_load_of_its_own(node: Node, generat
     assert (early, results, len(node.forkservers)) == ([], [""], 2)
 
 
-def test_where_the_old_generation_ends_meanwhile_the_new_one_takes_its_place(
+def test_where_the_old_generation_ends_while_a_reload_loads_another_one_is_started_at_once(
     node: Node, generations: Generations, ready: list[bool]
 ) -> None:
+    """The code of the reload may hang."""
     load(node)
-    generations.reload(lambda _: None)
+    results: list[str] = []
+    generations.reload(results.append)
     node.end_forkserver(node.forkservers[0], signal=signal.SIGKILL)
     node.turn()
-    node.forkserver.become_ready()
+    said = generations.obstacle()
+    node.forkservers[2].become_ready()
+    node.turn()
+
+    assert said == "the forkserver has ended (SIGKILL), and another one loads the project's code"
+    assert generations.current is not None
+    assert (generations.current.pid, ready, results) == (node.forkservers[2].pid, [False, False], [])
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+def test_a_reload_takes_the_place_of_what_was_started_meanwhile(
+    node: Node, generations: Generations, restarted: bool
+) -> None:
+    load(node)
+    results: list[str] = []
+    generations.reload(results.append)
+    node.end_forkserver(node.forkservers[0], signal=signal.SIGKILL)
+    node.turn()
+    if restarted:
+        node.forkservers[2].become_ready()
+        node.turn()
+    node.forkservers[1].become_ready()
     node.turn()
 
     assert generations.current is not None
-    assert (generations.current.pid, ready) == (node.forkservers[1].pid, [False, True])
-    assert len(node.forkservers) == 2
+    assert (generations.current.pid, results) == (node.forkservers[1].pid, [""])
+    assert (generations.former is not None, closed(node)[2]) == (restarted, not restarted)
 
 
-def test_where_both_are_lost_another_one_is_started(node: Node, generations: Generations) -> None:
+def test_where_both_are_lost_a_third_one_is_started_alone(node: Node, generations: Generations) -> None:
     load(node)
-    generations.reload(lambda _: None)
+    results: list[str] = []
+    generations.reload(results.append)
     node.end_forkserver(node.forkservers[0], signal=signal.SIGKILL)
     node.turn()
-    node.forkserver.reject("SyntaxError")
+    node.forkservers[1].reject("SyntaxError")
     node.turn()
     node.end_forkserver(node.forkservers[1], code=1)
+    node.end_forkserver(node.forkservers[2], code=1)
     node.pass_time(RETRY_MAX_S)
 
-    assert len(node.forkservers) == 3
-    assert generations.trouble == "SyntaxError"
+    assert (len(node.forkservers), results) == (4, ["SyntaxError"])
+    assert generations.trouble == "it ended before it was ready (exit code 1)"
+
+
+def test_of_three_generations_the_first_and_the_last_stay(node: Node, generations: Generations) -> None:
+    """Between two reloads that are not through, the code that every job was seen to run is the first one's."""
+    load(node)
+    for _ in range(2):
+        generations.reload(lambda _: None)
+        node.forkserver.become_ready()
+        node.turn()
+
+    assert generations.former is not None
+    assert generations.former.pid == node.forkservers[0].pid
+    assert closed(node) == [False, True, False]
+
+
+def test_it_goes_back_to_the_former_generation(node: Node, generations: Generations, ready: list[bool]) -> None:
+    load(node)
+    generations.reload(lambda _: None)
+    node.forkserver.become_ready()
+    node.turn()
+    generations.go_back()
+    generations.release_former()
+
+    assert generations.current is not None
+    assert (generations.current.pid, ready) == (node.forkservers[0].pid, [False, True, True])
+    assert closed(node) == [False, True]
+
+
+def test_a_former_generation_that_ends_is_not_started_again(node: Node, generations: Generations) -> None:
+    load(node)
+    generations.reload(lambda _: None)
+    node.forkserver.become_ready()
+    node.turn()
+    node.end_forkserver(node.forkservers[0], signal=signal.SIGKILL)
+    node.pass_time(RETRY_MAX_S)
+
+    assert (generations.former, len(node.forkservers)) == (None, 2)
+    assert [event["generation"] for event in node.lines.of("forkserver.exited")] == [1]
+
+
+def test_a_forkserver_that_is_let_go_and_does_not_end_is_killed(node: Node, generations: Generations) -> None:
+    load(node)
+    generations.reload(lambda _: None)
+    node.forkserver.become_ready()
+    node.turn()
+    generations.release_former()
+    node.pass_time(END_PATIENCE_S)
+
+    assert node.kernel.signals == [(node.forkservers[0].pid, signal.SIGKILL)]
 
 
 def test_a_forkserver_that_keeps_a_birth_waiting_is_killed(node: Node, generations: Generations) -> None:
     load(node)
-    generations.suspect()
+    generations.suspect(1)
 
     assert node.kernel.signals == [(node.forkserver.pid, signal.SIGKILL)]
 

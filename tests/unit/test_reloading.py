@@ -8,7 +8,7 @@ import pytest
 from tests.harness.node import Node
 from workerd.daemon.node.reloading import Reloading
 from workerd.daemon.node.shutdown import Shutdown
-from workerd.daemon.slots.rollout import Rollout
+from workerd.daemon.slots.rollout import PROOF_S
 from workerd.wire.messages import Refused
 from workerd.wire.words import State
 
@@ -19,13 +19,12 @@ class Setup:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.shutdown = Shutdown(node.parts)
-        rollout = Rollout(node.parts.lifecycle, None, node.parts.generations.obstacle)
-        self.reloading = Reloading(node.parts, rollout, self.shutdown)
+        self.reloading = Reloading(node.parts, self.shutdown)
         self.answers: list[dict[str, Any]] = []
         node.start()
         self.slot = node.add_job()
         node.settle()
-        node.parts.loop.at_turn_end(rollout.go_on)
+        node.parts.loop.at_turn_end(node.parts.rollout.go_on)
 
     def ask(self) -> None:
         self.reloading.ask(self.answers.append)
@@ -38,6 +37,8 @@ class Setup:
 
     def replace_ledger(self) -> None:
         self.node.end_child(self.node.parts.ledger.slot, code=0)
+        self.node.settle()
+        self.node.pass_time(PROOF_S)
         self.node.settle()
 
 
@@ -64,9 +65,10 @@ def test_it_is_answered_when_every_job_runs_the_new_code(node: Node, setup: Setu
     early = list(setup.answers)
     node.end_child(setup.slot, signal=signal.SIGTERM)
     node.settle()
-    node.turn()
+    unproved = list(setup.answers)
+    node.pass_time(setup.slot.spec.start_grace)
 
-    assert early == []
+    assert early == unproved == []
     assert setup.answers == [{"ok": True, "generation": 2}]
     assert setup.slot.child is not None
     assert setup.slot.child.generation == 2

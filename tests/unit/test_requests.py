@@ -18,7 +18,6 @@ from workerd.daemon.node.reloading import Reloading
 from workerd.daemon.node.requests import MAX_NAMES, TAIL_LINES, Requests
 from workerd.daemon.node.shutdown import Shutdown
 from workerd.daemon.node.status import Status
-from workerd.daemon.slots.rollout import Rollout
 from workerd.wire.asking import connect
 
 
@@ -61,9 +60,9 @@ def control(node: Node, tmp_path: Path, shutdown: Shutdown) -> Iterator[ControlS
     """The socket of a node that runs its ledger, with everything that answers, as the daemon puts it together."""
     parts, obstacle = node.parts, node.parts.generations.obstacle
     orders = Orders(parts.loop, parts.stack_dumps, parts.slot_set, parts.lifecycle, obstacle)
-    reloading = Reloading(parts, Rollout(parts.lifecycle, None, obstacle), shutdown)
+    reloading = Reloading(parts, shutdown)
     audit = Audit(parts, orders, reloading)
-    status = Status(parts, shutdown, Readiness(parts), None)
+    status = Status(parts, shutdown, Readiness(parts), reloading, None)
     requests = Requests(parts.log, orders, audit, reloading, shutdown, status)
     parts.loop.at_turn_end(orders.go_on)
     control = ControlSocket(parts.loop, tmp_path, "shop", requests.answer)

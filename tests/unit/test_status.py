@@ -11,6 +11,7 @@ import pytest
 from tests.harness.node import Node
 from workerd.daemon.node.observer import Counters
 from workerd.daemon.node.readiness import Readiness
+from workerd.daemon.node.reloading import Reloading
 from workerd.daemon.node.shutdown import Shutdown
 from workerd.daemon.node.status import REST_S, Status, StatusLine
 from workerd.wire.messages import DatabaseConnected, DatabaseLost, JobsListed, PushFound
@@ -18,7 +19,12 @@ from workerd.wire.messages import DatabaseConnected, DatabaseLost, JobsListed, P
 
 def status_of(node: Node, counters: Counters | None = None) -> tuple[Status, Shutdown, Readiness]:
     shutdown, readiness = Shutdown(node.parts), Readiness(node.parts)
-    return Status(node.parts, shutdown, readiness, counters), shutdown, readiness
+    return Status(node.parts, shutdown, readiness, Reloading(node.parts, shutdown), counters), shutdown, readiness
+
+
+def status_line(node: Node) -> StatusLine:
+    shutdown = Shutdown(node.parts)
+    return StatusLine(node.parts, shutdown, Reloading(node.parts, shutdown))
 
 
 def test_a_daemon_that_has_just_begun_says_what_it_does_not_know(node: Node) -> None:
@@ -37,6 +43,7 @@ def test_a_daemon_that_has_just_begun_says_what_it_does_not_know(node: Node) -> 
             "forkserver_pid": None,
             "forkserver_ready": False,
             "forkserver_trouble": "",
+            "reload": "",
             "database": {"reachable": None, "vendor": "", "trouble": "", "push": None},
             "unjournaled": 0,
             "waiting": 0,
@@ -117,7 +124,7 @@ def lines(manager: socket.socket) -> list[str]:
 
 def test_the_status_line_counts_what_runs(manager: socket.socket, new_node: Callable[..., Node]) -> None:
     node = new_node()
-    line = StatusLine(node.parts, Shutdown(node.parts))
+    line = status_line(node)
     node.start()
     node.add_job("feed", processes=2)
     node.add_job("mail", problem="no such target")
@@ -131,7 +138,7 @@ def test_the_status_line_counts_what_runs(manager: socket.socket, new_node: Call
 
 
 def test_the_status_line_says_that_the_database_is_out(node: Node) -> None:
-    line = StatusLine(node.parts, Shutdown(node.parts))
+    line = status_line(node)
     node.start()
     node.tell(DatabaseLost("connection refused"))
 
@@ -140,7 +147,7 @@ def test_the_status_line_says_that_the_database_is_out(node: Node) -> None:
 
 def test_the_status_line_says_that_the_daemon_stops(node: Node) -> None:
     shutdown = Shutdown(node.parts)
-    line = StatusLine(node.parts, shutdown)
+    line = StatusLine(node.parts, shutdown, Reloading(node.parts, shutdown))
     node.start()
     shutdown.begin("SIGTERM")
 
@@ -149,7 +156,7 @@ def test_the_status_line_says_that_the_daemon_stops(node: Node) -> None:
 
 def test_the_line_is_written_no_more_often_than_it_may(manager: socket.socket, new_node: Callable[..., Node]) -> None:
     node = new_node()
-    StatusLine(node.parts, Shutdown(node.parts))
+    status_line(node)
     node.start()
     for number in range(20):
         node.add_job(f"job-{number}")
@@ -162,7 +169,7 @@ def test_the_line_is_written_no_more_often_than_it_may(manager: socket.socket, n
 
 def test_a_line_that_is_as_it_was_is_not_written_again(manager: socket.socket, new_node: Callable[..., Node]) -> None:
     node = new_node()
-    line = StatusLine(node.parts, Shutdown(node.parts))
+    line = status_line(node)
     node.start()
     node.pass_time(REST_S)
     first = lines(manager)

@@ -20,7 +20,6 @@ from .node.status import Status, StatusLine
 from .processes.reaper import reap
 from .rules.clock import SystemClock
 from .rules.outcome import ExitStatus
-from .slots.rollout import Rollout
 from .slots.slot import slot_of
 
 
@@ -40,12 +39,11 @@ class Daemon:
         self._node_record = NodeRecord(parts)
         self._shutdown = Shutdown(parts)
         self._orders = Orders(parts.loop, parts.stack_dumps, parts.slot_set, parts.lifecycle, obstacle)
-        self._rollout = Rollout(parts.lifecycle, config.max_unavailable, obstacle)
-        self._reloading = Reloading(parts, self._rollout, self._shutdown)
+        self._reloading = Reloading(parts, self._shutdown)
         audit = Audit(parts, self._orders, self._reloading)
         self._readiness = Readiness(parts)
-        status = Status(parts, self._shutdown, self._readiness, self._counters)
-        StatusLine(parts, self._shutdown)
+        status = Status(parts, self._shutdown, self._readiness, self._reloading, self._counters)
+        StatusLine(parts, self._shutdown, self._reloading)
         requests = Requests(parts.log, self._orders, audit, self._reloading, self._shutdown, status)
         self._control = ControlSocket(parts.loop, config.state_dir, config.name, requests.answer)
 
@@ -127,7 +125,7 @@ class Daemon:
             self._shutdown.go_on()
         else:
             self._readiness.look()
-        self._rollout.go_on()
+        self._parts.rollout.go_on()
         self._orders.go_on()
         if self._parts.pacing.idle:
             births.replenish()

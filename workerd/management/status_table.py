@@ -23,7 +23,7 @@ def format_status(status: dict[str, Any]) -> str:
     ]
     daemon = status["daemon"]
     lines = [_daemon_line(daemon, now), _slots_line(daemon, slots), _forkserver_line(daemon), _database_line(daemon)]
-    return "\n".join([*lines, *_set_aside_lines(daemon), "", *table])
+    return "\n".join([*lines, *_set_aside_lines(daemon), *_reload_lines(daemon), "", *table])
 
 
 def _daemon_line(daemon: dict[str, Any], now: float) -> str:
@@ -65,6 +65,12 @@ def _set_aside_lines(daemon: dict[str, Any]) -> list[str]:
         return []
     records = "1 record that it refused is" if count == 1 else f"{count} records that it refused are"
     return [f"database: {records} set aside; “manage.py workerd records” says why, and what to do"]
+
+
+def _reload_lines(daemon: dict[str, Any]) -> list[str]:
+    """Say how a reload goes, or that the last one has not ended well."""
+    reload = daemon.get("reload")  # a daemon of before an upgrade does not say it
+    return [f"reload: {reload}"] if reload else []
 
 
 def _row(slot: dict[str, Any], now: float) -> tuple[str, ...]:

@@ -68,6 +68,12 @@ EVENTS: dict[str, Event] = {
         "generation forkserver_pid exit_code signal retry_s",
         "the forkserver ended by itself; another one is started after retry_s",
     ),
+    "rollout.halted": _event(
+        "error",
+        "generation reason moved slots",
+        "a slot failed with the new code, or the move got no further; the others keep the code before",
+    ),
+    "rollout.ended": _event("info", "generation moved slots", "so many of the slots run the generation now"),
     "jobs.changed": _event("info", "added changed removed", "job rows were added, edited or removed"),
     "job.failed": _event("error", "exception_type exception", "an exception ended the job's code; the child logs it"),
     "job.refused": _event("error", "reason", "a job cannot run as its row says"),

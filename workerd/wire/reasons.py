@@ -19,3 +19,8 @@ class Reason(str):
 def public_part(text: str) -> str:
     """Return what of ``text`` a user reads who may not read what jobs write."""
     return text.public if isinstance(text, Reason) else ""
+
+
+def say(own: str, *parts: str) -> Reason:
+    """Join words of workerd's own with texts that may have a part which not everybody may read."""
+    return Reason(own + "".join(parts), own + "".join(map(public_part, parts)))

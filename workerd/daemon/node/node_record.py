@@ -25,8 +25,9 @@ class NodeRecord:
 
     def note_node(self) -> None:
         """Record that this daemon lives, with which generation; and that what is wrong with a row is still wrong."""
-        records = self._parts.records
-        records.add("node", "node", {**self._row, "generation": self._parts.generations.number})
+        records, generations = self._parts.records, self._parts.generations
+        number = generations.current.generation if generations.current is not None else generations.number
+        records.add("node", "node", {**self._row, "generation": number})
         for slot in self._parts.slot_set.job_slots():
             if slot.problem:
                 records.add("problem", slot.spec.name, {"problem": slot.problem})

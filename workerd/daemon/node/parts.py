@@ -24,6 +24,7 @@ from workerd.daemon.slots.effects import Effects
 from workerd.daemon.slots.exits import Exits
 from workerd.daemon.slots.lifecycle import Lifecycle
 from workerd.daemon.slots.pacing import Pacing
+from workerd.daemon.slots.rollout import Rollout
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.daemon.slots.slot_set import SlotSet
 from workerd.daemon.slots.watchdog import Watchdog
@@ -56,6 +57,7 @@ class Parts(NamedTuple):
     slot_set: SlotSet
     effects: Effects
     exits: Exits
+    rollout: Rollout
     database: Database
     ledger: Ledger
 
@@ -84,6 +86,7 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
     database.on_recovered.add(lambda: effects.database_recovered(slot_set.job_slots()))
     ledger = Ledger(log, records, lifecycle, slot_set, effects, messages, database)
     exits = Exits(loop, log, records, lifecycle, database.is_out)
+    rollout = Rollout(loop, log, lifecycle, slot_set, generations, births, exits, config.max_unavailable)
     return Parts(
         config=config,
         clock=clock,
@@ -103,6 +106,7 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
         slot_set=slot_set,
         effects=effects,
         exits=exits,
+        rollout=rollout,
         database=database,
         ledger=ledger,
     )

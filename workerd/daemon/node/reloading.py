@@ -1,49 +1,140 @@
 """The project's code loaded anew: whoever asked is told when every job has moved over to it, or why none does."""
 
+from collections.abc import Callable
 from typing import Any
 
-from workerd.daemon.slots.rollout import Rollout
-from workerd.wire.reasons import Reason
+from workerd.daemon.io.listeners import Listeners
+from workerd.daemon.slots.rollout import RolloutEnd
+from workerd.wire.reasons import Reason, say
 
 from .orders import Reply
 from .parts import Parts
 from .shutdown import Shutdown
 
+CHOICE = (
+    "Correct the code and reload, or “reload --go-on” moves the others all the same, or “reload --back” moves back."
+)
+NAMED = 20
+"""The most slots that an answer names."""
+
 
 class Reloading:
-    """Loads a generation when asked, and has the rollout move the slots over when one has replaced another."""
+    """Loads a generation when asked, has the rollout move the slots over, and remembers what came of the last one."""
 
-    def __init__(self, parts: Parts, rollout: Rollout, shutdown: Shutdown) -> None:
+    def __init__(self, parts: Parts, shutdown: Shutdown) -> None:
         self._parts = parts
-        self._rollout = rollout
+        self._rollout = parts.rollout
         self._shutdown = shutdown
-        parts.generations.on_ready.add(self._generation_ready)
+        self._asked = 0
+        """How many have not been answered yet."""
+        self._rejection = self._result = ""
+        self.on_changed: Listeners[[]] = Listeners()
+        """Told when ``account`` has changed."""
+        self._ways: dict[str, Callable[[Reply], None]] = {"": self._load, "go_on": self._insist, "back": self._go_back}
 
-    def ask(self, reply: Reply) -> None:
+    @property
+    def account(self) -> str:
+        """What goes on, or what came of the last reload where it did not end well; else ""."""
+        generations, rollout = self._parts.generations, self._rollout
+        if generations.loading:
+            return f"generation {generations.number} is being loaded"
+        if rollout.under_way:
+            moved, total = rollout.count()
+            return f"{_of(moved, total)} generation {rollout.generation}, the others follow"
+        return "; ".join(part for part in (self._rejection, self._result) if part)
+
+    def ask(self, reply: Reply, way: str = "") -> None:
         """Load the next generation and have every job move over; a rejected one leaves everything as it is.
 
-        Asked any number of times while a reload goes on, answer all of them.
+        Asked any number of times while a reload goes on, answer all of them. Another ``way`` decides on a rollout that
+        is halted: ``go_on`` or ``back``.
         """
         if self._shutdown.begun:
             reply({"ok": False, "error": Reason("the daemon is stopping")})
-            return
-        self._parts.sd_notifier.reloading()
-        self._parts.generations.reload(lambda rejection: self._loaded(reply, rejection))
+        elif way not in self._ways:
+            reply({"ok": False, "error": Reason(f"a reload has no way “{way}”: there are “go_on” and “back”")})
+        else:
+            self._ways[way](reply)
 
-    def _generation_ready(self, replaced: bool) -> None:
-        if replaced:
-            slot_set, ledger = self._parts.slot_set, self._parts.ledger.slot
-            others = [slot for slot in slot_set.builtins() if slot is not ledger]
-            self._rollout.start(ledger, [*others, *slot_set.job_slots()], self._parts.generations.number)
+    # the ways
+
+    def _load(self, reply: Reply) -> None:
+        self._begin()
+        self._parts.generations.reload(lambda rejection: self._loaded(reply, rejection))
+        self.on_changed()
+
+    def _insist(self, reply: Reply) -> None:
+        if not self._rollout.halted:
+            reply({"ok": False, "error": Reason("no reload is halted: there is nothing to go on with")})
+        elif self._parts.generations.loading:
+            reply(self._busy())
+        else:
+            self._begin()
+            self._rollout.insist()
+            self._rollout.when_ended(lambda end: self._ended(reply, end))
+            self.on_changed()
+
+    def _go_back(self, reply: Reply) -> None:
+        rollout, generations = self._rollout, self._parts.generations
+        if not (rollout.halted or rollout.under_way):
+            reply({"ok": False, "error": Reason("no reload is halted or under way: there is nothing to go back from")})
+        elif generations.loading:
+            reply(self._busy())
+        elif generations.former is None:
+            gone = f"the code before is not there any more: its forkserver has ended. {CHOICE}"
+            reply({"ok": False, "error": Reason(gone)})
+        else:
+            self._begin()
+            rollout.go_back()
+            rollout.when_ended(lambda end: self._ended(reply, end))
+            self.on_changed()
+
+    def _busy(self) -> dict[str, Any]:
+        loading = f"generation {self._parts.generations.number} is being loaded: wait for it"
+        return {"ok": False, "error": Reason(loading)}
+
+    # what comes of it
+
+    def _begin(self) -> None:
+        self._asked += 1
+        self._parts.sd_notifier.reloading()
 
     def _loaded(self, reply: Reply, rejection: str) -> None:
         if rejection:
             own = "the new generation was rejected"
+            self._rejection = f"{own}: {rejection}".partition("\n")[0]
             self._answer(reply, {"ok": False, "error": Reason(f"{own}: {rejection}", own)})
         else:
-            number = self._parts.generations.number
-            self._rollout.when_done(lambda: self._answer(reply, {"ok": True, "generation": number}))
+            self._rejection = ""
+            current = self._parts.generations.current
+            if current is not None and current.generation != self._rollout.generation:  # else another one asked, too
+                self._rollout.start()
+            self._rollout.when_ended(lambda end: self._ended(reply, end))
+            self.on_changed()
+
+    def _ended(self, reply: Reply, end: RolloutEnd) -> None:
+        share = f"{_of(end.moved, end.total)} generation {end.generation}"
+        answer: dict[str, Any] = {"ok": not (end.halted or end.lagging), "generation": end.generation}
+        if end.halted:
+            choice = f"; the others, and their restarts, keep the code before. {CHOICE}"
+            result = say(f"the move to generation {end.generation} is halted: ", end.halted, Reason(f". {share}"))
+            self._result = result
+            answer["error"] = say("", result, Reason(choice))
+        elif end.lagging:
+            named = [say(f"; {slot.name} is {slot.state.value}: ", slot.reason) for slot in end.lagging[:NAMED]]
+            more = f"; and {len(end.lagging) - NAMED} more" if len(end.lagging) > NAMED else ""
+            self._result = answer["error"] = say(share, *named, Reason(more))
+        else:
+            self._result = ""
+        self._answer(reply, answer)
 
     def _answer(self, reply: Reply, answer: dict[str, Any]) -> None:
-        self._parts.sd_notifier.ready()
+        self._asked -= 1
+        self.on_changed()
+        if not self._asked:
+            self._parts.sd_notifier.ready()
         reply(answer)
+
+
+def _of(moved: int, total: int) -> str:
+    return f"{moved} of {total} slot{'s' * (total != 1)} run{'s' * (moved == 1)}"

@@ -75,9 +75,9 @@ class Requests:
         connection.reply({"ok": True, **self._status.snapshot()})
 
     def _answer_reload(self, connection: ControlConnection, request: dict[str, Any]) -> None:
-        wait = request.get("wait") is not False
+        wait, way = request.get("wait") is not False, request.get("way", "")
         answer = connection.reply if wait else lambda _answer: None
-        self._reloading.ask(self._audit.audited("reload", [], connection.user, answer))
+        self._reloading.ask(self._audit.audited("reload", [], connection.user, answer), str(way))
         if not wait:
             connection.reply({"ok": True})
 

@@ -8,6 +8,7 @@ from workerd.daemon.io.loop import Timer
 from .observer import Counters
 from .parts import Parts
 from .readiness import Readiness
+from .reloading import Reloading
 from .shutdown import Shutdown
 
 REST_S = 0.5
@@ -17,10 +18,18 @@ REST_S = 0.5
 class Status:
     """Tells what the daemon is and how every slot stands, from memory alone."""
 
-    def __init__(self, parts: Parts, shutdown: Shutdown, readiness: Readiness, counters: Counters | None) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        shutdown: Shutdown,
+        readiness: Readiness,
+        reloading: Reloading,
+        counters: Counters | None,
+    ) -> None:
         self._parts = parts
         self._shutdown = shutdown
         self._readiness = readiness
+        self._reloading = reloading
         self._counters = counters
 
     def snapshot(self) -> dict[str, Any]:
@@ -43,6 +52,7 @@ class Status:
             "forkserver_pid": forkserver.pid if forkserver is not None else None,
             "forkserver_ready": forkserver is not None,
             "forkserver_trouble": "" if forkserver is not None else parts.generations.trouble,
+            "reload": self._reloading.account,
             "database": self._database(),
             "unjournaled": parts.records.unacknowledged,
             "waiting": parts.ledger.waiting,
@@ -63,31 +73,41 @@ class Status:
 class StatusLine:
     """Tells the service manager how things are, a moment after they have changed; silent where none listens."""
 
-    def __init__(self, parts: Parts, shutdown: Shutdown) -> None:
+    def __init__(self, parts: Parts, shutdown: Shutdown, reloading: Reloading) -> None:
         self._parts = parts
         self._shutdown = shutdown
+        self._reloading = reloading
         self._timer: Timer | None = None
         parts.lifecycle.on_changed.add(lambda _slot: self.wake())
         parts.ledger.on_heard.add(self.wake)
+        reloading.on_changed.add(self._write_now)
 
     def wake(self) -> None:
         """Write the line soon, as something may have changed."""
         if self._timer is None and self._parts.sd_notifier.listened_to:
             self._timer = self._parts.loop.call_in(REST_S, self._write)
 
+    def _write_now(self) -> None:
+        """Write the line before the service manager is told that a reload has ended."""
+        if self._parts.sd_notifier.listened_to:
+            self._write()
+
     def _write(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._timer = None
         self._parts.sd_notifier.status(self.text())
 
     def text(self) -> str:
-        """Return the line: how many slots run, and how the database is."""
+        """Return the line: how many slots run, how the database is, and how the last reload."""
         if self._shutdown.begun:
             return f"stopping: {self._shutdown.begun}"
         slots = list(self._parts.slot_set.job_slots())
         running = f"{sum(slot.is_running for slot in slots)} of {sum(slot.wanted for slot in slots)} running"
         if parked := sum(slot.is_parked for slot in slots):
             running += f", {parked} parked"
-        return f"{running}; {self._database()}"
+        reload = self._reloading.account
+        return "; ".join(part for part in (running, self._database(), reload and f"reload: {reload}") if part)
 
     def _database(self) -> str:
         database = self._parts.database

@@ -1,6 +1,6 @@
 """Births: children are asked for, owned as soon as their pid is known, kept as spares, or let go unlicensed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from workerd.daemon.io.listeners import Listeners
@@ -11,6 +11,7 @@ from workerd.wire.messages import Born, Message
 from workerd.wire.reasons import Reason
 
 from .child import Child
+from .forkserver import Forkserver
 from .generations import Generations
 
 SPARES = 2
@@ -38,8 +39,12 @@ class Births(Generic[Owner]):
         self._backoff = Backoff(RETRY_INITIAL_S, RETRY_MAX_S)
         self._rest_until = 0.0
         self._spares: list[Child] = []
+        self._stale: set[int] = set()
+        """The generations whose children cannot be spares any more."""
         self.children: dict[int, Child] = {}
         self.closed = False
+        self.keeps_former: Callable[[Owner], bool] = lambda _: False
+        """Whether an owner still runs the former generation's code; a rollout says so."""
         self.on_born: Listeners[[Owner, Child]] = Listeners()
         """Told of the child that an owner asked for; it has no licence yet."""
         self.on_failed: Listeners[[Owner]] = Listeners()
@@ -75,9 +80,13 @@ class Births(Generic[Owner]):
 
     def bear(self, owner: Owner) -> None:
         """Find a child for ``owner``: a spare at once, or a birth."""
-        if self._spares:
+        former = self._generations.former if self.keeps_former(owner) else None
+        forkserver = former or self._generations.current
+        if self._spares and former is None:
             self.on_born(owner, self._spares.pop(0))
-        elif not self._ask(owner):
+        elif forkserver is not None:
+            self._ask(forkserver, owner)
+        else:
             self._waiting[owner] = None
             self.explain()
 
@@ -99,12 +108,13 @@ class Births(Generic[Owner]):
 
     def replenish(self) -> None:
         """Have spares born ahead, while no other birth is under way."""
-        if self.closed or self._generations.current is None or self._expecting:
+        forkserver = self._generations.current
+        if self.closed or forkserver is None or self._expecting:
             return
         if self._loop.clock.monotonic() < self._rest_until:
             return
         for _ in range(SPARES - len(self._spares)):
-            self._ask(None)
+            self._ask(forkserver, None)
 
     def close(self) -> None:
         """Have no more births: every spare and newborn reads end-of-file and ends."""
@@ -122,22 +132,31 @@ class Births(Generic[Owner]):
     # what the forkserver says
 
     def generation_ready(self, replaced: bool) -> None:
-        """Ask for every birth that waited; what a replaced generation is still bearing is asked of the new one."""
+        """Ask for every birth that waited; what a generation is bearing that was let go is asked of the new one."""
         if replaced:
-            self.drop_spares()
-            for child in tuple(self._expecting):
-                if (owner := self._drop(child)) is not None:
-                    self._waiting[owner] = None
+            self._forget_other_generations()
         self.explain()
         waiting, self._waiting = self._waiting, {}
         for owner in waiting:
             self.bear(owner)
+
+    def _forget_other_generations(self) -> None:
+        self.drop_spares()
+        current, former = self._generations.current, self._generations.former
+        self._stale = {known.generation for known in self._generations.processes() if known is not current}
+        for child, owner in tuple(self._expecting.items()):
+            if owner is None or former is None or child.generation != former.generation:
+                self._drop(child)
+                if owner is not None:
+                    self._waiting[owner] = None
 
     def birth_failed(self, birth: int, reason: str) -> None:
         """Try a birth again later that the forkserver could not do, or must not."""
         for child in tuple(self._expecting):
             if child.birth == birth:
                 self._log.emit("birth.failed", reason=reason)
+                if (owner := self._expecting[child]) is not None:
+                    self.on_delayed(owner, f"a process could not be started, trying again: {reason}")
                 self._give_up(child)
 
     def forget(self, pid: int) -> Child:
@@ -147,27 +166,21 @@ class Births(Generic[Owner]):
             self._spares.remove(child)
         return child
 
-    def _ask(self, owner: Owner | None) -> bool:
-        """Ask the current generation for a birth; False where there is none."""
-        forkserver = self._generations.current
-        if forkserver is None:
-            return False
+    def _ask(self, forkserver: Forkserver, owner: Owner | None) -> None:
         try:
             child = Child.conceive(self._loop, self._log, forkserver.generation, self._heard, self._ended)
         except OSError as error:
-            reason = f"the daemon is out of file descriptors: {error}"
-            self._log.emit("birth.failed", reason=reason)
+            self._log.emit("birth.failed", reason=f"the daemon is out of file descriptors: {error}")
             self._retry(owner)
-            return True
+            return
         self._expecting[child] = owner
         self._overdue[child] = self._loop.call_in(BIRTH_TIMEOUT_S, lambda: self._is_overdue(child))
         forkserver.bear(child)
-        return True
 
     def _is_overdue(self, child: Child) -> None:
         self._log.emit("birth.overdue", generation=child.generation, seconds=BIRTH_TIMEOUT_S)
         self._give_up(child)
-        self._generations.suspect()
+        self._generations.suspect(child.generation)
 
     def _heard(self, child: Child, message: Message) -> None:
         if not isinstance(message, Born):
@@ -183,7 +196,7 @@ class Births(Generic[Owner]):
         self.children[pid] = child
         if owner is not None and not self.closed:
             self.on_born(owner, child)
-        elif self.closed or len(self._spares) >= SPARES:
+        elif self.closed or len(self._spares) >= SPARES or child.generation in self._stale:
             self._dismiss(child)
         else:
             child.was_spare = True

@@ -1,4 +1,4 @@
-"""The generations of the project's code: the one that starts processes, the next while it loads, those that end."""
+"""The generations of the project's code: the newest, the former one during a rollout, the next while it loads."""
 
 from collections.abc import Callable, Iterable
 
@@ -13,13 +13,19 @@ from .forkserver import Forkserver, Listener
 
 RETRY_INITIAL_S = 0.5
 RETRY_MAX_S = 30.0
+END_PATIENCE_S = 5.0
+"""A forkserver that is let go and has not ended by then is killed: it is stopped, or hangs in the project's code."""
 
 Result = Callable[[str], None]
 """Called with why the next generation was rejected, or with "" when it has taken over."""
 
 
 class Generations:
-    """Starts a crashed forkserver again, with backoff; at a reload keeps the old one until the new one is ready."""
+    """Starts a crashed forkserver again, with backoff; at a reload keeps the old one until the new one is ready.
+
+    The code on the disk may be newer than what a forkserver has loaded. So the one that a new generation replaces stays
+    as ``former``, with the old code in its memory, until ``release_former``.
+    """
 
     def __init__(self, loop: Loop, log: EventLog, config: DaemonConfig, limits: tuple[int, int]) -> None:
         self._loop = loop
@@ -27,9 +33,11 @@ class Generations:
         self._config = config
         self._limits = limits
         self._current: Forkserver | None = None
+        self._former: Forkserver | None = None
         self._next: Forkserver | None = None
         self._ending: set[Forkserver] = set()
-        self._results: list[Result] = []
+        self._results: dict[Forkserver, list[Result]] = {}
+        """By the forkserver that loads for them: those who asked for a reload."""
         self._later: list[Result] = []
         """Those who asked while a load was under way, which may have read older code: they get a load of their own."""
         self._retry: Timer | None = None
@@ -42,6 +50,7 @@ class Generations:
         self.on_birth_failed: Listeners[[int, str]] = Listeners()
         """Told of the number of a birth that came to nothing, and why."""
         self.number = 0
+        """Of the newest load, whatever came of it."""
         self.trouble = ""
         """Why no process can be started: what became of the last attempt; "" where it has not failed."""
         self._listener = Listener(self._is_ready, self._is_rejected, self.on_birth_failed)
@@ -51,30 +60,45 @@ class Generations:
         """The forkserver that starts processes, None while there is none."""
         return self._current if self._current is not None and self._current.ready else None
 
+    @property
+    def former(self) -> Forkserver | None:
+        """The forkserver with the code that slots run which have not moved yet, None where there is none."""
+        return self._former if self._former is not None and self._former.ready else None
+
+    @property
+    def loading(self) -> bool:
+        """Whether a generation loads that is to replace the current one."""
+        return self._next is not None
+
     def obstacle(self) -> str:
         """Return why no process can be started now; "" where one only has to be asked for."""
         return "" if self.current is not None else self.trouble or "the project's code is being loaded"
 
     def processes(self) -> Iterable[Forkserver]:
         """Every forkserver that is not reaped yet."""
-        return (known for known in (self._current, self._next, *self._ending) if known is not None)
+        known = (self._former, self._current, self._next, *self._ending)
+        return (forkserver for forkserver in known if forkserver is not None)
 
     def find(self, pid: int) -> Forkserver | None:
         """Return the forkserver of this pid."""
         return next((forkserver for forkserver in self.processes() if forkserver.pid == pid), None)
 
+    # loading
+
     def start(self) -> None:
-        """Start the first generation, or the next attempt at one."""
+        """Start the first generation, or the next attempt at one, also while a reload loads: that one may hang."""
         self._retry = None
-        if self._current is not None or self._next is not None or self._closed:
+        if self._current is not None or self._closed:
             return
-        self._take_up_later()
         try:
             self._current = self._load()
         except OSError as error:
             self._log.emit("forkserver.failed", generation=self.number, reason=str(error))
             self._is_in_trouble(f"the forkserver could not be started: {error}")
             self._try_again()
+            return
+        if self._next is None:
+            self._take_up_later(self._current)
 
     def reload(self, on_result: Result) -> None:
         """Load the code anew, after the load that is under way: that one may have read older code."""
@@ -88,21 +112,43 @@ class Generations:
         elif self._current.ready:
             self._load_next()
 
-    def _take_up_later(self) -> None:
-        self._results += self._later
-        self._later.clear()
+    def _take_up_later(self, forkserver: Forkserver) -> None:
+        self._results[forkserver], self._later = self._later, []
 
     def _load_next(self) -> None:
-        self._take_up_later()
         try:
             self._next = self._load()
         except OSError as error:
-            self._tell(f"the forkserver could not be started: {error}")
+            results, self._later = self._later, []
+            self._answer(results, f"the forkserver could not be started: {error}")
+        else:
+            self._take_up_later(self._next)
 
-    def suspect(self) -> None:
-        """Kill the forkserver, which has kept a birth waiting too long; another one is started."""
-        if (forkserver := self.current) is not None:
-            forkserver.kill()
+    def _load(self) -> Forkserver:
+        self.number += 1
+        return Forkserver(self._loop, self._log, self._config, self._limits, self.number, self._listener)
+
+    # ending
+
+    def go_back(self) -> None:
+        """Have the former generation start every process again; the newest one becomes the former."""
+        assert self.former is not None, "there is no former generation to go back to"
+        self._current, self._former = self._former, self._current
+        self.trouble = ""
+        if self._retry is not None:
+            self._retry.cancel()
+        self.on_ready(True)
+
+    def release_former(self) -> None:
+        """Have the former generation end: no slot runs its code any more."""
+        former, self._former = self._former, None
+        self._let_go(former)
+
+    def suspect(self, generation: int) -> None:
+        """Kill a forkserver that has kept a birth waiting too long; where it is the current one, another is started."""
+        for forkserver in (self.current, self.former):
+            if forkserver is not None and forkserver.generation == generation:
+                forkserver.kill()
 
     def close(self) -> None:
         """Have every forkserver end."""
@@ -123,24 +169,42 @@ class Generations:
         self._ending.discard(forkserver)
         if self._next is forkserver:
             self._next = None
+        if self._former is forkserver:
+            self._former = None
+            if not self._closed:
+                self._say_exited(forkserver, end, None)
         if self._current is forkserver:
             self._current = None
             if not self._closed:
                 self._start_again(forkserver, end)
 
-    def _load(self) -> Forkserver:
-        self.number += 1
-        return Forkserver(self._loop, self._log, self._config, self._limits, self.number, self._listener)
+    def _let_go(self, forkserver: Forkserver | None) -> None:
+        if forkserver is None:
+            return
+        forkserver.stop()
+        self._ending.add(forkserver)
+
+        def kill() -> None:
+            if forkserver in self._ending:
+                forkserver.kill()
+
+        self._loop.call_in(END_PATIENCE_S, kill)
 
     def _start_again(self, ended: Forkserver, end: ExitStatus) -> None:
         delay = self._try_again()
+        self._say_exited(ended, end, delay)
+        if not ended.rejection:
+            how = end.signal_name or f"exit code {end.code}"
+            self._is_in_trouble(f"the forkserver has ended ({how}), and another one loads the project's code")
+
+    def _say_exited(self, ended: Forkserver, end: ExitStatus, retry_s: float | None) -> None:
         self._log.emit(
             "forkserver.exited",
             generation=ended.generation,
             forkserver_pid=ended.pid,
             exit_code=end.code,
             signal=end.signal_name,
-            retry_s=delay,
+            retry_s=retry_s,
         )
 
     def _try_again(self) -> float:
@@ -151,34 +215,44 @@ class Generations:
         self._retry = self._loop.call_in(delay, self.start)
         return delay
 
+    # what a forkserver says
+
     def _is_ready(self, forkserver: Forkserver) -> None:
         self._backoff.reset(at_once=True)  # after the first failure of a healthy one there is no delay
         self.trouble = ""
         replaced = forkserver is self._next
         if replaced:
-            if self._current is not None:
-                self._current.stop()
-                self._ending.add(self._current)
-            self._current, self._next = forkserver, None
+            self._replace_by(forkserver)
         self.on_ready(replaced)
-        self._tell("")
+        self._tell(forkserver, "")
+
+    def _replace_by(self, forkserver: Forkserver) -> None:
+        """Keep the generation that is replaced; of two, the older one, whose code every job was seen to run."""
+        kept = self.former or self.current
+        for replaced in (self._former, self._current):
+            if replaced is not kept:
+                self._let_go(replaced)
+        self._former, self._current, self._next = kept, forkserver, None
+        if self._retry is not None:
+            self._retry.cancel()
 
     def _is_rejected(self, forkserver: Forkserver, reason: str) -> None:
         if forkserver is self._next:
             self._next = None
-            self._ending.add(forkserver)
+            self._let_go(forkserver)
         if self._current is None or self._current is forkserver:
             self._is_in_trouble(forkserver.rejection.partition("\n")[0])
-        if self._current is None:  # the current one has ended meanwhile, and this one was to take its place
-            self._try_again()
-        self._tell(reason)
+        self._tell(forkserver, reason)
 
     def _is_in_trouble(self, reason: str) -> None:
         self.trouble = reason
         self.on_trouble()
 
-    def _tell(self, reason: str) -> None:
-        results, self._results = self._results, []
+    def _tell(self, forkserver: Forkserver, reason: str) -> None:
+        """Tell what came of a load to those who asked for it, and load again for those who asked meanwhile."""
+        self._answer(self._results.pop(forkserver, []), reason)
+
+    def _answer(self, results: list[Result], reason: str) -> None:
         for result in results:
             result(reason)
         if self._later and self.current is not None and self._next is None:

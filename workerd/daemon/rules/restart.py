@@ -50,6 +50,15 @@ class Decision(NamedTuple):
     reason: str = ""
 
 
+def is_failure(spec: JobSpec, end: EndedRun) -> bool:
+    """Return whether the job's own code failed: nobody asked for the end, and no database or exit 75 explains it."""
+    if end.asked or end.outcome is Outcome.RECYCLED:
+        return False
+    if end.outcome is Outcome.FINISHED:
+        return end.ready_s is None and spec.restart == Restart.ALWAYS
+    return end.outcome is Outcome.REFUSED or not (end.exit_code == exit_codes.TRY_LATER or end.database_out)
+
+
 def decide(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, random: Random) -> Decision:
     """Return what follows ``end``, and note it in ``history``; ``now`` is monotonic seconds."""
     if end.ready_s is not None and end.ready_s >= spec.backoff_max:

@@ -95,6 +95,13 @@ def _replace(_: State, now: Situation) -> Step:
     return Step(State.PARKED, (Effect.WITHDRAW,)) if now.refused else Step(State.STARTING)
 
 
+def _start_over(_: State, now: Situation) -> Step:
+    """Ask anew for a process that is not there yet: it may have been asked of code that is replaced by now."""
+    if now.born or now.refused:
+        return _replace(_, now)
+    return Step(State.STARTING, (Effect.WITHDRAW, Effect.BEAR))
+
+
 def _edit_starting(_: State, now: Situation) -> Step:
     return _replace(_, now) if now.restarting else Step(State.STARTING)
 
@@ -174,7 +181,7 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.WANTED_UP: IGNORED,
         Fact.WANTED_DOWN: _take_back,
         Fact.START_ASKED: IGNORED,
-        Fact.RESTART_ASKED: _replace,
+        Fact.RESTART_ASKED: _start_over,
         Fact.RESUMED: IGNORED,
     },
     State.RUNNING: {

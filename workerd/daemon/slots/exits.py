@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable
 from random import Random
 
+from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
 from workerd.daemon.io.records import RecordQueue
@@ -40,6 +41,8 @@ class Exits:
         self._records = records
         self._lifecycle = lifecycle
         self._database_out = database_out
+        self.on_ended: Listeners[[LiveSlot, Child, EndedRun]] = Listeners()
+        """Told of each run that has ended, when its slot has gone on."""
         self._random = Random()
         self._oom = OomCounter()
 
@@ -50,14 +53,14 @@ class Exits:
         child.stack = child.tell_stack(self._log) or child.stack
         child.growth.end(end.peak_rss)
         slot = slot_of(child)
-        if slot is not None:
-            self._close_run(slot, child, end)
-            slot.child, slot.unkillable = None, False
+        ended = self._close_run(slot, child, end) if slot is not None else None
         child.bury()
-        if slot is not None:
+        if slot is not None and ended is not None:
+            slot.child, slot.unkillable = None, False
             self._lifecycle.apply(slot, Fact.EXITED)
+            self.on_ended(slot, child, ended)
 
-    def _close_run(self, slot: LiveSlot, child: Child, end: ExitStatus) -> None:
+    def _close_run(self, slot: LiveSlot, child: Child, end: ExitStatus) -> EndedRun:
         now = self._loop.clock.monotonic()
         oom = end.signal == signal.SIGKILL and not child.killed and self._oom.has_risen()
         outcome, reason = classify(end, child.evidence(stop_signal(slot.spec), oom))
@@ -78,6 +81,7 @@ class Exits:
             self._log.emit("job.refused", **slot.identity, reason=reason)
         if not slot.builtin:
             self._record(slot, child, end, outcome, reason)
+        return ended
 
     def _is_database_out(self, slot: LiveSlot, child: Child, now: float) -> bool:
         """Return whether the child missed a database that the ledger does not reach, or has not tried since."""

@@ -124,11 +124,20 @@ class LiveSlot:
         """Whether the slot would start but for a database that is out."""
         return self.state is State.WAITING and self.misses_database and self.deadline is not None
 
-    def has_arrived(self, generation: int) -> bool:
-        """Return whether the slot runs the code of ``generation``, or is at rest, so that its next start will."""
-        if self.is_running:
-            return self.child is not None and self.child.generation >= generation
-        return self.state not in MOVING
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the slot is neither running nor on its way to it."""
+        return self.state not in MOVING and not self.is_running
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the slot has ended, and its restart policy says to leave it."""
+        return self.state is State.DONE
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the slot should run and does not, because it failed."""
+        return self.wanted and (self.is_parked or self.is_in_backoff)
 
     # what the lifecycle does to it
 

@@ -1,4 +1,4 @@
-"""Load the project's code again and restart every job with it; code that does not load changes nothing."""
+"""Load the project's code again and restart every job with it; code that does not load or fails changes little."""
 
 import json
 from argparse import ArgumentParser
@@ -15,16 +15,36 @@ PATIENCE_S = 24 * 3600.0
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument(
+        "--go-on",
+        dest="way",
+        action="store_const",
+        const="go_on",
+        default="",
+        help="where a reload is halted: move the other slots to the new code, whatever fails",
+    )
+    ways.add_argument(
+        "--back",
+        dest="way",
+        action="store_const",
+        const="back",
+        default="",
+        help="where a reload is halted or under way: move every slot back to the code before",
+    )
     parser.add_argument("--no-wait", action="store_true", help="do not wait until every job runs the new code")
     parser.add_argument("--json", action="store_true", help="for programs: one JSON object")
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
-    answer = ask(get_settings(), {"verb": "reload", "wait": not options["no_wait"]}, PATIENCE_S)
+    request = {"verb": "reload", "way": options["way"], "wait": not options["no_wait"]}
+    answer = ask(get_settings(), request, PATIENCE_S)
     if options["json"]:
         command.stdout.write(json.dumps(answer, indent=2))
     elif not answer["ok"]:
         command.stderr.write(str(answer["error"]))
+    elif "generation" in answer and options["way"] == "back":
+        command.stdout.write(f"every running job is back on generation {answer['generation']}")
     elif "generation" in answer:
         command.stdout.write(f"generation {answer['generation']} is loaded, and every running job has moved to it")
     return exit_codes.DONE if answer["ok"] else exit_codes.FAILED
