@@ -1,6 +1,7 @@
 """Jobs for benchmarks of a running daemon."""
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -51,3 +52,24 @@ def write_lines(context: JobContext, go: str, rate: int, seconds: float, rendere
     cpu = time.process_time() - used
     context.log.info("bench.wrote", lines=number, seconds=took, ended=began + took, cpu_us=cpu / number * 1e6)
     context.wait()
+
+
+@job
+def make_noise(context: JobContext, go: str, text: str = "x") -> None:
+    """Print short lines as fast as they are taken, once the file ``go`` exists."""
+    while not Path(go).exists():
+        if context.wait(0.01):
+            return
+    lines = f"{text}\n".encode() * 2000
+    while not context.stopping:
+        os.write(1, lines)
+
+
+@job
+def hang_when(context: JobContext, go: str) -> None:
+    """Beat until the file ``go`` exists, then say when that was, and give no further sign of life."""
+    while not Path(go).exists():
+        context.beat()
+        time.sleep(0.05)
+    context.log.info("bench.hangs", at=time.monotonic())
+    time.sleep(3600)

@@ -19,12 +19,16 @@ class FakeClock:
 
     now: float = 1_000.0
     wall_now: float = 1_700_000_000.0
+    used: float = 0.0
 
     def monotonic(self) -> float:
         return self.now
 
     def wall(self) -> float:
         return self.wall_now
+
+    def processor(self) -> float:
+        return self.used
 
     def advance(self, seconds: float) -> None:
         self.now += seconds

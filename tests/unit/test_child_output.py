@@ -1,18 +1,21 @@
 """What children write: which lines are theirs to render, which are only printed, and what is cut."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.harness.fakes import Lines, loop_of, recording_log, turn
+from tests.harness.fakes import FakeClock, Lines, loop_of, recording_log, turn
 from workerd.daemon.io.child_output import KEPT_LINES, ChildOutput
-from workerd.daemon.io.child_stream import CHUNK_BYTES, SHARE_BYTES, SHARE_LINES
+from workerd.daemon.io.child_stream import CHUNK_BYTES, LAST_WORDS_S, SHARE_BYTES, SHARE_LINES
 from workerd.daemon.io.line_splitter import CUT, TAIL_BYTES
+from workerd.daemon.rules.clock import Clock
 from workerd.wire.marked_lines import LINE_BYTES, PACKET_BYTES, UNFINISHED, pack
 
 SECRET = "\x1e0123456789abcdef"
@@ -23,8 +26,8 @@ HEAD_BYTES = LINE_BYTES - TAIL_BYTES
 class Pipe:
     """A child's pipes with its marked output, and the log that they come to."""
 
-    def __init__(self, mark: str = SECRET) -> None:
-        self.loop = loop_of()
+    def __init__(self, mark: str = SECRET, clock: Clock | None = None) -> None:
+        self.loop = loop_of(clock)
         log, self.lines = recording_log()
         stdout, self.writing = os.pipe()
         stderr, self.errors = os.pipe()
@@ -42,8 +45,8 @@ class Pipe:
 
     def read(self) -> None:
         """Have the daemon read all that there is."""
-        before = -1.0
-        while before != (before := self.output.heard_at):
+        before: object = None
+        while before != (before := (self.output.heard_at, len(self.lines.raw))):
             turn(self.loop)
 
     def hang_up(self) -> None:
@@ -188,7 +191,7 @@ def test_of_a_longer_line_both_ends_are_kept(pipe: Pipe, length: int) -> None:
 
 def test_a_line_that_is_too_long_is_told_once_even_at_the_end(pipe: Pipe) -> None:
     pipe.write("x" * (2 * LINE_BYTES) + "FATAL")
-    pipe.output.finish()
+    pipe.output.finish(lambda: None)
 
     [line] = pipe.printed
     assert line.endswith("xFATAL")
@@ -212,7 +215,7 @@ def test_what_is_written_over_is_not_shown(pipe: Pipe, written: str, shown: list
     for character in written:
         pipe.write(character)
     pipe.hang_up()
-    pipe.output.finish()
+    pipe.output.finish(lambda: None)
 
     assert pipe.printed == shown
     assert [line.decode() for line in pipe.output.last_lines] == shown
@@ -231,7 +234,7 @@ def test_a_long_progress_bar_that_is_killed_shows_its_last_state(pipe: Pipe) -> 
     pipe.write("x" * LINE_BYTES + "\r" + "y" * LINE_BYTES)
     for percent in range(1000):
         pipe.write(f"\r{percent:4} {'#' * 100}\r")
-    pipe.output.finish()
+    pipe.output.finish(lambda: None)
 
     assert pipe.printed == [f" 999 {'#' * 100}"]
 
@@ -271,7 +274,7 @@ def test_an_event_that_is_not_whole_is_output(pipe: Pipe) -> None:
     """Its process was killed between two packets; more such beginnings are kept than a job can have, but not all."""
     for number in range(UNFINISHED + 5):
         pipe.write(next(pack(SECRET.encode(), f"{number}", rendered(text="x" * 5000).encode())))
-    pipe.output.finish()
+    pipe.output.finish(lambda: None)
 
     assert len(pipe.printed) == UNFINISHED
     assert all(line.startswith('{"level"') for line in pipe.printed)
@@ -281,7 +284,7 @@ def test_a_last_line_without_a_newline_is_said_at_the_end(pipe: Pipe) -> None:
     pipe.write("almost done")
     before = list(pipe.printed)
     pipe.hang_up()
-    pipe.output.finish()
+    pipe.output.finish(lambda: None)
 
     assert (before, pipe.printed) == ([], ["almost done"])
 
@@ -292,7 +295,7 @@ def test_draining_reads_what_is_there_and_waits_for_nobody(pipe: Pipe) -> None:
     os.write(pipe.writing, b"last words\n")
     pipe.hang_up()
     os.write(grandchild, b"and more\n")
-    pipe.output.drain()
+    pipe.read()
 
     assert pipe.printed == ["last words", "and more"]
     os.close(grandchild)
@@ -308,9 +311,63 @@ def test_one_child_beyond_its_share_is_read_on_in_the_next_turn(pipe: Pipe, line
     first = len(pipe.printed)
     pipe.read()
 
-    assert first <= SHARE_LINES + CHUNK_BYTES / len(line)
+    assert first <= SHARE_LINES
     assert 0 < first * len(line) <= SHARE_BYTES + CHUNK_BYTES
     assert len(pipe.printed) == count
+
+
+def test_what_an_ended_child_has_left_is_taken_in_shares_too(pipe: Pipe) -> None:
+    """While others have their turn; its own end is told when all is said. Another process of the job writes on."""
+    pipe.loop.unwatch(pipe.output.stdout.descriptor)
+    os.write(pipe.writing, b"x\n" * 20_000)
+    os.write(pipe.errors, b"half a line")
+    told: list[int] = []
+    pipe.output.finish(lambda: told.append(len(pipe.printed)))
+    at_once = len(pipe.printed)
+    os.write(pipe.writing, b"more\n")
+    pipe.read()
+
+    assert at_once <= SHARE_LINES
+    assert told == [20_001]
+    assert pipe.printed == ["x"] * 20_000 + ["half a line"]
+
+
+def test_an_ended_child_that_has_left_too_much_loses_some_of_it_and_it_is_said() -> None:
+    """Its last lines are kept, and its slot goes on."""
+    clock = FakeClock()
+    pipe = Pipe(clock=clock)
+    pipe.loop.unwatch(pipe.output.stdout.descriptor)
+    os.write(pipe.writing, b"".join(b"%d\n" % number for number in range(10_000)))
+    told: list[int] = []
+    pipe.output.finish(lambda: told.append(1))
+    clock.advance(LAST_WORDS_S)
+    turn(pipe.loop)
+
+    [dropped] = pipe.lines.of("log.dropped")
+    assert told == [1]
+    assert dropped["lines"] == 10_000 - len(pipe.printed) > 0
+    assert pipe.printed[-1] == "9999"
+    pipe.close()
+
+
+def test_a_line_that_cannot_be_told_costs_no_other(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipe.loop, "_guard", lambda _error: None)
+    good, failed = pipe.output.stdout._take, []
+
+    def take(line: bytes) -> None:
+        if line == b"bad":
+            failed.append(line)
+            raise OSError(errno.ENOMEM, "fake")
+        good(line)
+
+    pipe.output.stdout._take = take
+    os.write(pipe.writing, b"1\nbad\n2\nbad")
+    told: list[int] = []
+    with suppress(OSError):
+        pipe.output.finish(lambda: told.append(1))
+    pipe.read()
+
+    assert (pipe.printed, len(failed), told) == (["1", "2"], 2, [1])
 
 
 def fcntl_set_pipe_size(descriptor: int, size: int) -> None:
@@ -328,8 +385,7 @@ def test_the_last_lines_are_kept_for_the_run(pipe: Pipe) -> None:
 def test_a_capture_takes_printed_lines_and_leaves_events_alone(pipe: Pipe) -> None:
     heard: list[int] = []
     pipe.output.capture(lambda: heard.append(1))
-    pipe.write(f'Thread 1:\n{MARK}{rendered()}\n  File "jobs.py"\n\nThread 2:')
-    pipe.output.finish()
+    pipe.write(f'Thread 1:\n{MARK}{rendered()}\n  File "jobs.py"\n\nThread 2:\n')
     lines = pipe.output.captured()
     pipe.write("after\n")
 
@@ -350,7 +406,7 @@ def test_a_capture_keeps_no_more_than_a_stack_can_have(pipe: Pipe) -> None:
 def test_a_closed_output_may_be_closed_again_and_drained(pipe: Pipe) -> None:
     pipe.output.close()
     pipe.output.close()
-    pipe.output.drain()
+    pipe.read()
 
     assert pipe.lines.raw == []
 

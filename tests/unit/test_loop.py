@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.harness.fakes import FakeClock, loop_of, turn
-from workerd.daemon.io.loop import READ, WRITE, Loop
+from workerd.daemon.io.loop import READ, SHARE_S, WRITE, Loop
 
 
 @pytest.fixture
@@ -222,6 +222,85 @@ def test_a_signal_is_a_call_in_the_loop() -> None:
 
     assert (at_once, seen) == ([], ["usr1"])
     _close_wakeup(loop)
+
+
+def test_a_flood_of_one_signal_hides_no_other() -> None:
+    """The socket that wakes the loop holds a few hundred bytes; a byte that did not fit is no lost signal."""
+    loop = loop_of()
+    seen: list[str] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)}
+    loop.on_signal(signal.SIGUSR1, lambda: seen.append("usr1"))
+    loop.on_signal(signal.SIGTERM, lambda: seen.append("term"))
+    loop.catch_signals()
+    for _ in range(5000):
+        signal.raise_signal(signal.SIGUSR1)
+    signal.raise_signal(signal.SIGTERM)
+    loop.turn()
+    turn(loop)
+    signal.set_wakeup_fd(-1)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+    assert sorted(seen) == ["term", "usr1"]
+    _close_wakeup(loop)
+
+
+def test_a_call_for_the_next_turn_is_made_without_a_sleep(loop: Loop) -> None:
+    turns: list[int] = []
+    loop.call_next(lambda: turns.append(1))
+    loop.call_next(lambda: loop.call_next(lambda: turns.append(2)))
+    loop.turn()
+    first = list(turns)
+    loop.turn()
+
+    assert (first, turns) == ([1], [1, 2])
+
+
+@pytest.mark.parametrize("kind", ["ready", "next", "due"])
+def test_a_turn_is_short_however_much_there_is_to_do(clock: FakeClock, kind: str) -> None:
+    """What it has no time for comes first in the next turn, and all get theirs."""
+    loop = loop_of(clock)
+    made: list[int] = []
+    pairs = [socket.socketpair() for _ in range(20)]
+
+    def work(number: int) -> None:
+        clock.advance(SHARE_S / 4)
+        made.append(number)
+
+    for number, (ours, _) in enumerate(pairs):
+        if kind == "ready":
+            loop.watch(ours.fileno(), WRITE, lambda _, number=number: work(number))  # type: ignore[misc]
+        elif kind == "next":
+            loop.call_next(lambda number=number: work(number))  # type: ignore[misc]
+        else:
+            loop.call_in(0, lambda number=number: work(number))  # type: ignore[misc]
+    counts = []
+    for _ in range(5):
+        before = len(made)
+        turn(loop)
+        counts.append(len(made) - before)
+
+    assert counts == [4] * 5
+    assert sorted(made) == list(range(20))
+    for pair in pairs:
+        loop.unwatch(pair[0].fileno())
+        for end in pair:
+            end.close()
+
+
+def test_a_time_in_which_it_could_not_run_pardons_and_its_own_work_does_not(clock: FakeClock) -> None:
+    loop = loop_of(clock)
+    loop.call_in(0, lambda: None)
+    clock.used += 5
+    clock.advance(5)
+    turn(loop)
+    after_work = loop.pardon(3.0)
+    loop.call_in(0, lambda: None)
+    clock.advance(5)
+    turn(loop)
+
+    assert after_work < clock.monotonic()
+    assert loop.pardon(3.0) == clock.monotonic() + 3.0
 
 
 def _close_wakeup(loop: Loop) -> None:

@@ -38,6 +38,7 @@ def test_a_daemon_that_has_just_begun_says_what_it_does_not_know(node: Node) -> 
             "version": "0",
             "started": node.parts.started,
             "ready": False,
+            "longest_turn_ms": 0.0,
             "stopping": "",
             "generation": None,
             "forkserver_pid": None,

@@ -128,7 +128,9 @@ EVENTS: dict[str, Event] = {
     "operation.taken": _event(
         "info", "verb job requested_by", "an operator gave an order; its result is in the audit trail"
     ),
-    "log.dropped": _event("warning", "lines", "the daemon's output was stuck, and its oldest lines were dropped"),
+    "log.dropped": _event(
+        "warning", "lines", "lines are missing: the daemon's output was stuck, or an ended child had left too many"
+    ),
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from workerd.wire.marked_lines import Unpacker
 
-from .child_stream import ChildStream
+from .child_stream import LAST_WORDS_S, ChildStream
 from .last_lines import LastLines
 from .line_splitter import last_state
 from .log import EventLog
@@ -49,18 +49,28 @@ class ChildOutput:
         lines, self._captured = self._captured or [], None
         return lines
 
-    def drain(self) -> None:
-        """Read what the pipes hold now."""
-        self.stdout.drain()
-        self.stderr.drain()
+    def look(self) -> None:
+        """Count as heard what the pipes hold now, though it is read later."""
+        self.stdout.look()
+        self.stderr.look()
 
-    def finish(self) -> None:
-        """Read what the pipes hold now, and take unfinished lines as they are: last words may have no newline."""
-        self.drain()
-        self.stdout.finish()
+    def finish(self, then: Callable[[], None], patience_s: float = LAST_WORDS_S) -> None:
+        """Take what an ended child has left in the pipes, then call ``then``: at once, or some turns later for much.
+
+        Unfinished lines are taken as they are: last words may have no newline. Without patience ``then`` is called at
+        once, and of much only the end is taken.
+        """
+        self.stdout.finish(lambda: self._finish_stderr(then, patience_s), patience_s)
+
+    def _finish_stderr(self, then: Callable[[], None], patience_s: float) -> None:
         for line in self._unpacker.rest():
             self._print("stdout", line)
-        self.stderr.finish()
+        self.stderr.finish(lambda: self._end(then), patience_s)
+
+    def _end(self, then: Callable[[], None]) -> None:
+        if dropped := self.stdout.dropped + self.stderr.dropped:
+            self._log.emit("log.dropped", **self.identity, lines=dropped)
+        then()
 
     def close(self) -> None:
         """Close the pipes."""

@@ -1,18 +1,23 @@
 """Reads one pipe of a child, stdout or stderr: a share in each turn of the loop, so that no child keeps the others."""
 
+import fcntl
 import os
+import struct
+import termios
+from collections import deque
 from collections.abc import Callable
 
 from .line_splitter import LineSplitter
 from .loop import READ, Loop
 
 CHUNK_BYTES = 4096
-"""Read at once. A chunk of short lines is a thousand times the work of one long line, so it is small."""
+"""Read at once."""
 SHARE_BYTES = 256 * 1024
-SHARE_LINES = 500
-"""The most that is read in one turn of the loop; the other children come before the rest is read."""
-DRAIN_BYTES = 1024 * 1024
-"""The most that a pipe holds. If more comes, a grandchild is still writing."""
+SHARE_LINES = 100
+"""The most that is taken in one turn of the loop. The pipe of a child that writes more fills up, so that it waits."""
+LAST_WORDS_S = 2.0
+"""What an ended child has left in its pipe is taken for so long; of what is more, only the end is."""
+LAST_LINES = 500
 
 
 class ChildStream:
@@ -23,18 +28,34 @@ class ChildStream:
         self.descriptor = descriptor
         self._take = take
         self._splitter = LineSplitter()
-        self.heard_at = 0.0
+        self._lines: deque[bytes] = deque()
+        """Whole lines that were read and not taken yet; while there are some, nothing more is read."""
+        self._then: Callable[[], None] | None = None
+        """Called once what an ended child has left in the pipe is taken."""
+        self._left = 0
+        """With ``_then``: how much of it is not read yet."""
+        self._finish_by = self.heard_at = 0.0
+        self.dropped = 0
+        """Lines that an ended child had left, and for which there was no time."""
         os.set_blocking(descriptor, False)
-        loop.watch(descriptor, READ, lambda _: self._read(SHARE_BYTES, SHARE_LINES))
+        loop.watch(descriptor, READ, self._ready)
 
-    def drain(self) -> None:
-        """Read what the pipe holds now. Its end-of-file may never come: a grandchild may hold the pipe open."""
-        self._read(DRAIN_BYTES, DRAIN_BYTES)
+    def look(self) -> None:
+        """Count as heard what the pipe holds now, though it is read later."""
+        if self._unread():
+            self.heard_at = self._loop.clock.monotonic()
 
-    def finish(self) -> None:
-        """Take what there is of an unfinished line."""
-        if rest := self._splitter.finish():
-            self._take(rest)
+    def finish(self, then: Callable[[], None], patience_s: float) -> None:
+        """Take what the pipe holds now, also an unfinished line, then call ``then``: at once, or some turns later.
+
+        The end-of-file may never come: another process may hold the pipe open, and go on to write.
+        """
+        self._left, self._then = self._unread(), then
+        self._finish_by = self._loop.clock.monotonic() + patience_s
+        if self.descriptor >= 0:
+            self._loop.unwatch(self.descriptor)
+        if not self._lines or patience_s <= 0:  # else the next share is under way
+            self._take_share()
 
     def close(self) -> None:
         """Close the pipe; harmless a second time."""
@@ -42,21 +63,77 @@ class ChildStream:
             self._loop.unwatch(self.descriptor)
             os.close(self.descriptor)
             self.descriptor = -1
+        self._lines.clear()
 
-    def _read(self, left_bytes: int, left_lines: int) -> None:
-        while self.descriptor >= 0 and left_bytes > 0 and left_lines > 0:
-            try:
-                chunk = os.read(self.descriptor, CHUNK_BYTES)
-            except BlockingIOError:
-                return
-            except OSError:
-                chunk = b""
-            if not chunk:
+    def _ready(self, _: int) -> None:
+        if not self._lines:  # else the next share is under way
+            self._take_share()
+
+    def _take_share(self) -> None:
+        more = True  # after an error, too: each line is taken once
+        try:
+            more = self._take_lines()
+        finally:
+            if more:
+                self._loop.call_next(self._take_share)
+            elif self._then is not None:
+                self._end(self._then)
+
+    def _take_lines(self) -> bool:
+        """Take this turn's share of the lines; return whether there are more."""
+        count, left = SHARE_LINES, SHARE_BYTES
+        if self._then is not None and self._loop.clock.monotonic() >= self._finish_by:
+            self._hurry()
+            count = LAST_LINES
+        for _ in range(count):
+            while not self._lines and left > 0 and (size := self._read_chunk()):
+                left -= size
+            if not self._lines:
+                break
+            self._take(self._lines.popleft())
+        return bool(self._lines) or (self._then is not None and self._left > 0)
+
+    def _end(self, then: Callable[[], None]) -> None:
+        self._then = None
+        try:
+            if rest := self._splitter.finish():
+                self._take(rest)
+        finally:
+            then()
+
+    def _read_chunk(self) -> int:
+        """Read a chunk, and return its size; 0 where there is nothing to read, now or ever."""
+        limit = CHUNK_BYTES if self._then is None else min(CHUNK_BYTES, self._left)
+        try:
+            chunk = os.read(self.descriptor, limit) if self.descriptor >= 0 and limit else b""
+        except BlockingIOError:
+            self._left = 0
+            return 0
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self._left = 0
+            if self.descriptor >= 0:
                 self._loop.unwatch(self.descriptor)
-                return
-            self.heard_at = self._loop.clock.monotonic()
-            lines = self._splitter.feed(chunk)
-            left_bytes -= len(chunk)
-            left_lines -= len(lines)
-            for line in lines:
-                self._take(line)
+            return 0
+        if self._then is not None:
+            self._left -= len(chunk)
+        self.heard_at = self._loop.clock.monotonic()
+        self._lines.extend(self._splitter.feed(chunk))
+        return len(chunk)
+
+    def _hurry(self) -> None:
+        """Read all that is left, and keep its last lines: they tell the most of a child's end."""
+        while self._left > 0 and self._read_chunk():
+            pass
+        while len(self._lines) > LAST_LINES:
+            self._lines.popleft()
+            self.dropped += 1
+
+    def _unread(self) -> int:
+        """Return how many bytes the pipe holds; 0 where it is closed or does not tell."""
+        try:
+            (size,) = struct.unpack("i", fcntl.ioctl(self.descriptor, termios.FIONREAD, bytes(4)))
+        except (OSError, ValueError):
+            return 0
+        return int(size)

@@ -1,4 +1,4 @@
-"""The loop: one selector, one heap of timers, signals as bytes on a socket. It sleeps until something is due."""
+"""The loop: one selector, one heap of timers, signals as flags. It sleeps until something is due; a turn is short."""
 
 import heapq
 import itertools
@@ -7,12 +7,15 @@ import signal
 import socket
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from workerd.daemon.rules.clock import Clock
 
 STALL_S = 0.5
 """A timer that is later than this shows that the loop did not run: its process was stopped, or got no processor."""
+SHARE_S = 0.02
+"""What is ready, what goes on and what is due may each take so long in one turn; the rest comes first in the next."""
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 
@@ -45,10 +48,17 @@ class Loop:
         self._timers: list[Timer] = []
         self._order = itertools.count()
         self._soon: deque[Callable[[], None]] = deque()
+        self._next: deque[Callable[[], None]] = deque()
+        self._left: frozenset[int] = frozenset()
+        """The descriptors that were ready, and for which there was no time yet: they come first."""
         self._at_turn_end: list[Callable[[], None]] = []
         self._signals: dict[int, Callable[[], None]] = {}
+        self._raised: set[int] = set()
         self._running = True
         self._stalled_at = self._stalled_s = 0.0
+        self._used = clock.processor()
+        self.longest_turn_s = 0.0
+        """From what ended its sleep to its end."""
 
     def watch(self, descriptor: int, events: int, call: Callable[[int], None]) -> None:
         """Call ``call(ready events)`` whenever ``descriptor`` is ready; watching it again changes events and call."""
@@ -83,14 +93,18 @@ class Loop:
         """Call once in this turn, after the present call has returned."""
         self._soon.append(call)
 
+    def call_next(self, call: Callable[[], None]) -> None:
+        """Call once in the next turn, which comes without a sleep: for work that is more than one turn's share."""
+        self._next.append(call)
+
     def at_turn_end(self, call: Callable[[], None]) -> None:
         """Call at the end of every turn."""
         self._at_turn_end.append(call)
 
     def on_signal(self, number: int, call: Callable[[], None]) -> None:
-        """Call in the loop after signal ``number``; the signal's own handler does nothing."""
+        """Call in the loop after signal ``number``; the signal's own handler only sets a flag."""
         self._signals[number] = call
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda *_: self._raised.add(number))
 
     def catch_signals(self) -> None:
         """Have signals wake the loop. The caller unblocks them only after this, so none is lost."""
@@ -98,7 +112,7 @@ class Loop:
         self._woken.setblocking(False)
         self._waker.setblocking(False)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
-        self.watch(self._woken.fileno(), READ, self._read_signals)
+        self.watch(self._woken.fileno(), READ, lambda _: self._empty_socket())
 
     def stop(self) -> None:
         """End ``run`` after this turn."""
@@ -111,11 +125,46 @@ class Loop:
 
     def turn(self) -> None:
         """Sleep until something is ready or due, and make its calls."""
-        for key, events in self._selector.select(self._patience()):
+        ready = self._selector.select(self._patience())
+        began = self.clock.monotonic()
+        self._make_signal_calls()
+        self._go_on()
+        self._make_ready_calls(ready)
+        self._make_due_calls()
+        self._run_soon()
+        for call in self._at_turn_end:
+            self._do(call)
+            self._run_soon()
+        self.longest_turn_s = max(self.longest_turn_s, self.clock.monotonic() - began)
+
+    def _make_signal_calls(self) -> None:
+        """Every signal counts, whatever has become of the byte that woke the loop: thousands may fill its socket."""
+        raised, self._raised = self._raised, set()
+        for number in sorted(raised):
+            self._do(self._signals[number])
+
+    def _make_ready_calls(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
+        ready.sort(key=lambda pair: pair[0].fd not in self._left)
+        until, made = self.clock.monotonic() + SHARE_S, 0
+        for key, events in ready:
+            if made and self.clock.monotonic() >= until:
+                break
+            made += 1
             current = self._selector.get_map().get(key.fd)
             # Another call of this turn may have closed the descriptor, and its number may be in use again.
             if current is not None and current.data == key.data:
                 self._do(partial(key.data, events))
+        rest = frozenset(key.fd for key, _ in ready[made:])
+        self._left = rest & self._left or rest  # nobody has a second turn before each has had one
+
+    def _go_on(self) -> None:
+        until = self.clock.monotonic() + SHARE_S
+        for _ in range(len(self._next)):
+            self._do(self._next.popleft())
+            if self.clock.monotonic() >= until:
+                break
+
+    def _make_due_calls(self) -> None:
         now = self.clock.monotonic()
         self._note_stall(now)
         while self._timers and (self._timers[0].due <= now or self._timers[0].call is None):
@@ -123,21 +172,23 @@ class Loop:
             if timer.call is not None:
                 self._do(timer.call)
                 timer.call = None
-        self._run_soon()
-        for call in self._at_turn_end:
-            self._do(call)
-            self._run_soon()
+                if self.clock.monotonic() >= now + SHARE_S:
+                    break
 
     def _note_stall(self, now: float) -> None:
-        """Note how late the earliest timer is. Cancelled ones count: the loop should have woken for them, too."""
-        late = now - self._timers[0].due if self._timers else 0.0
+        """Note how late the earliest timer is. Cancelled ones count: the loop should have woken for them, too.
+
+        The time in which this process itself has worked is no stall: the children had theirs, too.
+        """
+        before, self._used = self._used, self.clock.processor()
+        late = now - self._timers[0].due - (self._used - before) if self._timers else 0.0
         if late > STALL_S:
             self._stalled_at, self._stalled_s = now, late
 
     def _patience(self) -> float | None:
         while self._timers and self._timers[0].call is None:
             heapq.heappop(self._timers)
-        if self._soon:
+        if self._soon or self._next or self._raised:
             return 0
         return max(0.0, self._timers[0].due - self.clock.monotonic()) if self._timers else None
 
@@ -151,11 +202,7 @@ class Loop:
         except Exception as error:  # noqa: BLE001 - a fault in one call must not end the supervision of everything else
             self._guard(error)
 
-    def _read_signals(self, _: int) -> None:
-        try:
-            numbers = set(self._woken.recv(4096))
-        except BlockingIOError:
-            return
-        for number in sorted(numbers):
-            if number in self._signals:
-                self._do(self._signals[number])
+    def _empty_socket(self) -> None:
+        with suppress(BlockingIOError):
+            while self._woken.recv(4096):
+                pass

@@ -6,6 +6,7 @@ A part is given the parts that it stands on; what those have to tell it, it subs
 import os
 import resource
 import traceback
+from contextlib import suppress
 from typing import NamedTuple
 
 from workerd.daemon.io.log import EventLog
@@ -114,7 +115,8 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
 
 def _log_fault(log: EventLog, error: Exception) -> None:
     trace = "".join(traceback.format_exception(error))
-    log.emit("daemon.degraded", reason=f"internal error, please report it: {error!r}", traceback=trace)
+    with suppress(Exception):  # the log may be what has failed: supervision goes on without it
+        log.emit("daemon.degraded", reason=f"internal error, please report it: {error!r}", traceback=trace)
 
 
 def _raise_descriptor_limit() -> tuple[int, int]:

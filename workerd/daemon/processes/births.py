@@ -162,6 +162,7 @@ class Births(Generic[Owner]):
     def forget(self, pid: int) -> Child:
         """Return the child of ``pid``, which was reaped and is known no longer."""
         child = self.children.pop(pid)
+        child.ended = True
         if child in self._spares:
             self._spares.remove(child)
         return child

@@ -59,6 +59,8 @@ class Child:
     ready_wall: float | None = None
     asked: bool = False
     dumped: bool = False
+    ended: bool = False
+    """Whether it was reaped: its pid may be another process's."""
     buried: bool = False
     killed: bool = False
     verdict: Outcome | None = None

@@ -100,7 +100,7 @@ class Forkserver:
         self._overdue.cancel()
         self._link.read_all()
         self._link.close()
-        self._output.finish()
+        self._output.finish(lambda: None, patience_s=0.0)
         self._output.close()
         if not (self._was_ready or self.rejection or self._dismissed):
             how = end.signal_name or f"exit code {end.code}"

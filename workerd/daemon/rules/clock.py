@@ -13,9 +13,12 @@ class Clock(Protocol):
     def wall(self) -> float:
         """Return seconds since 1970, for people and rows."""
 
+    def processor(self) -> float:
+        """Return the seconds for which this process has had a processor."""
+
 
 class SystemClock:
-    """CLOCK_MONOTONIC (the heartbeat page's clock) and CLOCK_REALTIME."""
+    """CLOCK_MONOTONIC (the heartbeat page's clock), CLOCK_REALTIME and CLOCK_PROCESS_CPUTIME_ID."""
 
     def monotonic(self) -> float:
         """Return seconds that never jump."""
@@ -24,3 +27,7 @@ class SystemClock:
     def wall(self) -> float:
         """Return seconds since 1970, for people and rows."""
         return time.time()
+
+    def processor(self) -> float:
+        """Return the seconds for which this process has had a processor."""
+        return time.process_time()

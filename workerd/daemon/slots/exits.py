@@ -11,7 +11,7 @@ from workerd.daemon.io.records import RecordQueue
 from workerd.daemon.processes.child import Child
 from workerd.daemon.processes.oom import OomCounter
 from workerd.daemon.rules.facts import Fact, Next
-from workerd.daemon.rules.outcome import ExitStatus, classify
+from workerd.daemon.rules.outcome import Evidence, ExitStatus, classify
 from workerd.daemon.rules.restart import EndedRun, decide
 from workerd.wire.reasons import public_part
 from workerd.wire.words import GOOD, Outcome
@@ -47,26 +47,45 @@ class Exits:
         self._oom = OomCounter()
 
     def conclude(self, child: Child, end: ExitStatus) -> None:
-        """Read what a reaped child still said, record its run, and let its slot go on; a spare has no run."""
-        child.link.read_all()
-        child.output.finish()
-        child.stack = child.tell_stack(self._log) or child.stack
-        child.growth.end(end.peak_rss)
+        """Read what a reaped child still said, then close its run and let its slot go on; a spare has no run.
+
+        A child that has printed much delays its own slot with that, and no other.
+        """
         slot = slot_of(child)
-        ended = self._close_run(slot, child, end) if slot is not None else None
-        child.bury()
+        try:
+            child.link.read_all()
+        finally:
+            oom = end.signal == signal.SIGKILL and not child.killed and self._oom.has_risen()
+            evidence = child.evidence(stop_signal(slot.spec) if slot is not None else signal.SIGTERM, oom)
+            if slot is not None:
+                slot.disarm()  # nothing can be asked of the child any more
+            child.output.finish(lambda: self._let_go(child, end, evidence))
+
+    def _let_go(self, child: Child, end: ExitStatus, evidence: Evidence) -> None:
+        slot = slot_of(child)
+        ended = None
+        try:
+            child.stack = child.tell_stack(self._log) or child.stack
+            child.growth.end(end.peak_rss)
+            if slot is not None:
+                ended = self._close_run(slot, child, end, evidence)
+        finally:
+            if slot is not None:
+                slot.child, slot.unkillable = None, False
+            try:
+                child.bury()
+            finally:
+                if slot is not None:
+                    self._lifecycle.apply(slot, Fact.EXITED)
         if slot is not None and ended is not None:
-            slot.child, slot.unkillable = None, False
-            self._lifecycle.apply(slot, Fact.EXITED)
             self.on_ended(slot, child, ended)
 
-    def _close_run(self, slot: LiveSlot, child: Child, end: ExitStatus) -> EndedRun:
+    def _close_run(self, slot: LiveSlot, child: Child, end: ExitStatus, evidence: Evidence) -> EndedRun:
         now = self._loop.clock.monotonic()
-        oom = end.signal == signal.SIGKILL and not child.killed and self._oom.has_risen()
-        outcome, reason = classify(end, child.evidence(stop_signal(slot.spec), oom))
+        outcome, reason = classify(end, evidence)
         ended = EndedRun(
             outcome=outcome,
-            asked=child.asked and child.verdict is None,
+            asked=evidence.asked and evidence.verdict is None,
             exit_code=end.code,
             ready_s=now - child.ready_at if child.ready_at is not None else None,
             database_out=self._is_database_out(slot, child, now),

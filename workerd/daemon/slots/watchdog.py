@@ -75,7 +75,7 @@ class Watchdog:
 
     def _judge_beat(self, slot: LiveSlot) -> None:
         child, limit = slot.child, slot.spec.heartbeat_timeout
-        if child is None or limit is None or not slot.is_running or child.ready_at is None:
+        if child is None or child.ended or limit is None or not slot.is_running or child.ready_at is None:
             return
         limit = child.page.within or limit
         last = _last_sign(slot, child)
@@ -85,7 +85,7 @@ class Watchdog:
             if due < now + LOOK_S:
                 self._judge_again_at(due, slot, child)
             return
-        child.output.drain()  # it may have said something that is not read yet
+        child.output.look()  # it may have said something that is not read yet
         if _last_sign(slot, child) == last:
             self._hang(slot, child, now - last, limit)
 
@@ -110,7 +110,7 @@ class Watchdog:
 
     def _judge_memory(self, slot: LiveSlot, now: float) -> None:
         child, limit = slot.child, slot.spec.max_memory
-        if child is None or child.pid is None or limit is None or now < child.growth.due:
+        if child is None or child.ended or child.pid is None or limit is None or now < child.growth.due:
             return
         grown = child.growth.look(child.pid)
         child.growth.due = now + (0.0 if grown > NEAR * limit else MEMORY_LOOK_S)
@@ -126,7 +126,7 @@ class Watchdog:
 
     def _judge_age(self, slot: LiveSlot, now: float) -> None:
         child, limit = slot.child, slot.spec.max_age
-        if child is None or limit is None or child.licensed_at is None:
+        if child is None or child.ended or limit is None or child.licensed_at is None:
             return
         if child.age_factor is None:
             child.age_factor = self._random.uniform(1 - AGE_SPREAD, 1 + AGE_SPREAD)
