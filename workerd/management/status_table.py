@@ -22,7 +22,7 @@ def format_status(status: dict[str, Any]) -> str:
     ]
     daemon = status["daemon"]
     lines = [_daemon_line(daemon, now), _slots_line(daemon, slots), _forkserver_line(daemon), _database_line(daemon)]
-    return "\n".join([*lines, *_set_aside_lines(daemon), "", *table])
+    return "\n".join([*lines, *_set_aside_lines(daemon), *_log_lines(daemon), "", *table])
 
 
 def _daemon_line(daemon: dict[str, Any], now: float) -> str:
@@ -64,6 +64,12 @@ def _set_aside_lines(daemon: dict[str, Any]) -> list[str]:
         return []
     records = "1 record that it refused is" if count == 1 else f"{count} records that it refused are"
     return [f"database: {records} set aside; “manage.py workerd records” says why, and what to do"]
+
+
+def _log_lines(daemon: dict[str, Any]) -> list[str]:
+    """Say why the log cannot be written, if so: it cannot say so itself."""
+    trouble = daemon.get("log_trouble")  # a daemon of an older version does not tell
+    return [f"log: cannot be written: {trouble}. The newest lines are kept; “tail” shows them"] if trouble else []
 
 
 def _row(slot: dict[str, Any], now: float) -> tuple[str, ...]:

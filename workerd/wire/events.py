@@ -122,7 +122,11 @@ EVENTS: dict[str, Event] = {
     "operation.taken": _event(
         "info", "verb job requested_by", "an operator gave an order; its result is in the audit trail"
     ),
-    "log.dropped": _event("warning", "lines", "the daemon's output was stuck, and its oldest lines were dropped"),
+    "log.dropped": _event(
+        "warning",
+        "lines reason",
+        "the daemon's output was stuck, and its oldest lines were dropped; reason is the error, if there was one",
+    ),
 }
 
 

@@ -44,6 +44,7 @@ class Status:
             "forkserver_ready": forkserver is not None,
             "forkserver_trouble": "" if forkserver is not None else parts.generations.trouble,
             "database": self._database(),
+            "log_trouble": parts.stdout.trouble,
             "unjournaled": parts.records.unacknowledged,
             "waiting": parts.ledger.waiting,
             "set_aside": parts.ledger.set_aside,
