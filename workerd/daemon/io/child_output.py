@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from workerd.wire.marked_lines import Unpacker
+from workerd.wire.marked_lines import LINE_BYTES, Unpacker
 
 from .child_stream import ChildStream
 from .last_lines import LastLines
@@ -26,7 +26,7 @@ class ChildOutput:
         self._log = log
         self.stdout = ChildStream(loop, stdout, self._take)
         self.stderr = ChildStream(loop, stderr, partial(self._print, "stderr"))
-        self._unpacker = Unpacker()
+        self._unpacker = Unpacker(partial(self._print, "stdout"))
         self._captured: list[bytes] | None = None
         self._capture_left = 0
         self._on_captured: Callable[[], None] = lambda: None
@@ -58,8 +58,7 @@ class ChildOutput:
         """Read what the pipes hold now, and take unfinished lines as they are: last words may have no newline."""
         self.drain()
         self.stdout.finish()
-        for line in self._unpacker.rest():
-            self._print("stdout", line)
+        self._unpacker.finish()
         self.stderr.finish()
 
     def close(self) -> None:
@@ -73,8 +72,15 @@ class ChildOutput:
         if text or not mark:
             self._take_text(text)
         if mark and (rendered := self._unpacker.take(packet)) is not None:
-            self.last_lines.append(rendered)
-            self._log.relay(rendered)
+            self._relay(rendered)
+
+    def _relay(self, rendered: bytes) -> None:
+        """Pass on a line of the child's logging, unless it was torn on its way, as where somebody writes into it."""
+        if len(rendered) > LINE_BYTES or not (rendered.startswith(b"{") and rendered.endswith(b"}")):
+            self._print("stdout", rendered)
+            return
+        self.last_lines.append(rendered)
+        self._log.relay(rendered)
 
     def _take_text(self, text: bytes) -> None:
         if self._captured is None or self._capture_left <= 0:
