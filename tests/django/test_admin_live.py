@@ -13,7 +13,7 @@ from django.utils import timezone
 from workerd.admin.ages import spell, spell_span
 from workerd.models import Job, Node, Operation, Run, Slot
 from workerd.models.slot import STATE_CHOICES
-from workerd.wire.words import THE_LAST, State
+from workerd.wire.words import LAST, State
 
 from .admin_roles import client_of
 
@@ -89,7 +89,7 @@ def test_what_does_not_run_says_why_and_when_next(superuser: Client, job: Job, n
 
 
 def test_of_a_job_that_was_given_up_the_cause_comes_first(superuser: Client, job: Job, node: Node) -> None:
-    add_slot(job, node, state="PARKED", reason=f"3 failures within 600 s{THE_LAST}shop.labels.InkError: none left")
+    add_slot(job, node, state="PARKED", reason=f"3 failures within 600 s{LAST}shop.labels.InkError: none left")
 
     activity = pieces(superuser)[f"{job.pk}:activity"]
 

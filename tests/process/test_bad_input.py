@@ -297,7 +297,8 @@ def test_a_disk_that_is_full_at_the_start_is_worth_another_try(project: Project,
 
     assert done.returncode == OWN_FAULT
     assert done.stderr.splitlines()[-1] == (
-        f"workerd: STATE_DIR {project.state_dir} cannot be used now: [Errno 28] No space left on device. Free its disk."
+        f"workerd: STATE_DIR {project.state_dir} cannot be used now: [Errno 28] No space left on device. "
+        "Free its disk: “df -h” shows its room, “df -i” its inodes."
     )
     assert "Traceback" not in done.stderr
 

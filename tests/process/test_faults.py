@@ -1,5 +1,6 @@
 """Whatever a child does, its end is told as what it was: the event, the row, the outcome, and in time."""
 
+import itertools
 import os
 import signal
 import time
@@ -119,11 +120,20 @@ def test_too_many_failures_park_until_resume(case: Case) -> None:
 
     parked = case.event("child.parked")
 
-    assert parked["reason"].startswith("3 failures within 600 s; the last: RuntimeError: crashed on purpose")
+    assert parked["reason"].startswith("gave up after 3 failures within 10 min; last: RuntimeError: crashed on purpose")
     assert len(case.events("child.exited")) == 3
     since = case.daemon.log.position
     assert case.daemon.ask({"verb": "resume", "names": [case.name], "wait": False})["ok"]
     case.daemon.wait_event("child.exited", since=since, job=case.name)
+
+
+@pytest.mark.parametrize("job", ["finish", "ask_to_be_replaced"])
+def test_a_job_that_ends_well_at_once_is_started_once_a_second_at_most(case: Case, job: str) -> None:
+    case.start(f"{BAD_JOBS}.{job}", restart="always", start_grace=0)
+    eventually(lambda: len(case.events("child.born")) >= 3, 15, "three starts")
+    starts = [moment(event) for event in case.events("child.born")]
+
+    assert min(later - earlier for earlier, later in itertools.pairwise(starts)) > 0.9
 
 
 def test_term_ignored_ends_in_a_stack_and_a_kill_in_time(case: Case) -> None:

@@ -36,7 +36,7 @@ AGAINST_THE_ARROWS = {
     ("workerd.__main__", "workerd.management"),  # the command's other door
     ("workerd.apps", "workerd.forkserver"),  # in a forkserver, fork safety must stand before another app connects
 }
-OPEN_TO_ALL = {"workerd.__version__", "workerd.errors.WorkerdError"}
+OPEN_TO_ALL = {"workerd.__version__", "workerd.errors.WorkerdError", "workerd.durations.format_duration"}
 JOB_RULES_TAKE = {"durations"}
 """The rules of a row are pure: of the root they read how durations are written."""
 COSTLY = {"argparse", "asyncio", "hashlib", "inspect", "pathlib", "secrets", "subprocess", "tempfile", "urllib"}

@@ -16,7 +16,7 @@ from workerd.daemon.io.child_output import KEPT_LINES, ChildOutput
 from workerd.daemon.io.child_stream import CHUNK_BYTES, LAST_WORDS_S, SHARE_BYTES, SHARE_LINES
 from workerd.daemon.io.line_splitter import CUT, TAIL_BYTES
 from workerd.daemon.rules.clock import Clock
-from workerd.wire.marked_lines import LINE_BYTES, PACKET_BYTES, UNFINISHED, pack
+from workerd.wire.marked_lines import LINE_BYTES, PACKET_BYTES, pack
 
 SECRET = "\x1e0123456789abcdef"
 MARK = f"{SECRET} "
@@ -155,12 +155,14 @@ def test_bytes_that_are_no_text_are_replaced(pipe: Pipe) -> None:
 @given(st.lists(st.tuples(st.booleans(), st.text("abc é", min_size=1, max_size=30)), max_size=12), st.data())
 def test_lines_survive_however_the_chunks_are_torn(lines: list[tuple[bool, str]], data: st.DataObject) -> None:
     pipe = Pipe()
-    whole = b"".join(f"{MARK if marked else ''}x{text}\n".encode() for marked, text in lines)
+    expected = [f"{{{text}}}".encode() if marked else f"x{text}" for marked, text in lines]
+    whole = b"".join(
+        MARK.encode() + said + b"\n" if isinstance(said, bytes) else f"{said}\n".encode() for said in expected
+    )
     for cut in data.draw(st.lists(st.integers(0, len(whole)), max_size=6).map(sorted)):
         pipe.write(whole[:cut])
         whole = whole[cut:]
     pipe.write(whole)
-    expected = [line.encode() if marked else line for marked, text in lines for line in [f"x{text}"]]
 
     assert [_said(pipe, index) for index in range(len(pipe.lines.raw))] == expected
     pipe.close()
@@ -168,13 +170,13 @@ def test_lines_survive_however_the_chunks_are_torn(lines: list[tuple[bool, str]]
 
 def _said(pipe: Pipe, index: int) -> bytes | str:
     line = pipe.lines.raw[index]
-    if line.startswith(b"x"):
+    if not line.startswith(b'{"timestamp"'):
         return line.removesuffix(b"\n")
     return str(json.loads(line)["line"])
 
 
 @pytest.mark.parametrize("length", [LINE_BYTES - 1, LINE_BYTES])
-def test_a_line_of_64_kib_is_whole(pipe: Pipe, length: int) -> None:
+def test_a_line_within_the_limit_is_whole(pipe: Pipe, length: int) -> None:
     pipe.write("x" * length + "\n")
 
     assert pipe.printed == ["x" * length]
@@ -271,13 +273,32 @@ def test_long_events_of_several_processes_do_not_mix(pipe: Pipe) -> None:
 
 
 def test_an_event_that_is_not_whole_is_output(pipe: Pipe) -> None:
-    """Its process was killed between two packets; more such beginnings are kept than a job can have, but not all."""
-    for number in range(UNFINISHED + 5):
+    """Its process was killed between two packets."""
+    for number in range(30):
         pipe.write(next(pack(SECRET.encode(), f"{number}", rendered(text="x" * 5000).encode())))
     pipe.output.finish(lambda: None)
 
-    assert len(pipe.printed) == UNFINISHED
+    assert len(pipe.printed) == 30
     assert all(line.startswith('{"level"') for line in pipe.printed)
+
+
+@pytest.mark.parametrize(
+    "torn", ["no object", "[1]", '{"event":"half', 'tail"}', '{"text":"' + "x" * LINE_BYTES + '"}'], ids=len
+)
+def test_a_marked_line_that_is_no_object_of_a_lines_length_is_output(pipe: Pipe, torn: str) -> None:
+    for packet in pack(SECRET.encode(), "1", torn.encode()):
+        pipe.write(packet)
+
+    assert [line[:9] for line in pipe.printed] == [torn[:9]]
+
+
+def test_each_line_is_json_and_journald_keeps_it_whole(pipe: Pipe) -> None:
+    """Characters that JSON escapes take six bytes."""
+    pipe.write("\0" * LINE_BYTES + "\n")
+    pipe.write(f"{MARK}{rendered(text='x' * (LINE_BYTES - 200))}\n")
+
+    assert max(map(len, pipe.lines.raw)) <= 48 * 1024
+    assert len(pipe.lines.events) == 2
 
 
 def test_a_last_line_without_a_newline_is_said_at_the_end(pipe: Pipe) -> None:

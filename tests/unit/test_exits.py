@@ -123,6 +123,7 @@ def test_a_restart_is_counted_and_a_stop_is_not(node: Node) -> None:
     node.settle()
     node.end_child(slot, code=1)
     node.settle()
+    node.pass_time(1)
     node.child_in(slot).say(RecycleAsked())
     node.turn()
     node.end_child(slot, code=0)

@@ -72,6 +72,22 @@ def test_a_value_that_json_does_not_know_is_shown() -> None:
     assert lines.of("fork.refused") == [{"reasons": "{1, 2}"}]
 
 
+@pytest.mark.parametrize("letter", ["x", "é", "\0", "\n"])
+def test_no_line_is_longer_than_journald_keeps_whole(letter: str) -> None:
+    """The stacks of 200 threads are 250 KB; of what is cut, both ends stay, and the short fields."""
+    log, lines = recording_log()
+    log.emit("child.stack", **IDENTITY, stack="first" + letter * 250_000 + "last", reason="r" * 100)
+    (line,) = lines.raw
+    (event,) = lines.of("child.stack")
+
+    assert 40 * 1024 < len(line) <= 48 * 1024
+    assert event["stack"].startswith("first")
+    assert event["stack"].endswith("last")
+    assert event["reason"] == "r" * 100
+    assert event["run"] == IDENTITY["run"]
+    assert event["cut_from_bytes"] > 250_000
+
+
 def test_an_unknown_event_is_a_fault() -> None:
     with pytest.raises(KeyError):
         recording_log()[0].emit("child.vanished")

@@ -41,7 +41,7 @@ def exit_3(node: Node, slot: Any) -> None:
     ("end", "fields", "state", "public"),
     [
         (fail, {}, State.BACKOFF, "shop.PaymentError"),
-        (fail, {"max_restarts": 0}, State.PARKED, "1 failure within 600 s; the last: shop.PaymentError"),
+        (fail, {"max_restarts": 0}, State.PARKED, "gave up after 1 failure within 10 min; last: shop.PaymentError"),
         (refuse, {}, State.PARKED, "“x” does not import."),
         (refuse_as_another_version, {}, State.PARKED, ""),
         (crash, {}, State.BACKOFF, "killed by SIGSEGV"),

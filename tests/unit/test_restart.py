@@ -94,7 +94,7 @@ def test_more_failures_than_max_restarts_within_the_window_park() -> None:
     decisions = decide_all([CRASH] * 3, spec, apart_s=10)
 
     assert [decision.next for decision in decisions] == [Next.AGAIN, Next.LATER, Next.GIVE_UP]
-    assert decisions[-1].reason == "3 failures within 600 s; the last: killed by SIGSEGV"
+    assert decisions[-1].reason == "gave up after 3 failures within 10 min; last: killed by SIGSEGV"
 
 
 def test_failures_that_are_further_apart_than_the_window_never_park() -> None:
@@ -163,7 +163,58 @@ def test_whoever_is_forgiven_begins_as_new() -> None:
     history.forgive()
 
     assert decide(JOB, history, CRASH, 0.0, NoJitter()).next is Next.AGAIN
-    assert history.failed_at.maxlen == 10_000
+
+
+def test_a_slot_remembers_no_more_failures_than_can_park_it() -> None:
+    history = FailureHistory()
+    for moment in range(2000):
+        decide(JOB, history, CRASH, moment, NoJitter())
+    without_limit = len(history.failed_at)
+    for moment in range(2000):
+        decide(JobSpec("feed", max_restarts=3), history, CRASH, moment, NoJitter())
+
+    assert (without_limit, len(history.failed_at)) == (0, 4)
+
+
+QUICK = EndedRun(Outcome.FINISHED, asked=False, exit_code=0, ready_s=0.1, lived_s=0.1, reason="exit code 0")
+
+
+def test_an_exit_0_too_soon_after_the_start_is_not_followed_at_once() -> None:
+    """A second from start to start, then the backoff: 0.1 s of life would be a million runs a day."""
+    decisions = decide_all([QUICK] * 5)
+
+    assert [round(decision.delay, 3) for decision in decisions] == [0.9, 0.9, 1.0, 2.0, 4.0]
+    assert {decision.next for decision in decisions} == {Next.LATER}
+    assert decisions[0].reason == "exit code 0, 0.1 s after its start"
+
+
+def test_an_exit_0_too_soon_after_the_start_counts() -> None:
+    decisions = decide_all([QUICK] * 3, JobSpec("feed", max_restarts=2), apart_s=10)
+
+    assert decisions[-1] == Decision(
+        Next.GIVE_UP,
+        reason="gave up after 3 failures within 10 min; last: exit code 0, 0.1 s after its start",
+    )
+
+
+def test_a_job_that_asks_to_be_replaced_at_once_is_replaced_once_a_second_and_never_parked() -> None:
+    recycled = QUICK._replace(outcome=Outcome.RECYCLED)
+
+    assert {round(decision.delay, 3) for decision in decide_all([recycled] * 20, JobSpec("f", max_restarts=0))} == {0.9}
+
+
+@pytest.mark.parametrize("end", [LATER, EndedRun(Outcome.ERROR, asked=False, database_out=True)])
+def test_what_waits_does_not_spin_even_without_backoff(end: EndedRun) -> None:
+    spec = JobSpec("feed", backoff_initial=0.0)
+
+    assert delays([end._replace(lived_s=0.25)] * 3, spec) == [0.75] * 3
+
+
+def test_a_tiny_backoff_max_does_not_forgive_what_lived_for_less_than_a_second() -> None:
+    assert delays([CRASH._replace(ready_s=0.2)] * 3, JobSpec("feed", backoff_initial=0.1, backoff_max=0.2))[1:] == [
+        0.1,
+        0.2,
+    ]
 
 
 exits = st.fixed_dictionaries(

@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from tests.harness.node import FakeForkserver, Node
+from workerd.daemon.rules.restart import FLOOR_S
 from workerd.daemon.slots.rollout import PATIENCE_S, PROOF_S, Rollout, RolloutEnd
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire.messages import BecameReady, DatabaseLost, Failed, Loaded
@@ -239,6 +240,7 @@ def test_a_database_that_is_out_is_waited_for(node: Node, setup: Setup) -> None:
 def test_a_birth_that_was_asked_of_the_code_before_is_asked_anew(node: Node, setup: Setup) -> None:
     feed = node.add_job()
     node.settle()
+    node.pass_time(FLOOR_S)
     node.parts.generations.reload(lambda _: None)
     node.forkserver.become_ready()
     node.turn()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.fakes import loop_of, turn
-from workerd.daemon.io.stdout import RING_BYTES, Stdout
+from tests.harness.fakes import FakeClock, loop_of, turn
+from workerd.daemon.io.stdout import RETRY_S, RING_BYTES, Stdout
 
 KIB = 1024
 
@@ -20,11 +20,22 @@ class Stream:
     """A sink on one end of something, and what comes out at the other."""
 
     def __init__(self, writing: int, reading: int) -> None:
-        self.loop = loop_of()
+        self.clock = FakeClock()
+        self.loop = loop_of(self.clock)
         self.writing, self.reading = writing, reading
         os.set_blocking(reading, False)
         self.dropped: list[int] = []
-        self.stdout = Stdout(self.loop, writing, self.dropped.append)
+        self.errors: list[str] = []
+        self.stdout = Stdout(self.loop, writing, self.note_loss)
+
+    def note_loss(self, lines: int, error: str) -> None:
+        self.dropped.append(lines)
+        self.errors.append(error)
+
+    def wait(self) -> None:
+        """Let the time pass after which an error is tried again."""
+        self.clock.advance(RETRY_S)
+        turn(self.loop)
 
     def put(self, *lines: bytes) -> None:
         for line in lines:
@@ -102,22 +113,55 @@ def test_a_slow_reader_gets_everything_in_order(make: Make, kind: str) -> None:
     assert stream.dropped == []
 
 
-def test_what_a_full_disk_loses_is_told_once_when_there_is_room(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Told before, that line would be lost and counted in its turn."""
-    stream = make("pipe")
-    with monkeypatch.context() as full:
-        full.setattr("workerd.daemon.io.stdout.os.write", _find_no_room)
-        for line in numbered(10):
+def test_a_pipe_without_a_reader_keeps_the_newest_lines_for_the_next_one(tmp_path: Path) -> None:
+    """A named pipe, as between a daemon and a log shipper that is restarted."""
+    stream = fifo(tmp_path)
+    stream.put(b"one")
+    first = stream.read()
+    os.close(stream.reading)
+    stream.put(b"two")
+    stream.reading = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    stream.wait()
+    second = stream.read()
+    stream.close()
+
+    assert (first, second, stream.dropped) == (b"one\n", b"two\n", [])
+
+
+def fifo(folder: Path) -> Stream:
+    os.mkfifo(folder / "fifo")
+    reading = os.open(folder / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    return Stream(os.open(folder / "fifo", os.O_WRONLY), reading)
+
+
+ERRORS = [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE, errno.ENOBUFS]
+
+
+@pytest.mark.parametrize("number", ERRORS, ids=errno.errorcode.get)
+def test_after_any_error_the_log_goes_on_and_counts_what_it_lost(
+    make: Make, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    stream = make("socket")
+    with monkeypatch.context() as broken:
+        broken.setattr("workerd.daemon.io.stdout_kinds.socket.socket.send", raising(number))
+        for line in numbered(9000, size=1000):
             stream.put(line)
-        assert stream.dropped == []
+        trouble = stream.stdout.trouble
+    stream.wait()
+    got = stream.read().split(b"\n")[:-1]
 
-    stream.put(b"more")
+    assert trouble == os.strerror(number)
+    assert [len(line) for line in got] == [999] * len(got)
+    assert (sum(stream.dropped), stream.errors) == (9000 - len(got), [trouble])
+    assert stream.dropped[0] > 0
+    assert stream.stdout.trouble == ""
 
-    assert (stream.dropped, stream.read()) == ([10], b"more\n")
 
+def raising(number: int) -> Callable[..., int]:
+    def send(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
 
-def _find_no_room(_descriptor: int, _data: bytes) -> int:
-    raise OSError(errno.ENOSPC, "No space left on device")
+    return send
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -165,10 +209,10 @@ def test_a_line_longer_than_a_batch_goes_out_whole(make: Make) -> None:
 def test_a_reader_that_is_gone_ends_nothing(make: Make, kind: str) -> None:
     stream = make(kind)
     stream.stop_reading()
-    stream.put(b"one")
-    stream.put(b"two")
+    for line in numbered(9000, size=1000):
+        stream.put(line)
 
-    assert stream.stdout._bytes == 0
+    assert stream.stdout._bytes <= RING_BYTES
 
 
 def test_the_open_file_that_others_share_stays_blocking(make: Make) -> None:
@@ -184,7 +228,7 @@ def test_a_regular_file_is_written_and_appended_to(tmp_path: Path) -> None:
     path.write_bytes(b"before\n")
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
     loop = loop_of()
-    output = Stdout(loop, descriptor, lambda _: None)
+    output = Stdout(loop, descriptor, lambda *_: None)
     output.write_line(b"one\n")
     turn(loop)
     output.close()
@@ -213,7 +257,7 @@ def test_a_pipe_that_cannot_be_opened_anew_is_written_as_far_as_it_is_writable(
 def test_a_terminal_gets_its_lines() -> None:
     primary, terminal = os.openpty()
     loop = loop_of()
-    output = Stdout(loop, terminal, lambda _: None)
+    output = Stdout(loop, terminal, lambda *_: None)
     output.write_line(b"hello\n")
     turn(loop)
     os.set_blocking(primary, False)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from workerd.models import Slot
-from workerd.wire.words import THE_LAST, State
+from workerd.wire.words import LAST, State
 
 from .ages import Ages
 from .badges import STATE_TONES, STATE_WORDS, badge, state_badge
@@ -46,7 +46,7 @@ def activity_cell(snapshot: JobSnapshot, ages: Ages) -> SafeString:
         return over_two_lines(snapshot.problem, "workerd-trouble")
     if worst is not None and (worst.state in WAITING_STATES or worst.reason):
         tone = "workerd-trouble" if worst.state == State.PARKED else "workerd-reason"
-        counted, _joint, cause = worst.reason.partition(THE_LAST)
+        counted, _joint, cause = worst.reason.partition(LAST)
         if cause:  # stands first, as the end of a long line is cut off
             return two_lines(clipped(cause, tone), counted)
         if worst.next_start is None:

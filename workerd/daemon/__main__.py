@@ -1,6 +1,5 @@
 """``python -m workerd.daemon FD``: what ``manage.py workerd run`` executes, with the config to be read from FD."""
 
-import errno
 import faulthandler
 import os
 import signal
@@ -8,12 +7,10 @@ import sys
 
 from workerd.wire import exit_codes
 from workerd.wire.config import DAEMON_VARIABLE, DaemonConfig
+from workerd.wire.state_dir_error import judge
 
 from .daemon import Daemon
 from .processes.lock import DaemonRunsError
-
-PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
-"""Errors of STATE_DIR that pass without a change of settings, so that a later start may succeed."""
 
 
 def main(argv: list[str]) -> int:
@@ -28,12 +25,9 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(f"workerd: {error}\n")
         return exit_codes.TRY_LATER
     except OSError as error:
-        if error.errno in PASSING:
-            sys.stderr.write(f"workerd: STATE_DIR {config.state_dir} cannot be used now: {error}. Free its disk.\n")
-            return exit_codes.OWN_FAULT
-        remedy = "Make it a local folder that this user may write to."
-        sys.stderr.write(f"workerd: STATE_DIR {config.state_dir} cannot be used: {error}. {remedy}\n")
-        return exit_codes.REFUSED
+        code, sentence = judge(config.state_dir, error)
+        sys.stderr.write(f"workerd: {sentence}\n")
+        return code
     return daemon.run()
 
 

@@ -23,7 +23,8 @@ def format_status(status: dict[str, Any]) -> str:
     ]
     daemon = status["daemon"]
     lines = [_daemon_line(daemon, now), _slots_line(daemon, slots), _forkserver_line(daemon), _database_line(daemon)]
-    return "\n".join([*lines, *_set_aside_lines(daemon), *_reload_lines(daemon), "", *table])
+    troubles = [*_set_aside_lines(daemon), *_reload_lines(daemon), *_log_lines(daemon)]
+    return "\n".join([*lines, *troubles, "", *table])
 
 
 def _daemon_line(daemon: dict[str, Any], now: float) -> str:
@@ -71,6 +72,12 @@ def _reload_lines(daemon: dict[str, Any]) -> list[str]:
     """Say how a reload goes, or that the last one has not ended well."""
     reload = daemon.get("reload")  # a daemon of before an upgrade does not say it
     return [f"reload: {reload}"] if reload else []
+
+
+def _log_lines(daemon: dict[str, Any]) -> list[str]:
+    """Say why the log cannot be written, if so: it cannot say so itself."""
+    trouble = daemon.get("log_trouble")  # a daemon of an older version does not tell
+    return [f"log: cannot be written: {trouble}. The newest lines are kept; “tail” shows them"] if trouble else []
 
 
 def _row(slot: dict[str, Any], now: float) -> tuple[str, ...]:

@@ -112,7 +112,9 @@ class StatusCollector(Collector):
         counters = self._counters
         yield CounterMetricFamily("workerd_log_lines", "Lines written to the log.", value=counters["lines"])
         yield CounterMetricFamily(
-            "workerd_log_dropped_lines", "Lines lost because the log's reader was too slow.", value=counters["dropped"]
+            "workerd_log_dropped_lines",
+            "Lines lost, as the log's reader was slow or its disk full.",
+            value=counters["dropped"],
         )
         for event, (name, text, labels) in COUNTED.items():
             family = CounterMetricFamily(name, text, labels=labels)

@@ -129,7 +129,9 @@ EVENTS: dict[str, Event] = {
         "info", "verb job requested_by", "an operator gave an order; its result is in the audit trail"
     ),
     "log.dropped": _event(
-        "warning", "lines", "lines are missing: the daemon's output was stuck, or an ended child had left too many"
+        "warning",
+        "lines reason",
+        "lines are missing: the daemon's output was stuck (reason is its error), or an ended child had left too many",
     ),
 }
 

@@ -3,14 +3,14 @@
 The kernel keeps a write of PACKET_BYTES together, whoever else writes into the pipe; a longer line is several packets.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 PACKET_BYTES = 4096
 """The most bytes that a write into a pipe keeps together: PIPE_BUF of Linux, pipe(7)."""
-LINE_BYTES = 64 * 1024
-"""The longest line, rendered or printed."""
-UNFINISHED = 16
-"""The most lines that may be unfinished at once: each process and each signal handler of a job may write one."""
+LINE_BYTES = 44 * 1024
+"""The longest line, rendered or printed: a printed one becomes an event, of LOG_LINE_BYTES at most."""
+UNFINISHED_BYTES = 4 * 1024 * 1024
+"""The most that is kept of unfinished lines: each process and each signal handler of a job may write one at a time."""
 
 _WHOLE, _PART, _LAST = b" ", b"+", b"="
 
@@ -28,27 +28,39 @@ def pack(mark: bytes, key: str, line: bytes) -> Iterator[bytes]:
 
 
 class Unpacker:
-    """Puts lines together again from what stands behind the mark of each packet."""
+    """Puts lines together again from what stands behind the mark of each packet.
 
-    def __init__(self) -> None:
+    ``on_lost`` gets the beginning of a line that is given up: of those that nobody finishes, the oldest one.
+    """
+
+    def __init__(self, on_lost: Callable[[bytes], None]) -> None:
+        self._on_lost = on_lost
         self._unfinished: dict[bytes, bytes] = {}
+        self._bytes = 0
 
     def take(self, packet: bytes) -> bytes | None:
-        """Return the line that ``packet`` ends, or None; of lines that nobody finishes the oldest is given up."""
+        """Return the line that ``packet`` ends, or None."""
         kind = packet[:1]
         if kind not in {_PART, _LAST}:
             return packet[1:]
         key, _, part = packet[1:].partition(b" ")
-        line = self._unfinished.pop(key, b"") + part
+        line = self._forget(key) + part
         if kind == _LAST:
             return line
-        self._unfinished[key] = line[:LINE_BYTES]
-        if len(self._unfinished) > UNFINISHED:
-            del self._unfinished[next(iter(self._unfinished))]
+        self._unfinished[key] = line
+        self._bytes += len(key) + len(line)
+        while self._bytes > UNFINISHED_BYTES:
+            self._on_lost(self._forget(next(iter(self._unfinished))))
         return None
 
-    def rest(self) -> list[bytes]:
-        """Return the beginnings of the lines that nobody has finished, and forget them."""
-        lines = list(self._unfinished.values())
-        self._unfinished.clear()
-        return lines
+    def finish(self) -> None:
+        """Give up all lines that are not finished."""
+        for key in tuple(self._unfinished):
+            self._on_lost(self._forget(key))
+
+    def _forget(self, key: bytes) -> bytes:
+        line = self._unfinished.pop(key, None)
+        if line is None:
+            return b""
+        self._bytes -= len(key) + len(line)
+        return line

@@ -61,7 +61,7 @@ class Heartbeat(StrEnum):
     GROUP = "group"
 
 
-THE_LAST = "; the last: "
+LAST = "; last: "
 """Stands in a reason between the count of failures and the reason of the last one."""
 
 

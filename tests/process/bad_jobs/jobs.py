@@ -62,6 +62,14 @@ def finish(context: JobContext) -> None:
 
 
 @job
+def ask_to_be_replaced(context: JobContext) -> None:
+    """Asks for a successor soon after its start."""
+    context.wait(0.1)
+    context.recycle()
+    context.wait()
+
+
+@job
 def crash(context: JobContext, after: float = 0, message: str = "crashed on purpose") -> None:
     """Raises."""
     context.wait(after)

@@ -57,3 +57,10 @@ def flood(context: JobContext, lines: int = 131_072) -> None:
     """Print lines of two bytes without end, as fast as the pipe takes them."""
     while not context.stopping:
         os.write(1, b"x\n" * lines)
+
+
+@job
+def write_long_lines(context: JobContext) -> None:
+    """Print 100 KiB a second."""
+    for _ in context.every(0.1):
+        print("\n".join(["x" * 1000] * 10))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from workerd.wire.marked_lines import Unpacker
+from workerd.wire.marked_lines import LINE_BYTES, Unpacker
 
 from .child_stream import LAST_WORDS_S, ChildStream
 from .last_lines import LastLines
@@ -26,7 +26,7 @@ class ChildOutput:
         self._log = log
         self.stdout = ChildStream(loop, stdout, self._take)
         self.stderr = ChildStream(loop, stderr, partial(self._print, "stderr"))
-        self._unpacker = Unpacker()
+        self._unpacker = Unpacker(partial(self._print, "stdout"))
         self._captured: list[bytes] | None = None
         self._capture_left = 0
         self._on_captured: Callable[[], None] = lambda: None
@@ -63,8 +63,7 @@ class ChildOutput:
         self.stdout.finish(lambda: self._finish_stderr(then, patience_s), patience_s)
 
     def _finish_stderr(self, then: Callable[[], None], patience_s: float) -> None:
-        for line in self._unpacker.rest():
-            self._print("stdout", line)
+        self._unpacker.finish()
         self.stderr.finish(lambda: self._end(then), patience_s)
 
     def _end(self, then: Callable[[], None]) -> None:
@@ -83,8 +82,15 @@ class ChildOutput:
         if text or not mark:
             self._take_text(text)
         if mark and (rendered := self._unpacker.take(packet)) is not None:
-            self.last_lines.append(rendered)
-            self._log.relay(rendered)
+            self._relay(rendered)
+
+    def _relay(self, rendered: bytes) -> None:
+        """Pass on a line of the child's logging, unless it was torn on its way, as where somebody writes into it."""
+        if len(rendered) > LINE_BYTES or not (rendered.startswith(b"{") and rendered.endswith(b"}")):
+            self._print("stdout", rendered)
+            return
+        self.last_lines.append(rendered)
+        self._log.relay(rendered)
 
     def _take_text(self, text: bytes) -> None:
         if self._captured is None or self._capture_left <= 0:

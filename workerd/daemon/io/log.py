@@ -10,6 +10,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from workerd.wire import events
 from workerd.wire.console import format_event
+from workerd.wire.json_lines import render
 from workerd.wire.visible import visible
 
 from .last_lines import LastLines
@@ -58,8 +59,7 @@ class EventLog:
         self._lines.write_line((line if self._console is None else self._format_event(line)) + b"\n")
 
     def _render(self, _: WrappedLogger, __: str, fields: EventDict) -> str:
-        text = json.dumps(fields, default=repr, ensure_ascii=False, separators=(",", ":"))
-        self.relay(text.encode("utf-8", "replace"))
+        self.relay(render(fields, own=events.FIRST_KEYS))
         raise structlog.DropEvent  # the line has left by ``relay``: structlog has nothing to print
 
     def _format_event(self, line: bytes) -> bytes:

@@ -1,37 +1,36 @@
 """The daemon's standard output. It is never waited for: while it is stuck, a ring of 8 MiB drops the oldest lines."""
 
-import errno
-import fcntl
 import os
-import select
-import socket
-import stat
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 
-from .loop import WRITE, Loop
+from .loop import WRITE, Loop, Timer
+from .stdout_kinds import open_stdout
 
 RING_BYTES = 8 * 1024 * 1024
-BATCH_BYTES = 64 * 1024
-PIPE_BYTES = 1024 * 1024
-"""The most that a pipe may hold (pipe-max-size). With the usual 64 KiB, a busy machine's reader comes too late."""
-PIPE_BUF = 4096
-"""A pipe that is writable takes this much without blocking (pipe(7))."""
+RETRY_S = 1.0
+"""The pause after an error, and after a file took a part: nothing tells when a disk has room, or a reader is back."""
+NO_ROOM = "No room for a whole line"
 
 
 class Stdout:
     """Writes lines whole or not at all. Once the output flows again, ``on_dropped`` gets the count of lost lines."""
 
-    def __init__(self, loop: Loop, descriptor: int, on_dropped: Callable[[int], None]) -> None:
+    def __init__(self, loop: Loop, descriptor: int, on_dropped: Callable[[int, str], None]) -> None:
+        """``on_dropped`` is also told the last error, "" where the reader was only slow."""
         self._loop = loop
         self._on_dropped = on_dropped
         self._lines: deque[bytes] = deque()
         self._bytes = 0
-        self._torn = b""
+        self._taken = b""
+        """What has left the ring and is not written yet."""
         self._dropped = 0
-        self._stuck = self._refused = False
-        self._write, self._descriptor, self._batch = _open(descriptor)
+        self._stuck = False
+        self._retry: Timer | None = None
+        self._last_error = ""
+        self.trouble = ""
+        """Why nothing can be written now; "" while lines flow, or wait for a slow reader."""
+        self._write, self._descriptor, self._batch = open_stdout(descriptor)
         loop.at_turn_end(self.flush)
 
     def write_line(self, line: bytes) -> None:
@@ -44,30 +43,51 @@ class Stdout:
 
     def flush(self) -> None:
         """Write what can be written now."""
-        while not self._stuck and (self._torn or self._lines):
-            chunk = self._torn or self._take()
-            try:
-                written = self._write(chunk)
-            except BlockingIOError:
-                written = 0
-            except OSError as error:  # no reader is left, or the disk is full: supervision goes on without a log
-                written = len(chunk)
-                self._refused = error.errno == errno.ENOSPC
-                self._dropped += chunk.count(b"\n") if self._refused else 0
-            else:
-                self._refused = False
-            self._torn = chunk[written:]
-            if self._torn:
-                self._wait()
-        if self._dropped and not self._stuck and not self._refused:
+        while not self._stuck and (self._taken or self._lines):
+            self._taken = self._taken or self._take()
+            self._write_taken()
+        if self._dropped and not self._stuck:
             count, self._dropped = self._dropped, 0
-            self._on_dropped(count)
+            self._on_dropped(count, self._last_error)
+            self._last_error = ""
 
     def close(self) -> None:
         """Write what can be written, and close the descriptor."""
-        self.flush()
+        self._go_on()
+        if self._retry is not None:
+            self._retry.cancel()
         self._loop.unwatch(self._descriptor)
         os.close(self._descriptor)
+
+    def _write_taken(self) -> None:
+        try:
+            self._taken = self._taken[self._write(self._taken) :]
+        except BlockingIOError:
+            self._wait_for_reader()
+        except OSError as error:  # a full disk, or nobody reads: supervision goes on, and the log when it can
+            self._try_again_later(error.strerror or repr(error))
+        else:
+            self.trouble = ""
+            if self._taken:
+                self._wait_for_reader()
+
+    def _wait_for_reader(self) -> None:
+        try:
+            self._loop.watch(self._descriptor, WRITE, lambda _: self._go_on())
+        except PermissionError:  # a file: epoll(7) does not know it
+            self._try_again_later(NO_ROOM)
+        else:
+            self._stuck, self.trouble = True, ""
+
+    def _try_again_later(self, trouble: str) -> None:
+        self._stuck, self.trouble = True, trouble
+        self._last_error = trouble
+        self._retry = self._loop.call_in(RETRY_S, self._go_on)
+
+    def _go_on(self) -> None:
+        self._stuck = False
+        self._loop.unwatch(self._descriptor)
+        self.flush()
 
     def _take(self) -> bytes:
         taken: list[bytes] = []
@@ -77,51 +97,3 @@ class Stdout:
             size += len(taken[-1])
         self._bytes -= size
         return b"".join(taken)
-
-    def _wait(self) -> None:
-        self._stuck = True
-        self._loop.watch(self._descriptor, WRITE, lambda _: self._flow())
-
-    def _flow(self) -> None:
-        self._stuck = False
-        self._loop.unwatch(self._descriptor)
-        self.flush()
-
-
-def _open(descriptor: int) -> tuple[Callable[[bytes], int], int, int]:
-    """Return a function that writes without blocking, a descriptor to poll, and how much to write at once.
-
-    O_NONBLOCK belongs to the open file, which other processes may share (a terminal, a supervisor's pipe). So a pipe
-    or a terminal is opened a second time, and a socket is told with each call. A regular file does not block.
-    """
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
-        try:
-            own = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        except OSError:  # another user's pipe, which cannot be opened again: write what a writable pipe takes for sure
-            own = os.dup(descriptor)
-            return lambda chunk: _write_if_writable(own, chunk), own, PIPE_BUF
-        if stat.S_ISFIFO(mode):
-            with suppress(OSError):  # not allowed: the pipe stays as small as it is
-                fcntl.fcntl(own, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        return lambda chunk: os.write(own, chunk), own, BATCH_BYTES
-    own = os.dup(descriptor)
-    if not stat.S_ISSOCK(mode):
-        return lambda chunk: os.write(own, chunk), own, BATCH_BYTES
-    return lambda chunk: _send(own, chunk), own, BATCH_BYTES
-
-
-def _send(descriptor: int, chunk: bytes) -> int:
-    out = socket.socket(fileno=descriptor)
-    try:
-        return out.send(chunk, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-    finally:
-        out.detach()
-
-
-def _write_if_writable(descriptor: int, chunk: bytes) -> int:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLOUT)
-    if not poll.poll(0):
-        raise BlockingIOError
-    return os.write(descriptor, chunk[:PIPE_BUF])

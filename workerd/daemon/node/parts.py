@@ -66,7 +66,7 @@ class Parts(NamedTuple):
 def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
     """Build the parts of a daemon, each from those below it."""
     loop = Loop(clock, lambda error: _log_fault(log, error))
-    stdout = Stdout(loop, STDOUT, lambda lines: log.emit("log.dropped", lines=lines))
+    stdout = Stdout(loop, STDOUT, lambda lines, error: log.emit("log.dropped", lines=lines, reason=error or None))
     log = EventLog(stdout, config.log_format == "console")
     versions = Versions(f"{config.state_dir}/{config.name}.epoch", clock)
     records = RecordQueue(versions)

@@ -55,6 +55,7 @@ class Status:
             "forkserver_trouble": "" if forkserver is not None else parts.generations.trouble,
             "reload": self._reloading.account,
             "database": self._database(),
+            "log_trouble": parts.stdout.trouble,
             "unjournaled": parts.records.unacknowledged,
             "waiting": parts.ledger.waiting,
             "set_aside": parts.ledger.set_aside,

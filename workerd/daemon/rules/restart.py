@@ -1,20 +1,23 @@
 """The restart policy: when a child that ended is followed by another. Pure, without a clock."""
 
-from collections import deque
+import math
 from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
+from workerd.durations import format_duration
 from workerd.wire import exit_codes
 from workerd.wire.backoff import delay_after
-from workerd.wire.reasons import Reason, public_part
+from workerd.wire.reasons import Reason, say
 from workerd.wire.spec import JobSpec
-from workerd.wire.words import THE_LAST, Outcome, Restart
+from workerd.wire.words import LAST, Outcome, Restart
 
 from .facts import Next
 
 JITTER = 0.1
 """Delays are spread by ± 10 %, so that what failed together does not come back together."""
+FLOOR_S = 1.0
+"""A run that ends well sooner than this after its start is not followed at once: it would be followed without end."""
 
 
 @dataclass(eq=False, repr=False, slots=True)
@@ -23,7 +26,14 @@ class FailureHistory:
 
     failures: int = 0
     waits: int = 0
-    failed_at: deque[float] = field(default_factory=lambda: deque(maxlen=10_000))
+    failed_at: list[float] = field(default_factory=list)
+    """Only as many as can still park the slot."""
+
+    def note_failure(self, now: float, window: float, limit: int) -> int:
+        """Return how many failures there were within ``window``; more than one above ``limit`` are not counted."""
+        recent = [moment for moment in self.failed_at if now - moment <= window]
+        self.failed_at = [*recent, now][-limit - 1 :]
+        return len(self.failed_at)
 
     def forgive(self) -> None:
         """Forget all failures, as an operator or an edit has intervened."""
@@ -32,12 +42,13 @@ class FailureHistory:
 
 
 class EndedRun(NamedTuple):
-    """How a run ended, as far as the policy cares; ``ready_s`` is None where it never became ready."""
+    """How a run ended, as far as the policy cares: how long it lived, and for how long of that it was ready."""
 
     outcome: Outcome
     asked: bool
     exit_code: int | None = None
     ready_s: float | None = None
+    lived_s: float = math.inf
     database_out: bool = False
     reason: str = ""
 
@@ -61,39 +72,54 @@ def is_failure(spec: JobSpec, end: EndedRun) -> bool:
 
 def decide(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, random: Random) -> Decision:
     """Return what follows ``end``, and note it in ``history``; ``now`` is monotonic seconds."""
-    if end.ready_s is not None and end.ready_s >= spec.backoff_max:
+    if end.ready_s is not None and end.ready_s >= max(spec.backoff_max, FLOOR_S):
         history.failures = history.waits = 0
     if end.outcome is Outcome.REFUSED:
         return Decision(Next.GIVE_UP, reason=end.reason)
-    if end.asked or end.outcome is Outcome.RECYCLED:
+    if end.asked:
         return Decision(Next.AGAIN)
+    if end.outcome is Outcome.RECYCLED:
+        return _again(_floor(end), end.reason)
     if spec.restart == Restart.NEVER or (spec.restart == Restart.ON_FAILURE and end.outcome is Outcome.FINISHED):
         return Decision(Next.LEAVE, reason=Reason(f"{end.outcome.value}, and restart is {spec.restart}"))
     if end.exit_code == exit_codes.TRY_LATER or end.database_out:
         return _wait(spec, history, end, random)
-    if end.outcome is Outcome.FINISHED and end.ready_s is not None:
+    if end.outcome is Outcome.FINISHED and end.ready_s is not None and not _floor(end):
         return Decision(Next.AGAIN)
     return _count(spec, history, end, now, random)
 
 
 def _wait(spec: JobSpec, history: FailureHistory, end: EndedRun, random: Random) -> Decision:
     history.waits += 1
-    reason = "the database is unreachable" if end.database_out else "it asked to be started later (exit 75)"
-    return Decision(Next.WAIT, _delay(spec, history.waits, random), Reason(reason))
+    reason = "the database is unreachable" if end.database_out else "it asked to be started later (exit code 75)"
+    return Decision(Next.WAIT, max(_delay(spec, history.waits, random), _floor(end)), Reason(reason))
 
 
 def _count(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, random: Random) -> Decision:
-    history.failed_at.append(now)
+    reason = end.reason
+    if end.outcome is Outcome.FINISHED:
+        early = f", {end.lived_s:.1f} s after its start" if _floor(end) else " before it was ready"
+        reason = say("", reason, Reason(early))
     if spec.max_restarts is not None:
-        recent = sum(1 for moment in history.failed_at if now - moment <= spec.restart_window)
+        recent = history.note_failure(now, spec.restart_window, spec.max_restarts)
         if recent > spec.max_restarts:
-            counted = f"{recent} failure{'s' * (recent > 1)} within {spec.restart_window:g} s{THE_LAST}"
-            reason = Reason(f"{counted}{end.reason}", f"{counted}{public_part(end.reason)}")
-            return Decision(Next.GIVE_UP, reason=reason)
+            counted = f"{recent} failure{'s' * (recent > 1)} within {format_duration(spec.restart_window)}"
+            return Decision(Next.GIVE_UP, reason=say(f"gave up after {counted}{LAST}", reason))
     doublings = history.failures if end.ready_s is not None else max(1, history.failures)
     history.failures = doublings + 1
     delay = _delay(spec, doublings, random)
-    return Decision(Next.LATER if delay else Next.AGAIN, delay, end.reason)
+    if end.outcome is Outcome.FINISHED and spec.backoff_initial:
+        delay = max(delay, _floor(end))
+    return _again(delay, reason)
+
+
+def _again(delay: float, reason: str) -> Decision:
+    return Decision(Next.LATER if delay else Next.AGAIN, delay, reason)
+
+
+def _floor(end: EndedRun) -> float:
+    """Return how much the run lived too short, in seconds."""
+    return max(0.0, FLOOR_S - end.lived_s)
 
 
 def _delay(spec: JobSpec, doublings: int, random: Random) -> float:

@@ -88,6 +88,7 @@ class Exits:
             asked=evidence.asked and evidence.verdict is None,
             exit_code=end.code,
             ready_s=now - child.ready_at if child.ready_at is not None else None,
+            lived_s=now - (child.licensed_at or child.asked_at),
             database_out=self._is_database_out(slot, child, now),
             reason=reason,
         )

@@ -19,6 +19,7 @@ from workerd.conf import Settings, find_problems, get_settings
 from workerd.wire import exit_codes
 from workerd.wire.config import DAEMON_VARIABLE, DaemonConfig
 from workerd.wire.private_folder import PRIVATE_FILE, PRIVATE_FOLDER
+from workerd.wire.state_dir_error import judge
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -42,8 +43,9 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
     try:
         _make_private(settings.state_dir)
     except OSError as error:
-        command.stderr.write(f'error: WORKERD["STATE_DIR"] {settings.state_dir} cannot be used: {error}.')
-        return exit_codes.REFUSED
+        code, sentence = judge(str(settings.state_dir), error)
+        command.stderr.write(f"error: {sentence}")
+        return code
     config = describe(settings, options)
     connections.close_all()
     for stream in (sys.stdout, sys.stderr):
