@@ -1,8 +1,9 @@
 """Arguments reach the child and nobody else: no line of the log, no answer, no record has their values."""
 
 from tests.harness.daemon import Daemon
-from tests.harness.project import Project
+from tests.harness.project import ALIAS, Project
 from tests.harness.waiting import eventually
+from workerd.models import Operation, Slot
 
 SECRET = "hunter2-and-more"
 
@@ -26,3 +27,27 @@ def test_no_argument_is_in_the_log_or_in_what_is_recorded(project: Project, daem
     assert recorded
     for text in (*daemon.log.lines, daemon.stderr_path.read_text(), problem.get(), *answers, *recorded):
         assert SECRET not in text
+
+
+def test_the_message_of_an_exception_is_recorded_apart_from_what_everybody_may_read(
+    project: Project, daemon: Daemon
+) -> None:
+    words = {"kwargs": {"message": SECRET}, "backoff_initial": 60, "start_grace": 20}
+    project.add_job("loud", "crash", **words)
+    project.add_job("gone", "no_such_function")
+    daemon.start(ready=False)
+    daemon.wait_event("child.parked", job="gone")
+    daemon.wait_state("loud", "BACKOFF")
+    daemon.wait_state("gone", "PARKED")
+    project.manage("workerd", "start", "loud", "--no-wait")
+    project.manage("workerd", "restart", "loud")
+    slots = Slot.objects.using(ALIAS).filter(name="loud")
+    results = Operation.objects.using(ALIAS).filter(verb="restart")
+    eventually(lambda: slots.filter(state="BACKOFF") and results.exclude(result=""), what="the end of the restart")
+    gone = project.jobs.filter(name="gone")
+    eventually(lambda: gone.get().public_problem, what="the problem in our own words")
+
+    assert (slots.get().reason, slots.get().public_reason) == (f"RuntimeError: {SECRET}", "RuntimeError")
+    assert SECRET in results.get().result
+    assert results.get().public_result == "loud: BACKOFF: RuntimeError"
+    assert gone.get().public_problem == gone.get().problem

@@ -26,7 +26,7 @@ def drop_foreign_words(error: ValidationError) -> None:
         leaf.message = public_sentence(leaf.message)  # type: ignore[arg-type]  # or a lazy text of Django's
 
 
-def _readable(whole: str, public: str, may_view_output: bool) -> str:
+def _readable(whole: str, public: str | None, may_view_output: bool) -> str:
     if may_view_output or not whole:
         return whole
     return public or _("only users who may view output can read this")

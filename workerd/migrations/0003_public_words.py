@@ -13,17 +13,17 @@ class Migration(migrations.Migration):
             model_name="job",
             name="public_problem",
             field=models.TextField(
-                blank=True, db_default="", default="", editable=False, verbose_name="problem in workerd's own words"
+                blank=True, default="", null=True, editable=False, verbose_name="problem in workerd's own words"
             ),
         ),
         migrations.AddField(
             model_name="operation",
             name="public_result",
-            field=models.TextField(blank=True, db_default="", default="", verbose_name="result in workerd's own words"),
+            field=models.TextField(blank=True, default="", null=True, verbose_name="result in workerd's own words"),
         ),
         migrations.AddField(
             model_name="slot",
             name="public_reason",
-            field=models.TextField(blank=True, db_default="", default="", verbose_name="reason in workerd's own words"),
+            field=models.TextField(blank=True, default="", null=True, verbose_name="reason in workerd's own words"),
         ),
     ]

@@ -196,7 +196,7 @@ class Job(models.Model):
         help_text=_("Why the job cannot run as it is defined; workerd writes this."),
     )
     public_problem = models.TextField(
-        _("problem in workerd's own words"), blank=True, editable=False, default="", db_default=""
+        _("problem in workerd's own words"), blank=True, editable=False, default="", null=True
     )
 
     objects = JobManager()

@@ -64,7 +64,7 @@ class Operation(models.Model):
     )
     taken = models.DateTimeField(_("taken"), null=True, blank=True)
     result = models.TextField(_("result"), blank=True)
-    public_result = models.TextField(_("result in workerd's own words"), blank=True, default="", db_default="")
+    public_result = models.TextField(_("result in workerd's own words"), blank=True, default="", null=True)
 
     class Meta:
         verbose_name = _("operation")

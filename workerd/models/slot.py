@@ -34,7 +34,9 @@ class Slot(models.Model):
     name = models.CharField(_("name"), max_length=120)
     state = models.CharField(_("state"), max_length=20, choices=STATE_CHOICES, default=State.STOPPED.value)
     reason = models.TextField(_("reason"), blank=True, help_text=_("Why the slot is in this state."))
-    public_reason = models.TextField(_("reason in workerd's own words"), blank=True, default="", db_default="")
+    # Null where the release before this one wrote the row. A db_default would have each save ask the database
+    # “default” for what it can, on MySQL and MariaDB by a connection, also where DATABASE is another one.
+    public_reason = models.TextField(_("reason in workerd's own words"), blank=True, default="", null=True)
     since = models.DateTimeField(_("since"), null=True, blank=True)
     pid = models.PositiveIntegerField(_("pid"), null=True, blank=True)
     restarts = models.PositiveIntegerField(_("restarts"), default=0)
