@@ -12,6 +12,8 @@ from workerd.wire.words import THE_LAST, Outcome, Restart
 
 from .facts import Next
 
+LOST_SESSIONS = 5
+"""So many sessions that a database ends within ``restart_window`` count as no failures of a healthy job."""
 JITTER = 0.1
 """Delays are spread by ± 10 %, so that what failed together does not come back together."""
 
@@ -23,11 +25,14 @@ class FailureHistory:
     failures: int = 0
     waits: int = 0
     failed_at: deque[float] = field(default_factory=lambda: deque(maxlen=10_000))
+    lost_at: deque[float] = field(default_factory=lambda: deque(maxlen=LOST_SESSIONS))
+    """When the latest sessions were lost that were not counted."""
 
     def forgive(self) -> None:
         """Forget all failures, as an operator or an edit has intervened."""
         self.failures = self.waits = 0
         self.failed_at.clear()
+        self.lost_at.clear()
 
 
 class EndedRun(NamedTuple):
@@ -39,6 +44,8 @@ class EndedRun(NamedTuple):
     ready_s: float | None = None
     database_out: bool = False
     reason: str = ""
+    outage: str = ""
+    lost_session: bool = False
 
 
 class Decision(NamedTuple):
@@ -63,12 +70,25 @@ def decide(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, ra
         return _wait(spec, history, end, random)
     if end.outcome is Outcome.FINISHED and end.ready_s is not None:
         return Decision(Next.AGAIN)
+    if end.lost_session and end.ready_s is not None and _forgive_session(spec, history, now):
+        return Decision(Next.AGAIN, reason=end.reason)
     return _count(spec, history, end, now, random)
+
+
+def _forgive_session(spec: JobSpec, history: FailureHistory, now: float) -> bool:
+    """Return whether the database's end of a session counts as no failure, and note it then."""
+    lost = history.lost_at
+    if len(lost) == LOST_SESSIONS and now - lost[0] <= spec.restart_window:
+        return False
+    lost.append(now)
+    return True
 
 
 def _wait(spec: JobSpec, history: FailureHistory, end: EndedRun, random: Random) -> Decision:
     history.waits += 1
-    reason = "the database is unreachable" if end.database_out else "it asked to be started later (exit 75)"
+    reason = (
+        (end.outage or "the database is unreachable") if end.database_out else "it asked to be started later (exit 75)"
+    )
     return Decision(Next.WAIT, _delay(spec, history.waits, random), reason)
 
 
