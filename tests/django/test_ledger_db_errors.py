@@ -3,8 +3,8 @@
 import pytest
 from django.db import Error, OperationalError, connection
 
+from workerd.forksafe.db_errors import DatabaseFault, classify
 from workerd.ledger.availability import describe
-from workerd.ledger.db_errors import DatabaseFault, classify
 from workerd.models import Node
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,8 +68,8 @@ def test_a_database_that_may_only_be_read_is_said_so() -> None:
     error = error_of("UPDATE workerd_node SET generation = 6")
     connection.close()
 
-    assert classify(error) is DatabaseFault.FORBIDDEN
-    assert "grant that" in describe(connection, classify(error), error)
+    assert classify(error) is DatabaseFault.READ_ONLY
+    assert "wait for the failover" in describe(connection, classify(error), error)
 
 
 @pytest.mark.parametrize("trouble", DatabaseFault)

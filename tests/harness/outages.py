@@ -78,25 +78,47 @@ class Link:
             self.execute(f"ALTER USER {self.account}@'%' WITH MAX_USER_CONNECTIONS 1")
             eventually(self._take_the_only_session, 20, "the account's only session")
 
+    def leave_one_session(self, ended: int) -> None:
+        """End the session with this number, and have the server give the account no second one."""
+        if self.is_postgresql:
+            self.execute(f"ALTER ROLE {self.account} CONNECTION LIMIT 1", f"SELECT pg_terminate_backend({ended})")
+        else:
+            self.execute(f"ALTER USER {self.account}@'%' WITH MAX_USER_CONNECTIONS 1")
+            self._taken = self._connect()  # MariaDB does not count sessions from before there was a limit
+            self._kill_session(ended)
+
     def free_sessions(self) -> None:
         """Undo ``take_all_sessions``."""
         if self.is_postgresql:
             self.execute(f"ALTER ROLE {self.account} CONNECTION LIMIT -1")
         else:
             self.execute(f"ALTER USER {self.account}@'%' WITH MAX_USER_CONNECTIONS 0")
-            self._taken.close()
+            if self._taken is not None:
+                self._taken.close()
 
     def _take_the_only_session(self) -> bool:
         """Hold the only session that MySQL allows the account: its limit of 0 means no limit."""
         self.end_sessions()
-        assert self.databases.server is not None
-        at = self.databases.server.address
         driver = importlib.import_module(self.databases.backend.module)
         try:
-            self._taken = driver.connect(host=at.host, port=at.port, user=self.account, password="secret")
+            self._taken = self._connect()
         except driver.Error:
             return False
         return True
+
+    def _connect(self) -> Any:
+        assert self.databases.server is not None
+        at = self.databases.server.address
+        driver = importlib.import_module(self.databases.backend.module)
+        return driver.connect(host=at.host, port=at.port, user=self.account, password="secret")
+
+    def make_read_only(self, read_only: bool) -> None:
+        """Have the server refuse all writes, the administrator's apart; needs a throw-away server."""
+        if self.is_postgresql:
+            self.forbid_writing(read_only)
+            self.end_sessions()
+        else:
+            self.execute(f"SET GLOBAL read_only = {int(read_only)}")
 
     def forbid_writing(self, forbidden: bool) -> None:
         """Have the database refuse the account's writes, as a read-only standby does."""

@@ -13,6 +13,7 @@ from tests.harness.backends.server import Address, free_port
 from tests.harness.daemon import Daemon
 from tests.harness.outages import Link
 from tests.harness.project import Project
+from tests.harness.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("postgres-psycopg2", "mysql-mysqlclient")]
 NEVER_COUNT: dict[str, Any] = {"max_restarts": 0, "backoff_initial": 20, "backoff_max": 60}
@@ -50,15 +51,89 @@ def test_a_child_that_notices_before_the_ledger_waits_uncounted_too(
     daemon.wait_state("asker", "RUNNING")
 
 
-def test_another_database_that_is_out_is_plain_backoff(project: Project, daemon: Daemon, databases: Databases) -> None:
-    """The ledger knows nothing of it: that may as well be a fault of the job's settings."""
+def test_another_database_that_is_out_is_waited_for_and_named(
+    project: Project, daemon: Daemon, databases: Databases
+) -> None:
     nobody = SimpleNamespace(address=Address("127.0.0.1", free_port(), "nobody"))
     project.extra_env["DJANGO_SETTINGS_MODULE"] = "tests.process.faults.settings"
     project.extra_env["SECOND_DATABASE_URL"] = databases.url("nowhere", server=cast("Any", nobody))
-    project.add_job("elsewhere", target="tests.process.faults.jobs.ask_elsewhere", backoff_initial=0.1, max_restarts=2)
+    project.add_job("elsewhere", target="tests.process.faults.jobs.ask_elsewhere", backoff_initial=0.1, max_restarts=0)
     daemon.start()
 
-    parked = daemon.wait_event("child.parked", job="elsewhere", within=20)
+    eventually(lambda: len(daemon.events("child.exited", job="elsewhere")) >= 3, 20, "three tries")
 
-    assert parked["reason"].startswith("3 failures within 600 s")
-    assert daemon.events("child.restart_scheduled", job="elsewhere") != []
+    assert daemon.events("child.parked") == []
+    waiting = daemon.wait_event("child.restart_scheduled", job="elsewhere")
+    assert waiting["reason"] == 'the database "second" is unreachable'
+
+
+def test_a_database_that_is_read_only_is_waited_for_and_comes_back(
+    project: Project, daemon: Daemon, link: Link
+) -> None:
+    """As in a failover: sessions live, and each write is refused."""
+    project.add_job("writer", target="tests.process.faults.jobs.write_for_ever", **NEVER_COUNT | {"backoff_max": 20})
+    daemon.start()
+    daemon.wait_state("writer", "RUNNING")
+    link.make_read_only(True)
+    try:
+        waiting = daemon.wait_state("writer", "WAITING", within=20)
+        lost = daemon.wait_event("ledger.lost", within=20)
+    finally:
+        link.make_read_only(False)
+
+    assert waiting["reason"] == "the database is read-only"
+    assert "is read-only" in lost["reason"]
+    daemon.wait_state("writer", "RUNNING", within=40)
+    assert daemon.events("child.parked") == []
+
+
+def test_a_database_without_a_free_session_is_waited_for_while_the_ledger_keeps_its_own(
+    project: Project, daemon: Daemon, link: Link
+) -> None:
+    project.add_job(
+        "asker",
+        target="tests.process.faults.jobs.ask_for_ever",
+        max_restarts=0,
+        backoff_initial=0.2,
+        backoff_max=0.2,
+        start_grace=0.1,
+    )
+    daemon.start()
+    daemon.wait_state("asker", "RUNNING")
+    link.leave_one_session(daemon.events("connection.opened", job="asker")[-1]["session"])
+    try:
+        ended = len(daemon.events("child.exited", job="asker"))
+        eventually(lambda: len(daemon.events("child.exited", job="asker")) >= ended + 4, 30, "four tries")
+    finally:
+        link.free_sessions()
+
+    assert daemon.events("ledger.lost") == []
+    assert daemon.events("child.restart_scheduled", job="asker")[-1]["reason"] == "the database has no free session"
+    daemon.wait_state("asker", "RUNNING", within=20)
+    assert daemon.events("child.parked") == []
+
+
+def test_a_session_that_the_server_ends_is_one_quick_restart(project: Project, daemon: Daemon, link: Link) -> None:
+    project.add_job("asker", target="tests.process.faults.jobs.ask_for_ever", **NEVER_COUNT)
+    daemon.start()
+    daemon.wait_state("asker", "RUNNING")
+    before = daemon.slot("asker")["pid"]
+    link.end_sessions()
+
+    eventually(lambda: daemon.slot("asker")["pid"] not in {before, None}, 10, "a successor")
+    daemon.wait_state("asker", "RUNNING", within=10)
+    assert daemon.events("child.parked") == []
+
+
+def test_a_job_that_swallows_errors_lives_through_an_outage(project: Project, daemon: Daemon, link: Link) -> None:
+    """The refresh between two turns raises nothing."""
+    project.add_job("swallower", target="tests.process.faults.jobs.ask_and_swallow", **NEVER_COUNT)
+    daemon.start()
+    eventually(lambda: daemon.slot("swallower")["note"] == "asked", 20, "a first turn")
+    run = daemon.slot("swallower")["run"]
+    link.proxy.refuse()
+    eventually(lambda: daemon.slot("swallower")["note"] == "swallowed", 20, "a swallowed error")
+    link.proxy.heal()
+
+    eventually(lambda: daemon.slot("swallower")["note"] == "asked", 20, "the database again")
+    assert daemon.slot("swallower")["run"] == run

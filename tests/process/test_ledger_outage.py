@@ -258,8 +258,8 @@ def _outages(link: Link) -> dict[str, tuple[str, Callable[[], object], Callable[
 
     return {
         "refused": ("does not answer", link.proxy.refuse, link.proxy.heal),
-        "too many connections": ("does not answer", link.take_all_sessions, link.free_sessions),
-        "read-only": ("does not let its user read and write", forbid, allow),
+        "too many connections": ("has no free session", link.take_all_sessions, link.free_sessions),
+        "read-only": ("is read-only" if link.is_postgresql else "does not let its user read and write", forbid, allow),
     }
 
 

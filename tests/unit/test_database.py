@@ -14,7 +14,7 @@ class Setup:
         self.clock = FakeClock()
         self.lines: Lines
         log, self.lines = recording_log()
-        self.database = Database(log, self.clock, "default")
+        self.database = Database(log, self.clock)
         self.recoveries = 0
         self.database.on_recovered.add(self._count)
 
@@ -80,10 +80,3 @@ def test_what_was_reachable_is_not_known_without_a_ledger_and_an_outage_stays_on
     setup.database.forget()
 
     assert (first, setup.database.reachable) == (None, False)
-
-
-def test_an_alias_is_out_where_the_ledgers_database_is(setup: Setup) -> None:
-    before = setup.database.is_out("default")
-    setup.database.lose("connection refused")
-
-    assert (before, setup.database.is_out("default"), setup.database.is_out("second")) == (None, True, False)

@@ -7,7 +7,6 @@ import pytest
 
 from tests.harness.node import Node
 from workerd.daemon.rules.outcome import ExitStatus
-from workerd.daemon.slots.exits import DOUBT_S
 from workerd.wire.messages import DatabaseConnected, DatabaseLost, Failed, RecycleAsked, Refused
 from workerd.wire.words import Outcome, State
 
@@ -183,26 +182,36 @@ def test_a_child_that_misses_a_database_that_is_out_waits_uncounted(node: Node) 
     assert (slot.state, slot.reason, slot.history.failures) == (State.WAITING, "the database is unreachable", 0)
 
 
-def test_a_child_is_believed_for_as_long_as_a_ledger_may_take_to_notice(node: Node) -> None:
+def test_a_child_is_believed_for_as_long_as_its_database_is_out(node: Node) -> None:
+    """A server without a free session may keep the ledger's all the while."""
     node.tell(DatabaseConnected("postgresql", "15"))
     slot = node.add_job(backoff_initial=0.1, backoff_max=0.1, max_restarts=0)
     node.settle()
-    miss_the_database(node)
-    believed = slot.state
-    node.pass_time(1)
-    node.settle()
-    for _ in range(8):
-        node.pass_time(DOUBT_S / 8)
+    for _ in range(20):
+        miss_the_database(node)
+        assert slot.state is State.WAITING
+        node.pass_time(6)
         node.ledger.page.beat()
-    miss_the_database(node)
+        node.settle()
 
-    assert (believed, slot.state) == (State.WAITING, State.PARKED)
+    assert slot.history.failures == 0
 
 
-def test_a_child_that_misses_another_database_has_failed(node: Node) -> None:
-    node.tell(DatabaseConnected("postgresql", "15"), DatabaseLost("connection refused"))
+def test_the_outage_of_another_database_is_one_too_and_named(node: Node) -> None:
     slot = node.add_job(max_restarts=0)
     node.settle()
-    miss_the_database(node, "second")
+    node.child_in(slot).say(Failed("OperationalError", "", "", "second", 'the database "second" is read-only'))
+    node.end_child(slot, code=1)
 
-    assert slot.state is State.PARKED
+    assert (slot.state, slot.reason) == (State.WAITING, 'the database "second" is read-only')
+
+
+def test_a_session_that_a_well_database_has_ended_is_a_quick_uncounted_restart(node: Node) -> None:
+    slot = node.add_job(max_restarts=0)
+    node.settle()
+    node.pass_time(1.0)
+    node.child_in(slot).say(Failed("OperationalError", "server closed the connection", "", lost_session="default"))
+    node.end_child(slot, code=1)
+    node.settle()
+
+    assert (slot.state, slot.history.failures) == (State.RUNNING, 0)

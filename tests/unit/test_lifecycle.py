@@ -71,7 +71,7 @@ class World(RuleBasedStateMachine):
         dumps = StackDumps(self.loop, log)
         self.effects = Effects(self.loop, log, self.lifecycle, self.pacing, self.births, dumps, ("node", "host"))
         self.messages = ChildMessages(log, records, self.lifecycle, self.births)
-        self.exits = Exits(self.loop, log, records, self.lifecycle, lambda _alias: False)
+        self.exits = Exits(self.loop, log, records, self.lifecycle)
         self.due: dict[LiveSlot, float] = {}
         self._forgive, self.lifecycle.effects[Effect.FORGIVE] = self.lifecycle.effects[Effect.FORGIVE], self._forgiven
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workerd.daemon.rules.facts import Next
-from workerd.daemon.rules.restart import JITTER, Decision, EndedRun, FailureHistory, decide
+from workerd.daemon.rules.restart import JITTER, LOST_SESSIONS, Decision, EndedRun, FailureHistory, decide
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome, Restart
 
@@ -131,6 +131,26 @@ def test_a_database_that_is_out_is_waited_for() -> None:
     assert decide_all([out], JobSpec("feed", max_restarts=0)) == [
         Decision(Next.WAIT, 0.5, "the database is unreachable")
     ]
+
+
+LOST = EndedRun(Outcome.ERROR, asked=False, exit_code=1, ready_s=3.0, lost_session=True)
+
+
+def test_sessions_that_a_database_ends_are_forgiven_within_a_bound() -> None:
+    decisions = decide_all([LOST] * (LOST_SESSIONS + 1), JobSpec("feed", max_restarts=0))
+
+    assert [decision.next for decision in decisions] == [*[Next.AGAIN] * LOST_SESSIONS, Next.GIVE_UP]
+    assert {decision.delay for decision in decisions} == {0.0}
+
+
+def test_sessions_that_are_lost_now_and_then_are_always_forgiven() -> None:
+    decisions = decide_all([LOST] * 50, JobSpec("feed", max_restarts=0, restart_window=10), apart_s=3)
+
+    assert {decision.next for decision in decisions} == {Next.AGAIN}
+
+
+def test_a_session_lost_before_the_job_was_ready_counts() -> None:
+    assert decide_all([LOST._replace(ready_s=None)], JobSpec("feed", max_restarts=0))[0].next is Next.GIVE_UP
 
 
 @pytest.mark.parametrize("restart", Restart)

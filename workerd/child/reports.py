@@ -31,15 +31,27 @@ def drop_our_frames(error: BaseException) -> None:
 
 def describe_failure(error: BaseException) -> Failed:
     """Return ``error`` as a message that fits a packet; of a long traceback the end is kept, which tells most."""
-    from workerd.forksafe import is_unreachable
-
     text = SECRETS.mask("".join(traceback.format_exception(error)))
     return Failed(
         exception=_dotted(type(error)),
         message=SECRETS.mask(_message(error))[:MESSAGE_CHARACTERS],
         traceback=text if len(text) <= TRACEBACK_CHARACTERS else f"…{text[-TRACEBACK_CHARACTERS:]}",
-        unreachable=is_unreachable(error) if isinstance(error, Exception) else "",
+        **(_judge(error) if isinstance(error, Exception) else {}),
     )
+
+
+def _judge(error: Exception) -> dict[str, str]:
+    """Return the fields that say what a database has done to the job."""
+    from workerd.conf import get_settings
+    from workerd.forksafe.unreachable import judge
+
+    outage = judge(error)
+    if outage is None:
+        return {}
+    if outage.fault is None:
+        return {"lost_session": outage.alias}
+    which = "the database" if outage.alias == get_settings().database else f'the database "{outage.alias}"'
+    return {"unreachable": outage.alias, "outage": f"{which} {outage.fault.value}"}
 
 
 def log_failure(log: Any, slot: str, error: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""Asks a driver's connection object, without a query, for its descriptor, its session and its transaction.
+"""Asks a driver for its errors, and its connection, without a query, for descriptor, session and transaction.
 
 Tested with psycopg2, psycopg 3, mysqlclient, PyMySQL and sqlite3. Another driver is asked in the same ways, and the
 answer is None where it has none of them.
@@ -10,6 +10,12 @@ _IDLE, _UNKNOWN = 0, 4
 """libpq's PQtransactionStatus: between them are ACTIVE, INTRANS and INERROR."""
 _SERVER_STATUS_IN_TRANS = 1
 """A flag of the MySQL protocol: the server says with each answer whether a transaction is open."""
+
+
+def error_class_of(wrapper: Any) -> type[Exception]:
+    """Return the driver's own class of errors: not all of its calls pass through Django, which translates them."""
+    cls: type[Exception] = wrapper.Database.Error
+    return cls
 
 
 def descriptor_of(connection: Any) -> int | None:

@@ -2,7 +2,7 @@
 
 import time
 
-from django.db import connections, reset_queries
+from django.db import Error, connections, reset_queries
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from workerd.conf import get_settings
@@ -10,6 +10,7 @@ from workerd.conf import get_settings
 from . import sessions
 from .closing import close_wrapper
 from .connection_events import ClosingFor, identity, report_closed
+from .drivers import error_class_of
 from .events import emit
 from .health import drop, drop_if_unusable, heal_connections, is_in_transaction
 from .pools import close_pools
@@ -26,7 +27,7 @@ def refresh_connections() -> None:
     Call it at the start and the end of each turn of a loop; a connection inside ``atomic()`` is left alone, and so is a
     session that holds what a new one would not have, as far as that can be known (see ``keep_session``). The oldest age
     is ``WORKERD["CONN_MAX_AGE"]`` in seconds (None: no limit), not Django's CONN_MAX_AGE, which is for requests. Also
-    turns on ``heal_connections``.
+    turns on ``heal_connections``. Never raises an error of a database: in an outage the next query does.
     """
     heal_connections()
     watch_statements()
@@ -34,7 +35,10 @@ def refresh_connections() -> None:
     max_age = get_settings().conn_max_age
     for wrapper in connections.all(initialized_only=True):
         if wrapper.connection is not None and not wrapper.in_atomic_block:
-            _refresh(wrapper, max_age)
+            try:
+                _refresh(wrapper, max_age)
+            except (error_class_of(wrapper), Error, OSError):  # in an outage the job's next query raises, not this
+                wrapper.errors_occurred = True
 
 
 def close_connections() -> None:
@@ -65,10 +69,13 @@ def _refresh(wrapper: BaseDatabaseWrapper, max_age: float | None) -> None:
     if wrapper.errors_occurred and not is_in_transaction(wrapper):
         drop(wrapper, "unusable")
         return
-    wrapper.close_at = None  # Django's CONN_MAX_AGE, which the next line would apply
-    wrapper.close_if_unusable_or_obsolete()
+    wrapper.__dict__["health_check_done"] = False  # Django's own check, where the settings turn it on
+    if is_in_transaction(wrapper):  # left without autocommit, as by a forgotten set_autocommit(): Django closes it
+        with ClosingFor(wrapper, "autocommit_changed"):
+            wrapper.close()
+        return
     now = time.monotonic()
-    if wrapper.connection is not None and not is_in_transaction(wrapper) and now - session.checked_at > IDLE_S:
+    if now - session.checked_at > IDLE_S:
         drop_if_unusable(wrapper, "health_check_failed")
     session.checked_at = now
 

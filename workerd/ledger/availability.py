@@ -6,10 +6,9 @@ from collections.abc import Callable
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from workerd.forksafe.closing import close_wrapper
+from workerd.forksafe.db_errors import DatabaseFault, classify
 from workerd.wire.backoff import Backoff
 from workerd.wire.messages import DatabaseConnected, DatabaseLost, DatabaseRecovered, Message
-
-from .db_errors import DatabaseFault, classify
 
 RETRY_CAP_S = 5.0
 BUSY_RETRY_S = 0.2
@@ -18,11 +17,26 @@ BUSY_PATIENCE_S = 30.0
 CATCH_UP_S = 5.0
 """A recovery is told when the journal is empty, or after this time, because jobs wait for it."""
 
+_WORDS: dict[DatabaseFault, tuple[str, str]] = {
+    DatabaseFault.UNREACHABLE: ("does not answer", "start it or put its settings right"),
+    DatabaseFault.OFFLINE: ("is starting, stopping or offline", "wait, or have it put online"),
+    DatabaseFault.LOGIN: ("refuses the login", "put account, password and rights right, here or at the server"),
+    DatabaseFault.MISSING: ("does not exist at this server", "make it, or put its name right in the settings"),
+    DatabaseFault.CROWDED: ("has no free session", "end sessions, or let the server and the account have more"),
+    DatabaseFault.READ_ONLY: ("is read-only", "wait for the failover, or make it writable"),
+    DatabaseFault.FULL: ("has no room left", "make room on the server's disk or in its limits"),
+    DatabaseFault.UNMIGRATED: ("is not migrated", 'run "manage.py migrate --database {alias}"'),
+    DatabaseFault.FORBIDDEN: ("does not let its user read and write workerd's tables", "grant that"),
+    DatabaseFault.BUSY: ("is locked by another transaction", "end that"),
+    DatabaseFault.POISON: ("refuses a query of workerd", "please report this"),
+    DatabaseFault.FAULT: ("refuses a query of workerd", "please report this"),
+}
+"""For each fault: what is said of the database, and the remedy."""
 _PRODUCTS = {"postgresql": "PostgreSQL", "mysql": "MySQL or MariaDB"}
 
 
 class Availability:
-    """Knows whether the database is lost and when to try it again; tells the daemon each change once."""
+    """Knows whether the database is lost and when to try it again; tells the daemon each change, and each reason."""
 
     def __init__(self, connection: BaseDatabaseWrapper, send: Callable[[Message], None], poll_seconds: float) -> None:
         self._connection: BaseDatabaseWrapper = connection
@@ -30,6 +44,7 @@ class Availability:
         self._backoff = Backoff(poll_seconds, RETRY_CAP_S)
         self._connected = False
         self._lost = False
+        self._reason = ""
         self._answered_at: float | None = None
         self._busy_since: float | None = None
         self._renewed = False
@@ -67,7 +82,7 @@ class Availability:
             self._answered_at = None
 
     def failed(self, error: BaseException) -> None:
-        """Set the time of the next try, on a new connection unless a lock was in the way; tell an outage once."""
+        """Set the time of the next try, on a new connection unless a lock was in the way; tell an outage."""
         fault, now = classify(error), time.monotonic()
         if fault is DatabaseFault.BUSY and now - (self._busy_since or now) < BUSY_PATIENCE_S:
             self._busy_since = self._busy_since or now
@@ -80,10 +95,14 @@ class Availability:
             return
         self.retry_at = now + self._backoff.next()
         self._answered_at = None
+        reason = describe(self._connection, fault, error)
         if not self._lost:
             self._lost = True
             self.caught_up = 0
-            self._send(DatabaseLost(describe(self._connection, fault, error)))
+        elif reason == self._reason:
+            return
+        self._reason = reason
+        self._send(DatabaseLost(reason))
 
 
 def describe(connection: BaseDatabaseWrapper, fault: DatabaseFault, error: BaseException) -> str:
@@ -91,15 +110,8 @@ def describe(connection: BaseDatabaseWrapper, fault: DatabaseFault, error: BaseE
     database = f'database "{connection.alias}" ({_place(connection)})'
     message = str(error.args[-1] if error.args else error).strip().partition("\n")[0][:300]
     again = "running jobs go on, and it is tried again by itself"
-    if fault is DatabaseFault.UNMIGRATED:
-        return f'{database} is not migrated ({message}): run "manage.py migrate --database {connection.alias}"; {again}'
-    if fault is DatabaseFault.FORBIDDEN:
-        return f"{database} does not let its user read and write workerd's tables ({message}): grant that; {again}"
-    if fault is DatabaseFault.BUSY:
-        return f"{database} is locked by another transaction ({message}): end that; {again}"
-    if fault in (DatabaseFault.POISON, DatabaseFault.FAULT):
-        return f"{database} refuses a query of workerd ({message}): please report this; {again}"
-    return f"{database} does not answer ({message}): start it or put its settings right; {again}"
+    words, remedy = _WORDS[fault]
+    return f"{database} {words} ({message}): {remedy.format(alias=connection.alias)}; {again}"
 
 
 def _place(connection: BaseDatabaseWrapper) -> str:

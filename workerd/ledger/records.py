@@ -7,10 +7,10 @@ from typing import Any
 from django.db import models
 
 from workerd.errors import WorkerdError
+from workerd.forksafe.db_errors import DatabaseFault, classify
 from workerd.models import Job, Run, Slot
 
 from .connection import write_transaction
-from .db_errors import DatabaseFault, classify
 from .entry import Entry
 from .node import NodeRow
 from .operations import OpenOrders

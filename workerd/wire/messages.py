@@ -142,12 +142,17 @@ class Refused(Message):
 
 
 class Failed(Message):
-    """An exception ended the job. ``unreachable`` is the alias of a database that does not answer, or empty."""
+    """An exception ended the job. ``unreachable`` is the alias of a database that is out, and ``outage`` says how.
+
+    ``lost_session`` is the alias of a database that is well and has ended the job's session. Empty for none.
+    """
 
     exception: str
     message: str
     traceback: str
     unreachable: str = ""
+    outage: str = ""
+    lost_session: str = ""
 
 
 class RecycleAsked(Message):
@@ -190,7 +195,7 @@ class DatabaseConnected(Message):
 
 
 class DatabaseLost(Message):
-    """The database does not answer, or is not migrated; sent once until it recovers."""
+    """The database is out; sent again before it recovers only where the reason has become another."""
 
     reason: str
 

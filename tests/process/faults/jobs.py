@@ -311,3 +311,28 @@ def ask_elsewhere(context: JobContext) -> None:
 
     with connections["second"].cursor() as cursor:
         cursor.execute("SELECT 1")
+
+
+@job
+def write_for_ever(context: JobContext) -> None:
+    """Write to the database ten times a second; an error ends the run."""
+    from workerd.models import Node
+
+    for _ in context.every(0.1):
+        Node.objects.filter(name="nobody").update(generation=1)
+        context.beat("wrote")
+
+
+@job
+def ask_and_swallow(context: JobContext) -> None:
+    """Ask the database ten times a second, and pass over its errors."""
+    from django.db import DatabaseError
+
+    from workerd.models import Job
+
+    for _ in context.every(0.1):
+        try:
+            Job.objects.count()
+            context.beat("asked")
+        except DatabaseError:
+            context.beat("swallowed")

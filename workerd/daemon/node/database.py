@@ -9,22 +9,15 @@ from workerd.wire.messages import DatabaseConnected, DatabaseLost, DatabaseRecov
 class Database:
     """``reachable`` is None while nothing is known: before a ledger has told, and while there is no ledger."""
 
-    def __init__(self, log: EventLog, clock: Clock, alias: str) -> None:
+    def __init__(self, log: EventLog, clock: Clock) -> None:
         self._log = log
         self._clock = clock
-        self._alias = alias
         self._lost_at = 0.0
         self.reachable: bool | None = None
         self.trouble = ""
         self.vendor = ""
         self.on_recovered: Listeners[[]] = Listeners()
         """Told when the database is reached again after an outage."""
-
-    def is_out(self, alias: str) -> bool | None:
-        """Return whether this is the ledger's database and the ledger does not reach it; None where it did before."""
-        if alias != self._alias:
-            return False
-        return True if self.reachable is False else None
 
     def receive(self, message: DatabaseConnected | DatabaseLost | DatabaseRecovered) -> None:
         """Take what the ledger says of its database."""

@@ -83,10 +83,10 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
     messages = ChildMessages(log, records, lifecycle, births)
     Watchdog(loop, log, lifecycle, slot_set.slots, messages.recycle, generations.obstacle)
 
-    database = Database(log, clock, config.database)
+    database = Database(log, clock)
     database.on_recovered.add(lambda: effects.database_recovered(slot_set.job_slots()))
     ledger = Ledger(log, records, lifecycle, slot_set, effects, messages, database)
-    exits = Exits(loop, log, records, lifecycle, database.is_out)
+    exits = Exits(loop, log, records, lifecycle)
     rollout = Rollout(loop, log, lifecycle, slot_set, generations, births, exits, config.max_unavailable)
     return Parts(
         config=config,

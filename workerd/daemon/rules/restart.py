@@ -1,6 +1,7 @@
 """The restart policy: when a child that ended is followed by another. Pure, without a clock."""
 
 import math
+from collections import deque
 from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from workerd.wire.words import LAST, Outcome, Restart
 
 from .facts import Next
 
+LOST_SESSIONS = 5
+"""So many sessions that a database ends within ``restart_window`` count as no failures of a healthy job."""
 JITTER = 0.1
 """Delays are spread by ± 10 %, so that what failed together does not come back together."""
 FLOOR_S = 1.0
@@ -28,6 +31,8 @@ class FailureHistory:
     waits: int = 0
     failed_at: list[float] = field(default_factory=list)
     """Only as many as can still park the slot."""
+    lost_at: deque[float] = field(default_factory=lambda: deque(maxlen=LOST_SESSIONS))
+    """When the latest sessions were lost that were not counted."""
 
     def note_failure(self, now: float, window: float, limit: int) -> int:
         """Return how many failures there were within ``window``; more than one above ``limit`` are not counted."""
@@ -39,6 +44,7 @@ class FailureHistory:
         """Forget all failures, as an operator or an edit has intervened."""
         self.failures = self.waits = 0
         self.failed_at.clear()
+        self.lost_at.clear()
 
 
 class EndedRun(NamedTuple):
@@ -51,6 +57,8 @@ class EndedRun(NamedTuple):
     lived_s: float = math.inf
     database_out: bool = False
     reason: str = ""
+    outage: str = ""
+    lost_session: bool = False
 
 
 class Decision(NamedTuple):
@@ -67,7 +75,9 @@ def is_failure(spec: JobSpec, end: EndedRun) -> bool:
         return False
     if end.outcome is Outcome.FINISHED:
         return end.ready_s is None and spec.restart == Restart.ALWAYS
-    return end.outcome is Outcome.REFUSED or not (end.exit_code == exit_codes.TRY_LATER or end.database_out)
+    return end.outcome is Outcome.REFUSED or not (
+        end.exit_code == exit_codes.TRY_LATER or end.database_out or end.lost_session
+    )
 
 
 def decide(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, random: Random) -> Decision:
@@ -86,13 +96,27 @@ def decide(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, ra
         return _wait(spec, history, end, random)
     if end.outcome is Outcome.FINISHED and end.ready_s is not None and not _floor(end):
         return Decision(Next.AGAIN)
+    if end.lost_session and end.ready_s is not None and _forgive_session(spec, history, now):
+        return _again(_floor(end), end.reason)
     return _count(spec, history, end, now, random)
+
+
+def _forgive_session(spec: JobSpec, history: FailureHistory, now: float) -> bool:
+    """Return whether the database's end of a session counts as no failure, and note it then."""
+    lost = history.lost_at
+    if len(lost) == LOST_SESSIONS and now - lost[0] <= spec.restart_window:
+        return False
+    lost.append(now)
+    return True
 
 
 def _wait(spec: JobSpec, history: FailureHistory, end: EndedRun, random: Random) -> Decision:
     history.waits += 1
-    reason = "the database is unreachable" if end.database_out else "it asked to be started later (exit code 75)"
-    return Decision(Next.WAIT, max(_delay(spec, history.waits, random), _floor(end)), Reason(reason))
+    reason = Reason("it asked to be started later (exit code 75)")
+    if end.database_out:
+        own = "the database is unreachable"
+        reason = Reason(end.outage or own, own)
+    return Decision(Next.WAIT, max(_delay(spec, history.waits, random), _floor(end)), reason)
 
 
 def _count(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, random: Random) -> Decision:

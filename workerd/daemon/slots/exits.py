@@ -1,7 +1,6 @@
 """The end of a child: its last words are read, its outcome is found and recorded, its restart is decided."""
 
 import signal
-from collections.abc import Callable
 from random import Random
 
 from workerd.daemon.io.listeners import Listeners
@@ -21,12 +20,9 @@ from .lifecycle import Lifecycle
 from .rows import run_row
 from .slot import LiveSlot, slot_of
 
-DOUBT_S = 40.0
-"""A ledger may take this long to find its database out; until then a child that misses the database is believed."""
-
 
 class Exits:
-    """Takes reaped children; ``database_out`` returns whether an alias is known to be unreachable, None for perhaps."""
+    """Takes reaped children."""
 
     def __init__(
         self,
@@ -34,13 +30,11 @@ class Exits:
         log: EventLog,
         records: RecordQueue,
         lifecycle: Lifecycle,
-        database_out: Callable[[str], bool | None],
     ) -> None:
         self._loop = loop
         self._log = log
         self._records = records
         self._lifecycle = lifecycle
-        self._database_out = database_out
         self.on_ended: Listeners[[LiveSlot, Child, EndedRun]] = Listeners()
         """Told of each run that has ended, when its slot has gone on."""
         self._random = Random()
@@ -89,8 +83,10 @@ class Exits:
             exit_code=end.code,
             ready_s=now - child.ready_at if child.ready_at is not None else None,
             lived_s=now - (child.licensed_at or child.asked_at),
-            database_out=self._is_database_out(slot, child, now),
+            database_out=bool(child.failed and child.failed.unreachable),
             reason=reason,
+            outage=child.failed.outage if child.failed else "",
+            lost_session=bool(child.failed and child.failed.lost_session),
         )
         slot.outcome, slot.end_reason, slot.misses_database = outcome, reason, ended.database_out
         slot.decision = decide(slot.spec, slot.history, ended, now, self._random)
@@ -102,17 +98,6 @@ class Exits:
         if not slot.builtin:
             self._record(slot, child, end, outcome, reason)
         return ended
-
-    def _is_database_out(self, slot: LiveSlot, child: Child, now: float) -> bool:
-        """Return whether the child missed a database that the ledger does not reach, or has not tried since."""
-        alias = child.failed.unreachable if child.failed else ""
-        out = self._database_out(alias) if alias else False
-        if out is not None:
-            slot.doubted_since = None
-            return out
-        if slot.doubted_since is None:
-            slot.doubted_since = now
-        return now - slot.doubted_since < DOUBT_S
 
     def _say(self, slot: LiveSlot, child: Child, end: ExitStatus, judged: tuple[Outcome, str], good: bool) -> None:
         since = child.licensed_at or child.asked_at

@@ -43,10 +43,8 @@ class LiveSlot:
     held: bool = False
     """Whether an operator has stopped it; lasts until a start, a change of ``enabled``, or the daemon's end."""
     unkillable: bool = False
-    doubted_since: float | None = None
-    """When a child first missed the ledger's database, which the ledger had reached before."""
     misses_database: bool = False
-    """The last child found the database out, as the ledger does, or may soon."""
+    """Whether the last child found a database out."""
     end_reason: str = ""
     outcome: Outcome | None = None
     """The outcome of the last run."""
