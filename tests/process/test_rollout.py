@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from typing import Any
 
 import pytest
@@ -177,3 +178,182 @@ def test_no_two_slots_of_a_job_are_on_their_way_together(project: Project, daemo
             assert len(down[job]) == 1, event
         elif event["event"] == "child.ready" and job:
             down[job].discard(slot)
+
+
+RENAMED = "from workerd import job\n@job\ndef works(context):\n    pass\n"
+OTHER_ARGUMENTS = GOOD.replace("def work(context):", "def work(context, shop):")
+COMMAND = """
+import time
+from django.core.management.base import BaseCommand
+
+class Command(BaseCommand):
+    def handle(self, **_):
+        while True:
+            time.sleep(0.1)
+"""
+SETTINGS = """
+from tests.process.jobs_settings import *
+INSTALLED_APPS = [*INSTALLED_APPS, "depot"]
+"""
+BROKEN_COMMANDS = {
+    "def broken(:": "SyntaxError",
+    "import nowhere_to_be_found": "No module named 'nowhere_to_be_found'",
+    "import os; os._exit(3)": "it ends the process that loads it (exit code 3)",
+    "import os; os.abort()": "it ends the process that loads it (SIGABRT)",
+    "Commander = 1": "Command",
+}
+
+
+@pytest.mark.parametrize(("code", "reason"), [(RENAMED, "“released.work” is not a job"), (OTHER_ARGUMENTS, "shop")])
+def test_a_release_without_what_a_row_runs_is_rejected_and_nothing_else_happens(
+    project: Project, daemon: Daemon, code: str, reason: str
+) -> None:
+    before = start(project, daemon)
+    write_module(project, "released", code)
+
+    done = project.manage("workerd", "reload")
+
+    assert done.returncode == FAILED
+    assert "the new generation was rejected: the job “bills”: " in done.stderr
+    assert reason in done.stderr
+    assert pids(daemon) == before
+    assert daemon.picture()["daemon"]["reload"].startswith("the new generation was rejected: the job “bills”")
+
+
+def start_with_command(project: Project, daemon: Daemon, code: str = COMMAND, *, row: bool) -> None:
+    """Start a daemon whose project has a command of its own, and a row that runs it."""
+    write_module(project, "released", GOOD)
+    write_module(project, "depot_settings", SETTINGS)
+    folder = project.folder / "modules" / "depot" / "management" / "commands"
+    folder.mkdir(parents=True)
+    for package in (folder, folder.parent, folder.parent.parent):
+        (package / "__init__.py").touch()
+    write_command(project, code)
+    project.extra_env["DJANGO_SETTINGS_MODULE"] = "depot_settings"
+    project.settings |= {"PRELOAD": ["released"], "COMMANDS": ["count_stock"]}
+    project.add_job("feed", target="released.work", start_grace=GRACE_S)
+    if row:
+        project.add_job("stock", command="count_stock", start_grace=GRACE_S, backoff_initial=0)
+    daemon.start()
+    daemon.wait_state("feed", "RUNNING")
+
+
+def write_command(project: Project, code: str) -> None:
+    write_module(project, "depot/management/commands/count_stock", code)
+
+
+@pytest.mark.parametrize("row", [True, False])
+@pytest.mark.parametrize("code", BROKEN_COMMANDS)
+def test_a_release_whose_command_does_not_load_is_rejected(
+    project: Project, daemon: Daemon, code: str, row: bool
+) -> None:
+    start_with_command(project, daemon, row=row)
+    before = pids(daemon)
+    write_command(project, code)
+
+    answer = daemon.ask({"verb": "reload"}, within=LOADED_WITHIN_S)
+
+    named = "the job “stock”" if row else 'WORKERD["COMMANDS"] “count_stock”'
+    assert answer["error"].startswith(f"the new generation was rejected: {named}: ")
+    assert BROKEN_COMMANDS[code] in answer["error"]
+    assert pids(daemon) == before
+
+
+def test_a_release_whose_command_hangs_as_it_is_imported_is_rejected(project: Project, daemon: Daemon) -> None:
+    start_with_command(project, daemon, row=False)
+    write_module(project, "released", f"{GOOD}\nimport workerd.forkserver.rehearsal as r; r.PATIENCE_S = 1.0")
+    write_command(project, "import time; time.sleep(3600)")
+
+    answer = daemon.ask({"verb": "reload"}, within=LOADED_WITHIN_S)
+
+    assert answer["error"].endswith('WORKERD["COMMANDS"] “count_stock”: it is not loaded after 1 s')
+
+
+def test_a_command_is_restarted_from_memory_while_its_file_is_broken(project: Project, daemon: Daemon) -> None:
+    start_with_command(project, daemon, row=True)
+    pid = daemon.wait_state("stock", "RUNNING")["pid"]
+    write_command(project, "def broken(:")
+    assert daemon.ask({"verb": "reload"}, within=LOADED_WITHIN_S)["ok"] is False
+
+    os.kill(pid, signal.SIGKILL)
+
+    eventually(lambda: daemon.slot("stock")["pid"] not in {pid, None}, 20, "the restart")
+    assert daemon.wait_state("stock", "RUNNING")["generation"] == 1
+
+
+@pytest.mark.parametrize("row", [True, False])
+def test_what_was_broken_before_does_not_reject_a_release(project: Project, daemon: Daemon, row: bool) -> None:
+    start_with_command(project, daemon, "def broken(:", row=row)
+    if row:
+        daemon.wait_state("stock", "PARKED")
+
+    answer = daemon.ask({"verb": "reload"}, within=LOADED_WITHIN_S)
+
+    assert answer["generation"] == 2
+    assert daemon.slot("feed")["generation"] == 2
+    assert ("error" in answer) is row
+    if row:
+        assert answer["error"].startswith("1 of 2 slots runs generation 2; stock is PARKED: “count_stock” does not")
+
+
+def test_a_command_that_holds_a_port_as_it_is_imported_is_no_reason_to_reject(project: Project, daemon: Daemon) -> None:
+    """The process that runs it has the port, so nobody can tell."""
+    listening = f"import socket\nlistening = socket.create_server(('127.0.0.1', {free_port()}))\n"
+    start_with_command(project, daemon, listening + COMMAND, row=True)
+    daemon.wait_state("stock", "RUNNING")
+
+    assert daemon.ask({"verb": "reload"}, within=LOADED_WITHIN_S) == {"ok": True, "generation": 2}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def test_a_forkserver_that_is_stopped_does_not_outlive_its_generation(project: Project, daemon: Daemon) -> None:
+    start(project, daemon)
+    stopped = daemon.picture()["daemon"]["forkserver_pid"]
+    os.kill(stopped, signal.SIGSTOP)
+
+    assert daemon.ask({"verb": "reload"}, within=LOADED_WITHIN_S)["ok"]
+
+    eventually(lambda: stopped not in {child.pid for child in daemon.children()}, 20, "the end of the old forkserver")
+
+
+SLOW = """
+import pathlib, time
+begun = pathlib.Path({begun!r})
+if not begun.exists():
+    begun.touch()
+    time.sleep(3600)
+"""
+
+
+def test_a_forkserver_that_dies_while_a_reload_hangs_is_replaced_at_once(project: Project, daemon: Daemon) -> None:
+    before, begun = start(project, daemon), project.folder / "begun"
+    write_module(project, "released", SLOW.format(begun=str(begun)) + GOOD)
+    assert daemon.ask({"verb": "reload", "wait": False})["ok"]
+    eventually(begun.exists, 20, "the load")
+    os.kill(daemon.picture()["daemon"]["forkserver_pid"], signal.SIGKILL)
+    daemon.wait_event("forkserver.ready", generation=3, within=20.0)
+
+    os.kill(before["mail:0"], signal.SIGKILL)
+    eventually(lambda: pids(daemon)["mail:0"] not in {before["mail:0"], None}, 10, "the restart")
+    assert daemon.wait_state("mail:0", "RUNNING")["generation"] in {1, 3}
+    assert daemon.picture()["daemon"]["reload"] == "generation 2 is being loaded"
+
+
+def test_a_slot_says_why_no_process_can_be_started_while_everything_hangs(project: Project, daemon: Daemon) -> None:
+    before = start(project, daemon)
+    write_module(project, "released", "import time; time.sleep(3600)")
+    assert daemon.ask({"verb": "reload", "wait": False})["ok"]
+    os.kill(daemon.picture()["daemon"]["forkserver_pid"], signal.SIGKILL)
+    daemon.wait_event("forkserver.exited")
+    for name in before:  # some take the spares
+        os.kill(before[name], signal.SIGKILL)
+
+    def waits() -> bool:
+        reasons = [slot["reason"] for slot in job_slots(daemon) if slot["state"] == "STARTING"]
+        return any("the forkserver has ended (SIGKILL), and another one loads" in reason for reason in reasons)
+
+    eventually(waits, 20, "a slot that says what it waits for")

@@ -8,7 +8,11 @@ import pytest
 from .test_borders import PACKAGE, ROOT
 
 CALLED_ONLY_IN = {
-    "os.fork": {"workerd/daemon/processes/forkserver.py", "workerd/forkserver/birth.py"},
+    "os.fork": {
+        "workerd/daemon/processes/forkserver.py",
+        "workerd/forkserver/birth.py",
+        "workerd/forkserver/rehearsal.py",
+    },
     "threading.Thread": {"workerd/ledger/receiver.py"},
     "signal.set_wakeup_fd": {
         "workerd/child/main.py",

@@ -51,7 +51,7 @@ def in_status(text: str) -> str:
         "name": "shop", "host": "h", "pid": 1, "version": "1", "started": time.time(), "ready": True, "stopping": "",
         "generation": None, "forkserver_pid": None, "forkserver_ready": False, "forkserver_trouble": text,
         "database": {"reachable": False, "vendor": "", "trouble": text, "push": False}, "waiting": 0, "set_aside": 0,
-        "significant_parked": [],
+        "significant_parked": [], "reload": text,
     }  # fmt: skip
     slot: dict[str, Any] = {
         "name": text, "job_name": text, "index": 0, "builtin": False, "state": "BACKOFF", "reason": text, "note": "",
@@ -59,7 +59,7 @@ def in_status(text: str) -> str:
     }  # fmt: skip
     other = {**slot, "reason": "", "note": text, "next_start": time.time()}
     shown = format_status({"daemon": daemon, "slots": [slot, other]})
-    assert len(shown.splitlines()) == len(shown.split("\n")) == 9
+    assert len(shown.splitlines()) == len(shown.split("\n")) == 10
     return shown
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 
 import structlog
 
@@ -15,18 +16,24 @@ from workerd.child.title import show_title
 from workerd.conf import keep_settings
 from workerd.wire import WIRE_VERSION, exit_codes
 from workerd.wire.events import emit
-from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Message
+from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Message, Rehearse
+from workerd.wire.spec import JobSpec
 
 from .birth import BirthError, bear
 from .bootstrap import Assignment
 from .holes import fill_holes
+from .rehearsal import hold, part_of_job, parts_of_settings, rehearse
 from .survey import find_left_open, find_sessions
+
+NAMED = 5
+"""The most parts that do not load which a rejection names."""
 
 
 def serve(assignment: Assignment) -> int:
     """Serve the daemon until it closes the channel; return the exit code."""
     started = time.monotonic()
-    rejection = _load()
+    unsound: list[str] = []
+    rejection = _load(assignment, unsound)
     if os.getpid() != assignment.pid:
         sys.stderr.write(
             f"Process {os.getpid()} ends: the project forked it while it was loaded. All processes of jobs come from "
@@ -45,7 +52,7 @@ def serve(assignment: Assignment) -> int:
     load_ms = round((time.monotonic() - started) * 1000, 1)
     jobs = sorted(registry.registered())[:500]
     assignment.channel.send(
-        ForkserverReady(WIRE_VERSION, assignment.load.generation, workerd.__version__, load_ms, jobs)
+        ForkserverReady(WIRE_VERSION, assignment.load.generation, workerd.__version__, load_ms, jobs, unsound[:500])
     )
     while (request := _next_request(assignment)) is not None:
         message, descriptors = request
@@ -61,17 +68,50 @@ def serve(assignment: Assignment) -> int:
     return exit_codes.DONE
 
 
-def _load() -> ForkserverRejected | None:
-    """Import the project's jobs; return why this generation cannot run them, or None."""
+def _load(assignment: Assignment, unsound: list[str]) -> ForkserverRejected | None:
+    """Import the project's jobs; return why this generation cannot run them, or None.
+
+    Adds to ``unsound`` what the settings name and does not load.
+    """
     try:
         registry.autodiscover()
         keep_settings()
         targets.warm_up()
         _say_what_is_left_open()
+        if broken := _rehearse(assignment, unsound):
+            return ForkserverRejected(broken)
         forksafe.prepare_to_fork()  # a trial: a generation that cannot fork must not replace one that can
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the project's code: whatever it raises is the reason
         return ForkserverRejected(_reason(error), traceback.format_exc()[-32_000:])
     return None
+
+
+def _rehearse(assignment: Assignment, unsound: list[str]) -> str:
+    """Try what jobs run, and keep in memory what loads; return what the generation to be replaced can, and this cannot.
+
+    A process that the project forked while it was loaded tries nothing.
+    """
+    load = assignment.load
+    if os.getpid() != assignment.pid:
+        return ""
+    named = parts_of_settings()
+    parts = [*(part_of_job(spec) for spec in _receive_jobs(assignment)), *named]
+    found = rehearse(parts)
+    hold(parts, found)
+    unsound += [part.name for part in named if found[part.name].problem]
+    if not load.replaces:
+        return ""
+    known = set(load.unsound)
+    broken = [f"{name}: {part.problem}" for name, part in found.items() if part.problem and name not in known]
+    more = f" And {len(broken) - NAMED} more." if len(broken) > NAMED else ""
+    return " ".join(broken[:NAMED]) + more
+
+
+def _receive_jobs(assignment: Assignment) -> Iterator[JobSpec]:
+    for _ in range(assignment.load.jobs):
+        message, _ = assignment.channel.receive()
+        if isinstance(message, Rehearse):
+            yield JobSpec.from_dict(message.spec)
 
 
 def _say_what_is_left_open() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -35,6 +36,12 @@ def _all_of(look: Callable[[], Iterator[str]]) -> list[str]:
         return list(look())
     except Exception as error:  # noqa: BLE001 - the border to the project's objects
         return [f"What the project leaves open was not all found ({look.__name__.strip('_')}): {error!r}"]
+
+
+def find_running() -> list[str]:
+    """Return a sentence for each thread, process and socket, and where a library has replaced Python's own sockets."""
+    patched = socket.socket.__module__
+    return [*_threads(), *_processes(), *_sockets(), *([patched] if patched != "socket" else [])]
 
 
 def _threads() -> Iterator[str]:

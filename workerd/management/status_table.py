@@ -70,8 +70,8 @@ def _set_aside_lines(daemon: dict[str, Any]) -> list[str]:
 
 def _reload_lines(daemon: dict[str, Any]) -> list[str]:
     """Say how a reload goes, or that the last one has not ended well."""
-    reload = daemon.get("reload")  # a daemon of before an upgrade does not say it
-    return [f"reload: {reload}"] if reload else []
+    account = daemon.get("reload")  # a daemon that was started with an older version tells none
+    return [f"reload: {visible(account)}"] if account else []
 
 
 def _log_lines(daemon: dict[str, Any]) -> list[str]:

@@ -61,7 +61,7 @@ EVENTS: dict[str, Event] = {
     "forkserver.rejected": _event(
         "error",
         "generation reason traceback",
-        "the project does not load, or cannot fork; the generation before it stays",
+        "the project does not load, cannot fork, or lacks what a job runs; the generation before it stays",
     ),
     "forkserver.exited": _event(
         "warning",

@@ -58,12 +58,25 @@ def _classes(hint: Any) -> tuple[type, ...]:
 
 
 class Load(Message):
-    """The first message to a forkserver: load the project. ``mark`` begins the lines that its logging renders."""
+    """The first message to a forkserver: load the project. ``mark`` begins the lines that its logging renders.
+
+    Where the generation ``replaces`` another one, it is rejected if it cannot load what the other could: so many
+    ``jobs``, each of which follows as a Rehearse, and what the settings name, but for the ``unsound``.
+    """
 
     daemon_pid: int
     generation: int
     mark: str
     log_name: str
+    replaces: bool = False
+    jobs: int = 0
+    unsound: list[str] = []
+
+
+class Rehearse(Message):
+    """A job that runs with the present generation."""
+
+    spec: dict[str, Any]
 
 
 class Bear(Message):
@@ -83,6 +96,8 @@ class ForkserverReady(Message):
     version: str
     load_ms: float
     jobs: list[str] = []
+    unsound: list[str] = []
+    """What the settings name and does not load, each as it is called in a sentence."""
 
 
 class ForkserverRejected(Message):

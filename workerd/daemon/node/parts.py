@@ -78,6 +78,7 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
 
     lifecycle = Lifecycle(loop, log)
     slot_set = SlotSet(loop, records, lifecycle)
+    generations.sound_jobs = slot_set.sound_jobs
     pacing: Pacing[LiveSlot] = Pacing(len(os.sched_getaffinity(0)))
     effects = Effects(loop, log, lifecycle, pacing, births, stack_dumps, (config.name, config.host))
     messages = ChildMessages(log, records, lifecycle, births)

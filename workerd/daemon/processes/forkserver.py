@@ -15,8 +15,9 @@ from workerd.daemon.rules.outcome import ExitStatus
 from workerd.wire import WIRE_VERSION, prctl
 from workerd.wire.channel import Channel
 from workerd.wire.config import DaemonConfig
-from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Load, Message
+from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Load, Message, Rehearse
 from workerd.wire.packets import WireError
+from workerd.wire.spec import JobSpec
 
 from .child import RECORD_SEPARATOR, Child
 
@@ -25,6 +26,14 @@ LOAD_PATIENCE_S = 300.0
 EXEC_FAILED = 127
 TREE_VARIABLE = "WORKERD_TREE"
 """Marks every process that descends from this daemon, also where it leaves its group or session."""
+
+
+class Present(NamedTuple):
+    """What the generation that is to be replaced can run: the next one must, too."""
+
+    jobs: Sequence[JobSpec]
+    unsound: list[str]
+    """What the settings name and it could not load."""
 
 
 class Listener(NamedTuple):
@@ -46,7 +55,9 @@ class Forkserver:
         limits: tuple[int, int],
         generation: int,
         listener: Listener,
+        present: Present | None = None,
     ) -> None:
+        """Start it; where it is to replace a generation, it has to load all that ``present`` runs."""
         self._loop = loop
         self._log = log
         self._config = config
@@ -56,10 +67,11 @@ class Forkserver:
         self.ready = self._was_ready = False
         self._dismissed = False
         self.rejection = ""
-        self._start()
+        self.unsound: list[str] = []
+        self._start(present)
         self._overdue = loop.call_in(LOAD_PATIENCE_S, self._load_is_overdue)
 
-    def _start(self) -> None:
+    def _start(self, present: Present | None) -> None:
         mark = RECORD_SEPARATOR + os.urandom(8).hex()
         # What a fork that fails had opened is closed, too: it is tried again and again.
         with ExitStack() as if_it_fails, ExitStack() as in_any_case:
@@ -78,7 +90,11 @@ class Forkserver:
         self._output.mark = mark.encode()
         self._output.identity = {"pid": self.pid, "generation": self.generation}
         self._link = Link(self._loop, ours, self._heard, self._fell_silent, self._complain)
-        self._link.send(Load(os.getpid(), self.generation, mark, self._config.name))
+        jobs, unsound = present or ((), [])
+        replaces = present is not None
+        self._link.send(Load(os.getpid(), self.generation, mark, self._config.name, replaces, len(jobs), unsound))
+        for spec in jobs:
+            self._link.send(Rehearse(spec.to_dict()))
         self._log.emit("forkserver.started", generation=self.generation, forkserver_pid=self.pid)
 
     def bear(self, child: Child) -> None:
@@ -123,6 +139,7 @@ class Forkserver:
             self.stop()
             return
         self.ready = self._was_ready = True
+        self.unsound = message.unsound
         self._log.emit(
             "forkserver.ready",
             generation=self.generation,

@@ -8,13 +8,16 @@ from workerd.daemon.io.loop import Loop, Timer
 from workerd.daemon.rules.outcome import ExitStatus
 from workerd.wire.backoff import Backoff
 from workerd.wire.config import DaemonConfig
+from workerd.wire.spec import JobSpec
 
-from .forkserver import Forkserver, Listener
+from .forkserver import Forkserver, Listener, Present
 
 RETRY_INITIAL_S = 0.5
 RETRY_MAX_S = 30.0
 END_PATIENCE_S = 5.0
 """A forkserver that is let go and has not ended by then is killed: it is stopped, or hangs in the project's code."""
+MOST_JOBS = 1000
+"""The most jobs that a new generation has to load before it is accepted; a rollout halts where another one fails."""
 
 Result = Callable[[str], None]
 """Called with why the next generation was rejected, or with "" when it has taken over."""
@@ -49,6 +52,8 @@ class Generations:
         """Told when ``trouble`` has changed."""
         self.on_birth_failed: Listeners[[int, str]] = Listeners()
         """Told of the number of a birth that came to nothing, and why."""
+        self.sound_jobs: Callable[[], Iterable[JobSpec]] = lambda: ()
+        """The jobs that a generation has to load where it is to replace the current one."""
         self.number = 0
         """Of the newest load, whatever came of it."""
         self.trouble = ""
@@ -66,9 +71,9 @@ class Generations:
         return self._former if self._former is not None and self._former.ready else None
 
     @property
-    def loading(self) -> bool:
-        """Whether a generation loads that is to replace the current one."""
-        return self._next is not None
+    def loading(self) -> int:
+        """The number of the generation that loads and is to replace the current one, 0 where none does."""
+        return self._next.generation if self._next is not None else 0
 
     def obstacle(self) -> str:
         """Return why no process can be started now; "" where one only has to be asked for."""
@@ -117,16 +122,17 @@ class Generations:
 
     def _load_next(self) -> None:
         try:
-            self._next = self._load()
+            assert self._current is not None
+            self._next = self._load(Present(list(self.sound_jobs())[:MOST_JOBS], self._current.unsound))
         except OSError as error:
             results, self._later = self._later, []
             self._answer(results, f"the forkserver could not be started: {error}")
         else:
             self._take_up_later(self._next)
 
-    def _load(self) -> Forkserver:
+    def _load(self, present: Present | None = None) -> Forkserver:
         self.number += 1
-        return Forkserver(self._loop, self._log, self._config, self._limits, self.number, self._listener)
+        return Forkserver(self._loop, self._log, self._config, self._limits, self.number, self._listener, present)
 
     # ending
 

@@ -53,6 +53,7 @@ class ChildMessages:
         self._lifecycle.apply(slot, Fact.DEADLINE_PASSED)
 
     def _loaded(self, slot: LiveSlot) -> None:
+        slot.sound = True
         if slot.problem:
             slot.problem = ""
             self._records.add("problem", slot.spec.name, {"problem": ""})

@@ -94,6 +94,7 @@ class Exits:
             slot.restarts += 1
         self._say(slot, child, end, (outcome, reason), ended.asked or outcome in GOOD)
         if outcome is Outcome.REFUSED:
+            slot.sound = False
             self._log.emit("job.refused", **slot.identity, reason=reason)
         if not slot.builtin:
             self._record(slot, child, end, outcome, reason)

@@ -50,6 +50,8 @@ class LiveSlot:
     """The outcome of the last run."""
     problem: str = ""
     """Why the last child refused the job; written to the row, and taken back when a child loads."""
+    sound: bool = False
+    """Whether a child has loaded what the row runs, and none has refused it since."""
     started_once: bool = False
     """Whether the slot has left its first STARTING, whatever came of that."""
 

@@ -1,5 +1,6 @@
 """The slots that there are. An edited row changes only the slots that it means; a changed slot writes its own row."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,6 +44,15 @@ class SlotSet:
     def builtins(self) -> Iterator[LiveSlot]:
         """Yield the daemon's own slots."""
         return (slot for slot in tuple(self._slots.values()) if slot.builtin)
+
+    def sound_jobs(self) -> Iterator[JobSpec]:
+        """Yield the enabled jobs whose code has loaded; of those that run the same, one."""
+        names = {slot.spec.name for slot in self.job_slots() if slot.sound}
+        distinct: dict[tuple[str, str, str], JobSpec] = {}
+        for spec in self.specs.values():
+            if spec.enabled and spec.name in names and spec.name not in self._lifecycle.problems:
+                distinct.setdefault((spec.target, spec.command, json.dumps(spec.kwargs)), spec)
+        return iter(distinct.values())
 
     def add_builtin(self, spec: JobSpec) -> LiveSlot:
         """Add a slot of the daemon's own, which is started and looked after like any other."""
@@ -112,6 +122,7 @@ class SlotSet:
             slot.held = False
         if slot.spec.heartbeat_timeout != spec.heartbeat_timeout:
             slot.limit_since = self._loop.clock.monotonic()
+        slot.sound = slot.sound and not restarting
         slot.spec = spec
         if slot.child is not None:
             slot.child.follow(spec, slot.index)

@@ -1,0 +1,149 @@
+"""Tries in a fork what jobs name: an import there may raise, hang, or end its process, and this one goes on."""
+
+import errno
+import json
+import os
+import select
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NoReturn
+
+from workerd.allowed_targets import check_pattern
+from workerd.child.identity import take_identity
+from workerd.child.output_pipe import OUTPUT
+from workerd.command_lines import load_command
+from workerd.conf import get_settings
+from workerd.errors import WorkerdError
+from workerd.forksafe import prepare_to_fork
+from workerd.targets import resolve
+from workerd.wire import exit_codes, prctl
+from workerd.wire.spec import JobSpec
+
+from .survey import find_running
+
+PATIENCE_S = 30.0
+"""A part that takes longer to load hangs."""
+TAKEN = frozenset({errno.EADDRINUSE, errno.EAGAIN})
+"""An import that raises these found an address or a lock taken, most likely by the process that runs the job now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something that a job names, or may: what it is called in a sentence, and how it is loaded."""
+
+    name: str
+    load: Callable[[], object]
+
+
+class Found(NamedTuple):
+    """What came of a part: why it does not load, or ""; and whether this process can load it and stay as it is."""
+
+    problem: str
+    harmless: bool = False
+
+
+def parts_of_settings() -> list[Part]:
+    """Return what COMMANDS and TARGETS name."""
+    settings = get_settings()
+    commands = [_part("COMMANDS", name, load_command) for name in dict.fromkeys(settings.commands)]
+    return [*commands, *(_part("TARGETS", pattern, check_pattern) for pattern in dict.fromkeys(settings.targets))]
+
+
+def part_of_job(spec: JobSpec) -> Part:
+    """Return what a row runs."""
+
+    def load() -> None:
+        take_identity(spec, 0, "")
+        resolve(spec)
+
+    return Part(f"the job “{spec.name}”", load)
+
+
+def rehearse(parts: Iterable[Part]) -> dict[str, Found]:
+    """Load each part in a fork, and say by name what came of it. Raises UnsafeForkError where this cannot fork."""
+    found: dict[str, Found] = {}
+    parts = list(parts)
+    while left := [part for part in parts if part.name not in found]:
+        _try_in_fork(left, found)
+    return found
+
+
+def hold(parts: Iterable[Part], found: dict[str, Found]) -> None:
+    """Load here what loads without a trace: a child need not, and a newer file on the disk means nothing to it."""
+    for part in parts:
+        if found[part.name].harmless:
+            _try(part.load)
+
+
+def _part(key: str, name: str, load: Callable[[str], object]) -> Part:
+    return Part(f'WORKERD["{key}"] “{name}”', lambda: load(name))
+
+
+def _try_in_fork(parts: Sequence[Part], found: dict[str, Found]) -> None:
+    """Add what is found of ``parts``, until one of them ends or stops the process that loads it."""
+    prepare_to_fork()
+    parent = os.getpid()
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _play(parts, writer, parent)
+    os.close(writer)
+    with open(reader, "rb", buffering=0) as results:  # noqa: PTH123 - a pipe has no path
+        problem = _listen(results, parts, found)
+    os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    if (part := next((part for part in parts if part.name not in found), None)) is not None:
+        number = os.waitstatus_to_exitcode(status)
+        how = signal.Signals(-number).name if number < 0 else f"exit code {number}"
+        found[part.name] = Found(problem or f"it ends the process that loads it ({how})")
+
+
+def _listen(results: Any, parts: Sequence[Part], found: dict[str, Found]) -> str:
+    """Take a line for each part, in order; return what is wrong with the next one, "" where its process has ended."""
+    poller, text = select.poll(), b""
+    poller.register(results, select.POLLIN)
+    for part in parts:
+        while b"\n" not in text:
+            if not poller.poll(PATIENCE_S * 1000):
+                return f"it is not loaded after {PATIENCE_S:g} s"
+            if not (packet := results.read(65536)):
+                return ""
+            text += packet
+        line, _, text = text.partition(b"\n")
+        found[part.name] = Found(*json.loads(line))
+    return ""
+
+
+def _play(parts: Sequence[Part], writer: int, parent: int) -> NoReturn:
+    """In the fork: load one part after the other, and write what comes of each; print nothing."""
+    try:
+        prctl.die_with_parent()
+        if os.getppid() != parent:
+            os._exit(exit_codes.FAILED)
+        null = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(null, stream)
+        OUTPUT.take(null)
+        before = set(find_running())
+        for part in parts:
+            problem, is_certain = _try(part.load)
+            left = set(find_running())
+            harmless = is_certain and not problem and left == before
+            before = left
+            os.write(writer, json.dumps([problem, harmless]).encode() + b"\n")
+        os._exit(exit_codes.DONE)
+    finally:
+        os._exit(exit_codes.OWN_FAULT)
+
+
+def _try(load: Callable[[], object]) -> tuple[str, bool]:
+    """Return why it does not load, or "", and whether that is certain."""
+    try:
+        load()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the project's code: whatever it raises is the reason
+        cause = error.__cause__ or error
+        if isinstance(cause, OSError) and cause.errno in TAKEN:
+            return "", False
+        return (str(error) if isinstance(error, WorkerdError) else f"{type(error).__name__}: {error}"), True
+    return "", True
