@@ -22,6 +22,15 @@ SOUND = JobSpec(name="mail", target="shop.jobs.ship_orders")
 TARGETS = ["shop.jobs.ship_orders", "", "shop", "shop.jobs.x()", "a" * 501 + ".b", "nul\0.x", "half\ud800.x"]
 COMMANDS = ["", "expire_carts", "expire_carts 'x", "expire_carts --help", "x" * 1001, "expire_carts \0"]
 NAMES = st.sampled_from(["mail", "two words", "", "ä", "x" * 101, "a\0b"])
+
+
+@pytest.fixture(autouse=True)
+def _variable(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable that a row of these tests asks for: allowed, and set."""
+    settings.WORKERD = {**settings.WORKERD, "ENV": ["NAME"]}
+    monkeypatch.setenv("NAME", "main")
+
+
 GOOD_KWARGS: list[Any] = [{}, {"warehouse": "main"}, {"warehouse": {"$env": "NAME"}}]
 BAD_KWARGS: list[Any] = [[], "main", 5, {"warehouse": {"$env": ""}}, {"a": "\0"}, {"a": "x" * 70_000}]
 

@@ -13,7 +13,7 @@ import pytest
 def small_disk(folder: Path, *, kib: int = 1024, inodes: int = 0) -> Iterator[Path]:
     """Yield ``folder``, with a disk of ``kib`` KiB and, unless 0, so many ``inodes``; skip where it cannot mount."""
     folder.mkdir()
-    options = f"size={kib}k,mode=0777" + (f",nr_inodes={inodes}" if inodes else "")
+    options = f"size={kib}k,mode=0700" + (f",nr_inodes={inodes}" if inodes else "")
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True, check=False
     )

@@ -337,8 +337,9 @@ def test_one_child_beyond_its_share_is_read_on_in_the_next_turn(pipe: Pipe, line
     assert len(pipe.printed) == count
 
 
-def test_what_an_ended_child_has_left_is_taken_in_shares_too(pipe: Pipe) -> None:
+def test_what_an_ended_child_has_left_is_taken_in_shares_too() -> None:
     """While others have their turn; its own end is told when all is said. Another process of the job writes on."""
+    pipe = Pipe(clock=FakeClock())
     pipe.loop.unwatch(pipe.output.stdout.descriptor)
     os.write(pipe.writing, b"x\n" * 20_000)
     os.write(pipe.errors, b"half a line")

@@ -36,6 +36,7 @@ PARSED = {
     r"docker .*": "needs an engine; tests/process/test_docker.py and tests/test_compose.py try what it would start",
     r"python -m tests\.soak .*": "two minutes of every fault, on a database server that it kills",
     r"python -m benchmarks\.(scale|restart_latency --supervisor|forksafe_costs URL)": "minutes on an idle machine",
+    r"python -m benchmarks\.noise": "half a minute of noise",
 }
 
 
