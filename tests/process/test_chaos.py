@@ -101,7 +101,8 @@ def _assert_nothing_was_inherited(daemon: Daemon, killer: Killer) -> None:
     killed_as_spares = set(killer.killed) - born
 
     assert set(closes) == {tuple(ALIASES)}
-    assert closes[tuple(ALIASES)] == 1 + len(born) + len(killed_as_spares) + SPARES, "one before ready, one a birth"
+    forks = len(born) + len(killed_as_spares) + SPARES
+    assert closes[tuple(ALIASES)] == 2 + forks, "one before COMMANDS are tried, one before ready, one a birth"
     for name in ("connection.discarded", "fork.refused", "socket.inherited"):
         assert daemon.events(name) == []
 
