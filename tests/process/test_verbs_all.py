@@ -143,7 +143,9 @@ def test_the_other_verbs_speak_to_programs_too(mixed: Daemon, project: Project) 
     reload, check = (project.manage("workerd", verb, "--json") for verb in ("reload", "check"))
     bad = project.manage("workerd", "check", "--json", env={"WORKERD_SETTINGS": '{"POLL_SECONDS": -1}'})
 
-    assert (reload.returncode, json.loads(reload.stdout)) == (DONE, {"ok": True, "generation": 2})
+    answer = json.loads(reload.stdout)
+    assert (reload.returncode, answer["ok"], answer["generation"]) == (FAILED, False, 2), "a job of them is parked"
+    assert "parked is PARKED" in answer["error"]
     assert (check.returncode, json.loads(check.stdout)["ok"]) == (DONE, True)
     problems = json.loads(bad.stdout)["problems"]
     assert (bad.returncode, json.loads(bad.stdout)["ok"]) == (FAILED, False)
