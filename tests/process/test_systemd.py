@@ -153,6 +153,7 @@ def test_a_reload_keeps_the_daemon_and_one_of_broken_code_fails_and_changes_noth
     assert (unit.show("MainPID"), unit.show("ActiveState"), unit.show("SubState")) == (daemon, "active", "running")
     assert unit.pids(*SLOTS) == second
     assert "not today" in unit.events("forkserver.rejected")[-1]["reason"]
+    assert "reload: the new generation was rejected" in unit.show("StatusText")
 
 
 def test_a_hang_up_is_a_reload_that_systemd_sees(unit: Unit) -> None:

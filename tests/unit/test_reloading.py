@@ -9,7 +9,8 @@ from tests.harness.node import Node
 from workerd.daemon.node.reloading import Reloading
 from workerd.daemon.node.shutdown import Shutdown
 from workerd.daemon.slots.rollout import PROOF_S
-from workerd.wire.messages import Refused
+from workerd.wire.messages import Failed, Refused
+from workerd.wire.reasons import public_part
 from workerd.wire.words import State
 
 
@@ -26,9 +27,20 @@ class Setup:
         node.settle()
         node.parts.loop.at_turn_end(node.parts.rollout.go_on)
 
-    def ask(self) -> None:
-        self.reloading.ask(self.answers.append)
+    def ask(self, way: str = "") -> None:
+        self.reloading.ask(self.answers.append, way)
         self.node.turn()
+
+    def halt(self) -> None:
+        """Reload code with which the job fails."""
+        self.ask()
+        self.load()
+        self.replace_ledger()
+        self.node.end_child(self.slot, signal=signal.SIGTERM)
+        self.node.bear()
+        self.node.child_in(self.slot).say(Failed("RuntimeError", "not today", ""))
+        self.node.turn()
+        self.node.end_child(self.slot, code=1)
 
     def load(self) -> None:
         """Have the newest generation load."""
@@ -121,3 +133,80 @@ def test_a_job_that_the_old_code_refused_is_tried_again(node: Node, setup: Setup
     setup.replace_ledger()
 
     assert (parked, setup.slot.state) == (State.PARKED, State.RUNNING)
+
+
+def test_a_reload_that_is_halted_is_answered_with_who_failed_and_what_can_be_done(setup: Setup) -> None:
+    setup.halt()
+    [answer] = setup.answers
+
+    assert (answer["ok"], answer["generation"]) == (False, 2)
+    assert answer["error"].startswith(
+        "the move to generation 2 is halted: feed failed: RuntimeError: not today. 0 of 1 slots run generation 2; "
+        "the others, and their restarts, keep the code before. Correct the code and reload, or "
+    )
+    assert "not today" not in public_part(answer["error"])
+    assert answer["error"].startswith(setup.reloading.account)
+
+
+def test_what_came_of_a_reload_is_told_until_the_next_one_ends_well(node: Node, setup: Setup) -> None:
+    setup.halt()
+    setup.ask()
+    loading = setup.reloading.account
+    node.forkserver.reject("SyntaxError")
+    node.turn()
+    rejected = setup.reloading.account
+    setup.ask("back")
+    setup.replace_ledger()
+    node.pass_time(setup.slot.spec.start_grace)
+
+    assert loading == "generation 3 is being loaded"
+    assert rejected.startswith("the new generation was rejected: SyntaxError; the move to generation 2 is halted: feed")
+    assert setup.answers[-1] == {"ok": True, "generation": 1}
+    assert setup.reloading.account == ""
+
+
+@pytest.mark.parametrize("way", ["go_on", "back"])
+def test_there_is_nothing_to_decide_while_nothing_is_halted(setup: Setup, way: str) -> None:
+    setup.ask(way)
+
+    assert setup.answers[0]["error"].startswith("no reload is halted")
+
+
+@pytest.mark.parametrize("way", ["go_on", "back"])
+def test_nothing_is_decided_while_the_next_generation_loads(setup: Setup, way: str) -> None:
+    setup.halt()
+    setup.ask()
+    setup.ask(way)
+
+    assert setup.answers[-1]["error"] == "generation 3 is being loaded: wait for it"
+
+
+def test_a_way_that_nobody_knows_is_refused_by_name(setup: Setup) -> None:
+    setup.ask("sideways")
+
+    assert setup.answers[0]["error"] == "a reload has no way “sideways”: there are “go_on” and “back”"
+
+
+def test_there_is_no_way_back_to_code_that_is_gone(node: Node, setup: Setup) -> None:
+    setup.halt()
+    node.end_forkserver(node.forkservers[0], signal=signal.SIGKILL)
+    setup.ask("back")
+
+    assert "its forkserver has ended" in setup.answers[-1]["error"]
+
+
+def test_a_slot_that_is_down_is_named_where_the_others_have_moved(node: Node, setup: Setup) -> None:
+    setup.halt()
+    setup.ask("go_on")
+
+    assert setup.answers[-1]["ok"] is False
+    assert setup.answers[-1]["error"] == "0 of 1 slots run generation 2; feed is BACKOFF: RuntimeError: not today"
+
+
+def test_a_reload_that_a_stop_cuts_short_says_so(node: Node, setup: Setup) -> None:
+    setup.ask()
+    setup.load()
+    setup.shutdown.begin("SIGTERM")
+    node.turn()
+
+    assert "the daemon is stopping" in setup.answers[0]["error"]

@@ -179,3 +179,37 @@ def test_a_line_that_is_as_it_was_is_not_written_again(manager: socket.socket, n
     node.pass_time(REST_S)
 
     assert (len(first), lines(manager)) == (1, [])
+
+
+def test_the_service_manager_reads_what_came_of_a_reload_before_it_is_told_that_the_reload_has_ended(
+    manager: socket.socket, new_node: Callable[..., Node]
+) -> None:
+    """As far as everybody may read it: what raised is the project's own text."""
+    node = new_node()
+    shutdown = Shutdown(node.parts)
+    reloading = Reloading(node.parts, shutdown)
+    StatusLine(node.parts, shutdown, reloading)
+    node.start()
+    node.pass_time(REST_S)
+    lines(manager)
+    for _ in range(2):
+        reloading.ask(lambda _: None)
+    node.forkserver.reject("SyntaxError: secret")
+    node.turn()
+    early = messages(manager)
+    node.forkserver.reject("SyntaxError: secret")
+    node.turn()
+    late = messages(manager)
+
+    told = "STATUS=0 of 0 running; database not known; reload: the new generation was rejected"
+    assert early[-1] == told
+    assert late == ["READY=1"]
+
+
+def messages(manager: socket.socket) -> list[str]:
+    found: list[str] = []
+    while True:
+        try:
+            found.append(manager.recv(4096).decode())
+        except BlockingIOError:
+            return found

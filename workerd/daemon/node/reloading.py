@@ -27,21 +27,23 @@ class Reloading:
         self._shutdown = shutdown
         self._asked = 0
         """How many have not been answered yet."""
-        self._rejection = self._result = ""
+        self._rejection = self._result = Reason("")
         self.on_changed: Listeners[[]] = Listeners()
         """Told when ``account`` has changed."""
         self._ways: dict[str, Callable[[Reply], None]] = {"": self._load, "go_on": self._insist, "back": self._go_back}
 
     @property
-    def account(self) -> str:
+    def account(self) -> Reason:
         """What goes on, or what came of the last reload where it did not end well; else ""."""
         generations, rollout = self._parts.generations, self._rollout
         if generations.loading:
-            return f"generation {generations.number} is being loaded"
+            return Reason(f"generation {generations.loading} is being loaded")
         if rollout.under_way:
             moved, total = rollout.count()
-            return f"{_of(moved, total)} generation {rollout.generation}, the others follow"
-        return "; ".join(part for part in (self._rejection, self._result) if part)
+            return Reason(f"{_of(moved, total)} generation {rollout.generation}, the others follow")
+        if not (self._rejection and self._result):
+            return self._rejection or self._result
+        return say("", self._rejection, Reason("; "), self._result)
 
     def ask(self, reply: Reply, way: str = "") -> None:
         """Load the next generation and have every job move over; a rejected one leaves everything as it is.
@@ -81,7 +83,7 @@ class Reloading:
         elif generations.loading:
             reply(self._busy())
         elif generations.former is None:
-            gone = f"the code before is not there any more: its forkserver has ended. {CHOICE}"
+            gone = "the code before is not there any more, as its forkserver has ended. Correct the code and reload."
             reply({"ok": False, "error": Reason(gone)})
         else:
             self._begin()
@@ -90,7 +92,7 @@ class Reloading:
             self.on_changed()
 
     def _busy(self) -> dict[str, Any]:
-        loading = f"generation {self._parts.generations.number} is being loaded: wait for it"
+        loading = f"generation {self._parts.generations.loading} is being loaded: wait for it"
         return {"ok": False, "error": Reason(loading)}
 
     # what comes of it
@@ -102,10 +104,10 @@ class Reloading:
     def _loaded(self, reply: Reply, rejection: str) -> None:
         if rejection:
             own = "the new generation was rejected"
-            self._rejection = f"{own}: {rejection}".partition("\n")[0]
+            self._rejection = Reason(f"{own}: {rejection}".partition("\n")[0], own)
             self._answer(reply, {"ok": False, "error": Reason(f"{own}: {rejection}", own)})
         else:
-            self._rejection = ""
+            self._rejection = Reason("")
             current = self._parts.generations.current
             if current is not None and current.generation != self._rollout.generation:  # else another one asked, too
                 self._rollout.start()
@@ -125,7 +127,7 @@ class Reloading:
             more = f"; and {len(end.lagging) - NAMED} more" if len(end.lagging) > NAMED else ""
             self._result = answer["error"] = say(share, *named, Reason(more))
         else:
-            self._result = ""
+            self._rejection = self._result = Reason("")
         self._answer(reply, answer)
 
     def _answer(self, reply: Reply, answer: dict[str, Any]) -> None:
@@ -137,4 +139,4 @@ class Reloading:
 
 
 def _of(moved: int, total: int) -> str:
-    return f"{moved} of {total} slot{'s' * (total != 1)} run{'s' * (moved == 1)}"
+    return f"{moved} of {total} slots run{'s' * (moved == 1)}"

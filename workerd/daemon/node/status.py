@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from workerd.daemon.io.loop import Timer
+from workerd.wire.reasons import public_part
 
 from .observer import Counters
 from .parts import Parts
@@ -108,7 +109,7 @@ class StatusLine:
         running = f"{sum(slot.is_running for slot in slots)} of {sum(slot.wanted for slot in slots)} running"
         if parked := sum(slot.is_parked for slot in slots):
             running += f", {parked} parked"
-        reload = self._reloading.account
+        reload = public_part(self._reloading.account)  # every user of the machine may ask systemd
         return "; ".join(part for part in (running, self._database(), reload and f"reload: {reload}") if part)
 
     def _database(self) -> str:
