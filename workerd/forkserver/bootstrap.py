@@ -7,22 +7,25 @@ import os
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from workerd.wire import exit_codes
 from workerd.wire.channel import Channel
 from workerd.wire.marked_lines import LINE_BYTES
-from workerd.wire.messages import Load
+from workerd.wire.messages import Load, Rehearse
+from workerd.wire.spec import JobSpec
 
 CHANNEL_OPTION = "--channel"
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The daemon's first message (which daemon, which generation), its channel, and the process that it came to."""
+    """The daemon's first messages (which daemon and generation, which jobs), their channel, and whom they came to."""
 
     channel: Channel
     load: Load
+    jobs: tuple[JobSpec, ...]
     pid: int
 
 
@@ -50,7 +53,7 @@ def is_forkserver(argv: list[str]) -> bool:
 
 
 def start() -> Assignment:
-    """Receive the daemon's first message and install logging and fork safety; later calls return the same.
+    """Receive the daemon's first messages and install logging and fork safety; later calls return the same.
 
     Exits the process where no daemon has started it, or where that daemon has ended.
     """
@@ -62,14 +65,23 @@ def start() -> Assignment:
                 channel.fileno(), False
             )  # it came through an exec; a program started later must not have it
             message, _ = channel.receive()
+            # All of them now: a socket that is closed with something unread in it loses what was sent by it.
+            jobs = tuple(_receive_jobs(channel, message.jobs)) if isinstance(message, Load) else ()
         except (OSError, ValueError) as error:
             sys.stderr.write(f"forkserver is an internal verb: the daemon starts it ({error}).\n")
             os._exit(exit_codes.USAGE)
         if not isinstance(message, Load) or os.getppid() != message.daemon_pid:
             os._exit(0)  # end-of-file, or another parent: the daemon has ended
-        _assignment = Assignment(channel, message, os.getpid())
+        _assignment = Assignment(channel, message, jobs, os.getpid())
         _install(message)
     return _assignment
+
+
+def _receive_jobs(channel: Channel, count: int) -> Iterator[JobSpec]:
+    for _ in range(count):
+        message, _ = channel.receive()
+        if isinstance(message, Rehearse):
+            yield JobSpec.from_dict(message.spec)
 
 
 def _install(load: Load) -> None:

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 
 import structlog
 
@@ -16,8 +15,7 @@ from workerd.child.title import show_title
 from workerd.conf import keep_settings
 from workerd.wire import WIRE_VERSION, exit_codes
 from workerd.wire.events import emit
-from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Message, Rehearse
-from workerd.wire.spec import JobSpec
+from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Message
 
 from .birth import BirthError, bear
 from .bootstrap import Assignment
@@ -95,7 +93,7 @@ def _rehearse(assignment: Assignment, unsound: list[str]) -> str:
     if os.getpid() != assignment.pid:
         return ""
     named = parts_of_settings()
-    parts = [*(part_of_job(spec) for spec in _receive_jobs(assignment)), *named]
+    parts = [*map(part_of_job, assignment.jobs), *named]
     found = rehearse(parts)
     hold(parts, found)
     unsound += [part.name for part in named if found[part.name].problem]
@@ -105,13 +103,6 @@ def _rehearse(assignment: Assignment, unsound: list[str]) -> str:
     broken = [f"{name}: {part.problem}" for name, part in found.items() if part.problem and name not in known]
     more = f" And {len(broken) - NAMED} more." if len(broken) > NAMED else ""
     return " ".join(broken[:NAMED]) + more
-
-
-def _receive_jobs(assignment: Assignment) -> Iterator[JobSpec]:
-    for _ in range(assignment.load.jobs):
-        message, _ = assignment.channel.receive()
-        if isinstance(message, Rehearse):
-            yield JobSpec.from_dict(message.spec)
 
 
 def _say_what_is_left_open() -> None:
