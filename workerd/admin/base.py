@@ -28,14 +28,14 @@ else:
 
 
 _LOOKUPS = ("exact", "id__exact", "in", "isnull", "gt", "gte", "lt", "lte")
-"""What the links of Django's filters ask for."""
+"""The lookups that the links of Django's own filters use."""
 
 
 class WorkerdAdmin(AnyModelAdmin[Row]):
     """Reads and writes the database ``WORKERD["DATABASE"]``, whatever the router says: the daemon uses no other."""
 
     linked_lookups: tuple[str, ...] = ()
-    """What links of our own pages ask a list for, beside its filters."""
+    """The lookups that links of workerd's pages use on this list, beside those of its filters."""
 
     @property
     def alias(self) -> str:

@@ -1,4 +1,4 @@
-"""Which words of a row a user reads: workerd's own, or also those of a job and of the project's code."""
+"""Chooses which words of a row a user may read: workerd's own, or also those of jobs and of the project's code."""
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator
 
 MASK = "********"
 SHORT = 6
-"""A value with fewer characters is in many words, so it is masked only where it stands in quotes."""
+"""The fewest characters of a value that is masked everywhere: a shorter one is in many words, so only within quotes."""
 _HEAD = 16
-"""So many characters of a longer value are enough to know it: Python cuts values in its messages."""
+"""The characters of a longer value by which it is known: Python cuts values in its messages."""
 
 
 class Secrets:
-    """What is masked in the texts of this process; nothing until ``take`` is called."""
+    """The values that this process masks in its texts; there are none until ``take`` is called."""
 
     def __init__(self) -> None:
         self._forms: tuple[str, ...] = ()

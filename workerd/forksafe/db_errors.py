@@ -8,7 +8,7 @@ from django.db import DatabaseError, DataError, Error, IntegrityError, Interface
 
 
 class DatabaseFault(Enum):
-    """What an error of the database means; the value goes on after "the database"."""
+    """The kinds of fault that an error of the database can mean; a value ends a sentence that begins "the database"."""
 
     UNREACHABLE = "is unreachable"
     OFFLINE = "is starting, stopping or offline"

@@ -19,7 +19,7 @@ _BY_THE_SERVER_ALONE = frozenset({1290, 1836, 3100, 3101})
 
 
 class Outage(NamedTuple):
-    """What a database has done to a job: it is out with ``fault``, or, where that is None, it has ended a session."""
+    """A database's part in the end of a job: it is out with ``fault``, or, where that is None, it ended a session."""
 
     alias: str
     fault: DatabaseFault | None

@@ -61,9 +61,7 @@ def start() -> Assignment:
     if _assignment is None:
         try:
             channel = Channel.from_descriptor(int(sys.argv[sys.argv.index(CHANNEL_OPTION) + 1]))
-            os.set_inheritable(
-                channel.fileno(), False
-            )  # it came through an exec; a program started later must not have it
+            os.set_inheritable(channel.fileno(), False)  # it came through an exec; no program started later gets it
             message, _ = channel.receive()
             # All of them now: a socket that is closed with something unread in it loses what was sent by it.
             jobs = tuple(_receive_jobs(channel, message.jobs)) if isinstance(message, Load) else ()

@@ -3,10 +3,10 @@
 POOL_MASK = 0x3FFF
 """The bits of an address within a pool, 16 KiB that hold objects of one size (CPython's Objects/obmalloc.c)."""
 HEADER_BYTES = 33
-"""What an empty ``bytes`` takes."""
+"""The size of an empty ``bytes`` object."""
 SIZES = range(48, 513, 16)
 MOST_BYTES = 256 * 1024
-"""The most that is filled for one size: also where another allocator than Python's is in use, which shows no pools."""
+"""The most that is filled for one size, as another allocator than Python's shows no end of a pool."""
 IN_A_ROW = 8
 
 _fillers: list[list[bytes]] = []

@@ -36,7 +36,7 @@ class Part:
 
 
 class Found(NamedTuple):
-    """What came of a part: why it does not load, or ""; and whether this process can load it and stay as it is."""
+    """The result of a trial: why the part does not load, or "", and whether this process may load it, too."""
 
     problem: str
     harmless: bool = False

@@ -1,4 +1,4 @@
-"""What is wrong with a job's row, as its two columns hold it."""
+"""The two columns that hold what is wrong with a job's row: the whole sentence, and its public part."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -97,7 +97,7 @@ class ForkserverReady(Message):
     load_ms: float
     jobs: list[str] = []
     unsound: list[str] = []
-    """What the settings name and does not load, each as it is called in a sentence."""
+    """The names in the settings that do not load, each as a sentence calls it."""
 
 
 class ForkserverRejected(Message):

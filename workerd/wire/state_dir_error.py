@@ -1,4 +1,4 @@
-"""What an error of STATE_DIR means when a daemon starts: whether a later start may succeed, and the remedy."""
+"""Judges an error of STATE_DIR at a daemon's start: whether a later start may succeed, and the remedy."""
 
 import errno
 

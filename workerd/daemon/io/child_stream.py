@@ -16,7 +16,7 @@ SHARE_BYTES = 256 * 1024
 SHARE_LINES = 100
 """The most that is taken in one turn of the loop. The pipe of a child that writes more fills up, so that it waits."""
 LAST_WORDS_S = 2.0
-"""What an ended child has left in its pipe is taken for so long; of what is more, only the end is."""
+"""The seconds in which the daemon takes what an ended child has left in a pipe; of the rest it takes the end alone."""
 LAST_LINES = 500
 
 

@@ -15,7 +15,7 @@ from workerd.daemon.rules.clock import Clock
 STALL_S = 0.5
 """A timer that is later than this shows that the loop did not run: its process was stopped, or got no processor."""
 SHARE_S = 0.02
-"""What is ready, what goes on and what is due may each take so long in one turn; the rest comes first in the next."""
+"""The seconds that ready files, calls and timers may each take in one turn; what is left comes first in the next."""
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 

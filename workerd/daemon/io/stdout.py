@@ -23,7 +23,7 @@ class Stdout:
         self._lines: deque[bytes] = deque()
         self._bytes = 0
         self._taken = b""
-        """What has left the ring and is not written yet."""
+        """The line that has left the ring and is not written whole yet."""
         self._dropped = 0
         self._stuck = False
         self._retry: Timer | None = None

@@ -34,7 +34,7 @@ class Reloading:
 
     @property
     def account(self) -> Reason:
-        """What goes on, or what came of the last reload where it did not end well; else ""."""
+        """A sentence on the reload that goes on, or on the last one where it did not end well; else ""."""
         generations, rollout = self._parts.generations, self._rollout
         if generations.loading:
             return Reason(f"generation {generations.loading} is being loaded")

@@ -29,11 +29,11 @@ TREE_VARIABLE = "WORKERD_TREE"
 
 
 class Present(NamedTuple):
-    """What the generation that is to be replaced can run: the next one must, too."""
+    """The jobs that the generation to be replaced can run, so that the next one must load them, too."""
 
     jobs: Sequence[JobSpec]
     unsound: list[str]
-    """What the settings name and it could not load."""
+    """The names in the settings that the generation to be replaced could not load."""
 
 
 class Listener(NamedTuple):

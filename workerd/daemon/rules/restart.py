@@ -16,7 +16,7 @@ from workerd.wire.words import LAST, Outcome, Restart
 from .facts import Next
 
 LOST_SESSIONS = 5
-"""So many sessions that a database ends within ``restart_window`` count as no failures of a healthy job."""
+"""The sessions that a database may end within ``restart_window`` before one counts as a failure of a healthy job."""
 JITTER = 0.1
 """Delays are spread by ± 10 %, so that what failed together does not come back together."""
 FLOOR_S = 1.0

@@ -25,7 +25,7 @@ PATIENCE_S = 60.0
 
 
 class RolloutEnd(NamedTuple):
-    """What came of a rollout: "" where it was not ``halted``, and the slots that do not run its generation."""
+    """The end of a rollout: why it was ``halted``, or "", and the ``lagging`` slots, which should run and do not."""
 
     generation: int
     halted: str
@@ -62,7 +62,7 @@ class Rollout:
     halted: str = ""
     """Why the rollout goes no further until an operator decides; "" where it does."""
     generation: int = 0
-    """That the slots move to."""
+    """The generation that the slots move to."""
     _boundary: int = 0
     """The first generation of the new code: a crashed forkserver comes back with a higher number."""
     _backward: bool = False
