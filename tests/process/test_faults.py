@@ -93,7 +93,7 @@ def test_exit_75_waits_and_counts_as_no_failure(case: Case) -> None:
     for _ in range(3):
         scheduled = case.event("child.restart_scheduled")
         assert scheduled["failures"] == 0
-        assert "exit 75" in scheduled["reason"]
+        assert "exit code 75" in scheduled["reason"]
 
     assert case.daemon.slot(case.name)["state"] != "PARKED"
     eventually(lambda: len(case.events("child.exited")) >= 3, 10, "three exits")
