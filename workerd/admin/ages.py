@@ -6,7 +6,7 @@ and the script fills them in, so that an answer changes only when something has 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 from django.utils.html import format_html
@@ -66,10 +66,10 @@ class Ages:
     def _element(self, moment: datetime | None, direction: str) -> str:
         if moment is None:
             return "-"
-        seconds = (self.now - moment).total_seconds() * (1 if direction == "since" else -1)
+        seconds = between(moment, self.now).total_seconds() * (1 if direction == "since" else -1)
         return format_html(
             '<time datetime="{}" data-workerd-{} title="{}">{}</time>',
-            moment.isoformat(),
+            as_utc(moment).isoformat(),
             direction,
             exact(moment),
             spell(seconds, self.words) if self.spelled else "",
@@ -78,4 +78,14 @@ class Ages:
 
 def exact(moment: datetime) -> str:
     """Return the moment to the second, in the admin's time zone, with the zone's name."""
-    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"
+    return f"{timezone.localtime(as_utc(moment)):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def between(earlier: datetime, later: datetime) -> timedelta:
+    """Return the time between two moments, also over a change of the clocks."""
+    return as_utc(later) - as_utc(earlier)
+
+
+def as_utc(moment: datetime) -> datetime:
+    """Return a moment of the project's, which has no zone where USE_TZ is off, in UTC."""
+    return (timezone.make_aware(moment) if timezone.is_naive(moment) else moment).astimezone(UTC)

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -12,8 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from workerd.models import Node
+from workerd.models.clock import DatabaseNow
 
-from .ages import Ages
+from .ages import Ages, between
 from .badges import badge
 from .base import ReadOnlyAdmin
 from .snapshot import LATE, Nodes
@@ -29,14 +29,14 @@ class NodeAdmin(ReadOnlyAdmin[Node]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
         """Return the nodes with the database's time, by whose clock their pulse is written."""
-        return super().get_queryset(request).annotate(read_at=Now())
+        return super().get_queryset(request).annotate(read_at=DatabaseNow())
 
     @admin.display(description=_lazy("reports"), ordering="pulse")
     def reports(self, node: Any) -> SafeString:
         if node.pulse is None:
             return badge("rest", _("never"))
         age = Ages(node.read_at).since(node.pulse)
-        if node.read_at - node.pulse <= LATE:
+        if between(node.pulse, node.read_at) <= LATE:
             return format_html(_("{} {} ago"), badge("good", _("reporting")), age)
         return format_html(_("{} for {}"), badge("warn", _("silent")), age)
 

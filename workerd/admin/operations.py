@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -10,6 +11,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from workerd.models import Operation
+from workerd.models.clock import DatabaseNow
 
 from .base import CappedPaginator, ReadOnlyAdmin
 from .orders import order_badge, result_for, scope_of
@@ -32,8 +34,8 @@ class OperationAdmin(ReadOnlyAdmin[Operation]):
         return scope_of(order)
 
     @admin.display(description=_("status"))
-    def progress(self, order: Operation) -> SafeString:
-        return order_badge(order)
+    def progress(self, order: Any) -> SafeString:
+        return order_badge(order, order.read_at)
 
     @admin.display(description=_("result"))
     def shown_result(self, order: Any) -> str:
@@ -45,6 +47,10 @@ class OperationAdmin(ReadOnlyAdmin[Operation]):
         return format_html('<pre class="workerd-result">{}</pre>', order.readable_result)
 
     # A column's method is not told who asks for the page, so each row carries what its reader may see.
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Operation]:
+        """Return the orders with the database's time, by whose clock they expire."""
+        return super().get_queryset(request).annotate(read_at=DatabaseNow())
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changes: Any = super().get_changelist_instance(request)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -16,6 +16,8 @@ from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 
 from workerd.models import Job, Operation
+from workerd.models.clock import read_now
+from workerd.models.operation import LIFETIME
 
 from . import permissions
 from .ages import Ages
@@ -54,8 +56,17 @@ VERBS: Mapping[str, Verb] = {
 
 def send_orders(request: HttpRequest, verb: str, jobs: Sequence[Job], alias: str, slot: str = "") -> None:
     """Write an order for each job, and tell the user so. The caller has checked that the user may give it."""
+    now = read_now(alias)  # the web server's clock may be off
     rows = [
-        Operation(verb=verb, job=job, job_name=job.name, slot=slot, requested_by=request.user.get_username())
+        Operation(
+            verb=verb,
+            job=job,
+            job_name=job.name,
+            slot=slot,
+            requested_by=request.user.get_username(),
+            requested=now,
+            expires=now + LIFETIME,
+        )
         for job in jobs
     ]
     with transaction.atomic(using=alias):
@@ -85,11 +96,11 @@ def scope_of(order: Operation) -> str:
     return order.slot or order.job_name or _("every job")
 
 
-def order_badge(order: Operation, nodes: Nodes | None = None) -> SafeString:
+def order_badge(order: Operation, now: datetime, nodes: Nodes | None = None) -> SafeString:
     """Return whether a daemon has taken the order, or still may."""
     if order.taken is not None:
         return badge("done", _("taken"))
-    if order.expires <= timezone.now():
+    if order.expires <= now:
         return badge("bad", _("expired"))
     if nodes is not None and not nodes.live:
         return badge("wait", _("no daemon to take it"))
@@ -98,7 +109,13 @@ def order_badge(order: Operation, nodes: Nodes | None = None) -> SafeString:
 
 def _order_parts(order: Operation, nodes: Nodes, ages: Ages, request: HttpRequest) -> tuple[object, ...]:
     asked = format_html(_("asked {} ago by {}"), ages.since(order.requested), order.requested_by or "-")
-    return order_badge(order, nodes), order.get_verb_display(), scope_of(order), asked, _first_line(order, request)
+    return (
+        order_badge(order, nodes.now, nodes),
+        order.get_verb_display(),
+        scope_of(order),
+        asked,
+        _first_line(order, request),
+    )
 
 
 def _first_line(order: Operation, request: HttpRequest) -> str:

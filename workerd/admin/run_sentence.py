@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from workerd.models import Run
 from workerd.wire.words import Outcome
 
-from .ages import exact, spell_span
+from .ages import between, exact, spell_span
 from .badges import OUTCOME_WORDS
 
 
@@ -49,7 +49,7 @@ def describe_run(run: Run, now: datetime) -> str:
 
 def lifetime_s(run: Run, now: datetime) -> float:
     """Return how long the run took, or has taken so far."""
-    return max(0.0, ((run.ended or now) - (run.born or now)).total_seconds())
+    return max(0.0, between(run.born or now, run.ended or now).total_seconds())
 
 
 _OURS = frozenset({Outcome.HUNG, Outcome.OVER_MEMORY, Outcome.RECYCLED})

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
-from django.db.models.functions import Now
-from django.utils import timezone
 
 from workerd.models import Job, Node, Operation, Run, Slot
+from workerd.models.clock import DatabaseNow, read_now
 from workerd.wire.words import FAILURES, MOVING, Outcome, State
 
+from .ages import between
 from .words import problem_of, reason_of
 
 LATE = timedelta(seconds=15)
@@ -45,7 +45,7 @@ class Nodes:
     @property
     def live(self) -> tuple[Node, ...]:
         """The nodes whose pulse is in time."""
-        return tuple(node for node in self.nodes if node.pulse is not None and self.now - node.pulse <= LATE)
+        return tuple(node for node in self.nodes if node.pulse is not None and between(node.pulse, self.now) <= LATE)
 
     @property
     def last_pulse(self) -> datetime | None:
@@ -64,6 +64,7 @@ class JobSnapshot:
     job: Job
     slots: tuple[Slot, ...]
     is_late: bool
+    now: datetime
     problem: str = ""
     """Why the job cannot run, as far as the user may read it; so are the reasons of the slots."""
     restarts: int = 0
@@ -94,7 +95,9 @@ class JobSnapshot:
     @property
     def is_moving(self) -> bool:
         """Whether a slot or an order is about to change, so that the page should refresh more often."""
-        return any(slot.state in MOVING for slot in self.slots) or any(is_open(order) for order in self.orders)
+        return any(slot.state in MOVING for slot in self.slots) or any(
+            is_open(order, self.now) for order in self.orders
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +108,15 @@ class Snapshot:
     of_job: dict[int, JobSnapshot] = field(default_factory=dict)
 
 
-def is_open(order: Operation) -> bool:
+def is_open(order: Operation, now: datetime) -> bool:
     """Return whether a daemon may still take the order, or has taken it and not answered yet."""
-    return not order.result and order.expires > timezone.now()
+    return not order.result and order.expires > now
 
 
 def read_nodes(alias: str) -> Nodes:
     """Return the nodes and the database's time, in one query."""
-    nodes = tuple(Node.objects.using(alias).annotate(read_at=Now()).order_by("name", "host"))
-    return Nodes(nodes, nodes[0].read_at if nodes else timezone.now())
+    nodes = tuple(Node.objects.using(alias).annotate(read_at=DatabaseNow()).order_by("name", "host"))
+    return Nodes(nodes, nodes[0].read_at if nodes else read_now(alias))
 
 
 def read_snapshot(jobs: Sequence[Job], alias: str, *, may_view_output: bool = False) -> Snapshot:
@@ -134,6 +137,7 @@ def read_snapshot(jobs: Sequence[Job], alias: str, *, may_view_output: bool = Fa
             tuple(reported if nodes.live else known),
             is_late=not nodes.live,
             problem=problem_of(job, may_view_output=may_view_output),
+            now=nodes.now,
             restarts=restarts,
             failures=failures,
             orders=tuple(order for order in orders if order.job_name == job.name),
@@ -158,7 +162,7 @@ def _count_ends(jobs: Sequence[Job], alias: str, now: datetime) -> dict[int | No
 
 
 def _read_orders(alias: str) -> list[Operation]:
-    return list(Operation.objects.using(alias).filter(requested__gte=timezone.now() - ORDERS_WITHIN)[:200])
+    return list(Operation.objects.using(alias).filter(requested__gte=DatabaseNow() - ORDERS_WITHIN)[:200])
 
 
 def _by_job(slots: Iterable[Slot]) -> dict[int | None, list[Slot]]:

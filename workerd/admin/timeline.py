@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from workerd.models import Run
 
+from .ages import as_utc, between
 from .badges import OUTCOME_TONES
 from .recent_runs import WINDOW, RecentRuns
 from .run_sentence import describe_run
@@ -80,7 +81,7 @@ def _bar(run: Run, recent: RecentRuns, site: str, y: int) -> Bar:
     born, ended = max(run.born or recent.start, recent.start), run.ended or recent.now
     return Bar(
         x=_percent(born, recent),
-        width=f"{max(0.0, (ended - born) / WINDOW) * 100:.3f}%",
+        width=f"{max(0.0, between(born, ended) / WINDOW) * 100:.3f}%",
         y=y,
         tone=OUTCOME_TONES.get(run.outcome, "rest"),
         url=reverse(f"{site}:workerd_run_change", args=[run.pk]),
@@ -89,16 +90,16 @@ def _bar(run: Run, recent: RecentRuns, site: str, y: int) -> Bar:
 
 
 def _percent(moment: datetime, recent: RecentRuns) -> str:
-    return f"{(moment - recent.start) / WINDOW * 100:.3f}%"
+    return f"{between(recent.start, moment) / WINDOW * 100:.3f}%"
 
 
 def _ticks(recent: RecentRuns) -> Iterator[dict[str, Any]]:
     """Yield every third full hour of the admin's time zone, none too near an edge for its label."""
-    local = timezone.localtime(recent.start).replace(minute=0, second=0, microsecond=0)
+    local = timezone.localtime(as_utc(recent.start)).replace(minute=0, second=0, microsecond=0)
     moment = local + timedelta(hours=3 - local.hour % 3)
     number = 0
-    while moment < recent.now - timedelta(minutes=40):
-        if moment > recent.start + timedelta(minutes=40):
+    while moment < as_utc(recent.now) - timedelta(minutes=40):
+        if moment > as_utc(recent.start) + timedelta(minutes=40):
             yield {"x": _percent(moment, recent), "label": f"{moment:%H:%M}", "is_minor": number % 2 == 1}
         moment += TICK
         number += 1

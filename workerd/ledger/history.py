@@ -4,9 +4,9 @@ import time
 from datetime import timedelta
 
 from django.db.models import Case, F, Value, When
-from django.db.models.functions import Now
 
 from workerd.models import Node, Run
+from workerd.models.clock import DatabaseNow
 from workerd.wire.epochs import first_of_life
 from workerd.wire.words import Outcome
 
@@ -47,7 +47,7 @@ class RunHistory:
             return  # no record of this life is written yet
         runs = Run.objects.using(self._alias).filter(node_id=self._node.pk, ended=None)
         pulse = self._node.last_pulse
-        ended = Case(When(born__lt=pulse, then=Value(pulse)), default=F("born")) if pulse is not None else Now()
+        ended = Case(When(born__lt=pulse, then=Value(pulse)), default=F("born")) if pulse is not None else DatabaseNow()
         # The version stays as it is: if a journal still holds the real end, that is newer and takes the place of this.
         runs.filter(version__lt=first_of_life(version)).update(outcome=Outcome.LOST.value, ended=ended)
         self._lost_are_marked = True
@@ -56,7 +56,9 @@ class RunHistory:
         """Delete a batch of the runs that ended longer than the retention ago; return how many."""
         runs = Run.objects.using(self._alias)
         old = list(
-            runs.filter(ended__lt=Now() - self._retention).order_by("ended").values_list("pk", flat=True)[:PRUNE_ROWS]
+            runs.filter(ended__lt=DatabaseNow() - self._retention)
+            .order_by("ended")
+            .values_list("pk", flat=True)[:PRUNE_ROWS]
         )
         if old:
             runs.filter(pk__in=old).delete()

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.functions import Now
 
 from workerd.models import Node, Slot
+from workerd.models.clock import DatabaseNow
 
 from .entry import Entry
 from .sanitize import clean_for, clean_text
@@ -52,9 +52,9 @@ class NodeRow:
     def write_pulse(self) -> None:
         """Write that the ledger reaches the database now; make the row again where it was deleted."""
         rows = Node.objects.using(self._alias)
-        if not rows.filter(pk=self.pk).update(pulse=Now()):
+        if not rows.filter(pk=self.pk).update(pulse=DatabaseNow()):
             self._pk = None
-            rows.filter(pk=self.pk).update(pulse=Now())
+            rows.filter(pk=self.pk).update(pulse=DatabaseNow())
 
     def write(self, entries: Sequence[Entry]) -> None:
         """Write the newest of the node's records, if it is newer than the row."""

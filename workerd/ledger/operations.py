@@ -4,9 +4,9 @@ import uuid
 from collections.abc import Sequence
 
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from workerd.models import Operation
+from workerd.models.clock import DatabaseNow
 from workerd.wire.messages import Message, OperationTaken
 
 from .entry import Entry
@@ -31,13 +31,13 @@ class OpenOrders:
         one may have been killed before it told the daemon. The daemon ignores those that it knows.
         """
         rows = Operation.objects.using(self._alias)
-        valid = rows.filter(expires__gt=Now()).order_by("requested", "pk")
+        valid = rows.filter(expires__gt=DatabaseNow()).order_by("requested", "pk")
         unanswered = list(valid.filter(node_id=self._node.pk, result="").exclude(taken=None)) if self._is_first else []
         open_now = valid.filter(Q(node_id=None) | Q(node_id=self._node.pk), taken=None)[:AT_ONCE]
         taken = [
             order
             for order in open_now
-            if rows.filter(pk=order.pk, taken=None).update(taken=Now(), node_id=self._node.pk)
+            if rows.filter(pk=order.pk, taken=None).update(taken=DatabaseNow(), node_id=self._node.pk)
         ]
         self._is_first = False
         return [

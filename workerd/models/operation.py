@@ -7,6 +7,9 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from workerd.conf import get_settings
+
+from .clock import read_now
 from .job import Job
 from .node import Node
 
@@ -25,7 +28,8 @@ VERB_CHOICES = [
 
 
 def expiry() -> datetime:
-    return timezone.now() + LIFETIME
+    """Return when a new order expires, by the database's clock: the ledger asks that one, too."""
+    return read_now(get_settings().database) + LIFETIME
 
 
 class Operation(models.Model):
