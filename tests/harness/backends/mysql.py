@@ -1,7 +1,10 @@
 """A throw-away MariaDB or MySQL, whichever is installed."""
 
+import functools
+import os
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 from .certificate import write_certificate
@@ -16,11 +19,15 @@ SETTINGS = {
     "character-set-server": "utf8mb4",
     "log-error-verbosity": "1",
 }
+BINARY = "WORKERD_TEST_MYSQLD"
+"""Names a server's binary, so that one run can take MySQL's where MariaDB is installed as well."""
 _SBIN = "/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin"
 
 
 def find_server() -> Path | None:
-    """Return the server's binary: mariadbd, or MySQL's mysqld."""
+    """Return the server's binary: the one that WORKERD_TEST_MYSQLD names, or mariadbd, or MySQL's mysqld."""
+    if named := os.environ.get(BINARY):
+        return Path(named).resolve()
     found = (shutil.which(name) or shutil.which(name, path=_SBIN) for name in ("mariadbd", "mysqld"))
     return next((Path(path).resolve() for path in found if path), None)
 
@@ -59,9 +66,14 @@ class MySQLServer(Server):
             "ssl-cert": str(run / "server.crt"),
             "ssl-key": str(run / "server.key"),
         }
+        bare = ["--skip-log-bin"]
         if self._is_mariadb():
             del settings["log-error-verbosity"]
-        bare = ["--skip-name-resolve", "--skip-log-bin"]
+            bare.append("--skip-name-resolve")
+        else:
+            # MySQL makes root@localhost alone, which is nobody at 127.0.0.1 where names are not resolved
+            settings["init-file"] = str(self._write_accounts(run))
+            bare.append("--loose-mysqlx=OFF")  # it would listen on every address
         return [str(self._server()), "--no-defaults", *bare, *(f"--{name}={value}" for name, value in settings.items())]
 
     def answers(self) -> bool:
@@ -75,6 +87,17 @@ class MySQLServer(Server):
             return [script, "--no-defaults", f"--datadir={self.data}", *options]
         return [str(self._server()), "--no-defaults", "--initialize-insecure", f"--datadir={self.data}"]
 
+    def _write_accounts(self, folder: Path) -> Path:
+        """Write the statements that let root in from the loopback."""
+        path = folder / "accounts.sql"
+        name = "root@'127.0.0.1'"
+        path.write_text(
+            f"CREATE USER IF NOT EXISTS {name};\nGRANT ALL ON *.* TO {name} WITH GRANT OPTION;\n"
+            f"GRANT PROXY ON ''@'' TO {name} WITH GRANT OPTION;\n"
+        )
+        self.give_to_account(path)
+        return path
+
     def _server(self) -> Path:
         server = find_server()
         if server is None:
@@ -82,4 +105,11 @@ class MySQLServer(Server):
         return server
 
     def _is_mariadb(self) -> bool:
-        return self._server().name == "mariadbd"
+        return _is_mariadb(self._server())
+
+
+@functools.cache
+def _is_mariadb(server: Path) -> bool:
+    """Return what the binary says that it is; MariaDB has one of MySQL's name, too."""
+    said = subprocess.run([server, "--version"], capture_output=True, text=True, check=False).stdout
+    return "MariaDB" in said
