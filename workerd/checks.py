@@ -13,13 +13,15 @@ from .setting_keys import KEYS
 SETTINGS_NUMBERS: Mapping[str, int] = {key: number for number, key in enumerate(("WORKERD", *KEYS), start=1)}
 """The number in a check's id: 1 for WORKERD itself, then one for each key. E is an error, W a warning."""
 
+TAG = "workerd"
+"""Of our checks that open no connection: ``run_checks(tags=[TAG])`` runs none that Django may need a database for."""
 IN_MEMORY = "workerd.E101"
 NOT_IMMEDIATE = "workerd.W102"
 
 
 def register() -> None:
-    checks.register(check_settings)
-    checks.register(check_databases)
+    checks.register(check_settings, TAG)
+    checks.register(check_databases, TAG)
     import_module("workerd.forksafe.checks")  # it registers its checks when it is imported
 
 

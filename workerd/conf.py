@@ -164,7 +164,7 @@ def _state_dir_problems(path: Path | None, *, for_run: bool) -> Iterator[Problem
 def _why_unusable(path: Path) -> str:
     """Return why the daemon could not keep its files in ``path``; empty where it could."""
     try:
-        existing = next(folder for folder in (path, *path.parents) if folder.exists())
+        existing = next(folder for folder in (path, *path.parents) if _is_there(folder))
     except OSError as error:
         return f"it cannot be looked at ({error.strerror})"
     if not existing.is_dir():
@@ -172,3 +172,12 @@ def _why_unusable(path: Path) -> str:
     if not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
         return f"“{existing}” is not writable"
     return why_not_private(path)
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether ``path`` exists. Raises OSError where that may not be seen: newer Pythons' exists() hides it."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True

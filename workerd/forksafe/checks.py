@@ -23,7 +23,7 @@ POOL_MIN_SIZE = 4
 """The default of psycopg_pool for min_size and for max_size."""
 
 
-@register()
+@register("workerd")
 def check_connections(
     app_configs: Sequence[AppConfig] | None = None,  # noqa: ARG001 - checks are called by name
     **_kwargs: Any,

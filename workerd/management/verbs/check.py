@@ -9,6 +9,7 @@ from django.core.checks import Warning as CheckWarning
 from django.core.checks import run_checks
 from django.core.management.base import BaseCommand
 
+from workerd.checks import TAG
 from workerd.conf import find_problems
 from workerd.durations import DurationError, parse_duration
 from workerd.forkserver.survey import find_left_open
@@ -57,7 +58,7 @@ def _project_problems() -> Iterator[Problem]:
 def _settings_problems() -> list[Problem]:
     problems: list[Problem] = [(problem.level, str(problem)) for problem in find_problems(for_run=True)]
     known = {text for _, text in problems}
-    for message in run_checks():
+    for message in run_checks(tags=[TAG]):
         level = "warning" if message.level <= CheckWarning("").level else "error"
         text = f"{message.msg} {message.hint or ''}".strip()
         if (message.id or "").startswith("workerd.") and text not in known:
