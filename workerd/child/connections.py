@@ -16,6 +16,20 @@ def refresh_connections() -> None:
     forksafe.refresh_connections()
 
 
+def drop_dead_connections() -> None:
+    """Drop this thread's connections that are dead; an old one may still have a result to read."""
+    from workerd import forksafe
+
+    forksafe.drop_dead_connections()
+
+
+async def adrop_dead_connections() -> None:
+    """Call ``drop_dead_connections`` in the thread where Django runs the queries of async code."""
+    from asgiref.sync import sync_to_async
+
+    await sync_to_async(drop_dead_connections, thread_sensitive=True)()
+
+
 def heal_connections() -> None:
     """Have a connection that met an error tried before its next use: for code that has no turns to refresh it."""
     from workerd import forksafe

@@ -8,7 +8,12 @@ from typing import Any, Protocol, TypeVar
 from workerd.wire.messages import BecameReady, Message, RecycleAsked
 
 from .beats import Beats
-from .connections import arefresh_connections, refresh_connections
+from .connections import (
+    adrop_dead_connections,
+    arefresh_connections,
+    drop_dead_connections,
+    refresh_connections,
+)
 from .secrets import SECRETS
 from .stopping import StopRequest
 from .turns import Turns, as_seconds
@@ -72,12 +77,15 @@ class JobContext:
     def wait(self, seconds: float | timedelta | None = None) -> bool:
         """Sleep for ``seconds`` (None: without end); return whether the job has been asked to stop.
 
-        A request to stop ends the sleep at once. A sleep never counts as a hang.
+        A request to stop ends the sleep at once. A sleep never counts as a hang. Database connections that
+        their server has ended meanwhile are dropped after it.
         """
         left = None if seconds is None else as_seconds(seconds)
         if left != 0:
             with self._beats.asleep(left):
                 self._stop.wait(left)
+            if not self._stop.asked:
+                drop_dead_connections()
         self.beat()
         return self._stop.asked
 
@@ -117,6 +125,8 @@ class JobContext:
         """``wait`` for coroutines. The beats come from the event loop: a loop that blocks still counts as a hang."""
         left = None if seconds is None else as_seconds(seconds)
         await self._beats.beat_until(self._stop.event(), left)
+        if left != 0 and not self._stop.asked:
+            await adrop_dead_connections()
         self.beat()
         return self._stop.asked
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .preparation import prepare_to_fork as prepare_to_fork
     from .refresh import close_connections as close_connections
     from .refresh import close_own_connections as close_own_connections
+    from .refresh import drop_dead_connections as drop_dead_connections
     from .refresh import refresh_connections as refresh_connections
     from .session_state import keep_session as keep_session
     from .unreachable import is_unreachable as is_unreachable
@@ -26,6 +27,7 @@ _MODULES = {
     "UnsafeForkError": "errors",
     "close_connections": "refresh",
     "close_own_connections": "refresh",
+    "drop_dead_connections": "refresh",
     "heal_connections": "health",
     "install": "installation",
     "is_unreachable": "unreachable",
@@ -40,6 +42,7 @@ __all__ = [
     "UnsafeForkError",
     "close_connections",
     "close_own_connections",
+    "drop_dead_connections",
     "heal_connections",
     "install",
     "is_unreachable",

@@ -29,10 +29,18 @@ def refresh_connections() -> None:
     is ``WORKERD["CONN_MAX_AGE"]`` in seconds (None: no limit), not Django's CONN_MAX_AGE, which is for requests. Also
     turns on ``heal_connections``. Never raises an error of a database: in an outage the next query does.
     """
+    _refresh_all(get_settings().conn_max_age)
+
+
+def drop_dead_connections() -> None:
+    """Do the same in the middle of a turn, where a result may still be read: no connection is renewed for its age."""
+    _refresh_all(max_age=None)
+
+
+def _refresh_all(max_age: float | None) -> None:
     heal_connections()
     watch_statements()
     reset_queries()
-    max_age = get_settings().conn_max_age
     for wrapper in connections.all(initialized_only=True):
         if wrapper.connection is not None and not wrapper.in_atomic_block:
             try:

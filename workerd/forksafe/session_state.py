@@ -1,4 +1,4 @@
-"""Tells what a session has that a new one would not: locks, LISTEN, temporary tables, settings of its own."""
+"""Tells what a session has that a new one would not: locks, LISTEN, cursors, temporary tables, own settings."""
 
 import re
 from collections.abc import Callable
@@ -15,6 +15,7 @@ SELECT concat_ws(', ',
   CASE WHEN EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())
     THEN 'advisory locks' END,
   CASE WHEN EXISTS (SELECT 1 FROM pg_listening_channels()) THEN 'LISTEN' END,
+  CASE WHEN EXISTS (SELECT 1 FROM pg_cursors WHERE name <> '') THEN 'open cursors' END,
   CASE WHEN EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = pg_my_temp_schema()) THEN 'temporary tables' END,
   CASE WHEN EXISTS (SELECT 1 FROM pg_settings WHERE source = 'session' AND name NOT IN
     ('TimeZone', 'client_encoding', 'default_transaction_isolation', 'application_name', 'role'))
