@@ -2,11 +2,12 @@
 
 import time
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DataError, IntegrityError, connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
@@ -15,6 +16,7 @@ from workerd.ledger.node import NodeRow
 from workerd.ledger.operations import OpenOrders
 from workerd.ledger.problems import Problem
 from workerd.ledger.records import RecordWriter
+from workerd.ledger.refusals import SharedRefusalError, describe_refusal
 from workerd.models import Job, Node, Run, Slot
 
 pytestmark = pytest.mark.django_db  # in one transaction, as no ledger is, except where the database refuses
@@ -161,6 +163,93 @@ def test_values_that_no_column_holds_are_left_out(room: Room) -> None:
     room.apply(run(uuid.uuid4(), colour="red"))
 
     assert Run.objects.count() == 1
+
+
+# tables that are not this version's
+
+
+@pytest.fixture
+def migrated_ahead() -> Iterator[None]:
+    """A newer release has added a column that takes no NULL, without a default."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE workerd_run ADD COLUMN colour varchar(9) NOT NULL DEFAULT 'red'")
+        if connection.vendor != "sqlite":
+            cursor.execute("ALTER TABLE workerd_run ALTER COLUMN colour DROP DEFAULT")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE workerd_run DROP COLUMN colour")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.backends("postgres", "mysql")
+@pytest.mark.usefixtures("migrated_ahead")
+def test_what_every_record_shares_is_waited_for_and_nothing_is_set_aside(room: Room) -> None:
+    with pytest.raises(SharedRefusalError) as caught:
+        room.apply(*(run(uuid.uuid4(), note="a secret") for _ in range(5)))
+
+    assert room.set_aside == []
+    assert Run.objects.count() == 0
+    assert "colour" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.backends("postgres", "mysql")
+def test_a_refused_record_is_still_set_aside_beside_a_rule_that_others_keep(room: Room) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE workerd_run ADD CONSTRAINT no_red CHECK (note <> 'red secret')")
+    try:
+        bad, good = uuid.uuid4(), uuid.uuid4()
+
+        assert room.apply(run(bad, note="red secret"), run(good)) == [str(good)]
+        assert [key for key, _ in room.set_aside] == [str(bad)]
+        assert "no_red" in room.set_aside[0][1]
+        assert "secret" not in room.set_aside[0][1]
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE workerd_run DROP CONSTRAINT no_red")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.backends("mysql")
+@pytest.mark.parametrize(("charset", "kept"), [("utf8mb3", "café \N{REPLACEMENT CHARACTER}"), ("latin1", "caf? ?")])
+def test_what_a_table_cannot_store_is_dropped_and_the_outcome_kept(room: Room, charset: str, kept: str) -> None:
+    """Any latin1 could hold the é; a text that it refuses is written in ASCII, which all can."""
+    job = Job.objects.create(name="mail", target="shop.jobs.mail")
+    with connection.cursor() as cursor:
+        for table in ("workerd_run", "workerd_slot", "workerd_operation"):
+            cursor.execute(f"ALTER TABLE {table} CONVERT TO CHARACTER SET {charset}")
+    try:
+        key, place = uuid.uuid4(), slot(note="café \N{PILE OF POO}")
+        text = "café \N{PILE OF POO}"
+        written = room.apply(run(key, outcome="error", exit_code=3, ended=BORN, note=text, last_lines=text), place)
+
+        row = Run.objects.get(pk=key)
+        assert (row.outcome, row.exit_code, row.note, row.last_lines) == ("error", 3, kept, kept)
+        assert len(written) == 2
+        assert Slot.objects.get().note == kept
+        assert room.set_aside == []
+    finally:
+        job.delete()
+        with connection.cursor() as cursor:
+            for table in ("workerd_run", "workerd_slot", "workerd_operation"):
+                cursor.execute(f"ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("invalid literal: 'secret'"), "ValueError"),
+        (DataError(1366, "Incorrect string value: 'secret' for column `a`.`b`.`note` at row 1"), "note"),
+        (IntegrityError(1062, "Duplicate entry 'secret' for key 'workerd_slot_place'"), "workerd_slot_place"),
+        (IntegrityError(1364, "Field 'colour' doesn't have a default value"), "'colour'"),
+    ],
+)
+def test_a_reason_holds_nothing_of_the_records_texts(error: Exception, said: str) -> None:
+    reason = describe_refusal(error)
+
+    assert said in reason
+    assert "secret" not in reason
 
 
 # slots

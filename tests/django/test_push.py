@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection, transaction
 
+from tests.harness.pooler import Pooler
 from workerd.ledger.push import Push
 from workerd.models import Job, Operation
 from workerd.wire.messages import Message, PushFound
@@ -64,6 +65,20 @@ def test_a_new_connection_is_listened_at_too(push: Push, sent: list[Message]) ->
 
     assert push.heard()
     assert sent == [PushFound(works=True)]
+
+
+@pytest.mark.backends("postgres")
+def test_a_pooler_that_lends_sessions_is_found_not_to_push(sent: list[Message]) -> None:
+    """It takes LISTEN without an error, and a NOTIFY of the same session to itself even arrives."""
+    host, port = connection.settings_dict["HOST"], int(connection.settings_dict["PORT"])
+    with Pooler(host, port) as pooler:
+        pooled = connection.copy()
+        pooled.settings_dict = {**pooled.settings_dict, "PORT": pooler.port}
+        Push(pooled, sent.append).listen()
+        Job.objects.create(name="mail", target="shop.jobs.price_feed")
+        pooled.close()
+
+    assert sent == [PushFound(works=False)]
 
 
 @pytest.mark.backends("sqlite", "mysql")

@@ -50,6 +50,15 @@ class Link:
         """Run statements in the project's database, as the server's administrator."""
         self.databases.execute(*statements, database=self.database)
 
+    def count_sessions(self, slot: str) -> int:
+        """Return how many sessions the server has: of a slot, or on MySQL those that wait for a lock."""
+        if self.is_postgresql:
+            query = f"SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%{slot}%'"
+        else:
+            waiting = "state LIKE '%lock%'"
+            query = f"SELECT count(*) FROM information_schema.processlist WHERE user = '{self.account}' AND {waiting}"
+        return int(self.databases.execute(query, database=self.database)[0][0])
+
     def end_sessions(self) -> None:
         """Have the server end every session of the account."""
         if self.is_postgresql:

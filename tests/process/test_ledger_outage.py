@@ -136,12 +136,16 @@ def test_a_lock_in_the_way_delays_the_table_and_nothing_else(
 def test_a_lock_that_never_comes_is_an_outage_of_the_ledger_alone(
     project: Project, daemon: Daemon, link: Link, position: int, table: str
 ) -> None:
-    """It gives up by itself, or is given up as one that hangs; either way that is said, once."""
-    with _locked(link, table):
+    """The server gives up each try, so that no session of an earlier one waits on; who holds the lock is said."""
+    with _locked(link, table) as holder:
         run = _assert_supervision_goes_on(daemon)
-        daemon.wait_event("ledger.lost", since=position, within=50)
+        lost = daemon.wait_event("ledger.lost", since=position, within=60)
         second = _assert_supervision_goes_on(daemon)
         eventually(lambda: not daemon.picture()["daemon"]["unjournaled"], 10, "all of it in the journal")
+        assert link.count_sessions("workerd.ledger") <= 1
+        assert "is locked by another transaction" in lost["reason"]
+        if link.is_postgresql:
+            assert f'of user "{holder}"' in lost["reason"]
 
     daemon.wait_event("ledger.recovered", since=position, within=60)
     _wait_for_ends(project, run, second)
@@ -292,13 +296,14 @@ def _kill_and_time(daemon: Daemon) -> float:
 
 
 @contextmanager
-def _locked(link: Link, table: str) -> Iterator[None]:
-    """Keep every other session from a table."""
+def _locked(link: Link, table: str) -> Iterator[str]:
+    """Keep every other session from a table; yield the user who does."""
     with link.databases.session(link.database) as cursor:
         if link.is_postgresql:
             cursor.execute("BEGIN")
             cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         else:
             cursor.execute(f"LOCK TABLES {table} WRITE")
-        yield
+        assert link.databases.server is not None
+        yield link.databases.server.address.user
         cursor.execute("ROLLBACK" if link.is_postgresql else "UNLOCK TABLES")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.harness.node import Node
 from workerd.daemon.node.node_record import NodeRecord
-from workerd.wire.messages import Refused
+from workerd.wire.messages import Refused, VersionSeen
 
 
 @pytest.fixture
@@ -46,6 +46,27 @@ def test_a_run_is_told_of_when_it_begins_and_when_it_is_ready(node: Node, node_r
     assert [(record.key, record.row and record.row["ready"]) for record in begun] == [(slot.child.run, None)]
     assert ready.row is not None
     assert (ready.row["job_id"], ready.row["ready"]) == (7, node.clock.wall())
+
+
+def test_all_rows_are_told_anew_where_an_earlier_life_has_left_larger_versions(
+    node: Node, node_record: NodeRecord
+) -> None:
+    node.start()
+    slot = node.add_job()
+    node.settle()
+    node.acknowledge()
+    found = 2**60
+    node.tell(VersionSeen(found, "database"))
+    node.parts.slot_set.write_rows()  # as at the end of each turn
+
+    assert slot.child is not None
+    again = {
+        (kind, record.key)
+        for kind in ("node", "slot", "run")
+        for record in node.records(kind)
+        if record.version > found
+    }
+    assert again == {("node", "node"), ("slot", "feed\n0"), ("run", slot.child.run)}
 
 
 def test_the_ledgers_own_runs_leave_no_history(node: Node, node_record: NodeRecord) -> None:

@@ -66,10 +66,48 @@ def test_they_grow_where_state_dir_was_lost(tmp_path: Path, clock: FakeClock) ->
     assert before < Versions(tmp_path / "new" / "shop.epoch", clock).next()
 
 
-def test_they_fit_the_column(path: Path, clock: FakeClock) -> None:
-    clock.wall_now = 4_102_444_800.0  # the year 2100
+@pytest.mark.parametrize("where", ["journal", "database"])
+def test_they_grow_over_what_a_life_with_its_clock_ahead_has_left(tmp_path: Path, clock: FakeClock, where: str) -> None:
+    """STATE_DIR is lost, and the clock is right again: what that life wrote is found, and passed over."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    clock.wall_now += 1e9
+    before = last_of_a_life(tmp_path / "old" / "shop.epoch", clock)
+    clock.wall_now -= 1e9
+    versions = Versions(tmp_path / "new" / "shop.epoch", clock)
+    versions.next()
 
-    assert last_of_a_life(path, clock) < BIGINT_MAX
+    assert versions.pass_over(before, where)
+    assert before < versions.next()
+    assert versions.next() < Versions(tmp_path / "new" / "shop.epoch", clock).next()
+
+
+def test_they_grow_over_a_life_of_the_same_minute(tmp_path: Path, clock: FakeClock) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    before = last_of_a_life(tmp_path / "old" / "shop.epoch", clock)
+    versions = Versions(tmp_path / "new" / "shop.epoch", clock)
+    for _ in range(2000):
+        versions.next()
+
+    assert versions.pass_over(before, "database")
+
+
+def test_what_this_life_has_written_is_not_passed_over(path: Path, clock: FakeClock) -> None:
+    versions = Versions(path, clock)
+    last = [versions.next() for _ in range(10)][-1]
+
+    assert not versions.pass_over(0, "database")
+    assert not versions.pass_over(last, "database")  # as the next ledger finds it
+
+
+def test_they_fit_the_column(path: Path, clock: FakeClock) -> None:
+    for year_s in (4_102_444_800.0, 12_000_000_000.0):  # 2100, and 2350
+        clock.wall_now = year_s
+        last = last_of_a_life(path, clock)
+
+        assert last < BIGINT_MAX
+        assert last < last_of_a_life(path, clock) < BIGINT_MAX
 
 
 def test_nothing_but_the_epoch_is_left_in_state_dir(path: Path, clock: FakeClock) -> None:

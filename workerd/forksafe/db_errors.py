@@ -18,6 +18,7 @@ class DatabaseFault(Enum):
     READ_ONLY = "is read-only"
     FULL = "has no room left"
     UNMIGRATED = "lacks a table or column of workerd"
+    AHEAD = "is not as this version of workerd knows it"
     FORBIDDEN = "forbids to read or write"
     BUSY = "is locked by another transaction"
     POISON = "refuses this one record"
@@ -32,7 +33,7 @@ OUTAGES = frozenset({
 
 _CODES: tuple[tuple[tuple[str, ...], frozenset[int], DatabaseFault], ...] = (
     (("42P01", "42703", "3F000"), frozenset({1054, 1146}), DatabaseFault.UNMIGRATED),
-    (("40001", "40P01", "55P03", "57014"), frozenset({1205, 1213, 1969, 3024, 3572}), DatabaseFault.BUSY),
+    (("40001", "40P01", "55P03"), frozenset({1205, 1213, 3572}), DatabaseFault.BUSY),
     (("25006",), frozenset({1290, 1792, 1836, 3100, 3101}), DatabaseFault.READ_ONLY),
     (("53100", "53200", "58030"), frozenset({3, 1021, 1026, 1030, 1037, 1041, 1114}), DatabaseFault.FULL),
     (("53300",), frozenset({1040, 1135, 1203, 1226}), DatabaseFault.CROWDED),
@@ -46,9 +47,9 @@ _CODES: tuple[tuple[tuple[str, ...], frozenset[int], DatabaseFault], ...] = (
     (("42501",), frozenset({1142, 1143, 1227}), DatabaseFault.FORBIDDEN),
     (("22", "23"), frozenset({1048, 1062, 1153, 1264, 1292, 1300, 1364, 1366, 1406, 3140, 3988}), DatabaseFault.POISON),
     (
-        ("08", "57P", "25P03", "25P04"),
+        ("08", "57P", "57014", "25P03", "25P04"),
         frozenset({
-            1077, 1152, 1158, 1159, 1160, 1161, 1184, 1317, 1927,
+            1077, 1152, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 1969, 3024,
             2002, 2003, 2004, 2005, 2006, 2012, 2013, 2026, 2055, 3169, 4031,
         }),
         DatabaseFault.UNREACHABLE,

@@ -27,7 +27,7 @@ _READ_ONLY = {
 def why_no_session(wrapper: BaseDatabaseWrapper) -> BaseException | None:
     """Return the error with which the server of ``wrapper`` refuses a new session; None where it gives one."""
     try:
-        with _session(wrapper) as cursor:
+        with new_session(wrapper) as cursor:
             cursor.execute("SELECT 1")
             cursor.fetchone()
     except (error_class_of(wrapper), Error, OSError) as error:
@@ -38,7 +38,7 @@ def why_no_session(wrapper: BaseDatabaseWrapper) -> BaseException | None:
 def is_read_only(wrapper: BaseDatabaseWrapper) -> bool:
     """Return whether the server of ``wrapper`` takes no writes of anybody; False where it does not tell."""
     try:
-        with _session(wrapper) as cursor:
+        with new_session(wrapper) as cursor:
             if wrapper.vendor == "sqlite":
                 return _refuses(wrapper, cursor)
             cursor.execute(_read_only_query(wrapper))
@@ -64,7 +64,7 @@ def _read_only_query(wrapper: BaseDatabaseWrapper) -> str:
 
 
 @contextmanager
-def _session(wrapper: BaseDatabaseWrapper) -> Iterator[Any]:
+def new_session(wrapper: BaseDatabaseWrapper) -> Iterator[Any]:
     """Yield a cursor of a new session of the driver's: past the pool, which tries for long, and past our events."""
     probe = wrapper.copy()
     settings = deepcopy(wrapper.settings_dict)

@@ -10,6 +10,9 @@ from workerd.forksafe.db_errors import DatabaseFault, classify
 from workerd.wire.backoff import Backoff
 from workerd.wire.messages import DatabaseConnected, DatabaseLost, DatabaseRecovered, Message
 
+from .lock_holder import find_lock_holder
+from .refusals import SharedRefusalError, without_texts
+
 RETRY_CAP_S = 5.0
 BUSY_RETRY_S = 0.2
 BUSY_PATIENCE_S = 30.0
@@ -26,6 +29,10 @@ _WORDS: dict[DatabaseFault, tuple[str, str]] = {
     DatabaseFault.READ_ONLY: ("is read-only", "wait for the failover, or make it writable"),
     DatabaseFault.FULL: ("has no room left", "make room on the server's disk or in its limits"),
     DatabaseFault.UNMIGRATED: ("is not migrated", 'run "manage.py migrate --database {alias}"'),
+    DatabaseFault.AHEAD: (
+        "is not as this version of workerd knows it",
+        "restart the service with the release that it was migrated for",
+    ),
     DatabaseFault.FORBIDDEN: ("does not let its user read and write workerd's tables", "grant that"),
     DatabaseFault.BUSY: ("is locked by another transaction", "end that"),
     DatabaseFault.POISON: ("refuses a query of workerd", "please report this"),
@@ -83,19 +90,20 @@ class Availability:
 
     def failed(self, error: BaseException) -> None:
         """Set the time of the next try, on a new connection unless a lock was in the way; tell an outage."""
-        fault, now = classify(error), time.monotonic()
+        fault, now = _fault_of(error), time.monotonic()
         if fault is DatabaseFault.BUSY and now - (self._busy_since or now) < BUSY_PATIENCE_S:
             self._busy_since = self._busy_since or now
             self.retry_at = now + BUSY_RETRY_S
             return
-        if self._connection.connection is not None:
+        holder = find_lock_holder(self._connection) if fault is DatabaseFault.BUSY else ""
+        if self._connection.connection is not None and fault is not DatabaseFault.BUSY:
             close_wrapper(self._connection, "unusable")
         if fault is DatabaseFault.UNREACHABLE and self.up and not self._renewed:
             self._renewed = True  # a session may end while the server is well, so one more try is due at once
             return
         self.retry_at = now + self._backoff.next()
         self._answered_at = None
-        reason = describe(self._connection, fault, error)
+        reason = describe(self._connection, fault, error, holder)
         if not self._lost:
             self._lost = True
             self.caught_up = 0
@@ -105,12 +113,21 @@ class Availability:
         self._send(DatabaseLost(reason))
 
 
-def describe(connection: BaseDatabaseWrapper, fault: DatabaseFault, error: BaseException) -> str:
+def _fault_of(error: BaseException) -> DatabaseFault:
+    return DatabaseFault.AHEAD if isinstance(error, SharedRefusalError) else classify(error)
+
+
+def describe(connection: BaseDatabaseWrapper, fault: DatabaseFault, error: BaseException, holder: str = "") -> str:
     """Return one sentence: which database, what is wrong, what to do."""
     database = f'database "{connection.alias}" ({_place(connection)})'
-    message = str(error.args[-1] if error.args else error).strip().partition("\n")[0][:300]
+    message = str(error if isinstance(error, SharedRefusalError) else error.args[-1] if error.args else error)
+    message = message.strip().partition("\n")[0][:300]
+    if fault in {DatabaseFault.POISON, DatabaseFault.FAULT}:
+        message = without_texts(message)
     again = "running jobs go on, and it is tried again by itself"
     words, remedy = _WORDS[fault]
+    if holder:
+        message = f"{message}; {holder}, holds a lock"
     return f"{database} {words} ({message}): {remedy.format(alias=connection.alias)}; {again}"
 
 

@@ -43,7 +43,7 @@ class RunHistory:
         """
         node = Node.objects.using(self._alias).filter(pk=self._node.pk)
         version = node.values_list("record_version", flat=True).first()
-        if not version:
+        if not version or self._node.is_outpaced:
             return  # no record of this life is written yet
         runs = Run.objects.using(self._alias).filter(node_id=self._node.pk, ended=None)
         pulse = self._node.last_pulse

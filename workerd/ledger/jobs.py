@@ -4,15 +4,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import Error
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
+from workerd.forksafe.db_errors import DatabaseFault, classify
 from workerd.models import Job
 from workerd.wire.messages import JobChanged, JobRefused, JobRemoved, JobsListed, Message
 from workerd.wire.packets import MAX_PACKET_BYTES, WireError, encode
 from workerd.wire.spec import JobSpec
 
 from .problems import Problem, problem_columns
+from .refusals import ascii_only
 from .rows import COLUMNS, Row, Verdict, judge_row
 
 _ID_AT = COLUMNS.index("id")
@@ -40,6 +43,7 @@ class JobRows:
         self._known: dict[int, _Known] = {}
         self._found_by_daemon: dict[str, Problem] = {}
         self._outdated: dict[int, Problem] = {}
+        self._written: dict[int, Problem] = {}
         self._listed = False
 
     def note_problem(self, name: str, problem: Problem) -> None:
@@ -57,15 +61,26 @@ class JobRows:
         if messages or not self._listed:
             self._listed = True
             messages.append(JobsListed(len(rows)))
-        self._outdated = {pk: wanted for pk in rows if (wanted := self._problem_of(pk)) != problems[pk]}
+        wanted = {pk: self._problem_of(pk) for pk in rows}
+        # What another ledger, of other code, has written over ours stays until the row or our judgement changes.
+        self._outdated = {pk: text for pk, text in wanted.items() if text not in {problems[pk], self._written.get(pk)}}
         return messages
 
     def write_problems(self) -> None:
         """Correct each ``Job.problem`` that the last poll found outdated. Raises the database's errors."""
         if self._outdated:
-            rows = Job.objects.using(self._alias).filter(pk__in=self._outdated)
-            rows.update(**problem_columns("pk", self._outdated))
+            try:
+                self._write(self._outdated)
+            except Error as error:
+                if classify(error) is not DatabaseFault.POISON:
+                    raise
+                self._write({pk: Problem(*map(ascii_only, problem)) for pk, problem in self._outdated.items()})
+            self._written |= self._outdated
             self._outdated = {}
+
+    def _write(self, problems: Mapping[int, Problem]) -> None:
+        rows = Job.objects.using(self._alias).filter(pk__in=problems)
+        rows.update(**problem_columns("pk", problems))
 
     def _fetch(self) -> list[tuple[Any, ...]]:
         """Read all rows; kwargs as text, so that one that is not JSON does not keep the others from being read."""
@@ -78,8 +93,10 @@ class JobRows:
         changed: list[_Known] = []
         for pk in self._known.keys() - rows.keys():
             del self._known[pk]
+            self._written.pop(pk, None)
         for pk, row in rows.items():
             if pk not in self._known or self._known[pk].row != row:
+                self._written.pop(pk, None)
                 self._known[pk] = _Known(row, judge_row(row, self._check_allowed))
                 changed.append(self._known[pk])
         for name in sorted(before - {known.name for known in self._known.values()}):

@@ -139,6 +139,10 @@ class Journal:
         keys = [(entry.kind, entry.key, entry.version) for entry in entries]
         self._sqlite.executemany("DELETE FROM record WHERE kind = ? AND key = ? AND version <= ?", keys)
 
+    def highest_version(self) -> int:
+        """Return the largest version of all records, 0 for none."""
+        return self._number("SELECT COALESCE(MAX(version), 0) FROM record")
+
     def __bool__(self) -> bool:
         return bool(self._number("SELECT EXISTS (SELECT 1 FROM record)"))
 

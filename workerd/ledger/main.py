@@ -9,7 +9,7 @@ from workerd.conf import Settings, get_settings
 from workerd.targets import check_allowed
 from workerd.wire import exit_codes
 from workerd.wire.channel import Channel
-from workerd.wire.messages import Drained, License, Message
+from workerd.wire.messages import Drained, License, Message, VersionSeen
 from workerd.wire.page import HeartbeatPage
 
 from .availability import Availability
@@ -23,6 +23,7 @@ from .operations import OpenOrders
 from .push import Push
 from .receiver import DaemonGoneError, Receiver
 from .records import RecordWriter
+from .refusals import SharedRefusalError
 from .spool import Spool
 
 PULSE_SECONDS = 5.0
@@ -65,8 +66,11 @@ class LedgerLoop:
         self._history = RunHistory(settings.database, self._node, settings.run_retention_s)
         self._poll_seconds = settings.poll_seconds
         self._poll_at = self._pulse_at = self._apply_at = 0.0
+        self._has_compared = False
 
     def run(self) -> None:
+        if version := self._spool.highest_version():
+            self._send(VersionSeen(version, "journal"))
         self._receiver.start()
         while not self._inbox.closed and not self._inbox.drain_asked:
             self._page.beat()
@@ -106,7 +110,7 @@ class LedgerLoop:
                 self._do_what_is_due()
             else:
                 self._try_to_reach()
-        except (Error, OSError) as error:
+        except (Error, OSError, SharedRefusalError) as error:
             self._availability.failed(error)
 
     def _do_what_is_due(self) -> None:
@@ -127,12 +131,19 @@ class LedgerLoop:
         changes = self._look()
         try:
             self._pulse(now)
+            self._compare_versions()
             if self._spool:
                 self._apply()
             self._availability.answered()
         finally:
             self._tell(changes)  # jobs that could be read can start, even where nothing can be written
         self._poll_at = now + self._poll_seconds
+
+    def _compare_versions(self) -> None:
+        """Tell the daemon once, before any record is written, which versions earlier lives have left."""
+        if not self._has_compared:
+            self._send(VersionSeen(self._node.highest_version(), "database"))
+            self._has_compared = True
 
     def _poll(self, now: float) -> None:
         self._tell(self._look())
@@ -172,7 +183,7 @@ class LedgerLoop:
             self._page.beat()
             try:
                 self._apply()
-            except (Error, OSError) as error:
+            except (Error, OSError, SharedRefusalError) as error:
                 self._availability.failed(error)
                 pause = DRAIN_AGAIN_LOST_S if self._availability.lost else DRAIN_AGAIN_S
                 time.sleep(min(pause, max(0.0, deadline - time.monotonic())))

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Max
 
 from workerd.models import Node, Slot
 from workerd.models.clock import DatabaseNow
@@ -29,6 +30,8 @@ class NodeRow:
         self._pk: int | None = None
         self.last_pulse: datetime | None = None
         """The pulse that the row had when this ledger began."""
+        self.is_outpaced = False
+        """Whether the row is another life's, and newer by its version: this life's daemon is to make newer ones."""
 
     @property
     def connection(self) -> BaseDatabaseWrapper:
@@ -49,6 +52,12 @@ class NodeRow:
             self._pk, self.last_pulse = node.pk, node.pulse
         return self._pk
 
+    def highest_version(self) -> int:
+        """Return the largest version of the node's own row and of its slots. Raises the database's errors."""
+        slots = Slot.objects.using(self._alias).filter(node_id=self.pk).aggregate(most=Max("version"))
+        mine = Node.objects.using(self._alias).filter(pk=self.pk).values_list("record_version", flat=True).first()
+        return max(mine or 0, slots["most"] or 0)
+
     def write_pulse(self) -> None:
         """Write that the ledger reaches the database now; make the row again where it was deleted."""
         rows = Node.objects.using(self._alias)
@@ -67,6 +76,7 @@ class NodeRow:
         }
         mine = Node.objects.using(self._alias).filter(pk=self.pk)
         version, started = mine.values_list("record_version", "started").first() or (0, None)
+        self.is_outpaced = newest.version <= version and values.get("started") != started
         if newest.version <= version:
             return
         if values.get("started") != started:

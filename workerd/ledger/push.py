@@ -1,17 +1,25 @@
 """Has PostgreSQL wake the ledger: a saved row sends a NOTIFY at its commit, and the ledger polls at once.
 
-PgBouncer and its like swallow LISTEN without an error, so the ledger sends one NOTIFY to itself to see whether it
-arrives. It polls all the same: a NOTIFY only makes the next poll come sooner.
+PgBouncer and its like take LISTEN, and pass nothing on while they have lent the session to nobody. So another session,
+which ends at once, sends a NOTIFY, and the ledger sees whether it arrives. It polls all the same: a NOTIFY only makes
+the next poll come sooner.
 """
 
+import select
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
+from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from workerd.forksafe.drivers import error_class_of
+from workerd.forksafe.probe import new_session
 from workerd.push import CHANNEL
 from workerd.wire.messages import Message, PushFound
+
+PROOF_S = 1.0
 
 
 class Push:
@@ -45,17 +53,38 @@ class Push:
             raw.add_notify_handler(lambda notify: self._payloads.append(notify.payload))
         with self._connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
-            cursor.execute(f"NOTIFY {CHANNEL}, '{self._probe}'")
         self._raw = raw
-        self._tell(works=self._probe in self._collect())
+        with self._connection.wrap_database_errors:
+            self._tell(works=self._is_proven())
 
     def heard(self) -> bool:
         """Return whether a row was saved since the last call. Raises the database's errors."""
         if self.descriptor is None:
             return False
         with self._connection.wrap_database_errors:
-            payloads = self._collect()
-        return any(payload != self._probe for payload in payloads)
+            payloads = [payload for payload in self._collect() if payload != self._probe]
+        if payloads:
+            self._tell(works=True)
+        return bool(payloads)
+
+    def _is_proven(self) -> bool:
+        """Have another session send a NOTIFY, and return whether it arrives while this one asks nothing."""
+        try:
+            with new_session(self._connection) as cursor:
+                cursor.execute(f"NOTIFY {CHANNEL}, '{self._probe}'")
+                cursor.connection.commit()
+        except (error_class_of(self._connection), Error, OSError):
+            return False
+        deadline = time.monotonic() + PROOF_S
+        others: list[str] = []
+        while (payloads := self._collect()) or (left := deadline - time.monotonic()) > 0:
+            others += [payload for payload in payloads if payload != self._probe]
+            if self._probe in payloads:
+                self._payloads += others  # to be heard
+                return True
+            if not payloads:
+                select.select([self._raw.fileno()], [], [], left)
+        return False
 
     def _collect(self) -> list[str]:
         """Return what has arrived, without waiting; psycopg 2 and 3 each have their own way."""

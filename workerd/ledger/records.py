@@ -4,9 +4,8 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 
-from workerd.errors import WorkerdError
 from workerd.forksafe.db_errors import DatabaseFault, classify
 from workerd.models import Job, Run, Slot
 
@@ -15,15 +14,15 @@ from .entry import Entry
 from .node import NodeRow
 from .operations import OpenOrders
 from .problems import Problem, problem_columns
+from .refusals import RefusedRecordError, SharedRefusalError, describe_refusal, narrowed
 from .sanitize import clean_for, clean_text
+
+PLAIN_VERSION = 2**63 - 1
+"""Newer than any: what is tried with it is taken back."""
 
 Write = Callable[[Sequence[Entry]], None]
 SetAside = Callable[[Entry, str], None]
 NoteProblem = Callable[[str, Problem], None]
-
-
-class RefusedRecordError(WorkerdError, ValueError):
-    """No database would take this record."""
 
 
 class RecordWriter:
@@ -66,12 +65,34 @@ class RecordWriter:
             if classify(error) is not DatabaseFault.POISON:
                 raise
             if len(entries) == 1:
-                self._set_aside(entries[0], f"{type(error).__name__}: {error}")
-                return []
+                return self._write_refused(entries[0], write, describe_refusal(error))
         else:
             return list(entries)
         middle = len(entries) // 2
         return self._write(entries[:middle], write) + self._write(entries[middle:], write)
+
+    def _write_refused(self, entry: Entry, write: Write, reason: str) -> list[Entry]:
+        """Write as much of a refused entry as the database can store; set it aside if it is the entry's own fault."""
+        for fewer in narrowed(entry):
+            if self._is_taken(fewer, write):
+                return [entry]
+        if (plain := plain_entry(entry.kind)) is not None and not self._is_taken(plain, write, keep=False):
+            raise SharedRefusalError(entry.kind, reason)
+        self._set_aside(entry, reason)
+        return []
+
+    def _is_taken(self, entry: Entry, write: Write, *, keep: bool = True) -> bool:
+        """Write the entry, and take it back where it is not to be kept; return whether the database took it."""
+        try:
+            with write_transaction(self._node.connection):
+                write([entry])
+                if not keep:
+                    transaction.set_rollback(True, using=self._alias)
+        except Exception as error:
+            if classify(error) is not DatabaseFault.POISON:
+                raise
+            return False
+        return True
 
     def _write_runs(self, entries: Sequence[Entry]) -> None:
         by_key = {uuid.UUID(entry.key): entry for entry in entries}
@@ -130,12 +151,28 @@ def _build(model: type[models.Model], entry: Entry, identity: dict[str, Any]) ->
     """Return the row of ``entry``: its values where the column exists, the model's defaults for other columns."""
     if entry.row is None:
         raise RefusedRecordError(f"a {entry.kind} is not deleted by a record")
-    values = {
-        field.attname: clean_for(field, entry.row[field.attname])
-        for field in model._meta.concrete_fields
-        if field.attname in entry.row
-    }
+    values = {}
+    for field in model._meta.concrete_fields:
+        if field.attname in entry.row:
+            try:
+                values[field.attname] = clean_for(field, entry.row[field.attname])
+            except (ValueError, TypeError, OverflowError) as error:
+                kind = type(error).__name__
+                raise RefusedRecordError(f"its “{field.attname}” is no value of that column ({kind})") from error
     return model(**{**values, **identity, "version": entry.version})
+
+
+def plain_entry(kind: str) -> Entry | None:
+    """Return a record of ``kind`` that every database takes whose tables are this version's; None for no such kind."""
+    rows: dict[str, tuple[str, dict[str, Any]]] = {
+        "run": (str(uuid.uuid4()), {"job_name": "", "slot": "", "index": 0}),
+        "slot": ("\n0", {"name": "", "state": "STOPPED"}),
+        "operation": (str(uuid.uuid4()), {"verb": "restart"}),
+    }
+    if kind not in rows:
+        return None
+    key, row = rows[kind]
+    return Entry(0, kind, key, PLAIN_VERSION, row)
 
 
 def _place(key: str) -> tuple[str, int]:

@@ -65,6 +65,9 @@ class Spool:
         emit("ledger.set_aside", kind=entry.kind, key=entry.key, reason=reason)
         self._report(dropped)
 
+    def highest_version(self) -> int:
+        return self._attempt(Journal.highest_version)
+
     def count_set_aside(self) -> int:
         return self._attempt(Journal.count_set_aside)
 

@@ -4,6 +4,10 @@ COUNTS_A_LIFE = 2**36
 """Versions that each epoch has: more than a life needs, and few enough to fit a BIGINT for two centuries."""
 
 
+LATEST_EPOCH = 2**26
+"""Clocks may say more (from the year 2097); a larger epoch would soon fill a BIGINT."""
+
+
 def first_of_life(version: int) -> int:
     """Return the smallest version of the life in which ``version`` was made."""
     return version // COUNTS_A_LIFE * COUNTS_A_LIFE

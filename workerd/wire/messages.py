@@ -221,6 +221,13 @@ class DatabaseRecovered(Message):
     caught_up: int
 
 
+class VersionSeen(Message):
+    """The largest version that the ledger found before it wrote any: in the "journal", or in the "database"."""
+
+    version: int
+    where: str
+
+
 class Acknowledged(Message):
     """Each Record up to this sequence is in the journal."""
 

@@ -33,6 +33,14 @@ class RecordQueue:
         """Send to a new ledger all that the old one did not acknowledge, in the order of sequences."""
         self._unsent = dict.fromkeys(sorted(self._kept, key=lambda identity: self._kept[identity].sequence))
 
+    def pass_over(self, version: int, where: str) -> bool:
+        """Take a version that the ledger found; if it was too large, give what is kept new ones, and return True."""
+        if not self._versions.pass_over(version, where):
+            return False
+        for (kind, key), record in list(self._kept.items()):
+            self.add(kind, key, record.row)
+        return True
+
     def acknowledge(self, sequence: int) -> None:
         """Forget what the journal has, which is everything up to ``sequence``; what changed since stays."""
         done = [

@@ -23,6 +23,7 @@ from workerd.wire.messages import (
     Message,
     OperationTaken,
     PushFound,
+    VersionSeen,
     Waiting,
 )
 from workerd.wire.spec import JobSpec
@@ -75,6 +76,8 @@ class Ledger:
         """Records in the journal that the database has refused."""
         self.on_started: Listeners[[]] = Listeners()
         """Told of each ledger that has its licence."""
+        self.on_passed_over: Listeners[[]] = Listeners()
+        """Told when all rows are to be written anew, because earlier ones had larger versions."""
         self.on_heard: Listeners[[]] = Listeners()
         """Told after each message."""
         self.on_drained: Listeners[[]] = Listeners()
@@ -136,6 +139,8 @@ class Ledger:
                 self._records.acknowledge(message.sequence)
             case PushFound():
                 self.push = message.works
+            case VersionSeen():
+                self._pass_over(message)
             case Waiting():
                 self.waiting, self.set_aside = message.records, message.set_aside
             case JobChanged() | JobRefused() | JobRemoved() | JobsListed():
@@ -147,6 +152,12 @@ class Ledger:
             case Drained():
                 self.on_drained()
         self.on_heard()
+
+    def _pass_over(self, found: VersionSeen) -> None:
+        """Have every row written anew where an earlier life, of a clock that was ahead, has left larger versions."""
+        if self._records.pass_over(found.version, found.where):
+            self._slot_set.note_all()
+            self.on_passed_over()
 
     def _hear_of_jobs(self, message: JobChanged | JobRefused | JobRemoved | JobsListed) -> None:
         match message:

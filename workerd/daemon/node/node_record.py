@@ -20,6 +20,7 @@ class NodeRecord:
         }
         parts.generations.on_ready.add(lambda _replaced: self.note_node())
         parts.ledger.on_started.add(self.note_node)
+        parts.ledger.on_passed_over.add(self._note_all)
         parts.effects.on_licensed.add(self.note_run)
         parts.effects.on_ready.add(self.note_run)
 
@@ -31,6 +32,11 @@ class NodeRecord:
         for slot in self._parts.slot_set.job_slots():
             if slot.problem:
                 records.add("problem", slot.spec.name, {"problem": slot.problem})
+
+    def _note_all(self) -> None:
+        self.note_node()
+        for slot in self._parts.slot_set.job_slots():
+            self.note_run(slot)
 
     def note_run(self, slot: LiveSlot) -> None:
         """Record that a run has begun, or is ready; the daemon's own slots leave no history."""
