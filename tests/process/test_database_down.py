@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -137,3 +138,19 @@ def test_a_job_that_swallows_errors_lives_through_an_outage(project: Project, da
 
     eventually(lambda: daemon.slot("swallower")["note"] == "asked", 20, "the database again")
     assert daemon.slot("swallower")["run"] == run
+
+
+def test_a_session_that_ended_while_a_job_waited_costs_it_nothing(
+    project: Project, daemon: Daemon, link: Link, tmp_path: Path
+) -> None:
+    project.add_job(
+        "waiter", target="tests.process.faults.jobs.wait_and_ask", kwargs={"path": str(tmp_path)}, **NEVER_COUNT
+    )
+    daemon.start()
+    eventually(lambda: daemon.slot("waiter")["note"] == "asked 1", 20, "a first query")
+    run = daemon.slot("waiter")["run"]
+    link.end_sessions()
+    (tmp_path / "1").touch()
+
+    eventually(lambda: daemon.slot("waiter")["note"] == "asked 2", 20, "a second query")
+    assert daemon.slot("waiter")["run"] == run

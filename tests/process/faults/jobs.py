@@ -336,3 +336,17 @@ def ask_and_swallow(context: JobContext) -> None:
             context.beat("asked")
         except DatabaseError:
             context.beat("swallowed")
+
+
+@job
+def wait_and_ask(context: JobContext, path: str) -> None:
+    """Ask the database, wait until a file is there, and ask again: in a loop of its own."""
+    from workerd.models import Job
+
+    turn = 0
+    while not context.stopping:
+        Job.objects.count()
+        turn += 1
+        context.beat(f"asked {turn}")
+        while not Path(f"{path}/{turn}").exists() and not context.wait(1.5):
+            pass
