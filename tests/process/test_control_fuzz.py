@@ -169,12 +169,13 @@ def test_two_hundred_clients_at_once_are_all_answered(busy: Daemon) -> None:
     assert_unharmed(busy, before)
 
 
-def test_more_clients_than_it_hears_are_hung_up_on_and_no_others(busy: Daemon) -> None:
+def test_more_clients_than_it_hears_are_told_so_and_no_others(busy: Daemon) -> None:
     before = descriptors(busy.pid)
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(connection(busy)) for _ in range(256)]
         surplus = stack.enter_context(connection(busy))
 
+        assert "256 clients already" in read_line(surplus)["error"]
         assert surplus.recv(1) == b""
 
         clients[0].sendall(b'{"verb": "ping"}\n')

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +54,36 @@ def test_a_daemon_that_does_not_answer_is_named_by_its_pid(tmp_path: Path, monke
 
     assert f"The daemon (pid {os.getpid()}) has taken the request but does not answer within 50 ms" in reason
     assert f"kill -ABRT {os.getpid()}" in reason
+
+
+def test_a_daemon_that_so_many_wait_for_that_no_more_fit_hangs_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shop.pid").write_text(f"{os.getpid()}\n")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as waiter:
+        listener.bind("shop.sock")
+        listener.listen(0)
+        waiter.connect("shop.sock")
+
+        assert f"The daemon (pid {os.getpid()}) has taken" in why_no_answer(settings_of(tmp_path))
+
+
+def test_a_daemon_that_is_stopped_needs_to_be_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = "import os, signal, socket\ns = socket.socket(socket.AF_UNIX)\ns.bind('shop.sock')\ns.listen()\n"
+    code += "os.kill(os.getpid(), signal.SIGSTOP)"
+    daemon = subprocess.Popen([sys.executable, "-c", code])
+    os.waitid(os.P_PID, daemon.pid, os.WSTOPPED)
+    try:
+        reason = why_no_answer(settings_of(tmp_path))
+    finally:
+        daemon.kill()
+        daemon.wait()
+
+    assert reason == (
+        f"The daemon (pid {daemon.pid}) is stopped, by a signal or a debugger. “kill -CONT {daemon.pid}” continues it."
+    )
 
 
 def test_one_who_may_not_ask_is_told_who_may(tmp_path: Path) -> None:

@@ -158,11 +158,16 @@ def test_one_that_hangs_up_before_its_answer_costs_nothing(setup: Setup) -> None
     assert not setup.control._clients
 
 
-def test_three_hundred_clients_are_served_up_to_the_limit_and_the_rest_hung_up_on(setup: Setup) -> None:
+def test_three_hundred_clients_are_served_up_to_the_limit_and_the_rest_told_so(setup: Setup) -> None:
     peers = [setup.connect() for _ in range(300)]
     answered = [setup.ask(peer, PING) for peer in peers[:MAX_CLIENTS:50]]
 
+    refused = setup.answers(peers[-1])
+
     assert answered == [[{"ok": True}]] * len(answered)
+    assert refused[0]["error"].startswith(f"the daemon serves {MAX_CLIENTS} clients already")
+    for peer in peers[MAX_CLIENTS:-1]:
+        assert b"clients already" in setup.read(peer)
     assert [is_hung_up(peer) for peer in peers] == [False] * MAX_CLIENTS + [True] * (300 - MAX_CLIENTS)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.fakes import Lines, recording_log
+from tests.harness.fakes import FakeClock, Lines, recording_log
 from workerd.daemon.io.log import EventLog
 from workerd.wire.events import EVENTS, FIRST_KEYS
 
@@ -116,3 +116,26 @@ def test_on_a_terminal_what_is_no_json_is_shown_as_it_is() -> None:
     EventLog(lines, console=True).relay(b"cut off {")
 
     assert lines.raw == [b"cut off {\n"]
+
+
+def test_what_a_job_may_cause_without_end_is_logged_a_few_times_a_minute_and_counted() -> None:
+    lines, clock = Lines(), FakeClock()
+    log = EventLog(lines, console=False, monotonic=clock.monotonic)
+    for _ in range(20_000):
+        log.emit("protocol.violated", **IDENTITY, reason="no message")
+    at_once = len(lines.raw)
+    log.emit("protocol.violated", **IDENTITY | {"slot": "feed:2", "pid": 43}, reason="no message")
+    clock.advance(60)
+    log.emit("protocol.violated", **IDENTITY, reason="no message")
+
+    assert at_once == 10
+    assert [event.get("kept_back") for event in lines.events[10:]] == [None, 19_990]
+
+
+def test_one_fault_does_not_hide_another() -> None:
+    log, lines = recording_log()
+    for number in range(2000):
+        log.emit("daemon.degraded", reason="a")
+        log.emit("daemon.degraded", reason=f"b{number}")
+
+    assert len(lines.of("daemon.degraded")) >= 2010

@@ -1,6 +1,7 @@
 """The verbs of the control socket, over the socket itself: each request is answered, whatever it says."""
 
 import json
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from workerd.daemon.node.audit import Audit
 from workerd.daemon.node.orders import Orders
 from workerd.daemon.node.readiness import Readiness
 from workerd.daemon.node.reloading import Reloading
-from workerd.daemon.node.requests import MAX_NAMES, TAIL_LINES, Requests
+from workerd.daemon.node.requests import MAX_NAMES, TAIL_LINES, TAILS_A_PROCESS, Requests
 from workerd.daemon.node.shutdown import Shutdown
 from workerd.daemon.node.status import Status
 from workerd.wire.asking import connect
@@ -204,3 +205,57 @@ def test_a_tail_ends_with_its_connection(node: Node, client: Client) -> None:
     node.turn()
 
     assert len(node.parts.log.taps) == taps - 1
+
+
+ORDERS: list[tuple[str, dict[str, Any]]] = [
+    ("stop", {"all": True}),
+    ("restart", {"names": ["feed"], "wait": False}),
+    ("reload", {}),
+    ("shutdown", {}),
+]
+
+
+@pytest.mark.parametrize(("verb", "fields"), ORDERS, ids=[verb for verb, _ in ORDERS])
+def test_an_order_whose_asker_has_gone_is_not_carried_out(
+    node: Node, client: Client, shutdown: Shutdown, verb: str, fields: dict[str, Any]
+) -> None:
+    """The daemon stood still, the asker was told so, and gave up: the order must not take effect an hour later."""
+    slot = node.add_job()
+    node.settle()
+    client.socket.sendall(json.dumps({"verb": verb, **fields}).encode() + b"\n")
+    client.socket.close()
+    node.turn()
+
+    assert (slot.wanted, slot.state.value, shutdown.begun) == (True, "RUNNING", "")
+    assert node.lines.of("operation.taken") == []
+    [dropped] = node.lines.of("operation.dropped")
+    assert dropped["verb"] == verb
+
+
+def test_an_asker_that_only_sends_no_more_is_still_there(node: Node, client: Client) -> None:
+    """As ``printf … | nc -N -U``, which closes its sending half at once."""
+    slot = node.add_job()
+    node.settle()
+    client.socket.sendall(json.dumps({"verb": "stop", "all": True, "wait": False}).encode() + b"\n")
+    client.socket.shutdown(socket.SHUT_WR)
+    node.turn()
+
+    assert not slot.wanted
+
+
+def test_open_tails_of_one_process_shut_nobody_out(node: Node, client: Client, tmp_path: Path) -> None:
+    tails = [Client(node, tmp_path) for _ in range(TAILS_A_PROCESS + 1)]
+    *served, refused = [tail.ask("tail") for tail in tails]
+
+    assert served == [[]] * TAILS_A_PROCESS
+    assert refused == [
+        {
+            "ok": False,
+            "error": f"{TAILS_A_PROCESS} connections of process {os.getpid()} follow the log already: end one",
+        }
+    ]
+    tails[0].socket.close()
+    node.turn()
+    assert tails[-1].ask("tail") == []
+    for tail in tails:
+        tail.socket.close()

@@ -1,5 +1,6 @@
 """The command's end of the control socket: an answer, or a sentence that says why there is none."""
 
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,8 @@ def stream(settings: Settings, request: dict[str, Any]) -> Iterator[str]:
             text = line.decode("utf-8", "replace").rstrip("\n")
             if text == '{"ok": true}':
                 return
+            if text.startswith('{"ok": false'):
+                raise NoDaemonError(str(json.loads(text).get("error")))
             yield text
 
 
@@ -54,12 +57,8 @@ def _connection(settings: Settings, request: dict[str, Any], patience_s: float |
             pid = pid_of_daemon(connection)
             send(connection, request)
             yield connection
-    except TimeoutError as error:
-        raise NoDaemonError(
-            f"The daemon (pid {pid}) has taken the request but does not answer within "
-            f"{format_duration(patience_s or 0.0)}: it hangs, or the machine is overloaded. "
-            f"“kill -ABRT {pid}” ends it, and its standard error then says where it hung."
-        ) from error
+    except (TimeoutError, BlockingIOError) as error:  # the latter: as many wait already as the socket holds
+        raise NoDaemonError(_describe_hang(settings, pid, patience_s or 0.0)) from error
     except PermissionError as error:
         message = f"You may not ask the daemon at {path}: run the command as {_owner(settings.state_dir)} or as root."
         raise NoDaemonError(message) from error
@@ -69,6 +68,34 @@ def _connection(settings: Settings, request: dict[str, Any], patience_s: float |
             f"No daemon named “{settings.name}” answers at {path} ({reason}). "
             "Start it with “manage.py workerd run”, or look whether it runs under another user or STATE_DIR."
         ) from error
+
+
+def _describe_hang(settings: Settings, pid: int, patience_s: float) -> str:
+    """Return why a daemon that listens does not answer, and what to do: one that is stopped needs to be continued."""
+    pid = pid or _pid_in_file(settings)
+    if _state(pid) in {"T", "t"}:
+        return f"The daemon (pid {pid}) is stopped, by a signal or a debugger. “kill -CONT {pid}” continues it."
+    return (
+        f"The daemon (pid {pid}) has taken the request but does not answer within {format_duration(patience_s)}: "
+        "it hangs, or the machine is overloaded. An order that it has not come to by now is not carried out. "
+        f"“kill -ABRT {pid}” ends it, and its standard error then says where it hung."
+    )
+
+
+def _pid_in_file(settings: Settings) -> int:
+    assert settings.state_dir is not None
+    try:
+        return int((settings.state_dir / f"{settings.name}.pid").read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def _state(pid: int) -> str:
+    """Return the state of a process as ``ps`` shows it; "" where it cannot be seen."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def _owner(state_dir: Path) -> str:

@@ -25,7 +25,10 @@ EVENTS: dict[str, Event] = {
         "info", "slots seconds", "every enabled slot has left its first start, or the database is out"
     ),
     "daemon.degraded": _event(
-        "error", "reason traceback", "an internal error of the daemon, which supervision survived; please report it"
+        "error",
+        "reason traceback kept_back",
+        "an internal error of the daemon, which supervision survived; please report it; "
+        "kept_back is how many more there were since the last line",
     ),
     "daemon.stopping": _event("info", "reason", "all jobs are asked to stop"),
     "daemon.stopped": _event("info", "exit_code seconds", "the daemon ends; this is its last line"),
@@ -34,7 +37,11 @@ EVENTS: dict[str, Event] = {
     ),
     "state_dir.restored": _event("info", "state_dir reason", "the lock or the socket was gone, and was made anew"),
     "leftovers.ended": _event("warning", "pids", "processes of an earlier daemon are ended before a job starts"),
-    "protocol.violated": _event("warning", "reason", "a process got a message that no part of workerd sends"),
+    "protocol.violated": _event(
+        "warning",
+        "reason kept_back",
+        "a process got a message that no part of workerd sends; of each process ten lines a minute at most are logged",
+    ),
     "journal.unwritable": _event(
         "error", "path reason", "the journal cannot be written; the ledger keeps records in memory and tries it again"
     ),
@@ -127,6 +134,11 @@ EVENTS: dict[str, Event] = {
     "ledger.set_aside": _event("error", "kind key reason", "the database refused a record, which was set aside"),
     "operation.taken": _event(
         "info", "verb job requested_by", "an operator gave an order; its result is in the audit trail"
+    ),
+    "operation.dropped": _event(
+        "warning",
+        "verb requested_by",
+        "an order was not carried out: whoever gave it had gone before the daemon came to it",
     ),
     "log.dropped": _event(
         "warning",

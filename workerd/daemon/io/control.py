@@ -6,11 +6,14 @@ import socket
 import struct
 from contextlib import suppress
 
-from .control_connection import ControlConnection, Request
+from .control_connection import ControlConnection, Peer, Request
 from .files import StrPath
 from .loop import READ, Loop
 
 MAX_CLIENTS = 256
+FULL = (
+    b'{"ok": false, "error": "the daemon serves %d clients already: end a tail or an order that waits"}\n' % MAX_CLIENTS
+)
 ACCEPT_AGAIN_S = 0.5
 """The pause after a connection could not be accepted."""
 
@@ -92,11 +95,15 @@ class ControlSocket:
             self._loop.unwatch(self._socket.fileno())
             self._loop.call_in(ACCEPT_AGAIN_S, self._listen)
             return
-        user = self._users.get(_peer_uid(connection))
+        pid, uid = _peer(connection)
+        user = self._users.get(uid)
         if user is None or len(self._clients) >= MAX_CLIENTS:
-            connection.close()
+            with connection, suppress(OSError):
+                if user is not None:
+                    connection.send(FULL, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
             return
-        self._clients.add(ControlConnection(self._loop, connection, user, self._on_request, self._clients.discard))
+        peer = Peer(user, pid)
+        self._clients.add(ControlConnection(self._loop, connection, peer, self._on_request, self._clients.discard))
 
 
 def _user_name(uid: int) -> str:
@@ -106,7 +113,8 @@ def _user_name(uid: int) -> str:
         return f"uid {uid}"
 
 
-def _peer_uid(connection: socket.socket) -> int:
+def _peer(connection: socket.socket) -> tuple[int, int]:
+    """Return the pid and the uid of the client."""
     size = struct.calcsize("3i")
-    _pid, uid, _gid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
-    return int(uid)
+    pid, uid, _gid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    return int(pid), int(uid)

@@ -1,10 +1,11 @@
 """One client of the control socket: its requests and its answers. The daemon waits for neither."""
 
 import json
+import select
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from .loop import READ, WRITE, Loop
 
@@ -20,6 +21,13 @@ Answer = dict[str, Any]
 Request = Callable[["ControlConnection", dict[str, Any]], None]
 
 
+class Peer(NamedTuple):
+    """The client's process."""
+
+    user: str
+    pid: int
+
+
 class ControlConnection:
     """Hands each line to ``on_request``, which answers now or later: by one ``reply``, or by many ``stream``."""
 
@@ -27,13 +35,13 @@ class ControlConnection:
         self,
         loop: Loop,
         connection: socket.socket,
-        user: str,
+        peer: Peer,
         on_request: Request,
         on_close: "Callable[[ControlConnection], None]",
     ) -> None:
         self._loop = loop
         self._connection = connection
-        self.user = user
+        self.peer = peer
         self._on_request = on_request
         self._hang_ups: list[Callable[[], None]] = [lambda: on_close(self)]
         self._request = b""
@@ -57,6 +65,13 @@ class ControlConnection:
             self._dropped += 1
         else:
             self._send(line)
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the client has closed its end, so that nobody waits for an answer."""
+        poll = select.poll()
+        poll.register(self._connection, 0)  # POLLHUP comes unasked, and only once both directions are closed
+        return not self._open or bool(poll.poll(0))
 
     def when_closed(self, call: Callable[[], None]) -> None:
         """Call once when the connection is closed."""

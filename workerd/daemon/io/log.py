@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -14,10 +15,14 @@ from workerd.wire.json_lines import render
 from workerd.wire.visible import visible
 
 from .last_lines import LastLines
+from .throttle import Throttle
 
 HISTORY_LINES = 1000
 HISTORY_BYTES = 2 * 1024 * 1024
 """How many lines are kept, for ``tail`` to show the past."""
+
+THROTTLED = {"protocol.violated": ("slot", "pid"), "daemon.degraded": ("slot", "reason")}
+"""Events that a job's code, or a fault that stays, causes as often as it likes; and the fields that tell them apart."""
 
 
 class LineTaker(Protocol):
@@ -30,8 +35,9 @@ class LineTaker(Protocol):
 class EventLog:
     """Renders events, passes lines on, keeps the last ones. Each tap gets each line as JSON, without its newline."""
 
-    def __init__(self, lines: LineTaker, console: bool) -> None:
+    def __init__(self, lines: LineTaker, console: bool, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._lines = lines
+        self._throttle = Throttle(monotonic)
         self._console = structlog.dev.ConsoleRenderer(colors=True, sort_keys=False) if console else None
         self.history = LastLines(HISTORY_LINES, HISTORY_BYTES)
         self.taps: set[Callable[[bytes], None]] = set()
@@ -47,7 +53,12 @@ class EventLog:
         )
 
     def emit(self, name: str, /, level: str | None = None, **fields: Any) -> None:
-        """Log an event at its level in the table, or at ``level``."""
+        """Log an event at its level in the table, or at ``level``; but not too often what has no end."""
+        if name in THROTTLED:
+            kept_back = self._throttle.admit((name, *(fields.get(key) for key in THROTTLED[name])))
+            if kept_back is None:
+                return
+            fields["kept_back"] = kept_back or None
         fields.setdefault("pid", os.getpid())
         events.emit(self._logger, name, level=level, **fields)
 

@@ -67,7 +67,7 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
     """Build the parts of a daemon, each from those below it."""
     loop = Loop(clock, lambda error: _log_fault(log, error))
     stdout = Stdout(loop, STDOUT, lambda lines, error: log.emit("log.dropped", lines=lines, reason=error or None))
-    log = EventLog(stdout, config.log_format == "console")
+    log = EventLog(stdout, config.log_format == "console", clock.monotonic)
     versions = Versions(f"{config.state_dir}/{config.name}.epoch", clock)
     records = RecordQueue(versions)
 

@@ -12,7 +12,11 @@ from .shutdown import Shutdown
 from .status import Status
 
 TAIL_LINES = 1000
+MAX_TAILS = 128
+TAILS_A_PROCESS = 16
+"""How many tails may be open, of all clients and of one process: the others are to be served, too."""
 MAX_NAMES = 1000
+ORDERS = frozenset({*VERBS, "reload", "shutdown"})
 
 
 class Requests:
@@ -33,6 +37,7 @@ class Requests:
         self._reloading = reloading
         self._shutdown = shutdown
         self._status = status
+        self._tails: list[ControlConnection] = []
         self._verbs = {
             "ping": self._answer_ping,
             "status": self._answer_status,
@@ -42,8 +47,15 @@ class Requests:
         }
 
     def answer(self, connection: ControlConnection, request: dict[str, Any]) -> None:
-        """Answer a request at once, or when its result is there."""
+        """Answer a request at once, or when its result is there.
+
+        An order whose asker has gone, while the daemon stood still, is not carried out: it has been told of no answer.
+        """
         verb = request["verb"]
+        if verb in ORDERS and connection.is_left:
+            self._log.emit("operation.dropped", verb=verb, requested_by=connection.peer.user)
+            connection.close()
+            return
         if verb in VERBS:
             self._answer_order(connection, verb, request)
         elif verb in self._verbs:
@@ -65,7 +77,7 @@ class Requests:
             connection.reply({"ok": False, "error": "the daemon is stopping"})
         else:
             wait = request.get("wait") is not False
-            reply = self._audit.audited(verb, names, connection.user, connection.reply)
+            reply = self._audit.audited(verb, names, connection.peer.user, connection.reply)
             self._orders.carry_out(verb, names, reply, wait=wait)
 
     def _answer_ping(self, connection: ControlConnection, _: dict[str, Any]) -> None:
@@ -77,21 +89,40 @@ class Requests:
     def _answer_reload(self, connection: ControlConnection, request: dict[str, Any]) -> None:
         wait, way = request.get("wait") is not False, request.get("way", "")
         answer = connection.reply if wait else lambda _answer: None
-        self._reloading.ask(self._audit.audited("reload", [], connection.user, answer), str(way))
+        self._reloading.ask(self._audit.audited("reload", [], connection.peer.user, answer), str(way))
         if not wait:
             connection.reply({"ok": True})
 
     def _answer_shutdown(self, connection: ControlConnection, _: dict[str, Any]) -> None:
-        self._audit.audited("shutdown", [], connection.user, connection.reply)({"ok": True})
+        self._audit.audited("shutdown", [], connection.peer.user, connection.reply)({"ok": True})
         self._shutdown.begin("an operator's order")
 
     def _answer_tail(self, connection: ControlConnection, request: dict[str, Any]) -> None:
-        log, last = self._log, request.get("last", 0)
+        log, last, follow = self._log, request.get("last", 0), request.get("follow") is not False
+        if follow and (crowd := self._tails_in_the_way(connection)):
+            connection.reply({"ok": False, "error": f"{crowd} follow the log already: end one"})
+            return
         count = min(last, TAIL_LINES) if isinstance(last, int) and not isinstance(last, bool) else 0
         for line in tuple(log.history)[-count:] if count > 0 else ():
             connection.stream(line)
-        if request.get("follow") is False:
-            connection.reply({"ok": True})
+        if follow:
+            self._follow(connection)
         else:
-            log.taps.add(connection.stream)
-            connection.when_closed(lambda: log.taps.discard(connection.stream))
+            connection.reply({"ok": True})
+
+    def _follow(self, connection: ControlConnection) -> None:
+        def leave() -> None:
+            self._log.taps.discard(connection.stream)
+            self._tails.remove(connection)
+
+        self._tails.append(connection)
+        self._log.taps.add(connection.stream)
+        connection.when_closed(leave)
+
+    def _tails_in_the_way(self, connection: ControlConnection) -> str:
+        """Return who keeps the client from following the log, "" for nobody."""
+        pid = connection.peer.pid
+        own = sum(tail.peer.pid == pid for tail in self._tails)
+        if own >= TAILS_A_PROCESS:
+            return f"{own} connections of process {pid}"
+        return f"{len(self._tails)} clients" if len(self._tails) >= MAX_TAILS else ""

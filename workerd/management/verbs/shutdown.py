@@ -19,6 +19,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
     settings = get_settings()
     answer = ask(settings, {"verb": "shutdown"})
+    if not answer["ok"]:
+        command.stderr.write(str(answer["error"]))
+        return exit_codes.FAILED
     if not options["no_wait"]:
         wait_until_gone(settings)
     if options["json"]:

@@ -20,6 +20,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
     """Print the status; return FAILED while anything is parked."""
     status = ask(get_settings(), {"verb": "status"})
+    if not status["ok"]:
+        command.stderr.write(str(status["error"]))
+        return exit_codes.FAILED
     command.stdout.write(json.dumps(status, indent=2) if options["json"] else format_status(status))
     parked = any(slot["state"] == State.PARKED for slot in status["slots"])
     return exit_codes.FAILED if parked else exit_codes.DONE
