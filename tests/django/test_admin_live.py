@@ -63,6 +63,22 @@ def test_every_state_has_its_word(superuser: Client, job: Job, node: Node, state
     assert f">{words}</span>" in state_of(superuser, job)
 
 
+def test_words_of_a_newer_daemon_are_shown_as_they_are(superuser: Client, job: Job, node: Node) -> None:
+    """A deploy updates daemons and web servers one after another; both versions read the rows meanwhile."""
+    pair = Job.objects.create(name="pair", target="shop.jobs.price_feed", processes=2)
+    slots = [add_slot(job, node, state="SEATED"), add_slot(pair, node, 0, state="SEATED"), add_slot(pair, node, 1)]
+    run = Run.objects.create(job=job, job_name=job.name, slot=job.name, born=timezone.now(), outcome="evicted")
+    order = Operation.objects.create(verb="restart", job=job, job_name=job.name, requested_by="ada")
+    pages = [reverse(LIST), reverse(LIVE), reverse("admin:workerd_job_change", args=[job.pk])]
+    for row in (slots[0], run, order):
+        model = row._meta.model_name
+        pages += [reverse(f"admin:workerd_{model}_changelist"), reverse(f"admin:workerd_{model}_change", args=[row.pk])]
+
+    assert {page: code for page in pages if (code := superuser.get(page).status_code) != 200} == {}
+    assert "SEATED" in state_of(superuser, job)
+    assert "1 SEATED" in state_of(superuser, pair)
+
+
 def test_of_several_processes_it_counts_the_running_and_names_the_others(
     superuser: Client, job: Job, node: Node
 ) -> None:

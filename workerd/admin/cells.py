@@ -31,7 +31,7 @@ def state_cell(snapshot: JobSnapshot, ages: Ages) -> SafeString:
         running = counts.pop(State.RUNNING, 0)
         words = _("%(running)s of %(wanted)s running") % {"running": running, "wanted": snapshot.wanted}
         headline = badge(_tone(snapshot, worst, running), words)
-        others = ", ".join(f"{count} {STATE_WORDS[state]}" for state, count in counts.items())
+        others = ", ".join(f"{count} {STATE_WORDS.get(state, state)}" for state, count in counts.items())
     elif snapshot.is_held:
         headline = badge("hold", _("stopped, on hold"))
     else:

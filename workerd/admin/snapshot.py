@@ -3,6 +3,7 @@
 The number of queries does not depend on the number of jobs.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,8 +32,12 @@ SEVERITY = (
     State.DONE,
     State.STOPPED,
 )
-"""The order in which an operator wants to hear of states."""
+"""The order in which an operator wants to hear of states; one that only a newer version knows stands behind these."""
 WAITING_STATES = frozenset({State.PARKED, State.BACKOFF, State.WAITING})
+
+
+def _severity(state: str) -> int:
+    return next((place for place, known in enumerate(SEVERITY) if known == state), len(SEVERITY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +79,12 @@ class JobSnapshot:
     @property
     def worst(self) -> Slot | None:
         """The slot that an operator wants to hear of first."""
-        return min(self.slots, key=lambda slot: (SEVERITY.index(State(slot.state)), slot.index), default=None)
+        return min(self.slots, key=lambda slot: (_severity(slot.state), slot.index), default=None)
 
     @property
-    def counts(self) -> dict[State, int]:
+    def counts(self) -> dict[str, int]:
         """How many slots are in each state, worst first; states without a slot are left out."""
-        states = [slot.state for slot in self.slots]
-        return {state: states.count(state) for state in SEVERITY if state in states}
+        return dict(Counter(sorted((slot.state for slot in self.slots), key=_severity)))
 
     @property
     def wanted(self) -> int:

@@ -36,7 +36,8 @@ def _daemon_line(daemon: dict[str, Any], now: float) -> str:
 
 def _slots_line(daemon: dict[str, Any], slots: list[dict[str, Any]]) -> str:
     counts = Counter(slot["state"] for slot in slots if not slot["builtin"])
-    parts = [f"{counts[state]} {state.lower()}" for state in State if counts[state]]
+    newer = sorted(counts.keys() - set(State))
+    parts = [f"{counts[state]} {state.lower()}" for state in (*State, *newer) if counts[state]]
     if significant := len(daemon["significant_parked"]):
         parts = [f"{part} ({significant} significant)" if part.endswith(" parked") else part for part in parts]
     return f"slots: {', '.join(parts) or 'none'}"
