@@ -46,6 +46,7 @@ def test_a_daemon_that_has_just_begun_says_what_it_does_not_know(node: Node) -> 
             "forkserver_trouble": "",
             "reload": "",
             "database": {"reachable": None, "vendor": "", "trouble": "", "push": None},
+            "twin": "",
             "log_trouble": "",
             "unjournaled": 0,
             "waiting": 0,

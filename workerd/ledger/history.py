@@ -10,6 +10,7 @@ from workerd.models.clock import DatabaseNow
 from workerd.wire.epochs import first_of_life
 from workerd.wire.words import Outcome
 
+from .gone_nodes import GoneNodes
 from .node import NodeRow
 
 PRUNE_SECONDS = 60.0
@@ -25,6 +26,7 @@ class RunHistory:
         self._alias = alias
         self._node = node
         self._retention = timedelta(seconds=retention_s)
+        self._gone_nodes = GoneNodes(alias, node, self._retention)
         self._lost_are_marked = False
         self._prune_at = 0.0
 
@@ -33,6 +35,7 @@ class RunHistory:
         if drained and not self._lost_are_marked:
             self._mark_lost()
         if time.monotonic() >= self._prune_at:
+            self._gone_nodes.tend()
             pruned = self._prune()
             self._prune_at = time.monotonic() + (BACKLOG_SECONDS if pruned == PRUNE_ROWS else PRUNE_SECONDS)
 

@@ -9,7 +9,7 @@ from workerd.conf import Settings, get_settings
 from workerd.targets import check_allowed
 from workerd.wire import exit_codes
 from workerd.wire.channel import Channel
-from workerd.wire.messages import Drained, License, Message, VersionSeen
+from workerd.wire.messages import Drained, License, Message, NodeShared, VersionSeen
 from workerd.wire.page import HeartbeatPage
 
 from .availability import Availability
@@ -25,6 +25,7 @@ from .receiver import DaemonGoneError, Receiver
 from .records import RecordWriter
 from .refusals import SharedRefusalError
 from .spool import Spool
+from .twin import Twin
 
 PULSE_SECONDS = 5.0
 APPLY_SECONDS = 0.1
@@ -59,6 +60,7 @@ class LedgerLoop:
         self._push = Push(self._connection, self._send)
         self._jobs = JobRows(settings.database, check_allowed)
         self._node = NodeRow(settings.database, license.node, license.host)
+        self._twin = Twin(settings.database, self._node)
         self._operations = OpenOrders(settings.database, self._node)
         self._records = RecordWriter(
             settings.database, self._node, self._spool.set_aside, self._jobs.note_problem, self._operations
@@ -160,7 +162,10 @@ class LedgerLoop:
             self._send(message)
 
     def _pulse(self, now: float) -> None:
+        if self._twin.look():
+            self._send(NodeShared(self._twin.reason))
         self._node.write_pulse()
+        self._twin.note_pulse()
         self._pulse_at = now + PULSE_SECONDS
 
     def _apply(self) -> None:

@@ -23,7 +23,7 @@ def format_status(status: dict[str, Any]) -> str:
     ]
     daemon = status["daemon"]
     lines = [_daemon_line(daemon, now), _slots_line(daemon, slots), _forkserver_line(daemon), _database_line(daemon)]
-    troubles = [*_set_aside_lines(daemon), *_reload_lines(daemon), *_log_lines(daemon)]
+    troubles = [*_set_aside_lines(daemon), *_reload_lines(daemon), *_log_lines(daemon), *_twin_lines(daemon)]
     return "\n".join([*lines, *troubles, "", *table])
 
 
@@ -79,6 +79,10 @@ def _log_lines(daemon: dict[str, Any]) -> list[str]:
     """Say why the log cannot be written, if so: it cannot say so itself."""
     trouble = daemon.get("log_trouble")  # a daemon of an older version does not tell
     return [f"log: cannot be written: {trouble}. The newest lines are kept; “tail” shows them"] if trouble else []
+
+
+def _twin_lines(daemon: dict[str, Any]) -> list[str]:
+    return [f"node: {twin}"] if (twin := daemon.get("twin")) else []
 
 
 def _row(slot: dict[str, Any], now: float) -> tuple[str, ...]:

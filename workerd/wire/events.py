@@ -132,6 +132,10 @@ EVENTS: dict[str, Event] = {
     "ledger.lost": _event("error", "reason", "the ledger does not reach its database; supervision goes on"),
     "ledger.recovered": _event("info", "outage_s caught_up", "the ledger reaches its database again"),
     "ledger.set_aside": _event("error", "kind key reason", "the database refused a record, which was set aside"),
+    "node.shared": _event(
+        "error", "reason", "another daemon writes the same rows, so that every job runs twice; both of them say so"
+    ),
+    "node.alone": _event("info", "", "no other daemon writes the rows of this one any more"),
     "operation.taken": _event(
         "info", "verb job requested_by", "an operator gave an order; its result is in the audit trail"
     ),

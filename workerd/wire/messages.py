@@ -253,6 +253,12 @@ class PushFound(Message):
     works: bool
 
 
+class NodeShared(Message):
+    """Another daemon writes this node's rows, too, and what to do; "" when it does so no longer."""
+
+    reason: str
+
+
 class OperationTaken(Message):
     """The ledger has taken an operator's order from the database. ``name`` is a job or a slot, or empty for all."""
 

@@ -21,6 +21,7 @@ from workerd.wire.messages import (
     JobRemoved,
     JobsListed,
     Message,
+    NodeShared,
     OperationTaken,
     PushFound,
     VersionSeen,
@@ -70,6 +71,8 @@ class Ledger:
         self.listed = False
         """Whether a ledger has told every job once."""
         self.push: bool | None = None
+        self.twin = ""
+        """Which other daemon writes the same rows, and what to do; "" for none."""
         self.waiting = 0
         """Records in the journal that the database has not taken yet, as of the last second."""
         self.set_aside = 0
@@ -135,14 +138,12 @@ class Ledger:
         if child is not self._child:
             return
         match message:
-            case Acknowledged():
-                self._records.acknowledge(message.sequence)
+            case Acknowledged() | VersionSeen() | Waiting():
+                self._hear_of_records(message)
             case PushFound():
                 self.push = message.works
-            case VersionSeen():
-                self._pass_over(message)
-            case Waiting():
-                self.waiting, self.set_aside = message.records, message.set_aside
+            case NodeShared():
+                self._hear_of_twin(message.reason)
             case JobChanged() | JobRefused() | JobRemoved() | JobsListed():
                 self._hear_of_jobs(message)
             case DatabaseConnected() | DatabaseLost() | DatabaseRecovered():
@@ -152,6 +153,22 @@ class Ledger:
             case Drained():
                 self.on_drained()
         self.on_heard()
+
+    def _hear_of_records(self, message: Acknowledged | VersionSeen | Waiting) -> None:
+        match message:
+            case Acknowledged():
+                self._records.acknowledge(message.sequence)
+            case VersionSeen():
+                self._pass_over(message)
+            case Waiting():
+                self.waiting, self.set_aside = message.records, message.set_aside
+
+    def _hear_of_twin(self, reason: str) -> None:
+        self.twin = reason
+        if reason:
+            self._log.emit("node.shared", reason=reason)
+        else:
+            self._log.emit("node.alone")
 
     def _pass_over(self, found: VersionSeen) -> None:
         """Have every row written anew where an earlier life, of a clock that was ahead, has left larger versions."""

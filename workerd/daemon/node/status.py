@@ -56,6 +56,7 @@ class Status:
             "forkserver_trouble": "" if forkserver is not None else parts.generations.trouble,
             "reload": self._reloading.account,
             "database": self._database(),
+            "twin": parts.ledger.twin,
             "log_trouble": parts.stdout.trouble,
             "unjournaled": parts.records.unacknowledged,
             "waiting": parts.ledger.waiting,

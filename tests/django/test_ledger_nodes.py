@@ -1,0 +1,130 @@
+"""Nodes beside ours: those that are gone for good, and a second daemon that takes itself for us."""
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from workerd.ledger.gone_nodes import GONE_AFTER, GoneNodes
+from workerd.ledger.node import NodeRow
+from workerd.ledger.twin import Twin
+from workerd.models import Node, Run, Slot
+
+pytestmark = pytest.mark.django_db
+
+MINUTE = timedelta(minutes=1)
+MONTH = timedelta(days=30)
+
+
+@pytest.fixture
+def us() -> NodeRow:
+    row = NodeRow("default", "shop", "host-1")
+    row.write_pulse()
+    return row
+
+
+@pytest.fixture
+def leave(us: NodeRow) -> Callable[[timedelta], Node]:
+    """Return a function that makes a node with a slot and an open run, whose last pulse is so long ago."""
+    now = Node.objects.get(pk=us.pk).pulse
+    assert now is not None
+
+    def leave_node(ago: timedelta) -> Node:
+        node = Node.objects.create(name="shop", host=f"container-{uuid.uuid4()}", pulse=now - ago)
+        Slot.objects.create(node=node, job_name="mail", name="mail", state="RUNNING")
+        Run.objects.create(node=node, job_name="mail", slot="mail", born=now - ago - MINUTE)
+        return node
+
+    return leave_node
+
+
+def tend(us: NodeRow) -> None:
+    GoneNodes("default", us, MONTH).tend()
+
+
+def test_the_runs_of_a_node_that_is_gone_end_as_lost_when_it_last_reported(
+    us: NodeRow, leave: Callable[[timedelta], Node]
+) -> None:
+    node = leave(GONE_AFTER + MINUTE)
+    tend(us)
+    run = Run.objects.get(node_id=node.pk)
+
+    assert (run.outcome, run.ended) == ("lost", node.pulse)
+    assert not Slot.objects.filter(node=node).exists()
+    assert Node.objects.filter(pk=node.pk).exists()
+
+
+def test_a_run_that_began_after_the_last_pulse_ends_at_its_birth(
+    us: NodeRow, leave: Callable[[timedelta], Node]
+) -> None:
+    node = leave(GONE_AFTER + MINUTE)
+    assert node.pulse is not None
+    Run.objects.filter(node_id=node.pk).update(born=node.pulse + MINUTE)
+    tend(us)
+    run = Run.objects.get(node_id=node.pk)
+
+    assert run.ended == run.born
+
+
+def test_a_node_that_may_come_back_keeps_what_it_has(us: NodeRow, leave: Callable[[timedelta], Node]) -> None:
+    node = leave(GONE_AFTER - MINUTE)
+    Slot.objects.create(node_id=us.pk, job_name="mail", name="mail", state="RUNNING")
+    Run.objects.create(node_id=us.pk, job_name="mail", slot="mail", born=timezone.now())
+    tend(us)
+
+    assert Slot.objects.filter(node=node).exists()
+    assert Run.objects.filter(ended=None).count() == Slot.objects.count() == 2
+
+
+def test_a_node_goes_after_the_retention_and_its_runs_stay(us: NodeRow, leave: Callable[[timedelta], Node]) -> None:
+    node = leave(MONTH + MINUTE)
+    tend(us)
+
+    assert not Node.objects.filter(pk=node.pk).exists()
+    assert Run.objects.filter(node_id=node.pk, outcome="lost").count() == 1
+
+
+def test_many_nodes_are_tended_within_few_calls(us: NodeRow, leave: Callable[[timedelta], Node]) -> None:
+    """A new container for each deploy, ten a day."""
+    for _ in range(50):
+        leave(GONE_AFTER + MINUTE)
+    for _ in range(3):
+        tend(us)
+
+    assert not Run.objects.filter(ended=None).exists()
+    assert not Slot.objects.exists()
+
+
+def pulse(row: NodeRow, twin: Twin) -> bool:
+    changed = twin.look()
+    row.write_pulse()
+    twin.note_pulse()
+    return changed
+
+
+def test_each_of_two_daemons_sees_the_other_and_that_it_has_gone(us: NodeRow) -> None:
+    other = NodeRow("default", "shop", "host-1")
+    twins = [(us, Twin("default", us)), (other, Twin("default", other))]
+    Node.objects.filter(pk=us.pk).update(daemon_pid=4711)
+    told = [[pulse(*twin) for twin in twins] for _ in range(4)]
+    reasons = [twin.reason for _, twin in twins]
+    told_later = [pulse(*twins[0]) for _ in range(4)]
+
+    assert us.pk == other.pk
+    assert [sum(told_one) for told_one in zip(*told, strict=True)] == [1, 1]
+    for reason in reasons:
+        assert "another daemon (pid 4711) writes the rows of shop@host-1, too" in reason
+        assert "WORKERD['NAME']" in reason
+    assert sum(told_later) == 1
+    assert twins[0][1].reason == ""
+
+
+def test_one_foreign_pulse_is_the_last_of_a_ledger_that_was_replaced(us: NodeRow) -> None:
+    twin = Twin("default", us)
+    pulse(us, twin)
+    NodeRow("default", "shop", "host-1").write_pulse()
+    told = [pulse(us, twin) for _ in range(5)]
+
+    assert not any(told)
