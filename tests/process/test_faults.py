@@ -56,7 +56,10 @@ def test_sigkill_from_outside_is_perhaps_out_of_memory(case: Case) -> None:
     os.kill(pid, signal.SIGKILL)
 
     end = case.event("child.exited")
-    assert (end["outcome"], end["reason"]) == ("crashed", "killed by SIGKILL, not by workerd: perhaps out of memory")
+    assert (end["outcome"], end["reason"]) == (
+        "crashed",
+        "killed by SIGKILL, not by workerd: perhaps out of memory (“dmesg” tells)",
+    )
 
 
 def test_an_exception_is_told_with_its_type_its_message_its_traceback_and_the_last_lines(case: Case) -> None:

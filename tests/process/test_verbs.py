@@ -188,8 +188,8 @@ def test_dump_shows_every_thread_s_stack(daemon: Daemon) -> None:
     [
         (("start", "disabled"), "disabled: it is disabled: enable its row first"),
         (("restart", "disabled"), "disabled: it is disabled: enable its row first"),
-        (("resume", "single"), "single: it is not parked, but RUNNING"),
-        (("dump", "disabled"), "disabled: it has no child to look at, it is STOPPED"),
+        (("resume", "single"), "single: it is RUNNING, not parked: nothing to resume"),
+        (("dump", "disabled"), "disabled: nothing to dump: it is STOPPED"),
         (("stop", "nobody"), "nobody: there is no such job or slot. Jobs: disabled, dumped, failing"),
         (("restart", "pair:7"), "pair:7: there is no such job or slot."),
         (("resume", "refused"), "refused: PARKED"),

@@ -93,9 +93,12 @@ def test_resume_all_resumes_what_is_parked(mixed: Daemon, project: Project) -> N
     after = pids(mixed)
     assert (done.returncode, done.stderr) == (DONE, "")
     assert slot_lines(done)["parked"] == f"RUNNING, pid {after['parked']}"
-    assert slot_lines(done)["single"] == "it is not parked, but RUNNING"
+    assert slot_lines(done)["single"] == "it is RUNNING, not parked: nothing to resume"
     assert {slot: after[slot] for slot in RUNNING} == {slot: before[slot] for slot in RUNNING}
-    assert slot_answers(order(mixed, "resume", "--json"))["parked"] == (True, "it is not parked, but RUNNING")
+    assert slot_answers(order(mixed, "resume", "--json"))["parked"] == (
+        True,
+        "it is RUNNING, not parked: nothing to resume",
+    )
 
 
 def test_stop_all_holds_everyone_and_start_all_brings_back_who_is_enabled(mixed: Daemon, project: Project) -> None:
@@ -122,9 +125,9 @@ def test_dump_all_shows_the_stacks_of_every_child(mixed: Daemon) -> None:
     stacks = slot_answers(order(mixed, "dump", "--json"))
     assert (done.returncode, done.stderr) == (DONE, "")
     assert done.stdout.count(" in idle") == len(RUNNING)
-    assert slot_lines(done)["held"] == "it has no child to look at, it is STOPPED"
+    assert slot_lines(done)["held"] == "nothing to dump: it is STOPPED"
     assert all(" in idle" in stacks[slot][1] for slot in RUNNING)
-    assert stacks["parked"] == (True, "it has no child to look at, it is PARKED")
+    assert stacks["parked"] == (True, "nothing to dump: it is PARKED")
     asked = slot_answers(order(mixed, "restart", "--no-wait", "--json"))
     assert {slot: asked[slot] for slot in RUNNING} == dict.fromkeys(RUNNING, (True, "asked"))
 

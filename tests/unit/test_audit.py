@@ -39,9 +39,10 @@ def test_an_order_in_a_row_is_done_and_answered_in_it(node: Node, audit: Audit) 
     node.tell(operation("one"), operation("two", name=""))
 
     assert results(node) == {
-        "one": "mail: it is not parked, but RUNNING",
-        "two": "feed:0: it is not parked, but RUNNING\nfeed:1: it is not parked, but RUNNING\n"
-        "mail: it is not parked, but RUNNING",
+        "one": "mail: it is RUNNING, not parked: nothing to resume",
+        "two": "feed:0: it is RUNNING, not parked: nothing to resume\n"
+        "feed:1: it is RUNNING, not parked: nothing to resume\n"
+        "mail: it is RUNNING, not parked: nothing to resume",
     }
     assert [event["job"] for event in node.lines.of("operation.taken")] == ["mail", ""]
 

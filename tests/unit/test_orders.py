@@ -67,7 +67,9 @@ def test_no_name_means_every_slot_of_every_job_and_not_the_ledger(node: Node, se
 def test_a_name_that_means_nothing_is_answered_with_the_names_there_are(setup: Setup) -> None:
     setup.give("restart", "fead")
 
-    assert setup.slots() == {"fead": (False, "there is no such job or slot. Jobs: feed, mail, news.")}
+    assert setup.slots() == {
+        "fead": (False, "there is no such job or slot. Did you mean “feed”? Jobs: feed, mail, news.")
+    }
 
 
 def test_a_stop_is_answered_when_the_last_of_its_slots_has_stopped(node: Node, setup: Setup) -> None:
@@ -167,14 +169,14 @@ def test_nothing_is_restarted_where_no_process_could_be_started(node: Node, setu
 def test_a_resume_is_for_what_is_parked(node: Node, setup: Setup) -> None:
     setup.give("resume", "mail")
 
-    assert setup.slots() == {"mail": (False, "it is not parked, but RUNNING")}
+    assert setup.slots() == {"mail": (False, "it is RUNNING, not parked: nothing to resume")}
 
 
 def test_an_order_for_everyone_passes_over_what_it_is_not_for(node: Node, setup: Setup) -> None:
     setup.give("resume")
 
     assert setup.answers[0]["ok"]
-    assert setup.slots()["news"] == (True, "it is not parked, but STOPPED")
+    assert setup.slots()["news"] == (True, "it is STOPPED, not parked: nothing to resume")
 
 
 def test_a_resume_starts_a_parked_slot_again(node: Node, setup: Setup) -> None:
@@ -202,7 +204,21 @@ def test_an_order_is_answered_when_its_slots_have_had_their_time(node: Node, set
     node.pass_time(1)
 
     assert early == []
-    assert setup.slots() == {"mail": (False, f"not yet: STOPPING, pid {node.child_in(slot).pid}")}
+    (ok, text) = setup.slots()["mail"]
+    assert not ok
+    assert text.startswith(f"not yet: STOPPING, pid {node.child_in(slot).pid}: still there 5 s after SIGKILL: ")
+
+
+def test_a_slot_that_is_meant_by_a_mistyped_name_is_guessed_with_its_number(setup: Setup) -> None:
+    setup.give("stop", "fede:1")
+
+    assert "Did you mean “feed:1”?" in setup.slots()["fede:1"][1]
+
+
+def test_a_name_that_is_like_no_other_is_not_guessed(setup: Setup) -> None:
+    setup.give("stop", "x" * 100_000)
+
+    assert "Did you mean" not in next(iter(setup.slots().values()))[1]
 
 
 def test_an_answer_is_given_once(node: Node, setup: Setup) -> None:
@@ -224,7 +240,7 @@ def test_a_dump_of_a_process_that_has_just_ended_is_answered_too(setup: Setup) -
 def test_a_dump_of_a_slot_without_a_child_says_so(setup: Setup) -> None:
     setup.give("dump", "news")
 
-    assert setup.slots() == {"news": (False, "it has no child to look at, it is STOPPED")}
+    assert setup.slots() == {"news": (False, "nothing to dump: it is STOPPED")}
 
 
 def test_without_jobs_an_order_for_everyone_is_done(node: Node) -> None:

@@ -10,7 +10,7 @@ from workerd.daemon.rules.outcome import ExitStatus, classify
 from workerd.wire.words import Outcome
 
 Known = outcome.Evidence  # under its own name pytest would collect it
-KILLED_BY_OTHERS = "killed by SIGKILL, not by workerd: perhaps out of memory"
+KILLED_BY_OTHERS = "killed by SIGKILL, not by workerd: perhaps out of memory (“dmesg” tells)"
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ EVENTS: dict[str, Event] = {
     "child.stopping": _event("info", "signal reason timeout_s", "the child is asked to stop"),
     "child.killed": _event("warning", "reason", "KILL was sent to the child's process group"),
     "child.unkillable": _event(
-        "error", "seconds", "the child is still there after KILL; its slot gets no second child"
+        "error", "seconds reason", "the child is still there after KILL; its slot gets no second child"
     ),
     "child.restart_scheduled": _event("info", "delay_s reason failures", "the slot starts again after delay_s"),
     "child.parked": _event("error", "reason", "the slot is given up until resume or an edit"),

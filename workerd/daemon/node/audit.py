@@ -44,7 +44,8 @@ class Audit:
         if operation.verb == "reload":
             self._reloading.ask(answer)
         elif operation.verb in VERBS:
-            self._orders.carry_out(operation.verb, [operation.name] if operation.name else [], answer)
+            names = [operation.name] if operation.name else []
+            self._orders.carry_out(operation.verb, names, answer, by=operation.requested_by or "an operator")
         else:
             answer({"ok": False, "error": Reason(f"no row can ask a daemon for “{operation.verb}”")})
 

@@ -1,5 +1,6 @@
 """Operators' orders: which slots a name means, what each verb does to a slot, and when the order is answered."""
 
+import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -10,12 +11,16 @@ from workerd.daemon.rules.facts import Fact
 from workerd.daemon.slots.lifecycle import Lifecycle
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.daemon.slots.slot_set import SlotSet
+from workerd.daemon.slots.waiting import explain
 from workerd.wire.reasons import Reason, public_part
 from workerd.wire.words import names_slot
 
 Reply = Callable[[dict[str, Any]], None]
 MARGIN_S = 10.0
 """An order waits this much longer than its slots may take to stop and to start."""
+NAME_CHARACTERS = 200
+MEANT_AMONG = 300
+"""Of so many jobs the one that is meant by a mistyped name is looked for, which takes 10 ms."""
 VERBS = ("start", "stop", "restart", "resume", "dump")
 
 
@@ -36,6 +41,7 @@ class Order:
     """
 
     verb: str
+    by: str
     reply: Reply
     everyone: bool = False
     """The order is for all slots: then it passes over a slot that cannot do it, which fails an order by name."""
@@ -70,18 +76,22 @@ class Orders:
             "dump": self._dump,
         }
 
-    def carry_out(self, verb: str, names: Iterable[str], reply: Reply, *, wait: bool = True) -> None:
-        """Do ``verb`` to the slots that ``names`` mean (jobs or slots; none is all); reply when it is done."""
+    def carry_out(
+        self, verb: str, names: Iterable[str], reply: Reply, *, wait: bool = True, by: str = "an operator"
+    ) -> None:
+        """Do ``verb`` to the slots that ``names`` mean (jobs or slots; none is all); reply when it is done.
+
+        ``by`` is who asks for it.
+        """
         names = tuple(names)
         if verb == "restart" and (obstacle := self._obstacle()):
             own = "nothing was restarted, because no new process can be started"
             reply({"ok": False, "error": Reason(f"{own}: {obstacle}", own)})
             return
         slots, unknown = self._find(names)
-        order = Order(verb, reply, everyone=not names)
+        order = Order(verb, by, reply, everyone=not names)
         for name in unknown:
-            text = Reason(f"there is no such job or slot. {self._known()}")
-            order.answers.append(SlotAnswer(name, ok=False, text=text))
+            order.answers.append(SlotAnswer(name, ok=False, text=Reason(self._deny(name))))
         for slot in slots:
             self._begin(order, slot)
         if not wait:
@@ -108,9 +118,14 @@ class Orders:
         named = [slot for slot in slots if any(names_slot(name, slot.name) for name in names)]
         return named, [name for name in names if not any(names_slot(name, slot.name) for slot in named)]
 
-    def _known(self) -> str:
+    def _deny(self, name: str) -> str:
+        """Return that there is no slot of this name, and which one may be meant."""
         jobs = sorted({slot.spec.name for slot in self._slot_set.job_slots()})
-        return f"Jobs: {', '.join(jobs[:20])}{' …' if len(jobs) > 20 else ''}." if jobs else "There are no jobs."
+        known = f"Jobs: {', '.join(jobs[:20])}{' …' if len(jobs) > 20 else ''}." if jobs else "There are no jobs."
+        job, *index = name[:NAME_CHARACTERS].split(":")
+        meant = difflib.get_close_matches(job, jobs[:MEANT_AMONG], 1)
+        guess = f" Did you mean “{':'.join([*meant, *index])}”?" if meant and meant != [job] else ""
+        return f"there is no such job or slot.{guess} {known}"
 
     def _begin(self, order: Order, slot: LiveSlot) -> None:
         run = slot.child.run if slot.child is not None else None
@@ -120,37 +135,40 @@ class Orders:
         else:
             order.waiting[slot] = run
 
-    def _start(self, _: Order, slot: LiveSlot) -> str:
+    def _start(self, order: Order, slot: LiveSlot) -> str:
         if not slot.spec.enabled:
             return "it is disabled: enable its row first"
         slot.held = False
+        cause = Reason(f"started by {order.by}")
         if not slot.wanted:
-            self._lifecycle.want(slot, True)
+            self._lifecycle.want(slot, True, cause)
         else:
-            self._lifecycle.apply(slot, Fact.START_ASKED)
+            self._lifecycle.apply(slot, Fact.START_ASKED, cause=cause)
         return ""
 
-    def _stop(self, _: Order, slot: LiveSlot) -> str:
+    def _stop(self, order: Order, slot: LiveSlot) -> str:
         slot.held = True
-        self._lifecycle.want(slot, False)
+        self._lifecycle.want(slot, False, Reason(f"stopped by {order.by}"))
         return ""
 
-    def _restart(self, _: Order, slot: LiveSlot) -> str:
+    def _restart(self, order: Order, slot: LiveSlot) -> str:
         if not slot.wanted:
             return "it is stopped: start it" if slot.spec.enabled else "it is disabled: enable its row first"
-        self._lifecycle.apply(slot, Fact.RESTART_ASKED)
+        self._lifecycle.apply(slot, Fact.RESTART_ASKED, cause=Reason(f"restarted by {order.by}"))
         return ""
 
-    def _resume(self, _: Order, slot: LiveSlot) -> str:
+    def _resume(self, order: Order, slot: LiveSlot) -> str:
         if not slot.is_parked:
-            return f"it is not parked, but {slot.state.value}"
-        self._lifecycle.apply(slot, Fact.RESUMED)
+            return f"it is {slot.state.value}, not parked: nothing to resume"
+        self._lifecycle.apply(slot, Fact.RESUMED, cause=Reason(f"resumed by {order.by}"))
         return ""
 
     def _dump(self, order: Order, slot: LiveSlot) -> str:
         child = slot.child
-        if child is None or not slot.is_alive or child.dumped:
-            return f"it has no child to look at, it is {slot.state.value}"
+        if child is None or not slot.is_alive:
+            return f"nothing to dump: it is {slot.state.value}"
+        if child.dumped:
+            return "its stack was taken already: see “tail --event child.stack”"
         self._stack_dumps.take(child, lambda stack: self._dumped(order, slot, stack))
         return ""
 
@@ -168,11 +186,11 @@ class Orders:
             arrived, ok = slot.is_settled and not is_old, slot.is_running
         if arrived:
             del order.waiting[slot]
-            order.answers.append(SlotAnswer(slot.name, ok=ok, text=_describe(slot)))
+            order.answers.append(SlotAnswer(slot.name, ok=ok, text=_describe(slot, slot.reason)))
 
     def _give_up(self, order: Order) -> None:
         for slot in order.waiting:
-            order.answers.append(SlotAnswer(slot.name, ok=False, text=_describe(slot, "not yet: ")))
+            order.answers.append(SlotAnswer(slot.name, ok=False, text=_describe(slot, explain(slot), "not yet: ")))
         order.waiting.clear()
         self.go_on()
 
@@ -184,8 +202,8 @@ class Orders:
         order.reply({"ok": all(answer.ok for answer in order.answers), "slots": slots})
 
 
-def _describe(slot: LiveSlot, begin: str = "") -> Reason:
+def _describe(slot: LiveSlot, reason: str, begin: str = "") -> Reason:
     child = slot.child
     pid = f", pid {child.pid}" if child is not None and child.pid is not None else ""
     state = f"{begin}{slot.state.value}{pid}"
-    return Reason(*(f"{state}: {reason}" if reason else state for reason in (slot.reason, public_part(slot.reason))))
+    return Reason(*(f"{state}: {part}" if part else state for part in (reason, public_part(reason))))

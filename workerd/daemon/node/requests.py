@@ -78,7 +78,7 @@ class Requests:
         else:
             wait = request.get("wait") is not False
             reply = self._audit.audited(verb, names, connection.peer.user, connection.reply)
-            self._orders.carry_out(verb, names, reply, wait=wait)
+            self._orders.carry_out(verb, names, reply, wait=wait, by=connection.peer.user)
 
     def _answer_ping(self, connection: ControlConnection, _: dict[str, Any]) -> None:
         connection.reply({"ok": True})

@@ -4,6 +4,7 @@ from workerd.daemon.rules.facts import Fact
 from workerd.daemon.slots.effects import KILL_PATIENCE_S
 from workerd.daemon.slots.slot import LiveSlot, slot_of
 from workerd.wire import exit_codes
+from workerd.wire.reasons import Reason, say
 
 from .parts import Parts
 
@@ -42,7 +43,7 @@ class Shutdown:
         parts.sd_notifier.stopping(patience + DRAIN_PATIENCE_S + FORKSERVER_PATIENCE_S + KILL_PATIENCE_S)
         parts.lifecycle.stopping = True
         for slot in parts.slot_set.job_slots():
-            parts.lifecycle.want(slot, False)
+            parts.lifecycle.want(slot, False, say("the daemon is shutting down: ", reason))
 
     def go_on(self) -> None:
         """At the end of a turn: take the next step if the one before is done."""
@@ -131,4 +132,4 @@ class Shutdown:
 
     def _dismiss_builtins(self) -> None:
         for slot in self._parts.slot_set.builtins():
-            self._parts.lifecycle.want(slot, False)
+            self._parts.lifecycle.want(slot, False, Reason("the daemon is shutting down"))

@@ -74,5 +74,5 @@ def _judge_signal(end: ExitStatus, known: Evidence) -> tuple[Outcome, Reason]:
     if end.signal == signal.SIGKILL:
         if known.out_of_memory:
             return Outcome.CRASHED, Reason("out of memory: killed by the kernel, as its cgroup counts")
-        return Outcome.CRASHED, Reason("killed by SIGKILL, not by workerd: perhaps out of memory")
+        return Outcome.CRASHED, Reason("killed by SIGKILL, not by workerd: perhaps out of memory (“dmesg” tells)")
     return Outcome.CRASHED, Reason(f"killed by {end.signal_name}")

@@ -10,7 +10,9 @@ from workerd.daemon.io.loop import Loop
 from workerd.daemon.processes.births import Births
 from workerd.daemon.processes.child import Child
 from workerd.daemon.processes.stack_dump import StackDumps
+from workerd.daemon.processes.still_there import why_still_there
 from workerd.daemon.rules.facts import Effect, Fact
+from workerd.wire.reasons import Reason
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome
 
@@ -156,7 +158,7 @@ class Effects:
         child = child_of(slot)
         child.asked = True
         number, limit = stop_signal(slot.spec), slot.spec.stop_timeout
-        reason = child.verdict_reason or ("an order or an edit" if slot.wanted else "not wanted any more")
+        reason = child.verdict_reason or slot.cause or ("a restart" if slot.wanted else "not wanted any more")
         name = None if slot.builtin else number.name
         self._log.emit("child.stopping", **slot.identity, signal=name, reason=reason, timeout_s=limit)
         if slot.builtin:
@@ -175,8 +177,14 @@ class Effects:
         self._stack_dumps.take(child, dumped)
 
     def _report_unkillable(self, slot: LiveSlot) -> None:
-        slot.unkillable = True
-        self._log.emit("child.unkillable", **slot.identity, seconds=KILL_PATIENCE_S)
+        """Say what holds the child that SIGKILL has not ended; it is looked at again, as that may change."""
+        child = child_of(slot)
+        why = why_still_there(child.pid) if child.pid is not None else ""
+        if not slot.unkillable:
+            slot.unkillable = True
+            self._log.emit("child.unkillable", **slot.identity, seconds=KILL_PATIENCE_S, reason=why)
+        slot.reason = Reason(f"still there {KILL_PATIENCE_S:g} s after SIGKILL: {why}")
+        self._arm(slot, KILL_PATIENCE_S, self._deadline_passed)
 
     # news
 
@@ -196,7 +204,7 @@ class Effects:
         self._log.emit("child.parked", **slot.identity, reason=slot.reason)
 
     def _say_resumed(self, slot: LiveSlot) -> None:
-        self._log.emit("child.resumed", **slot.identity, reason="an edit or an operator")
+        self._log.emit("child.resumed", **slot.identity, reason=slot.cause or "an edit or an operator")
 
 
 def stop_signal(spec: JobSpec) -> signal.Signals:

@@ -47,15 +47,19 @@ class Lifecycle:
         self.stopping = False
         """The daemon stops: no job is wanted any more, whatever a row or an order says that comes late."""
 
-    def want(self, slot: LiveSlot, wanted: bool) -> None:
-        """Change the wish; the table closes the gap."""
+    def want(self, slot: LiveSlot, wanted: bool, cause: str = "") -> None:
+        """Change the wish, for a ``cause``; the table closes the gap."""
         wanted = wanted and (slot.builtin or not self.stopping)
         if slot.wanted != wanted:
             slot.wanted = wanted
+            slot.cause = cause
             self.apply(slot, Fact.WANTED_UP if wanted else Fact.WANTED_DOWN)
 
-    def apply(self, slot: LiveSlot, fact: Fact, *, hung: bool = False, restarting: bool = False) -> None:
+    def apply(
+        self, slot: LiveSlot, fact: Fact, *, hung: bool = False, restarting: bool = False, cause: str = ""
+    ) -> None:
         """Put a fact through the table: now, or when the one that is being dealt with is done."""
+        slot.cause = cause or slot.cause
         (self._caused if self._performing else self._told).append(Told(slot, fact, hung, restarting))
         if self._stepping is None:
             self._run()

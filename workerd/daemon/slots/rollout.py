@@ -160,7 +160,8 @@ class Rollout:
             healthy = slot.is_running or (slot.is_alive and not slot.history.failures)
             self._moving[slot] = Move(proves=healthy or failed)
             if not slot.is_stopping:
-                self.lifecycle.apply(slot, Fact.RESTART_ASKED)
+                cause = Reason(f"moves to generation {self.generation}")
+                self.lifecycle.apply(slot, Fact.RESTART_ASKED, cause=cause)
         self._be_patient()
 
     def _keeps_former(self, slot: LiveSlot) -> bool:

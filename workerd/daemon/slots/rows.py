@@ -11,6 +11,7 @@ from workerd.wire.reasons import public_part
 from workerd.wire.words import GOOD, Outcome
 
 from .slot import LiveSlot
+from .waiting import explain
 
 EXCEPTION_BYTES = 8_000
 TRACEBACK_BYTES = 48_000
@@ -56,7 +57,7 @@ def run_row(
 
 def slot_row(slot: LiveSlot, clock: Clock) -> dict[str, Any]:
     """Return the whole row of a slot as it is now."""
-    child = slot.child
+    child, reason = slot.child, explain(slot)
     beat = child.last_beat_wall(clock) if child is not None else None
     return {
         "job_id": slot.spec.id,
@@ -64,8 +65,8 @@ def slot_row(slot: LiveSlot, clock: Clock) -> dict[str, Any]:
         "index": slot.index,
         "name": slot.name,
         "state": slot.state.value,
-        "reason": slot.reason,
-        "public_reason": public_part(slot.reason),
+        "reason": reason,
+        "public_reason": public_part(reason),
         "since": slot.since_wall,
         "pid": child.pid if child is not None else None,
         "restarts": slot.restarts,

@@ -28,6 +28,8 @@ class LiveSlot:
     """Whether the row wants the slot no longer: it is forgotten once it has stopped."""
     state: State = State.STOPPED
     reason: str = ""
+    cause: str = ""
+    """Who or what has last changed the wish, or asked for a restart."""
     since: float = 0.0
     since_wall: float = 0.0
     child: Child | None = None

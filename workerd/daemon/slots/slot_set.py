@@ -16,6 +16,7 @@ from .rows import slot_row
 from .slot import LiveSlot
 
 PROGRESS_S = 5.0
+EDITED = Reason("its row was edited")
 PROGRESS_ROWS_A_SECOND = 50
 BUILTIN_INDEX = -1
 """The index of the daemon's own slots, which no job has, whatever a row is called."""
@@ -70,7 +71,9 @@ class SlotSet:
             self._lifecycle.problems[name] = Reason(problem)  # the ledger judges a row by its values alone
         unsound = problem != had
         for index in changes.doomed:
-            self._doom(self._slots[name, index])
+            self._doom(
+                self._slots[name, index], Reason("its row wants fewer processes" if spec else "its row was deleted")
+            )
         if spec is None:
             return
         kept = range(min(was.processes, spec.processes)) if was is not None else range(0)
@@ -128,9 +131,9 @@ class SlotSet:
             slot.child.follow(spec, slot.index)
         wanted = spec.enabled and not slot.held
         if slot.wanted and wanted:
-            self._lifecycle.apply(slot, Fact.SPEC_CHANGED, restarting=restarting)
+            self._lifecycle.apply(slot, Fact.SPEC_CHANGED, restarting=restarting, cause=EDITED if restarting else "")
         else:
-            self._lifecycle.want(slot, wanted)
+            self._lifecycle.want(slot, wanted, Reason("its row was enabled" if wanted else "its row was disabled"))
         self.note_change(slot)
 
     def _add(self, spec: JobSpec, index: int) -> None:
@@ -149,9 +152,9 @@ class SlotSet:
         siblings = [slot for slot in self.job_slots() if slot.spec.name == job]
         return bool(siblings) and all(slot.held for slot in siblings)
 
-    def _doom(self, slot: LiveSlot) -> None:
+    def _doom(self, slot: LiveSlot, cause: str) -> None:
         slot.doomed = True
-        self._lifecycle.want(slot, False)
+        self._lifecycle.want(slot, False, cause)
         self.note_change(slot)
 
     def _forget(self, slot: LiveSlot) -> None:

@@ -1,0 +1,57 @@
+"""What a slot waits for, or why it rests, in words: no state is without a reason but RUNNING."""
+
+from collections.abc import Callable
+
+from workerd.durations import format_duration
+from workerd.wire.reasons import Reason, say
+from workerd.wire.words import State
+
+from .slot import LiveSlot
+
+
+def explain(slot: LiveSlot) -> str:
+    """Return why the slot is as it is; "" where it runs."""
+    if slot.reason or slot.state is State.RUNNING:
+        return slot.reason
+    described = _OF_STATE.get(slot.state)
+    return described(slot) if described is not None else slot.decision.reason
+
+
+def _starting(slot: LiveSlot) -> Reason:
+    child, spec = slot.child, slot.spec
+    if child is None or child.licensed_at is None:
+        return Reason("waiting for a process, which is being started")
+    if not child.loaded:
+        return Reason(f"loading its code, for {format_duration(spec.start_timeout)} at most")
+    if spec.signals_ready:
+        return Reason(f"waiting for context.ready(), for {format_duration(spec.start_timeout)} at most")
+    return Reason(f"counts as running once it has lived for {format_duration(spec.start_grace)}")
+
+
+def _stopping(slot: LiveSlot) -> str:
+    child = slot.child
+    if child is None:
+        return Reason("waiting for its process to end")
+    why = child.verdict_reason or slot.cause or Reason("asked to stop")
+    if child.killed:
+        return say("SIGKILL was sent; ", why)
+    if not child.asked:
+        return say("its stack is being taken; ", why)
+    return say("", why, Reason(f"; killed {format_duration(slot.spec.stop_timeout)} after it was asked"))
+
+
+def _stopped(slot: LiveSlot) -> str:
+    if not slot.builtin and not slot.spec.enabled:
+        return Reason("disabled in its row")
+    if slot.held:
+        return say("", slot.cause or Reason("stopped by an operator"), Reason(", until “start”"))
+    return slot.cause
+
+
+_OF_STATE: dict[State, Callable[[LiveSlot], str]] = {
+    State.STOPPED: _stopped,
+    State.WAITING: lambda _: Reason("waiting for its turn to start: others are loading"),
+    State.STARTING: _starting,
+    State.STOPPING: _stopping,
+}
+"""The other states come of the restart policy's decision, which has its own reason."""
