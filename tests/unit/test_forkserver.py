@@ -6,9 +6,12 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.harness.fakes import FakeClock, loop_of, recording_log, turn
 from tests.harness.node import Node
 from workerd.daemon.processes.forkserver import LOAD_PATIENCE_S, Forkserver, Listener
+from workerd.daemon.rules.outcome import ExitStatus
 from workerd.wire import WIRE_VERSION
 from workerd.wire.config import DaemonConfig
 from workerd.wire.messages import ForkserverReady
@@ -68,6 +71,31 @@ def test_what_it_printed_before_it_ended_is_told_with_its_rejection(node: Node) 
 
     assert rejected["reason"] == "it ended before it was ready (exit code 1)"
     assert "ImportError: no module named shop" in rejected["traceback"]
+
+
+@pytest.mark.parametrize(
+    ("cwd", "interpreter", "what"),
+    [
+        ("{}/gone", sys.executable, "{}/gone' (the daemon's working directory)"),
+        ("{}", "{}/gone", "{}/gone' (the interpreter)"),
+    ],
+    ids=["working directory", "interpreter"],
+)
+def test_one_that_cannot_be_started_says_what_is_missing(tmp_path: Path, cwd: str, interpreter: str, what: str) -> None:
+    """A release that was deleted: the daemon runs on, and its forkserver cannot be started anew."""
+    (log, lines), rejected = recording_log(), list[str]()
+    loop = loop_of()
+    config = DaemonConfig(
+        "shop", str(tmp_path), "web1", "0", (interpreter.format(tmp_path), "-c", ""), cwd.format(tmp_path), "json"
+    )
+    listener = Listener(lambda _: None, lambda _, reason: rejected.append(reason), lambda *_: None)
+    forkserver = Forkserver(loop, log, config, resource.getrlimit(resource.RLIMIT_NOFILE), 1, listener)
+    _, status = os.waitpid(forkserver.pid, 0)
+    forkserver.bury(ExitStatus.from_wait(status))
+    reason = f"it could not be started: [Errno 2] No such file or directory: '{what.format(tmp_path)}"
+
+    assert rejected == [reason]
+    assert lines.of("forkserver.rejected") == [{"generation": 1, "reason": reason}]
 
 
 def test_nonsense_from_a_forkserver_is_logged_and_ignored(node: Node) -> None:

@@ -119,9 +119,12 @@ class Forkserver:
         self._output.finish(lambda: None, patience_s=0.0)
         self._output.close()
         if not (self._was_ready or self.rejection or self._dismissed):
-            how = end.signal_name or f"exit code {end.code}"
             lines = b"\n".join(self._output.last_lines).decode("utf-8", "replace")
-            self._reject(f"it ended before it was ready ({how})", lines)
+            if end.code == EXEC_FAILED and lines:
+                self._reject(f"it could not be started: {lines}", "")
+            else:
+                how = end.signal_name or f"exit code {end.code}"
+                self._reject(f"it ended before it was ready ({how})", lines)
 
     def _heard(self, message: Message) -> None:
         match message:
@@ -177,8 +180,16 @@ class Forkserver:
             if os.getppid() == parent:
                 argv = (*self._config.forkserver_argv, "--channel", str(channel))
                 self._become(channel, stdout, stderr, argv)
+        except OSError as error:
+            os.write(stderr, self._explain(error).encode())
         finally:
             os._exit(EXEC_FAILED)
+
+    def _explain(self, error: OSError) -> str:
+        """Return why the forkserver could not be started, with what it was that failed."""
+        names = {self._config.cwd: "the daemon's working directory", self._config.forkserver_argv[0]: "the interpreter"}
+        what = names.get(str(error.filename), "")
+        return f"{error} ({what})" if what else str(error)
 
     def _become(self, channel: int, stdout: int, stderr: int, argv: Sequence[str]) -> None:
         """In the new process: lead a group, ignore what a terminal or supervisor sends to all, then exec."""
