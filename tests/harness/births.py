@@ -79,16 +79,25 @@ class FakeGenerations:
 
 
 class FakeKernel:
-    """Stands for the module ``os`` in workerd.daemon.processes.child: keeps the signals that children are sent."""
+    """Stands for the module ``os`` in workerd.daemon.processes.signals: keeps what processes and groups are sent."""
 
     def __init__(self) -> None:
         self.signals: list[tuple[int, int]] = []
+        self.group_signals: list[tuple[int, int]] = []
+        self.refusals: dict[int, OSError] = {}
+        """What the kernel answers to a signal for a process or its group."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
     def kill(self, pid: int, number: int) -> None:
+        self._refuse(pid)
         self.signals.append((pid, number))
 
     def killpg(self, group: int, number: int) -> None:
-        self.signals.append((group, number))
+        self._refuse(group)
+        self.group_signals.append((group, number))
+
+    def _refuse(self, pid: int) -> None:
+        if pid in self.refusals:
+            raise self.refusals[pid]

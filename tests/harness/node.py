@@ -12,8 +12,7 @@ from unittest.mock import patch
 from workerd.daemon.node import parts as parts_module
 from workerd.daemon.node.ledger import LEDGER_SPEC
 from workerd.daemon.node.parts import build_parts
-from workerd.daemon.processes import child as child_module
-from workerd.daemon.processes import forkserver as forkserver_module
+from workerd.daemon.processes import signals as signals_module
 from workerd.daemon.processes.forkserver import Forkserver
 from workerd.daemon.rules.outcome import ExitStatus
 from workerd.daemon.slots.slot import LiveSlot
@@ -172,8 +171,7 @@ class Node:
         null = os.open(os.devnull, os.O_WRONLY)
         self._undo.callback(os.close, null)
         for module, name, value in (
-            (child_module, "os", self.kernel),
-            (forkserver_module, "os", self.kernel),
+            (signals_module, "os", self.kernel),
             (Forkserver, "_spawn", lambda _forkserver, channel, output, _errors: self._spawn(channel, output)),
             (page_module, "_monotonic", lambda: self.clock.now),
             (parts_module, "STDOUT", null),
@@ -270,7 +268,10 @@ class Node:
         child = self.children.pop(self.child_in(slot).pid)
         child.hear()
         child.close()
-        self.parts.exits.conclude(self.parts.births.forget(child.pid), ExitStatus(code, signal))
+        known = self.parts.births.forget(child.pid)
+        self.parts.loop.attempt(
+            lambda: self.parts.exits.conclude(known, ExitStatus(code, signal))
+        )  # as the reaper does
         self.turn()
 
     def signals_to(self, slot: LiveSlot) -> list[int]:

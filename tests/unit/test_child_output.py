@@ -352,6 +352,7 @@ def test_what_an_ended_child_has_left_is_taken_in_shares_too() -> None:
     assert at_once <= SHARE_LINES
     assert told == [20_001]
     assert pipe.printed == ["x"] * 20_000 + ["half a line"]
+    pipe.close()
 
 
 def test_an_ended_child_that_has_left_too_much_loses_some_of_it_and_it_is_said() -> None:

@@ -15,6 +15,7 @@ from tests.harness.fakes import FakeClock, loop_of, recording_log, turn
 from tests.harness.waiting import eventually
 from workerd.daemon.processes.forkserver import TREE_VARIABLE
 from workerd.daemon.processes.leftovers import BUSY_S, GRACE_S, POLL_S, Leftovers, find_marked, find_running_daemon
+from workerd.daemon.processes.reaper import OpenBirths
 from workerd.wire.config import DAEMON_VARIABLE
 
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
@@ -34,8 +35,8 @@ class Registry:
     def owns(self, pid: int) -> bool:
         return pid in self.own
 
-    def expects_births(self) -> bool:
-        return self.births
+    def open_births(self) -> OpenBirths | None:
+        return OpenBirths(1, 1) if self.births else None
 
 
 class Setup:

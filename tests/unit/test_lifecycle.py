@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.harness.births import FakeGenerations, FakeKernel
 from tests.harness.fakes import FakeClock, Recorder, loop_of, recording_log, turn
-from workerd.daemon.processes import child as child_module
+from workerd.daemon.processes import signals as signals_module
 from workerd.daemon.processes.births import BIRTH_TIMEOUT_S, Births
 from workerd.daemon.processes.child import Child
 from workerd.daemon.processes.stack_dump import StackDumps
@@ -60,7 +60,7 @@ class World(RuleBasedStateMachine):
         records: Any = Recorder()
         self.generations = FakeGenerations()
         self.server = self.generations.server
-        self.kernel = patch.object(child_module, "os", FakeKernel())
+        self.kernel = patch.object(signals_module, "os", FakeKernel())
         self.kernel.start()
         self.births: Births[LiveSlot] = Births(self.loop, log, self.generations)  # type: ignore[arg-type]
         self.lifecycle = Lifecycle(self.loop, log)

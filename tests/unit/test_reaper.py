@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from workerd.daemon.processes.reaper import reap
+from tests.harness.fakes import FakeClock, loop_of, turn
+from workerd.daemon.processes.reaper import OpenBirths, Reaper
 from workerd.daemon.rules.outcome import ExitStatus
 
 
@@ -15,7 +16,10 @@ class Household:
 
     def __init__(self) -> None:
         self.ours: set[int] = set()
-        self.birth_is_open = False
+        self.births: OpenBirths | None = None
+        self.clock = FakeClock()
+        self.loop = loop_of(self.clock)
+        self._reaper = Reaper(self.loop, self, self._tell)
         self.told: dict[int, ExitStatus] = {}
         self.left: set[int] = set()
 
@@ -25,14 +29,17 @@ class Household:
     def owns(self, pid: int) -> bool:
         return pid in self.ours
 
-    def expects_births(self) -> bool:
-        return self.birth_is_open
+    def open_births(self) -> OpenBirths | None:
+        return self.births
 
     def end_group(self, pid: int) -> None:
         """Nothing is left in anybody's group here."""
 
-    def reap(self) -> bool:
-        return reap(self, self._tell)
+    def reap(self) -> None:
+        self._reaper.reap()
+
+    def end_turn(self) -> None:
+        self._reaper.look_again()
 
     def _tell(self, pid: int, end: ExitStatus) -> None:
         self.ours.discard(pid)
@@ -69,7 +76,9 @@ def is_zombie(pid: int) -> bool:
 
 
 def test_with_no_children_there_is_nothing_to_do(household: Household) -> None:
-    assert household.reap() is False
+    household.reap()
+
+    assert household.told == {}
 
 
 def test_every_status_is_told_to_its_owner(household: Household) -> None:
@@ -107,43 +116,81 @@ def test_one_that_lives_is_not_waited_for(household: Household) -> None:
 def test_a_stranger_is_reaped_and_told_to_nobody(household: Household) -> None:
     stranger = household.born(3, ours=False)
 
-    assert household.reap() is False
+    household.reap()
+
     assert (household.told, is_zombie(stranger)) == ({}, False)
 
 
 def test_while_a_birth_is_open_a_stranger_is_left_for_it_may_be_the_newborn(household: Household) -> None:
-    household.birth_is_open = True
+    household.births = OpenBirths(1, 1)
     stranger = household.born(3, ours=False)
+    household.reap()
 
-    assert household.reap() is True
     assert is_zombie(stranger)
 
 
 def test_a_stranger_at_the_head_hides_nobody_behind_it(household: Household) -> None:
-    household.birth_is_open = True
+    household.births = OpenBirths(1, 1)
     household.born(3, ours=False)
     ours = [household.born(number) for number in range(5)]
 
-    assert household.reap() is True
+    household.reap()
+
     assert household.told == {pid: ExitStatus(code=number) for number, pid in enumerate(ours)}
 
 
 def test_a_newborn_that_ended_before_its_pid_was_known_is_told_once_it_is(household: Household) -> None:
-    household.birth_is_open = True
+    household.births = OpenBirths(1, 1)
     newborn = household.born(7, ours=False)
     household.reap()
-    household.birth_is_open = False
+    household.births = None
     household.ours.add(newborn)
-    household.reap()
+    household.end_turn()
 
     assert household.told == {newborn: ExitStatus(code=7)}
 
 
 def test_a_stranger_left_behind_goes_when_the_birth_is_over(household: Household) -> None:
-    household.birth_is_open = True
+    household.births = OpenBirths(1, 1)
     stranger = household.born(3, ours=False)
     household.reap()
-    household.birth_is_open = False
-    household.reap()
+    household.births = None
+    household.end_turn()
 
     assert not is_zombie(stranger)
+
+
+def test_strangers_go_although_a_birth_is_always_open(household: Household) -> None:
+    """Those that were there before a birth was asked for are not its child."""
+    household.births = OpenBirths(1, 2)
+    strangers = [household.born(number, ours=False) for number in range(5)]
+    household.reap()
+    left = [is_zombie(stranger) for stranger in strangers]
+    household.births = OpenBirths(2, 3)
+    household.end_turn()
+    still_left = [is_zombie(stranger) for stranger in strangers]
+    household.births = OpenBirths(3, 3)
+    household.end_turn()
+
+    assert all(left)
+    assert all(still_left)
+    assert not any(is_zombie(stranger) for stranger in strangers)
+
+
+def test_a_flood_of_strangers_leaves_the_turn_its_time(household: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What there is no time for is reaped in the next turns, which come without a further signal."""
+    strangers = [household.born(number, ours=False) for number in range(20)]
+    wait = os.wait4
+
+    def slow(pid: int, options: int) -> object:
+        household.clock.advance(0.005)
+        return wait(pid, options)
+
+    monkeypatch.setattr("workerd.daemon.processes.reaper.os.wait4", slow)
+    household.reap()
+    left = sum(is_zombie(stranger) for stranger in strangers)
+    for _ in range(6):
+        turn(household.loop)
+
+    assert 10 < left < 20
+    assert not any(is_zombie(stranger) for stranger in strangers)

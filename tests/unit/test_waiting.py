@@ -10,8 +10,8 @@ import pytest
 from tests.harness.node import Node
 from workerd.daemon.node.orders import Orders
 from workerd.daemon.node.shutdown import Shutdown
-from workerd.daemon.processes import still_there
-from workerd.daemon.processes.still_there import why_still_there
+from workerd.daemon.processes import hold
+from workerd.daemon.processes.hold import describe_hold
 from workerd.daemon.slots.effects import KILL_PATIENCE_S
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.daemon.slots.waiting import explain
@@ -148,7 +148,7 @@ def test_our_own_words_are_for_every_reader(node: Node, orders: Orders) -> None:
 
 def test_a_process_that_survives_sigkill_says_what_holds_it(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     held = ["in state D"]
-    monkeypatch.setattr("workerd.daemon.slots.effects.why_still_there", lambda _: held[0])
+    monkeypatch.setattr("workerd.daemon.slots.effects.describe_hold", lambda _: held[0])
     slot = running(node, stop_timeout=2.0)
     node.parts.lifecycle.want(slot, False)
     node.pass_time(2.0)
@@ -175,7 +175,7 @@ def test_a_debugger_is_named_by_its_pid() -> None:
         if ptrace(PTRACE_ATTACH, child.pid, None, None) != 0:
             pytest.skip(f"ptrace is not allowed here: {os.strerror(ctypes.get_errno())}")
         os.waitpid(child.pid, 0)
-        why = why_still_there(child.pid)
+        why = describe_hold(child.pid)
         ptrace(PTRACE_DETACH, child.pid, None, None)
     finally:
         child.kill()
@@ -195,6 +195,6 @@ def test_a_debugger_is_named_by_its_pid() -> None:
 )
 def test_what_the_kernel_shows_is_told(monkeypatch: pytest.MonkeyPatch, status: str, wchan: str, why: str) -> None:
     texts = {"/proc/7/status": status, "/proc/7/wchan": wchan}
-    monkeypatch.setattr(still_there, "read_text", texts.__getitem__)
+    monkeypatch.setattr(hold, "read_text", texts.__getitem__)
 
-    assert why_still_there(7).startswith(why)
+    assert describe_hold(7).startswith(why)

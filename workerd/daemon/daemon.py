@@ -17,7 +17,7 @@ from .node.requests import Requests
 from .node.shutdown import Shutdown
 from .node.state_dir import StateDir
 from .node.status import Status, StatusLine
-from .processes.reaper import reap
+from .processes.reaper import Reaper
 from .rules.clock import SystemClock
 from .rules.outcome import ExitStatus
 from .slots.slot import slot_of
@@ -34,7 +34,7 @@ class Daemon:
         self._started = clock.monotonic()
         self._parts = parts = build_parts(config, clock)
         self._counters = Counters() if config.http_bind else None
-        self._strangers_left = False
+        self._reaper = Reaper(parts.loop, parts.births, self._reaped)
         obstacle = parts.generations.obstacle
         self._node_record = NodeRecord(parts)
         self._shutdown = Shutdown(parts)
@@ -89,7 +89,7 @@ class Daemon:
 
     def _catch_signals(self) -> None:
         loop = self._parts.loop
-        loop.on_signal(signal.SIGCHLD, self._reap)
+        loop.on_signal(signal.SIGCHLD, self._reaper.reap)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.on_signal(number, lambda name=number.name: self._shutdown.begin(name))  # type: ignore[misc]
         loop.on_signal(signal.SIGHUP, lambda: self._reloading.ask(lambda _answer: None))
@@ -104,9 +104,6 @@ class Daemon:
             if slot_of(child) is not None and not child.dumped:
                 self._parts.stack_dumps.take(child, lambda _stack: None)
 
-    def _reap(self) -> None:
-        self._strangers_left = reap(self._parts.births, self._reaped)
-
     def _reaped(self, pid: int, end: ExitStatus) -> None:
         parts = self._parts
         if (forkserver := parts.generations.find(pid)) is not None:
@@ -119,8 +116,7 @@ class Daemon:
 
     def _finish_turn(self) -> None:
         births = self._parts.births
-        if self._strangers_left and not births.expects_births():
-            self._reap()
+        self._reaper.look_again()
         if self._shutdown.begun:
             self._shutdown.go_on()
         else:

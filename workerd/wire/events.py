@@ -99,6 +99,9 @@ EVENTS: dict[str, Event] = {
     "child.recycled": _event("info", "reason", "the child is replaced gracefully"),
     "child.stopping": _event("info", "signal reason timeout_s", "the child is asked to stop"),
     "child.killed": _event("warning", "reason", "KILL was sent to the child's process group"),
+    "child.not_signalled": _event(
+        "error", "signal reason", "a signal could not be sent to the child, which runs as another user"
+    ),
     "child.unkillable": _event(
         "error", "seconds reason", "the child is still there after KILL; its slot gets no second child"
     ),

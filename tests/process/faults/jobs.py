@@ -350,3 +350,25 @@ def wait_and_ask(context: JobContext, path: str) -> None:
         context.beat(f"asked {turn}")
         while not Path(f"{path}/{turn}").exists() and not context.wait(1.5):
             pass
+
+
+@job
+def change_user(context: JobContext, path: str) -> None:
+    """Gives up its user, as programs do that need root only to begin with, and does not stop."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with Path(path).open("w") as file:
+        os.setgid(65534)
+        os.setuid(65534)
+        file.write(str(os.getpid()))
+    while True:
+        time.sleep(1)
+
+
+@job
+def leave_its_group(context: JobContext, path: str) -> None:
+    """Moves into another process group, and does not stop."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.setpgid(0, os.getpgid(os.getppid()))
+    Path(path).write_text(str(os.getpid()))
+    while True:
+        time.sleep(1)

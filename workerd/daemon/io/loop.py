@@ -133,7 +133,7 @@ class Loop:
         self._make_due_calls()
         self._run_soon()
         for call in self._at_turn_end:
-            self._do(call)
+            self.attempt(call)
             self._run_soon()
         self.longest_turn_s = max(self.longest_turn_s, self.clock.monotonic() - began)
 
@@ -141,7 +141,7 @@ class Loop:
         """Every signal counts, whatever has become of the byte that woke the loop: thousands may fill its socket."""
         raised, self._raised = self._raised, set()
         for number in sorted(raised):
-            self._do(self._signals[number])
+            self.attempt(self._signals[number])
 
     def _make_ready_calls(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
         ready.sort(key=lambda pair: pair[0].fd not in self._left)
@@ -153,14 +153,14 @@ class Loop:
             current = self._selector.get_map().get(key.fd)
             # Another call of this turn may have closed the descriptor, and its number may be in use again.
             if current is not None and current.data == key.data:
-                self._do(partial(key.data, events))
+                self.attempt(partial(key.data, events))
         rest = frozenset(key.fd for key, _ in ready[made:])
         self._left = rest & self._left or rest  # nobody has a second turn before each has had one
 
     def _go_on(self) -> None:
         until = self.clock.monotonic() + SHARE_S
         for _ in range(len(self._next)):
-            self._do(self._next.popleft())
+            self.attempt(self._next.popleft())
             if self.clock.monotonic() >= until:
                 break
 
@@ -170,7 +170,7 @@ class Loop:
         while self._timers and (self._timers[0].due <= now or self._timers[0].call is None):
             timer = heapq.heappop(self._timers)
             if timer.call is not None:
-                self._do(timer.call)
+                self.attempt(timer.call)
                 timer.call = None
                 if self.clock.monotonic() >= now + SHARE_S:
                     break
@@ -194,9 +194,10 @@ class Loop:
 
     def _run_soon(self) -> None:
         while self._soon:
-            self._do(self._soon.popleft())
+            self.attempt(self._soon.popleft())
 
-    def _do(self, call: Callable[[], None]) -> None:
+    def attempt(self, call: Callable[[], None]) -> None:
+        """Make a call; what it raises goes to the guard, so that whatever comes after it is done, too."""
         try:
             call()
         except Exception as error:  # noqa: BLE001 - a fault in one call must not end the supervision of everything else

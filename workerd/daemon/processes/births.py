@@ -13,6 +13,7 @@ from workerd.wire.reasons import Reason
 from .child import Child
 from .forkserver import Forkserver
 from .generations import Generations
+from .reaper import OpenBirths
 
 SPARES = 2
 BIRTH_TIMEOUT_S = 30.0
@@ -72,9 +73,10 @@ class Births(Generic[Owner]):
         if pid in self.children:
             self.children[pid].kill_group()
 
-    def expects_births(self) -> bool:
-        """Return whether a child may exist whose pid is not known yet."""
-        return bool(self._expecting)
+    def open_births(self) -> OpenBirths | None:
+        """Return which children may exist whose pids are not known yet."""
+        numbers = [child.birth for child in self._expecting]
+        return OpenBirths(min(numbers), max(numbers)) if numbers else None
 
     # what slots ask
 

@@ -14,7 +14,7 @@ from workerd.daemon.io.link import Link
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
 from workerd.daemon.rules.clock import Clock
-from workerd.daemon.rules.outcome import Evidence
+from workerd.daemon.rules.outcome import Evidence, ExitStatus
 from workerd.wire.channel import Channel
 from workerd.wire.messages import Failed, License, Message
 from workerd.wire.packets import WireError
@@ -24,6 +24,7 @@ from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome, slot_name
 
 from .memory import MemoryGrowth
+from .signals import kill_all, send
 
 RECORD_SEPARATOR = "\x1e"
 _births = itertools.count(1)
@@ -63,6 +64,8 @@ class Child:
     """Whether it was reaped: its pid may be another process's."""
     buried: bool = False
     killed: bool = False
+    kill_refusal: str = ""
+    """Why the kernel has refused to kill it."""
     verdict: Outcome | None = None
     verdict_reason: str = ""
     refusal: str = ""
@@ -181,27 +184,30 @@ class Child:
         if self.verdict is None:
             self.verdict, self.verdict_reason = outcome, reason
 
-    def signal(self, number: int) -> None:
-        """Send a signal to the child alone, not to its group."""
-        if self.pid is not None:  # not reaped yet, so the number cannot be another process's
-            os.kill(self.pid, number)
+    def signal(self, number: int, log: EventLog) -> str:
+        """Send a signal to the child alone, not to its group; log and return why it could not be sent."""
+        reason = "" if self.pid is None or self.ended else send(self.pid, number)
+        if reason:
+            self._tell_refusal(number, reason, log)
+        return reason
 
     def kill(self, log: EventLog, reason: str) -> None:
         """Kill the child's group, and log why."""
-        self.killed = True
-        log.emit("child.killed", **self.identity, reason=reason)
-        self.kill_group()
-
-    def kill_group(self) -> None:
-        """Send SIGKILL to the whole group that the child leads."""
-        if self.pid is None:
+        if self.ended:
             return
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # the last of the group is gone
-        except PermissionError:
-            self.signal(signal.SIGKILL)  # a member has changed its user
+        self.killed = True
+        refusal = self.kill_group()
+        log.emit("child.killed", **self.identity, reason=reason)
+        if refusal:
+            self.kill_refusal = f"it could not be sent: {refusal}"
+            self._tell_refusal(signal.SIGKILL, refusal, log)
+
+    def kill_group(self) -> str:
+        """Send SIGKILL to the child and to the whole group that it leads; return why it could not be sent."""
+        return "" if self.pid is None or self.ended else kill_all(self.pid)
+
+    def _tell_refusal(self, number: int, reason: str, log: EventLog) -> None:
+        log.emit("child.not_signalled", **self.identity, signal=ExitStatus(signal=number).signal_name, reason=reason)
 
     def evidence(self, stop_signal: int, out_of_memory: bool) -> Evidence:
         """Return what is known of the child's end beside its exit status."""

@@ -20,6 +20,7 @@ from workerd.wire.packets import WireError
 from workerd.wire.spec import JobSpec
 
 from .child import RECORD_SEPARATOR, Child
+from .signals import kill_all
 
 LOAD_PATIENCE_S = 300.0
 """A project that takes longer to import hangs."""
@@ -107,8 +108,8 @@ class Forkserver:
         self._link.close()
 
     def kill(self) -> None:
-        """Send SIGKILL to its group."""
-        os.killpg(self.pid, signal.SIGKILL)  # not reaped yet, so the number cannot be another group's
+        """Send SIGKILL to it and to its group."""
+        kill_all(self.pid)
 
     def bury(self, end: ExitStatus) -> None:
         """Read what a reaped forkserver still said; one that ended before it was ready is rejected."""

@@ -9,14 +9,13 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
-from workerd.daemon.io.files import read_text
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
 from workerd.wire.config import DAEMON_VARIABLE
 
 from .forkserver import TREE_VARIABLE
 from .lock import holds_lock
-from .reaper import OwnedProcesses
+from .reaper import OwnedProcesses, children
 
 GRACE_S = 2.0
 POLL_S = 0.05
@@ -47,12 +46,6 @@ def find_running_daemon(tree: str) -> int | None:
 def all_pids() -> Iterator[int]:
     """Yield every process that /proc shows, but this one."""
     return (int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid())
-
-
-def adopted_pids() -> list[int]:
-    """Return the daemon's children: those it started, and those it adopted as a subreaper."""
-    pid = os.getpid()
-    return [int(word) for word in read_text(f"/proc/{pid}/task/{pid}/children").split()]
 
 
 class Leftovers:
@@ -89,7 +82,9 @@ class Leftovers:
 
     def _hunt(self) -> None:
         """Look until none is left."""
-        births = self._registry.expects_births()  # a newborn carries the mark before its pid is known: end nobody now
+        births = (
+            self._registry.open_births() is not None
+        )  # a newborn carries the mark before its pid is known: end nobody now
         if not births:
             self._end_strangers()
         self._hunting = births or bool(self._patience)
@@ -98,7 +93,7 @@ class Leftovers:
 
     def _end_strangers(self) -> None:
         now, patience = self._loop.clock.monotonic(), self._patience
-        found = find_marked(self._tree, [pid for pid in adopted_pids() if not self._registry.owns(pid)])
+        found = find_marked(self._tree, [pid for pid in children() if not self._registry.owns(pid)])
         self._end([pid for pid in found if pid not in patience], signal.SIGTERM)
         self._end([pid for pid in found if patience.get(pid, now) < now], signal.SIGKILL)
         self._patience = {pid: patience.get(pid, now + GRACE_S) for pid in found}

@@ -93,6 +93,8 @@ class Dump:
     def _ask(self) -> str:
         """Send the signal; return why not, where it would do harm or nothing."""
         assert self._child.pid is not None
+        if self._child.ended:
+            return "it has just ended"
         try:
             condition = Condition.read(self._child.pid)
         except (OSError, KeyError, ValueError) as error:
@@ -105,7 +107,8 @@ class Dump:
             return "it has not begun its job" + (": it is stopped (state T)" if condition.letter in "Tt" else "")
         if not condition.caught:
             return "it does not catch the dump signal: it has executed another program, or reset its signals"
-        self._child.signal(DUMP_SIGNAL)
+        if reason := self._child.signal(DUMP_SIGNAL, self._log):
+            return f"the signal that asks for it could not be sent: {reason}"
         if condition.letter in "Tt":
-            self._child.signal(signal.SIGCONT)
+            self._child.signal(signal.SIGCONT, self._log)
         return ""

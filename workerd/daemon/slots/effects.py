@@ -9,8 +9,8 @@ from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
 from workerd.daemon.processes.births import Births
 from workerd.daemon.processes.child import Child
-from workerd.daemon.processes.stack_dump import StackDumps
-from workerd.daemon.processes.still_there import why_still_there
+from workerd.daemon.processes.hold import describe_hold
+from workerd.daemon.processes.stack_dump import PATIENCE_S, StackDumps
 from workerd.daemon.rules.facts import Effect, Fact
 from workerd.wire.reasons import Reason
 from workerd.wire.spec import JobSpec
@@ -24,6 +24,8 @@ KILL_PATIENCE_S = 5.0
 """A killed child that is still there after this is called unkillable."""
 RECOVERY_SPREAD_S = 1.0
 """Children that waited for the database come back within this time of its recovery."""
+DUMP_TIMEOUT_S = 2 * PATIENCE_S
+"""A child whose stacks have not come by then is ended without."""
 PLACE_S = 5.0
 """A child that has not loaded by then no longer counts against pacing."""
 
@@ -160,11 +162,12 @@ class Effects:
         number, limit = stop_signal(slot.spec), slot.spec.stop_timeout
         reason = child.verdict_reason or slot.cause or ("a restart" if slot.wanted else "not wanted any more")
         name = None if slot.builtin else number.name
-        self._log.emit("child.stopping", **slot.identity, signal=name, reason=reason, timeout_s=limit)
         if slot.builtin:
             child.link.close()  # they end at end-of-file; a signal would come in the middle of whatever they write
-        else:
-            child.signal(number)
+        refusal = "" if slot.builtin else child.signal(number, self._log)
+        self._log.emit("child.stopping", **slot.identity, signal=name, reason=reason, timeout_s=limit)
+        if refusal:
+            self._lifecycle.explain(slot, Reason(f"{number.name} could not be sent: {refusal}"))
 
     def _dump(self, slot: LiveSlot) -> None:
         child = child_of(slot)
@@ -172,18 +175,21 @@ class Effects:
 
         def dumped(stack: str) -> None:
             child.stack = stack
-            self._deadline_passed(slot)
+            if slot.deadline is timer:  # else it has passed, or the slot has gone on
+                self._deadline_passed(slot)
 
+        self._arm(slot, DUMP_TIMEOUT_S, self._deadline_passed)
+        timer = slot.deadline
         self._stack_dumps.take(child, dumped)
 
     def _report_unkillable(self, slot: LiveSlot) -> None:
         """Say what holds the child that SIGKILL has not ended; it is looked at again, as that may change."""
         child = child_of(slot)
-        why = why_still_there(child.pid) if child.pid is not None else ""
+        hold = child.kill_refusal or (describe_hold(child.pid) if child.pid is not None else "")
         if not slot.unkillable:
             slot.unkillable = True
-            self._log.emit("child.unkillable", **slot.identity, seconds=KILL_PATIENCE_S, reason=why)
-        slot.reason = Reason(f"still there {KILL_PATIENCE_S:g} s after SIGKILL: {why}")
+            self._log.emit("child.unkillable", **slot.identity, seconds=KILL_PATIENCE_S, reason=hold)
+        self._lifecycle.explain(slot, Reason(f"still there {KILL_PATIENCE_S:g} s after SIGKILL: {hold}"))
         self._arm(slot, KILL_PATIENCE_S, self._deadline_passed)
 
     # news

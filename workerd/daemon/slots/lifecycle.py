@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from workerd.daemon.io.listeners import Listeners
@@ -93,11 +94,11 @@ class Lifecycle:
                 reason = f"{told.fact.name} cannot happen in {was.name}"
                 self._log.emit("daemon.degraded", **slot.identity, reason=reason)
             else:
-                self.effects[effect](slot)
+                self._loop.attempt(partial(self.effects[effect], slot))  # those after it count as well
         self._performing = False
         if entered:
-            self.on_entered(slot)
-        self.on_changed(slot)
+            self._loop.attempt(partial(self.on_entered, slot))
+        self._loop.attempt(partial(self.on_changed, slot))
 
     def _situation(self, told: Told) -> Situation:
         slot, child = told.slot, told.slot.child
