@@ -18,6 +18,7 @@ class FakeForkserver:
 
     generation = 1
     pid = FIRST_PID - 1
+    run = "forkserver-1"
     ready = True
 
     def __init__(self) -> None:

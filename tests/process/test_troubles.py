@@ -76,6 +76,89 @@ def test_a_child_that_may_not_be_signalled_holds_up_neither_an_order_nor_the_dae
     os.kill(pid, signal.SIGKILL)
 
 
+@needs_root
+def test_a_child_of_another_user_that_outlives_its_daemon_is_found_by_the_next(
+    project: Project, daemon_without_rights: Daemon
+) -> None:
+    """A change of user clears what has the kernel kill it with the daemon; the next one may not read its marks."""
+    daemon, path = daemon_without_rights, project.folder / "pid"
+    project.command = ["setpriv", "--bounding-set=-sys_ptrace", sys.executable, str(MANAGE)]
+    project.add_job("foreign", target=f"{JOBS}.change_user", kwargs={"path": str(path)})
+    daemon.start()
+    pid = read_pid(path)
+    daemon.kill()
+    assert _lives(pid)
+    path.unlink()
+
+    daemon.start()
+
+    ended = daemon.wait_event("leftover.ended", job="foreign")
+    born = daemon.wait_event("child.born", job="foreign")
+    assert ended["leftover_pid"] == pid
+    assert daemon.events().index(ended) < daemon.events().index(born)
+    assert not _lives(pid)
+
+
+@needs_root
+def test_what_a_former_daemon_left_and_this_one_may_not_end_keeps_its_own_slot_waiting_and_no_other(
+    project: Project, daemon_without_rights: Daemon
+) -> None:
+    daemon, path = daemon_without_rights, project.folder / "pid"
+    project.add_job("foreign", target=f"{JOBS}.change_user", kwargs={"path": str(path)})
+    project.add_job("beside", target="tests.process.bad_jobs.jobs.idle", backoff_initial=0)
+    daemon.start()
+    pid = read_pid(path)
+    daemon.kill()
+    path.unlink()
+
+    daemon.start()
+    try:
+        daemon.wait_state("beside", "RUNNING")
+        reason = f"waiting for pid {pid} of the previous daemon to end: Operation not permitted"
+        waiting = daemon.slot("foreign")
+        assert (waiting["state"], waiting["pid"], waiting["reason"]) == ("STARTING", None, reason)
+        shown = project.manage("workerd", "status").stdout
+        assert f"left over: pid {pid} " in shown
+        assert "of foreign cannot be ended: Operation not permitted" in shown
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    daemon.wait_state("foreign", "RUNNING")
+    project.jobs.all().delete()
+    daemon.wait_event("child.not_signalled", job="foreign")
+    os.kill(read_pid(path), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("how", ["executed", "forked"])
+def test_what_a_job_has_in_the_background_outlives_the_ends_of_others_and_not_its_own(
+    project: Project, daemon: Daemon, how: str
+) -> None:
+    """Executed or only forked: both carry the run's mark."""
+    project.extra_env["DJANGO_SETTINGS_MODULE"] = "tests.process.faults.settings"
+    path = project.folder / "pid"
+    kwargs = {"path": str(path), "execute": how == "executed"}
+    owner = project.add_job("owner", target=f"{JOBS}.put_into_the_background", kwargs=kwargs, restart="never")
+    project.add_job("beside", target="tests.process.bad_jobs.jobs.idle", backoff_initial=0)
+    daemon.start()
+    helper = read_pid(path)
+    for _ in range(2):
+        assert_restarts(daemon, "beside")
+    assert _lives(helper)
+    assert daemon.events("leftover.ended") == []
+
+    run = daemon.slot("owner")["run"]
+    os.kill(daemon.slot("owner")["pid"], signal.SIGKILL)
+
+    ended = daemon.wait_event("leftover.ended")
+    assert (ended["leftover_pid"], ended["job"], ended["run"]) == (helper, owner.name, run)
+    eventually(lambda: not _lives(helper), 5, "its end")
+    assert len(daemon.events("leftover.ended")) == 1
+
+
+def _lives(pid: int) -> bool:
+    process = Process.look(pid)
+    return process is not None and not process.is_zombie
+
+
 def test_a_child_that_has_left_its_group_is_killed_all_the_same(project: Project, daemon: Daemon) -> None:
     project.extra_env["DJANGO_SETTINGS_MODULE"] = "tests.process.faults.settings"
     path = project.folder / "pid"
@@ -86,5 +169,4 @@ def test_a_child_that_has_left_its_group_is_killed_all_the_same(project: Project
     done = project.manage("workerd", "stop", "escaped")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    process = Process.look(pid)
-    assert process is None or process.is_zombie
+    assert not _lives(pid)

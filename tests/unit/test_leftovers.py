@@ -1,194 +1,191 @@
-"""Processes that nobody supervises: real ones, found by the tree's mark in their environment, and ended in time."""
+"""What a run has left: real processes, found by the run's mark in their environment, ended with it and no other."""
 
 import os
 import signal
-import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.harness.fakes import FakeClock, loop_of, recording_log, turn
-from tests.harness.waiting import eventually
-from workerd.daemon.processes.forkserver import TREE_VARIABLE
-from workerd.daemon.processes.leftovers import BUSY_S, GRACE_S, POLL_S, Leftovers, find_marked, find_running_daemon
+from tests.harness.leftovers import DEAF, IDENTITY, OTHER_RUN, RUN, LeftoverSetup, ended_by
+from workerd.daemon.processes import endings as endings_module
+from workerd.daemon.processes import leftovers as leftovers_module
+from workerd.daemon.processes.endings import GRACE_S, KILL_PATIENCE_S, POLL_S, SLOW_POLL_S
+from workerd.daemon.processes.leftovers import BUSY_S, Leftovers
+from workerd.daemon.processes.proc import run_of
 from workerd.daemon.processes.reaper import OpenBirths
-from workerd.wire.config import DAEMON_VARIABLE
 
-DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
-HOLDS_A_LOCK = (
-    "import fcntl, signal, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); "
-    "print('locked', flush=True); signal.pause()"
-)
+NOBODY = 2**22 + 7
 
 
-class Registry:
-    """The daemon's children: which pids are its own, and whether one may come whose pid is not known yet."""
+class Setup(LeftoverSetup):
+    """The leftovers of this daemon's runs."""
 
-    def __init__(self) -> None:
-        self.own: set[int] = set()
-        self.births = False
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.leftovers = Leftovers(self.loop, self.log, self.tree, self.runs)
 
-    def owns(self, pid: int) -> bool:
-        return pid in self.own
-
-    def open_births(self) -> OpenBirths | None:
-        return OpenBirths(1, 1) if self.births else None
-
-
-class Setup:
-    """Leftovers of a tree of the test's own; time passes when the test says so."""
-
-    def __init__(self) -> None:
-        self.tree = f"/run/shop {uuid.uuid4()}"
-        self.clock = FakeClock()
-        self.loop = loop_of(self.clock)
-        log, self.lines = recording_log()
-        self.registry = Registry()
-        self.leftovers = Leftovers(self.loop, log, self.tree, self.registry)  # type: ignore[arg-type]
-        self.processes: list[subprocess.Popen[Any]] = []
-
-    def start(self, *command: str, variable: str = TREE_VARIABLE, marked: bool = True) -> "subprocess.Popen[Any]":
-        """Start a process with the tree's mark, or without it; return when it has executed its program."""
-        env = dict(os.environ) | ({variable: self.tree} if marked else {})
-        words = command or ("sleep", "60")
-        speaks = words[0] == sys.executable
-        process = subprocess.Popen(words, env=env, stdout=subprocess.PIPE if speaks else None, start_new_session=True)
-        self.processes.append(process)
-        if process.stdout is not None:
-            process.stdout.readline()
-        elif marked:
-            eventually(lambda: find_marked(self.tree, [process.pid], variable), what="its environment")
-        return process
-
-    def pass_time(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-        turn(self.loop)
-
-    def close(self) -> None:
-        for process in self.processes:
-            process.kill()
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+    def end_run(self, run: str = RUN, pid: int = NOBODY) -> None:
+        """The run has ended: look once."""
+        self.runs.living.discard(run)
+        self.leftovers.end_run(run, pid, IDENTITY if run == RUN else {"job": "mail", "run": run})
+        self.pass_time(0)
 
 
 @pytest.fixture
-def setup() -> Iterator[Setup]:
-    setup = Setup()
+def setup(tmp_path: Path) -> Iterator[Setup]:
+    setup = Setup(tmp_path)
     yield setup
     setup.close()
 
 
-def ended_by(process: "subprocess.Popen[Any]") -> int:
-    """Return the signal that has ended a process."""
-    return -process.wait(10)
-
-
-def test_without_leftovers_the_start_goes_on_at_once(setup: Setup) -> None:
-    done: list[bool] = []
-    setup.leftovers.end_leftovers(lambda: done.append(True))
-
-    assert done
-    assert setup.lines.events == []
-
-
-def test_what_an_earlier_daemon_left_is_asked_to_end_and_waited_for(setup: Setup) -> None:
-    process = setup.start()
-    done: list[bool] = []
-    setup.leftovers.end_leftovers(lambda: done.append(True))
-    ended = ended_by(process)
-    setup.pass_time(POLL_S)
-
-    assert (ended, done) == (signal.SIGTERM, [True])
-    assert setup.lines.of("leftovers.ended") == [{"pids": [process.pid]}]
-
-
-def test_what_does_not_end_in_time_is_killed(setup: Setup) -> None:
-    process = setup.start(sys.executable, "-c", DEAF)
-    done: list[bool] = []
-    setup.leftovers.end_leftovers(lambda: done.append(True))
-    setup.pass_time(GRACE_S - 0.1)
-    alive = process.poll() is None
-    setup.pass_time(0.1)
-    ended = ended_by(process)
-    setup.pass_time(POLL_S)
-
-    assert (alive, ended, done) == (True, signal.SIGKILL, [True])
-
-
-def test_a_process_without_the_mark_is_let_be(setup: Setup) -> None:
-    process = setup.start(marked=False)
-    setup.leftovers.end_leftovers(lambda: None)
-    setup.pass_time(GRACE_S)
-
-    assert process.poll() is None
-
-
-def test_what_a_child_left_behind_is_ended_and_the_daemons_own_children_are_not(setup: Setup) -> None:
+def test_what_a_run_left_is_ended_with_it_and_named(setup: Setup) -> None:
     stranger, own = setup.start(), setup.start()
-    setup.registry.own.add(own.pid)
-    setup.leftovers.end_adopted()
-    setup.pass_time(0)
+    setup.runs.own.add(own.pid)
+    setup.end_run()
 
     assert ended_by(stranger) == signal.SIGTERM
     assert own.poll() is None
+    assert setup.lines.of("leftover.ended") == [{**IDENTITY, "leftover_pid": stranger.pid, "name": "sleep"}]
 
 
-def test_an_adopted_process_that_does_not_end_is_killed(setup: Setup) -> None:
+def test_what_a_living_run_has_put_into_the_background_is_let_be(setup: Setup) -> None:
+    """An ``ssh -f``, an agent, a display: it was ended at the end of any other job's child."""
+    helper = setup.start(run=OTHER_RUN)
+    setup.runs.living = {RUN, OTHER_RUN}
+    setup.end_run(RUN)
+    alive = helper.poll() is None
+    setup.end_run(OTHER_RUN)
+
+    assert alive
+    assert ended_by(helper) == signal.SIGTERM
+
+
+def test_what_does_not_end_is_killed(setup: Setup) -> None:
     stranger = setup.start(sys.executable, "-c", DEAF)
-    setup.leftovers.end_adopted()
-    setup.pass_time(0)
-    setup.pass_time(GRACE_S)
+    setup.end_run()
+    setup.pass_time(GRACE_S - 0.1)
     alive = stranger.poll() is None
-    setup.pass_time(POLL_S)
+    setup.pass_time(0.1 + POLL_S)
 
     assert alive
     assert ended_by(stranger) == signal.SIGKILL
 
 
-def test_nobody_is_ended_while_a_birth_is_under_way(setup: Setup) -> None:
-    """A newborn carries the mark before its pid is known."""
-    newborn = setup.start()
-    setup.registry.births = True
-    setup.leftovers.end_adopted()
+def test_what_cannot_be_ended_is_said_once_and_looked_at_seldom(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endings_module, "send", lambda _pid, _number: "Operation not permitted")
+    stranger = setup.start()
+    setup.end_run()
+    for _ in range(30):
+        setup.pass_time(0.5)
+
+    fields = {"leftover_pid": stranger.pid, "name": "sleep", "reason": "Operation not permitted"}
+    assert setup.lines.of("leftover.stuck") == [{**IDENTITY, **fields}]
+    assert [left.pid for left in setup.leftovers.stuck()] == [stranger.pid]
+    assert setup.loop._patience() == SLOW_POLL_S or (setup.loop._patience() or 0) > POLL_S
+
+
+def test_who_is_killed_with_the_group_is_named(setup: Setup) -> None:
+    """The leader is reaped, and what was in its group is killed."""
+    member = setup.start()
+    setup.end_run(OTHER_RUN, pid=member.pid)
+
+    named = [event["leftover_pid"] for event in setup.lines.of("leftover.ended")]
+    assert named[:1] == [member.pid]
+
+
+def test_nothing_is_ended_that_may_be_a_newborn(setup: Setup) -> None:
+    """It carries its forkserver's mark before its pid is known; a later birth is no reason to wait."""
+    newborn = setup.start(run="forkserver-1")
+    setup.runs.births = OpenBirths(1, 2)
+    setup.leftovers.end_run("forkserver-1", NOBODY, {})
     setup.pass_time(0)
+    setup.runs.births = OpenBirths(2, 5)
     setup.pass_time(POLL_S)
     alive = newborn.poll() is None
-    setup.registry.births = False
+    setup.runs.births = OpenBirths(3, 6)
     setup.pass_time(POLL_S)
 
     assert alive
     assert ended_by(newborn) == signal.SIGTERM
 
 
+def test_what_a_job_left_is_ended_although_births_are_always_open(setup: Setup) -> None:
+    stranger = setup.start()
+    setup.runs.births = OpenBirths(1, 2)
+    setup.end_run()
+
+    assert ended_by(stranger) == signal.SIGTERM
+
+
+def test_a_process_without_the_marks_is_let_be(setup: Setup) -> None:
+    process = setup.start(marks={})
+    setup.end_run()
+    setup.pass_time(GRACE_S)
+
+    assert process.poll() is None
+
+
+def test_what_does_not_show_its_marks_is_said_and_ended_with_the_last_run(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_pid: int, _tree: str) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(leftovers_module, "run_of", refuse)
+    stranger = setup.start()
+    setup.runs.living = {RUN, OTHER_RUN}
+    for _ in range(3):
+        setup.end_run()
+    alive = stranger.poll() is None
+    setup.end_run(OTHER_RUN)
+
+    [said] = setup.lines.of("leftover.unreadable")
+    assert (said["leftover_pid"], said["name"]) == (stranger.pid, "sleep")
+    assert alive
+    assert ended_by(stranger) == signal.SIGTERM
+
+
+def test_one_that_cannot_be_looked_at_hides_no_other(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = setup.start(), setup.start()
+    errors: list[Exception] = []
+    monkeypatch.setattr(setup.loop, "_guard", errors.append)
+
+    def fail(pid: int, tree: str) -> str | None:
+        if pid == first.pid:
+            raise RuntimeError("fake")
+        return run_of(pid, tree)
+
+    monkeypatch.setattr(leftovers_module, "run_of", fail)
+    setup.end_run()
+
+    assert ended_by(second) == signal.SIGTERM
+    assert errors
+
+
 def test_it_looks_until_none_is_left_and_then_no_more(setup: Setup) -> None:
     stranger = setup.start()
-    setup.leftovers.end_adopted()
-    setup.pass_time(0)
+    setup.end_run()
     busy = setup.leftovers.busy
     ended_by(stranger)
     setup.pass_time(POLL_S)
+    setup.pass_time(POLL_S)
 
     assert (busy, setup.leftovers.busy) == (True, False)
+    assert setup.loop._patience() is None
 
 
-def test_the_daemons_end_waits_only_so_long_for_what_does_not_end(setup: Setup) -> None:
-    setup.registry.births = True
-    setup.leftovers.end_adopted()
+def test_the_daemons_end_waits_only_so_long_for_what_does_not_end(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endings_module, "send", lambda _pid, _number: "Operation not permitted")
+    setup.start()
+    setup.end_run()
     setup.pass_time(BUSY_S - 0.1)
     early = setup.leftovers.busy
     setup.pass_time(0.1)
 
     assert (early, setup.leftovers.busy) == (True, False)
-
-
-def test_a_daemon_is_found_by_its_mark_and_the_lock_that_it_holds(setup: Setup, tmp_path: Path) -> None:
-    setup.start(variable=DAEMON_VARIABLE)  # it only tries to become the daemon
-    before = find_running_daemon(setup.tree)
-    daemon = setup.start(sys.executable, "-c", HOLDS_A_LOCK, str(tmp_path / "lock"), variable=DAEMON_VARIABLE)
-
-    assert (before, find_running_daemon(setup.tree)) == (None, daemon.pid)
+    assert BUSY_S == GRACE_S + KILL_PATIENCE_S
+    assert os.getpid() != 1

@@ -51,6 +51,7 @@ def test_a_daemon_that_has_just_begun_says_what_it_does_not_know(node: Node) -> 
             "unjournaled": 0,
             "waiting": 0,
             "set_aside": 0,
+            "leftovers": [],
             "significant_parked": [],
         },
         "slots": [],

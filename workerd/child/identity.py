@@ -5,7 +5,7 @@ import shlex
 import sys
 
 from workerd.wire.spec import JobSpec
-from workerd.wire.words import slot_name
+from workerd.wire.words import RUN_VARIABLE, slot_name
 
 
 def take_identity(spec: JobSpec, index: int, run: str) -> None:
@@ -23,5 +23,5 @@ def take_identity(spec: JobSpec, index: int, run: str) -> None:
         WORKERD_SLOT=slot_name(spec.name, index, spec.processes),
         WORKERD_INDEX=str(index),
         WORKERD_PROCESSES=str(spec.processes),
-        WORKERD_RUN=run,
+        **{RUN_VARIABLE: run},
     )

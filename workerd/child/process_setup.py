@@ -15,6 +15,7 @@ from .identity import take_identity
 from .log_queues import restart_listeners
 from .logs import install_logging
 from .rendering import LineRenderer
+from .run_mark import mark_process
 from .stdio import Stdio
 from .title import show_title
 
@@ -25,6 +26,7 @@ def set_up(spec: JobSpec, license: License, page: HeartbeatPage) -> Any:  # noqa
     from workerd.forksafe.events import listeners
 
     slot = slot_name(spec.name, license.index, spec.processes)
+    mark_process(license.run)
     take_identity(spec, license.index, license.run)
     if spec.heartbeat != Heartbeat.GROUP:
         os.register_at_fork(after_in_child=page.detach)  # what the job forks gives no sign of the job's own life

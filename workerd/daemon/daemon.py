@@ -52,14 +52,14 @@ class Daemon:
         prctl.become_subreaper()
         self._catch_signals()
         config, parts = self._config, self._parts
-        self._state_dir.watch(parts.loop, parts.log, self._control, parts.versions.keep, self._yield_to)
+        self._state_dir.watch(parts.loop, parts.log, self._control, self._put_back, self._yield_to)
         where = {"name": config.name, "host": config.host, "state_dir": config.state_dir}
         parts.log.emit("daemon.started", **where, version=config.version)
         parts.ledger.start()
         if self._counters is not None:
             parts.log.taps.add(self._counters.count_line)
             parts.slot_set.add_builtin(OBSERVER_SPEC)
-        parts.leftovers.end_leftovers(self._start_forkserver)
+        parts.former.end(self._start_forkserver)
         for call in (self._finish_turn, parts.slot_set.write_rows, parts.ledger.flush, parts.stdout.flush):
             parts.loop.at_turn_end(call)
         parts.sd_notifier.start()
@@ -72,6 +72,11 @@ class Daemon:
         self._state_dir.end()
         self._parts.stdout.close()
         return code
+
+    def _put_back(self) -> None:
+        """Write anew what was in STATE_DIR."""
+        self._parts.versions.keep()
+        self._parts.roster.rewrite()
 
     def _yield_to(self, reason: str) -> None:
         """Stop in favour of another daemon that has this one's place in STATE_DIR."""
@@ -107,10 +112,14 @@ class Daemon:
     def _reaped(self, pid: int, end: ExitStatus) -> None:
         parts = self._parts
         if (forkserver := parts.generations.find(pid)) is not None:
+            # The project may have started processes as it was loaded.
+            parts.loop.attempt(lambda: parts.leftovers.end_run(forkserver.run, pid, {}))
             parts.generations.reaped(forkserver, end)
-        else:
-            parts.exits.conclude(parts.births.forget(pid), end)
-        parts.leftovers.end_adopted()  # a forkserver, too: the project may have started processes as it was loaded
+            return
+        child = parts.births.forget(pid)
+        parts.roster.forget(pid)
+        parts.loop.attempt(lambda: parts.leftovers.end_run(child.run, pid, child.identity))
+        parts.exits.conclude(child, end)
 
     # turns
 

@@ -23,7 +23,11 @@ def format_status(status: dict[str, Any]) -> str:
     ]
     daemon = status["daemon"]
     lines = [_daemon_line(daemon, now), _slots_line(daemon, slots), _forkserver_line(daemon), _database_line(daemon)]
-    troubles = [*_set_aside_lines(daemon), *_reload_lines(daemon), *_log_lines(daemon), *_twin_lines(daemon)]
+    troubles = [
+        line
+        for told in (_set_aside_lines, _reload_lines, _log_lines, _leftover_lines, _twin_lines)
+        for line in told(daemon)
+    ]
     return "\n".join([*lines, *troubles, "", *table])
 
 
@@ -79,6 +83,16 @@ def _log_lines(daemon: dict[str, Any]) -> list[str]:
     """Say why the log cannot be written, if so: it cannot say so itself."""
     trouble = daemon.get("log_trouble")  # a daemon of an older version does not tell
     return [f"log: cannot be written: {trouble}. The newest lines are kept; “tail” shows them"] if trouble else []
+
+
+def _leftover_lines(daemon: dict[str, Any]) -> list[str]:
+    """Name the processes that should have ended and cannot be ended."""
+    return [
+        f"left over: pid {left['pid']} ({visible(left['name'])})"
+        + (f" of {left['job']}" if left["job"] else "")
+        + f" cannot be ended: {left['reason']}"
+        for left in daemon.get("leftovers", ())  # a daemon of an older version does not tell
+    ]
 
 
 def _twin_lines(daemon: dict[str, Any]) -> list[str]:

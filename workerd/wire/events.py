@@ -37,6 +37,15 @@ EVENTS: dict[str, Event] = {
     ),
     "state_dir.restored": _event("info", "state_dir reason", "the lock or the socket was gone, and was made anew"),
     "leftovers.ended": _event("warning", "pids", "processes of an earlier daemon are ended before a job starts"),
+    "leftover.ended": _event(
+        "warning", "leftover_pid name", "a process that a run has left is ended; job, slot and run are those of the run"
+    ),
+    "leftover.stuck": _event(
+        "error", "leftover_pid name reason", "such a process does not end; only slots that do the same work wait for it"
+    ),
+    "leftover.unreadable": _event(
+        "warning", "leftover_pid name reason", "a process was left that does not show which run has left it"
+    ),
     "protocol.violated": _event(
         "warning",
         "reason kept_back",

@@ -61,6 +61,8 @@ class Heartbeat(StrEnum):
     GROUP = "group"
 
 
+RUN_VARIABLE = "WORKERD_RUN"
+"""Holds the run, in the environment of its processes; in that of a forkserver a mark of its own."""
 LAST = "; last: "
 """Stands in a reason between the count of failures and the reason of the last one."""
 

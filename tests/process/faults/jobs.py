@@ -372,3 +372,19 @@ def leave_its_group(context: JobContext, path: str) -> None:
     Path(path).write_text(str(os.getpid()))
     while True:
         time.sleep(1)
+
+
+@job
+def put_into_the_background(context: JobContext, path: str, execute: bool) -> None:
+    """Starts a process that goes into the background, as ``ssh -f`` and agents do, and goes on."""
+    middle = os.fork()
+    if middle == 0:
+        os.setsid()
+        if os.fork() == 0:
+            write_whole(Path(path), str(os.getpid()))
+            if execute:
+                os.execvp("sleep", ["sleep", "3600"])
+            time.sleep(3600)
+        os._exit(0)
+    os.waitpid(middle, 0)
+    context.wait()

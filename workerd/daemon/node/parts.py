@@ -16,8 +16,10 @@ from workerd.daemon.io.sd_notify import SdNotifier
 from workerd.daemon.io.stdout import Stdout
 from workerd.daemon.io.versions import Versions
 from workerd.daemon.processes.births import Births
+from workerd.daemon.processes.former import FormerProcesses
 from workerd.daemon.processes.generations import Generations
 from workerd.daemon.processes.leftovers import Leftovers
+from workerd.daemon.processes.roster import Roster
 from workerd.daemon.processes.stack_dump import StackDumps
 from workerd.daemon.rules.clock import Clock
 from workerd.daemon.slots.child_messages import ChildMessages
@@ -52,6 +54,8 @@ class Parts(NamedTuple):
     generations: Generations
     births: Births[LiveSlot]
     stack_dumps: StackDumps
+    roster: Roster
+    former: FormerProcesses
     leftovers: Leftovers
     pacing: Pacing[LiveSlot]
     lifecycle: Lifecycle
@@ -74,13 +78,15 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
     generations = Generations(loop, log, config, _raise_descriptor_limit())
     births: Births[LiveSlot] = Births(loop, log, generations)
     stack_dumps = StackDumps(loop, log)
+    roster = Roster(config.state_dir, config.name)
+    former = FormerProcesses(loop, log, config.tree, roster)
     leftovers = Leftovers(loop, log, config.tree, births)
 
     lifecycle = Lifecycle(loop, log)
     slot_set = SlotSet(loop, records, lifecycle)
     generations.sound_jobs = slot_set.sound_jobs
     pacing: Pacing[LiveSlot] = Pacing(len(os.sched_getaffinity(0)))
-    effects = Effects(loop, log, lifecycle, pacing, births, stack_dumps, (config.name, config.host))
+    effects = Effects(loop, log, lifecycle, pacing, births, stack_dumps, former, roster, (config.name, config.host))
     messages = ChildMessages(log, records, lifecycle, births)
     Watchdog(loop, log, lifecycle, slot_set.slots, messages.recycle, generations.obstacle)
 
@@ -102,6 +108,8 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
         generations=generations,
         births=births,
         stack_dumps=stack_dumps,
+        roster=roster,
+        former=former,
         leftovers=leftovers,
         pacing=pacing,
         lifecycle=lifecycle,

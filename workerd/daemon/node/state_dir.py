@@ -8,8 +8,8 @@ from contextlib import suppress
 from workerd.daemon.io.control import ControlSocket
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
-from workerd.daemon.processes.leftovers import find_running_daemon
 from workerd.daemon.processes.lock import DaemonLock, LockHeldError, LockLostError
+from workerd.daemon.processes.proc import find_running_daemon
 from workerd.wire.config import DaemonConfig
 from workerd.wire.private_folder import PRIVATE_FOLDER, why_not_private
 

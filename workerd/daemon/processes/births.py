@@ -73,6 +73,11 @@ class Births(Generic[Owner]):
         if pid in self.children:
             self.children[pid].kill_group()
 
+    def living_runs(self) -> set[str]:
+        """Return the marks of every child and forkserver."""
+        forkservers = (forkserver.run for forkserver in self._generations.processes())
+        return {*(child.run for child in self.children.values()), *forkservers}
+
     def open_births(self) -> OpenBirths | None:
         """Return which children may exist whose pids are not known yet."""
         numbers = [child.birth for child in self._expecting]

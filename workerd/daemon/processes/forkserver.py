@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import NamedTuple
@@ -18,15 +19,16 @@ from workerd.wire.config import DaemonConfig
 from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Load, Message, Rehearse
 from workerd.wire.packets import WireError
 from workerd.wire.spec import JobSpec
+from workerd.wire.words import RUN_VARIABLE
 
 from .child import RECORD_SEPARATOR, Child
+from .proc import FORKSERVER_RUN, TREE_VARIABLE
 from .signals import kill_all
 
 LOAD_PATIENCE_S = 300.0
 """A project that takes longer to import hangs."""
 EXEC_FAILED = 127
-TREE_VARIABLE = "WORKERD_TREE"
-"""Marks every process that descends from this daemon, also where it leaves its group or session."""
+RUN_LENGTH = len(str(uuid.UUID(int=0)))
 
 
 class Present(NamedTuple):
@@ -65,6 +67,8 @@ class Forkserver:
         self._limits = limits
         self._listener = listener
         self.generation = generation
+        self.run = (FORKSERVER_RUN + uuid.uuid4().hex)[:RUN_LENGTH]
+        """Marks what the project starts as it is loaded; a child overwrites it with its run's, so they are as long."""
         self.ready = self._was_ready = False
         self._dismissed = False
         self.rejection = ""
@@ -207,5 +211,5 @@ class Forkserver:
             os.dup2(descriptor, place)
         os.set_inheritable(channel, True)
         os.chdir(self._config.cwd)
-        environment = os.environ | {TREE_VARIABLE: self._config.tree}
+        environment = os.environ | {TREE_VARIABLE: self._config.tree, RUN_VARIABLE: self.run}
         os.execve(argv[0], list(argv), environment)  # noqa: S606 - the point: no shell, and the process is the forkserver

@@ -1,113 +1,123 @@
-"""Processes that nobody supervises: left by a daemon that was killed, or by a child that left its group.
+"""What the runs of this daemon leave among its adopted children. A run's leftovers end with it, and no other's.
 
-They carry this tree's WORKERD_TREE in their environment. A stranger without it, such as PID 1 of a container adopts, is
-only reaped.
+They carry WORKERD_TREE and the run's WORKERD_RUN in their environment. A stranger without them, such as PID 1 of a
+container adopts, is only reaped.
 """
 
 import os
-import signal
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections import deque
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Protocol
 
 from workerd.daemon.io.log import EventLog
-from workerd.daemon.io.loop import Loop
-from workerd.wire.config import DAEMON_VARIABLE
+from workerd.daemon.io.loop import SHARE_S, Loop
 
-from .forkserver import TREE_VARIABLE
-from .lock import holds_lock
-from .reaper import OwnedProcesses, children
+from .endings import GRACE_S, KILL_PATIENCE_S, Endings, Leftover
+from .proc import look, run_of
+from .reaper import Newborns, OpenBirths, children
+from .signals import is_group
 
-GRACE_S = 2.0
-POLL_S = 0.05
-BUSY_S = 2 * GRACE_S
-"""The daemon's own end waits no longer than this for adopted processes."""
+BUSY_S = GRACE_S + KILL_PATIENCE_S
+"""The daemon's own end waits no longer than this for them."""
 
 
-def find_marked(tree: str, pids: Iterable[int], variable: str = TREE_VARIABLE) -> list[int]:
-    """Return those of ``pids`` that carry this tree's mark and are no zombies."""
-    mark = f"{variable}={tree}".encode()
-    found = []
-    for pid in pids:
-        # An OSError: it is gone meanwhile, or another user's.
-        with suppress(OSError), open(f"/proc/{pid}/environ", "rb") as environ:
-            if mark in environ.read().split(b"\0"):
-                found.append(pid)
-    return found
+class Runs(Protocol):
+    """Which processes are the daemon's own, and which runs live."""
 
+    def owns(self, pid: int) -> bool:
+        """Return whether ``pid`` is a child or a forkserver."""
 
-def find_running_daemon(tree: str) -> int | None:
-    """Return the pid of the daemon of this tree that runs, wherever its lock file is now.
+    def living_runs(self) -> set[str]:
+        """Return the marks of all children and forkservers."""
 
-    A process that only tries to become the daemon holds no lock.
-    """
-    return next((pid for pid in find_marked(tree, all_pids(), DAEMON_VARIABLE) if holds_lock(pid)), None)
-
-
-def all_pids() -> Iterator[int]:
-    """Yield every process that /proc shows, but this one."""
-    return (int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid())
+    def open_births(self) -> OpenBirths | None:
+        """Return which births are open, None where none is."""
 
 
 class Leftovers:
-    """Ends marked processes: by TERM, then by KILL after two seconds."""
+    """Looks for what ended runs have left, and in turn for what that leaves, until there is none."""
 
-    def __init__(self, loop: Loop, log: EventLog, tree: str, registry: OwnedProcesses) -> None:
+    def __init__(self, loop: Loop, log: EventLog, tree: str, runs: Runs) -> None:
         self._loop = loop
         self._log = log
         self._tree = tree
-        self._registry = registry
-        self._hunting = False
+        self._runs = runs
+        self._endings = Endings(loop, log)
+        self._newborns = Newborns(runs.open_births)
+        self._ended: dict[str, dict[str, Any]] = {}
+        """By run: the fields of its events; {} for a forkserver."""
+        self._to_look_at: deque[int] = deque()
+        self._look_again = self._hunting = False
         self._hunting_since = 0.0
-        self._patience: dict[int, float] = {}
-        """Until when each adopted process that was asked to end may take its time."""
+        self._unreadable: set[int] = set()
 
-    def end_leftovers(self, then: Callable[[], None]) -> None:
-        """End what an earlier daemon of this tree left behind; call ``then`` when none of it is left."""
-        pids = find_marked(self._tree, all_pids())
-        if pids:
-            self._log.emit("leftovers.ended", pids=pids)
-        self._end(pids, signal.SIGTERM)
-        self._wait(pids, self._loop.clock.monotonic() + GRACE_S, then)
-
-    def end_adopted(self) -> None:
-        """End what a child that has just ended left among the daemon's children, and in turn what those leave."""
+    def end_run(self, run: str, pid: int, identity: dict[str, Any]) -> None:
+        """End what the run, or the forkserver, of a process has left that was just reaped; its group was killed."""
+        self._tell_group(pid, identity)
+        self._ended[run] = identity
+        self._look_again = True
         if not self._hunting:
             self._hunting, self._hunting_since = True, self._loop.clock.monotonic()
             self._loop.call_soon(self._hunt)
 
     @property
     def busy(self) -> bool:
-        """Whether adopted processes may be left that are worth waiting for."""
+        """Whether there may be leftovers that are worth waiting for."""
         return self._hunting and self._loop.clock.monotonic() - self._hunting_since < BUSY_S
 
+    def stuck(self) -> Iterator[Leftover]:
+        """Yield those that cannot be ended."""
+        return self._endings.stuck()
+
+    def _tell_group(self, group: int, identity: dict[str, Any]) -> None:
+        """Name who was killed with the group of an ended process, if anybody was."""
+        for pid in children() if is_group(group) else ():
+            if (seen := look(pid)) is not None and seen.group == group and not self._runs.owns(pid):
+                self._log.emit("leftover.ended", **identity, leftover_pid=pid, name=seen.name)
+
     def _hunt(self) -> None:
-        """Look until none is left."""
-        births = (
-            self._registry.open_births() is not None
-        )  # a newborn carries the mark before its pid is known: end nobody now
-        if not births:
-            self._end_strangers()
-        self._hunting = births or bool(self._patience)
+        """Look once at all adopted children, and again until none of an ended run is left."""
+        self._endings.look()
+        adopted = [pid for pid in children() if not self._runs.owns(pid)]
+        self._unreadable.intersection_update(adopted)
+        self._to_look_at = deque(pid for pid in adopted if pid not in self._endings.left)
+        self._look_again = False
+        self._look_at_some()
+
+    def _look_at_some(self) -> None:
+        until = self._loop.clock.monotonic() + SHARE_S
+        living = self._runs.living_runs()
+        while self._to_look_at:
+            self._loop.attempt(partial(self._judge, self._to_look_at.popleft(), living))
+            if self._loop.clock.monotonic() >= until:
+                self._loop.call_next(self._look_at_some)
+                return
+        self._hunting = self._look_again or bool(self._endings.left)
         if self._hunting:
-            self._loop.call_in(POLL_S, self._hunt)
+            self._loop.call_in(self._endings.pause_s, self._hunt)
+        else:
+            self._ended.clear()
 
-    def _end_strangers(self) -> None:
-        now, patience = self._loop.clock.monotonic(), self._patience
-        found = find_marked(self._tree, [pid for pid in children() if not self._registry.owns(pid)])
-        self._end([pid for pid in found if pid not in patience], signal.SIGTERM)
-        self._end([pid for pid in found if patience.get(pid, now) < now], signal.SIGKILL)
-        self._patience = {pid: patience.get(pid, now + GRACE_S) for pid in found}
-
-    def _wait(self, pids: list[int], until: float, then: Callable[[], None]) -> None:
-        left = find_marked(self._tree, pids)
-        if not left:
-            then()
+    def _judge(self, pid: int, living: set[str]) -> None:
+        seen = look(pid)
+        if seen is None or seen.is_zombie or self._runs.owns(pid):
+            self._newborns.forget(pid)
             return
-        if self._loop.clock.monotonic() >= until:
-            self._end(left, signal.SIGKILL)
-        self._loop.call_in(POLL_S, lambda: self._wait(left, until, then))
+        try:
+            run = run_of(pid, self._tree)
+        except PermissionError as error:
+            self._tell_unreadable(pid, seen.name, error)
+            run = None if os.getpid() == 1 else ""  # what PID 1 adopts need not be ours
+        if run is None or run in living or (not run and living):
+            return
+        identity = self._ended.get(run, {})
+        self._look_again = True
+        if identity or not self._newborns.may_be(pid):  # a newborn carries its forkserver's mark
+            self._endings.end(Leftover(pid, seen.started, seen.name, identity))
 
-    def _end(self, pids: list[int], number: int) -> None:
-        for pid in pids:
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, number)
+    def _tell_unreadable(self, pid: int, name: str, error: PermissionError) -> None:
+        if pid not in self._unreadable:
+            self._unreadable.add(pid)
+            reason = f"{error.strerror}: it runs as another user, and is let be until all jobs have ended"
+            self._log.emit("leftover.unreadable", leftover_pid=pid, name=name, reason=reason)

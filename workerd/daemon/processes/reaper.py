@@ -41,6 +41,30 @@ class OwnedProcesses(Protocol):
         """Return which births are open, None where none is."""
 
 
+class Newborns:
+    """Tells which strangers may be children whose pids are not known yet: those of births that were open by then.
+
+    One that was there before a birth was asked for is not its child, however many births are always open.
+    """
+
+    def __init__(self, open_births: Callable[[], OpenBirths | None]) -> None:
+        self._open_births = open_births
+        self._newest: dict[int, int] = {}
+        """By pid: the newest birth that was open when a stranger was first seen."""
+
+    def may_be(self, pid: int) -> bool:
+        """Return whether a stranger may be one, and take note of it."""
+        births = self._open_births()
+        if births is None:
+            self._newest.clear()
+            return False
+        return births.oldest <= self._newest.setdefault(pid, births.newest)
+
+    def forget(self, pid: int) -> None:
+        """Forget a stranger that is gone: its pid may be another's soon."""
+        self._newest.pop(pid, None)
+
+
 class Reaper:
     """Reaps what has ended. A stranger is left while it may be the newborn of a birth that was open when it came."""
 
@@ -48,8 +72,7 @@ class Reaper:
         self._loop = loop
         self._registry = registry
         self._tell = tell
-        self._strangers: dict[int, int] = {}
-        """By pid: the newest birth that was open when a stranger was first seen. It is the child of no later one."""
+        self._newborns = Newborns(registry.open_births)
         self._again: Timer | None = None
         self._left_for: OpenBirths | None = None
 
@@ -79,24 +102,21 @@ class Reaper:
         if self._registry.owns(pid):
             self._collect(pid)
             return True
-        births = self._registry.open_births()
-        if births is None:
-            self._strangers.clear()
-        elif births.oldest <= self._strangers.setdefault(pid, births.newest):
+        if self._newborns.may_be(pid):
             return False
-        self._strangers.pop(pid, None)
+        self._newborns.forget(pid)
         self._wait(pid)
         return True
 
     def _look_behind(self) -> None:
         """Reap the daemon's own, one by one: what is at the head of the queue hides them from a peek at all."""
-        self._left_for = births = self._registry.open_births()
+        self._left_for = self._registry.open_births()
         for pid in tuple(self._registry.owned_pids()):
             self._collect(pid)
-        if births is not None:
+        if self._left_for is not None:
             for pid in children():
                 if not self._registry.owns(pid):
-                    self._strangers.setdefault(pid, births.newest)
+                    self._newborns.may_be(pid)
         if self._again is not None:
             self._again.cancel()
         self._again = self._loop.call_in(AGAIN_S, self.reap)

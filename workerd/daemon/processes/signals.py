@@ -21,3 +21,14 @@ def kill_all(pid: int) -> str:
     with suppress(OSError):  # nobody is left in it, or nobody who may be signalled
         os.killpg(pid, signal.SIGKILL)
     return send(pid, signal.SIGKILL)
+
+
+def is_group(group: int) -> bool:
+    """Return whether anybody is in a process group, of whom its leader may be gone."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterable
+from functools import partial
 from random import Random
 
 from workerd.daemon.io.listeners import Listeners
@@ -9,7 +10,9 @@ from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
 from workerd.daemon.processes.births import Births
 from workerd.daemon.processes.child import Child
+from workerd.daemon.processes.former import FormerProcesses
 from workerd.daemon.processes.hold import describe_hold
+from workerd.daemon.processes.roster import Roster
 from workerd.daemon.processes.stack_dump import PATIENCE_S, StackDumps
 from workerd.daemon.rules.facts import Effect, Fact
 from workerd.wire.reasons import Reason
@@ -41,6 +44,8 @@ class Effects:
         pacing: Pacing[LiveSlot],
         births: Births[LiveSlot],
         stack_dumps: StackDumps,
+        former: FormerProcesses,
+        roster: Roster,
         node: tuple[str, str],
     ) -> None:
         """Enter every effect into ``lifecycle``; ``node`` is the name and the host that each licence carries."""
@@ -50,7 +55,11 @@ class Effects:
         self._pacing = pacing
         self._births = births
         self._stack_dumps = stack_dumps
+        self._former = former
+        self._roster = roster
         self._node = node
+        self._held_up: dict[LiveSlot, None] = {}
+        """Those that wait for a process of an earlier daemon to end."""
         self._random = Random()
         self.on_licensed: Listeners[[LiveSlot]] = Listeners()
         """Told of every run that begins."""
@@ -59,11 +68,12 @@ class Effects:
         births.on_born.add(self._born)
         births.on_failed.add(lambda slot: lifecycle.apply(slot, Fact.BIRTH_FAILED))
         births.on_delayed.add(lifecycle.explain)
+        former.on_gone.add(self._former_gone)
         lifecycle.effects.update(
             {
                 Effect.QUEUE: self._queue,
-                Effect.BEAR: births.bear,
-                Effect.WITHDRAW: births.withdraw,
+                Effect.BEAR: self._bear,
+                Effect.WITHDRAW: self._withdraw,
                 Effect.LICENSE: self._license,
                 Effect.TERMINATE: self._terminate,
                 Effect.KILL: lambda slot: child_of(slot).kill(log, f"did not stop within {slot.spec.stop_timeout:g} s"),
@@ -98,6 +108,28 @@ class Effects:
         slot.reason, slot.next_start_wall = "", None
         self._pacing.stand_in_line(slot, lambda: self._lifecycle.apply(slot, Fact.TURN_CAME))
 
+    def _bear(self, slot: LiveSlot) -> None:
+        """Ask for a birth, unless a process of an earlier daemon may still do the slot's work."""
+        obstacle = "" if slot.builtin else self._former.obstacle(slot.spec.name, slot.index)
+        if not obstacle:
+            self._births.bear(slot)
+            return
+        self._held_up[slot] = None
+        self._pacing.leave(slot)
+        slot.started_once = True  # as far as it can be
+        self._lifecycle.explain(slot, obstacle)
+
+    def _withdraw(self, slot: LiveSlot) -> None:
+        self._held_up.pop(slot, None)
+        self._births.withdraw(slot)
+
+    def _former_gone(self) -> None:
+        """Go on with the slots that have waited."""
+        held_up, self._held_up = self._held_up, {}
+        for slot in held_up:
+            self._lifecycle.explain(slot, "")
+            self._loop.attempt(partial(self._bear, slot))
+
     def _born(self, slot: LiveSlot, child: Child) -> None:
         slot.child = child
         self._lifecycle.apply(slot, Fact.BORN)
@@ -105,6 +137,8 @@ class Effects:
     def _license(self, slot: LiveSlot) -> None:
         child, clock = child_of(slot), self._loop.clock
         child.license(slot, slot.spec, slot.index, *self._node, clock)
+        if child.pid is not None:
+            self._roster.add(child.pid, child.run, slot.spec.name, slot.index)
         ms = round((clock.monotonic() - child.asked_at) * 1000, 1)
         self._log.emit("child.born", **slot.identity, spare=child.was_spare, ms=None if child.was_spare else ms)
         self._loop.call_in(PLACE_S, lambda: self._free_place(slot, child))
