@@ -24,6 +24,7 @@ from workerd.wire.messages import (
     Acknowledged,
     Bear,
     BecameReady,
+    BirthFailed,
     Born,
     ForkserverReady,
     ForkserverRejected,
@@ -143,6 +144,16 @@ class FakeForkserver(FakeProcess):
     def reject(self, reason: str, traceback: str = "") -> None:
         """Say that the project does not load."""
         self.say(ForkserverRejected(reason, traceback))
+
+    def refuse_births(self, reason: str) -> None:
+        """Say of each birth that was asked for that it could not be done."""
+        self.hear()
+        for birth in self.births:
+            self.say(BirthFailed(birth, reason))
+        for child in self.asked:
+            child.close()
+        self.births.clear()
+        self.asked.clear()
 
     def close(self) -> None:
         if not self.closed:

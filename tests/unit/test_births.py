@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness.births import FakeGenerations
 from tests.harness.fakes import FakeClock, loop_of, open_descriptors, recording_log, turn
-from workerd.daemon.processes.births import BIRTH_TIMEOUT_S, RETRY_INITIAL_S, RETRY_MAX_S, SPARES, Births
+from workerd.daemon.processes.births import BIRTH_TIMEOUT_S, RESERVE, RETRY_INITIAL_S, RETRY_MAX_S, SPARES, Births
 from workerd.daemon.processes.child import Child
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire.messages import BecameReady, Born, Message
@@ -151,6 +151,7 @@ def test_a_refusal_to_fork_is_said_and_tried_again(setup: Setup) -> None:
     turn(setup.loop)
 
     assert setup.failed == [SLOT]
+    assert setup.reasons == [(SLOT, "waiting for a process: a transaction is open")]
     assert setup.lines.of("birth.failed") == [{"reason": "a transaction is open"}]
 
 
@@ -232,6 +233,34 @@ def test_after_closing_nothing_is_born(setup: Setup) -> None:
 
     assert [setup.is_alone(0), setup.is_alone(1)] == [True, True]
     assert len(setup.server.asked) == SPARES
+
+
+def test_the_last_descriptors_are_the_daemons_own(setup: Setup) -> None:
+    """However many jobs want a process, a forkserver, a ledger and an operator still find some."""
+    own = LiveSlot(JobSpec("workerd.ledger"), 0, builtin=True)
+    setup.births._is_vital = lambda slot: slot.builtin
+    highest = os.dup(0)
+    os.close(highest)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(8 * RESERVE, highest + RESERVE), limits[1]))
+    taken = []
+    while (number := os.dup(0)) < max(8 * RESERVE, highest + RESERVE) - RESERVE:
+        taken.append(number)
+    os.close(number)
+    try:
+        setup.births.bear(SLOT)
+        for_jobs = len(setup.server.asked)
+        setup.births.bear(own)
+        for_itself = len(setup.server.asked)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for number in taken:
+            os.close(number)
+
+    assert (for_jobs, for_itself) == (0, 1)
+    [(slot, reason)] = setup.reasons
+    assert slot is SLOT
+    assert reason.startswith("waiting for a process: the daemon is out of file descriptors: ")
 
 
 @pytest.mark.parametrize("short_by", range(1, 8))

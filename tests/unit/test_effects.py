@@ -6,9 +6,17 @@ from typing import Any
 import pytest
 
 from tests.harness.node import Node
+from workerd.daemon.processes.births import RETRY_MAX_S
 from workerd.daemon.slots.effects import KILL_PATIENCE_S, PLACE_S, RECOVERY_SPREAD_S, stop_signal
 from workerd.daemon.slots.slot import LiveSlot
-from workerd.wire.messages import DatabaseConnected, DatabaseLost, DatabaseRecovered, Failed, Loaded, Refused
+from workerd.wire.messages import (
+    DatabaseConnected,
+    DatabaseLost,
+    DatabaseRecovered,
+    Failed,
+    Loaded,
+    Refused,
+)
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome, State
 
@@ -68,6 +76,26 @@ def test_a_slot_that_waits_for_a_birth_says_why_there_is_none(node: Node) -> Non
     slot = node.add_job()
 
     assert slot.reason == "no process can be started: SyntaxError: never closed"
+
+
+def test_a_slot_whose_process_cannot_be_forked_says_why_and_keeps_nobody_from_being_ready(node: Node) -> None:
+    """Neither the daemon, nor those who stand in line behind it."""
+    node.start()
+    places = node.parts.pacing._places
+    slots = [node.add_job(f"job-{number}", start_grace=0.0) for number in range(places + 3)]
+    node.turn()
+    for _ in range(30):
+        node.forkserver.refuse_births("fork failed, Resource temporarily unavailable")
+        node.pass_time(1.0)
+    reasons = {slot.reason for slot in slots}
+    started = [slot.started_once for slot in slots]
+    node.settle()
+    node.pass_time(RETRY_MAX_S)
+    node.settle()
+
+    assert reasons == {"waiting for a process: fork failed, Resource temporarily unavailable"}
+    assert all(started)
+    assert {(slot.state, slot.reason) for slot in slots} == {(State.RUNNING, "")}
 
 
 def test_an_import_that_hangs_does_not_hold_up_every_job(node: Node) -> None:

@@ -1,5 +1,6 @@
 """One birth: prepares the fork, then forks twice, so that the daemon (a subreaper) adopts the child."""
 
+import errno
 import os
 from collections.abc import Sequence
 from typing import NoReturn
@@ -17,11 +18,16 @@ BUILTINS = {"workerd.ledger": run_ledger, "workerd.observer": run_observer}
 """workerd's own slots: the name in their spec, and the function that runs in their child."""
 
 
+SCARCE = {errno.EAGAIN: "limit on processes", errno.ENOMEM: "memory"}
+"""What there is too little of, by what the kernel answers to a fork."""
+
+
 class BirthError(WorkerdError):
     """The kernel could not fork a process."""
 
-    def __init__(self, reason: object) -> None:
-        super().__init__(f"fork failed: {reason}. Check the limits on processes and memory.")
+    def __init__(self, code: int) -> None:
+        what = f" ({SCARCE[code]})" if code in SCARCE else ""
+        super().__init__(f"fork failed, {os.strerror(code)}{what}")
 
 
 def bear(assignment: Assignment, descriptors: Sequence[int]) -> None:
@@ -35,12 +41,12 @@ def bear(assignment: Assignment, descriptors: Sequence[int]) -> None:
     try:
         middle = os.fork()
     except OSError as error:
-        raise BirthError(error) from error
+        raise BirthError(error.errno or errno.EAGAIN) from error
     if middle == 0:
         _fork_child_and_exit(assignment, descriptors, changed)
     _, status = os.waitpid(middle, 0)
-    if status != 0:
-        raise BirthError("the process between forkserver and child could not fork")
+    if status != 0:  # the process in the middle ends with what the kernel has answered to its fork
+        raise BirthError(os.WEXITSTATUS(status) if os.WIFEXITED(status) else errno.EINTR)
 
 
 def _fork_child_and_exit(assignment: Assignment, descriptors: Sequence[int], changed: Sequence[int]) -> NoReturn:
@@ -54,6 +60,8 @@ def _fork_child_and_exit(assignment: Assignment, descriptors: Sequence[int], cha
             os.close(assignment.channel.socket.detach())
             child.run_child(descriptors, child.Parents(assignment.load.daemon_pid, middle), changed, BUILTINS)
         os._exit(0)
+    except OSError as error:
+        os._exit(error.errno or exit_codes.OWN_FAULT)
     finally:
         # Any exception ends here: it must not unwind into the forkserver's loop, of which this process is a copy.
         os._exit(exit_codes.OWN_FAULT)

@@ -76,7 +76,7 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
     records = RecordQueue(versions)
 
     generations = Generations(loop, log, config, _raise_descriptor_limit())
-    births: Births[LiveSlot] = Births(loop, log, generations)
+    births: Births[LiveSlot] = Births(loop, log, generations, lambda slot: slot.builtin)
     stack_dumps = StackDumps(loop, log)
     roster = Roster(config.state_dir, config.name)
     former = FormerProcesses(loop, log, config.tree, roster)

@@ -16,6 +16,8 @@ from .generations import Generations
 from .reaper import OpenBirths
 
 SPARES = 2
+RESERVE = 32
+"""Descriptors that no job's child takes: forkserver, ledger, observer and control socket need them."""
 BIRTH_TIMEOUT_S = 30.0
 RETRY_INITIAL_S = 0.2
 RETRY_MAX_S = 10.0
@@ -29,10 +31,14 @@ Owner = TypeVar("Owner")
 class Births(Generic[Owner]):
     """All children: those that are asked for, and by pid those that have said one."""
 
-    def __init__(self, loop: Loop, log: EventLog, generations: Generations) -> None:
+    def __init__(
+        self, loop: Loop, log: EventLog, generations: Generations, is_vital: Callable[[Owner], bool] = lambda _: False
+    ) -> None:
+        """``is_vital`` returns whether an owner may have the last descriptors, which the daemon keeps for its own."""
         self._loop = loop
         self._log = log
         self._generations = generations
+        self._is_vital = is_vital
         self._expecting: dict[Child, Owner | None] = {}
         self._overdue: dict[Child, Timer] = {}
         self._retries: dict[Owner, Timer] = {}
@@ -162,9 +168,7 @@ class Births(Generic[Owner]):
         for child in tuple(self._expecting):
             if child.birth == birth:
                 self._log.emit("birth.failed", reason=reason)
-                if (owner := self._expecting[child]) is not None:
-                    self.on_delayed(owner, f"a process could not be started, trying again: {reason}")
-                self._give_up(child)
+                self._give_up(child, reason)
 
     def forget(self, pid: int) -> Child:
         """Return the child of ``pid``, which was reaped and is known no longer."""
@@ -175,11 +179,13 @@ class Births(Generic[Owner]):
         return child
 
     def _ask(self, forkserver: Forkserver, owner: Owner | None) -> None:
+        reserve = 0 if owner is not None and self._is_vital(owner) else RESERVE
         try:
-            child = Child.conceive(self._loop, self._log, forkserver.generation, self._heard, self._ended)
+            child = Child.conceive(self._loop, self._log, forkserver.generation, self._heard, self._ended, reserve)
         except OSError as error:
-            self._log.emit("birth.failed", reason=f"the daemon is out of file descriptors: {error}")
-            self._retry(owner)
+            reason = f"the daemon is out of file descriptors: {error}"
+            self._log.emit("birth.failed", reason=reason)
+            self._retry(owner, reason)
             return
         self._expecting[child] = owner
         self._overdue[child] = self._loop.call_in(BIRTH_TIMEOUT_S, lambda: self._is_overdue(child))
@@ -187,7 +193,7 @@ class Births(Generic[Owner]):
 
     def _is_overdue(self, child: Child) -> None:
         self._log.emit("birth.overdue", generation=child.generation, seconds=BIRTH_TIMEOUT_S)
-        self._give_up(child)
+        self._give_up(child, f"none has started within {BIRTH_TIMEOUT_S:g} s")
         self._generations.suspect(child.generation)
 
     def _heard(self, child: Child, message: Message) -> None:
@@ -227,8 +233,8 @@ class Births(Generic[Owner]):
         child.link.close()
         self._loop.call_in(DISMISSAL_PATIENCE_S, kill)
 
-    def _give_up(self, child: Child) -> None:
-        self._retry(self._drop(child))
+    def _give_up(self, child: Child, reason: str = "") -> None:
+        self._retry(self._drop(child), reason)
 
     def _drop(self, child: Child) -> Owner | None:
         """Want a birth no longer: its child reads end-of-file. Return whose it was to be."""
@@ -237,11 +243,13 @@ class Births(Generic[Owner]):
         child.bury()
         return owner
 
-    def _retry(self, owner: Owner | None) -> None:
+    def _retry(self, owner: Owner | None, reason: str = "") -> None:
         if self.closed:
             return
         delay = self._backoff.next()
         if owner is not None:
+            if reason:
+                self.on_delayed(owner, f"waiting for a process: {reason}")
             self._retries[owner] = self._loop.call_in(delay, lambda: self._fail(owner))
         self._rest_until = self._loop.clock.monotonic() + delay
 

@@ -1,7 +1,9 @@
 """A child as the daemon knows it, from the request for its birth until it is reaped: at most one run."""
 
+import errno
 import itertools
 import os
+import resource
 import signal
 import uuid
 from collections.abc import Callable
@@ -77,15 +79,19 @@ class Child:
     """When the watchdog comes back to this child, before its next look at all of them."""
 
     @classmethod
-    def conceive(
+    def conceive(  # noqa: PLR0917 - what it is made with
         cls,
         loop: Loop,
         log: EventLog,
         generation: int,
         on_message: Callable[["Child", Message], None],
         on_end: Callable[["Child"], None],
+        reserve: int = 0,
     ) -> "Child":
-        """Open a child's channel, output pipes and heartbeat page. Raises OSError where descriptors have run out."""
+        """Open a child's channel, output pipes and heartbeat page; leave ``reserve`` descriptors for others.
+
+        Raises OSError where descriptors have run out.
+        """
         with ExitStack() as undo:  # else each try would make the shortage worse
             page = HeartbeatPage.create()
             undo.callback(page.close)
@@ -98,6 +104,9 @@ class Child:
             undo.callback(os.close, stdout)
             undo.callback(os.close, their_stdout)
             stderr, their_stderr = os.pipe()
+            undo.callback(os.close, stderr)
+            undo.callback(os.close, their_stderr)
+            _refuse_to_take_the_last(reserve, stderr, their_stderr)
             undo.pop_all()
         born: list[Child] = []
         link = Link(
@@ -230,3 +239,11 @@ class Child:
         self.link.close()
         self.output.close()
         self.page.close()
+
+
+def _refuse_to_take_the_last(reserve: int, *descriptors: int) -> None:
+    """Raise OSError where these are among the last ``reserve``: the kernel gives out the lowest number that is free."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    kept = min(reserve, limit // 8)
+    if max(descriptors) >= limit - kept:
+        raise OSError(errno.EMFILE, f"{os.strerror(errno.EMFILE)} (the last {kept} of {limit} are the daemon's own)")

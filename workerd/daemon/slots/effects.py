@@ -66,7 +66,7 @@ class Effects:
         self.on_ready: Listeners[[LiveSlot]] = Listeners()
         """Told of every run that counts as running now."""
         births.on_born.add(self._born)
-        births.on_failed.add(lambda slot: lifecycle.apply(slot, Fact.BIRTH_FAILED))
+        births.on_failed.add(self._birth_failed)
         births.on_delayed.add(lifecycle.explain)
         former.on_gone.add(self._former_gone)
         lifecycle.effects.update(
@@ -130,8 +130,15 @@ class Effects:
             self._lifecycle.explain(slot, "")
             self._loop.attempt(partial(self._bear, slot))
 
+    def _birth_failed(self, slot: LiveSlot) -> None:
+        """Try it again, and let others have their turn meanwhile: they may be luckier."""
+        slot.started_once = True  # as far as it can be
+        self._pacing.leave(slot)
+        self._lifecycle.apply(slot, Fact.BIRTH_FAILED)
+
     def _born(self, slot: LiveSlot, child: Child) -> None:
         slot.child = child
+        self._lifecycle.explain(slot, "")  # it has waited long enough
         self._lifecycle.apply(slot, Fact.BORN)
 
     def _license(self, slot: LiveSlot) -> None:

@@ -1,0 +1,36 @@
+"""A fork that the kernel refuses: the forkserver says what there is too little of, whichever fork it was."""
+
+import errno
+import os
+from typing import Any
+
+import pytest
+
+from workerd.forkserver import birth
+from workerd.forkserver.birth import BirthError, bear
+
+
+@pytest.mark.parametrize("failing", [1, 2], ids=["the first fork", "the second fork"])
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (errno.EAGAIN, "fork failed, Resource temporarily unavailable (limit on processes)"),
+        (errno.ENOMEM, "fork failed, Cannot allocate memory (memory)"),
+    ],
+)
+def test_what_is_lacking_is_said(monkeypatch: pytest.MonkeyPatch, failing: int, code: int, said: str) -> None:
+    forks, fork = iter((1, 2)), os.fork
+    nothing: Any = None
+
+    def fail() -> int:
+        if next(forks) == failing:
+            raise OSError(code, os.strerror(code))
+        return fork()
+
+    monkeypatch.setattr(birth, "prepare_to_fork", lambda: None)
+    monkeypatch.setattr(os, "fork", fail)
+
+    with pytest.raises(BirthError) as refused:
+        bear(nothing, ())
+
+    assert str(refused.value) == said
