@@ -92,7 +92,7 @@ class Inspector:
         """Return for daemon, forkserver and ledger how many descriptors and MiB of their own they have."""
         soak = self.soak
         pids = {"daemon": soak.daemon.pid} | self._ours()
-        return {name: (len(_descriptors(pid)), round(private_mib(pid), 1)) for name, pid in pids.items()}
+        return {name: (len(_descriptors(pid)), round(private_mib(pid) or 0.0, 1)) for name, pid in pids.items()}
 
     def _ours(self) -> dict[str, int]:
         """Tell forkserver and ledger from the jobs' children: by command line, and by what is left."""

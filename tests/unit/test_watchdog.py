@@ -241,6 +241,17 @@ def test_memory_above_the_limit_is_a_graceful_end(setup_of: Any) -> None:
     assert not setup.child.killed
 
 
+def test_memory_that_cannot_be_known_is_said_once_for_the_job(setup_of: Any) -> None:
+    setup = setup_of(max_memory=50.0)
+    setup.memory = None
+    setup.live(45)
+
+    assert setup.found == []
+    [said] = setup.lines.of("child.memory_unknown")
+    assert said["limit_mib"] == 50.0
+    assert setup.child.growth.peak is None
+
+
 def test_only_growth_since_birth_counts(setup_of: Any) -> None:
     setup = setup_of(max_memory=50.0)
     setup.memory = 149.0

@@ -105,6 +105,9 @@ EVENTS: dict[str, Event] = {
         "error", "stack reason", "the stack of every thread of the child, or the reason why there is none"
     ),
     "child.over_memory": _event("warning", "memory_mib limit_mib", "the child's private growth is above its limit"),
+    "child.memory_unknown": _event(
+        "warning", "limit_mib reason", "the memory of a child cannot be known, so that its limit has no effect"
+    ),
     "child.recycled": _event("info", "reason", "the child is replaced gracefully"),
     "child.stopping": _event("info", "signal reason timeout_s", "the child is asked to stop"),
     "child.killed": _event("warning", "reason", "KILL was sent to the child's process group"),

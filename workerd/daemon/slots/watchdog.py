@@ -45,6 +45,8 @@ class Watchdog:
         self._obstacle = obstacle
         self._random = Random()
         self._looking = False
+        self._unknown: set[str] = set()
+        """The jobs whose memory cannot be known, once that is said."""
         lifecycle.on_changed.add(self.wake)
 
     def wake(self, slot: LiveSlot) -> None:
@@ -61,6 +63,8 @@ class Watchdog:
     def _look(self) -> None:
         self._looking = False
         now = self._loop.clock.monotonic()
+        if self._unknown:
+            self._unknown.intersection_update(slot.spec.name for slot in self._slots())
         watched = [slot for slot in self._slots() if slot.is_running and _has_limit(slot)]
         for slot in watched:
             self._judge_beat(slot)
@@ -113,7 +117,10 @@ class Watchdog:
         if child is None or child.ended or child.pid is None or limit is None or now < child.growth.due:
             return
         grown = child.growth.look(child.pid)
-        child.growth.due = now + (0.0 if grown > NEAR * limit else MEMORY_LOOK_S)
+        child.growth.due = now + (0.0 if grown is not None and grown > NEAR * limit else MEMORY_LOOK_S)
+        if grown is None:
+            self._tell_unknown(slot, limit)
+            return
         if grown <= limit or (grown <= HARD * limit and self._obstacle()):
             return
         child.set_verdict(
@@ -123,6 +130,13 @@ class Watchdog:
         self._lifecycle.apply(slot, Fact.DEADLINE_PASSED)
         if grown > HARD * limit:
             child.kill(self._log, f"more than {HARD:g} times its memory limit")
+
+    def _tell_unknown(self, slot: LiveSlot, limit: float) -> None:
+        """Say once for the job that its limit cannot be kept."""
+        if slot.spec.name not in self._unknown:
+            self._unknown.add(slot.spec.name)
+            reason = "/proc does not show it the memory of this child (hidepid, or another user)"
+            self._log.emit("child.memory_unknown", **slot.identity, limit_mib=limit, reason=reason)
 
     def _judge_age(self, slot: LiveSlot, now: float) -> None:
         child, limit = slot.child, slot.spec.max_age
