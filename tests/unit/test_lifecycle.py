@@ -13,7 +13,7 @@ from tests.harness.fakes import FakeClock, Recorder, loop_of, recording_log, tur
 from workerd.daemon.processes import signals as signals_module
 from workerd.daemon.processes.births import BIRTH_TIMEOUT_S, Births
 from workerd.daemon.processes.child import Child
-from workerd.daemon.processes.former import FormerProcesses
+from workerd.daemon.processes.earlier import EarlierProcesses
 from workerd.daemon.processes.stack_dump import StackDumps
 from workerd.daemon.rules.facts import Effect, Fact
 from workerd.daemon.rules.outcome import ExitStatus
@@ -71,9 +71,9 @@ class World(RuleBasedStateMachine):
         self.pacing: Pacing[LiveSlot] = Pacing(PLACES)
         dumps = StackDumps(self.loop, log)
         roster: Any = Recorder()
-        former = FormerProcesses(self.loop, log, "/nowhere", roster)
+        earlier = EarlierProcesses(self.loop, log, "/nowhere", roster)
         node = ("node", "host")
-        self.effects = Effects(self.loop, log, self.lifecycle, self.pacing, self.births, dumps, former, roster, node)
+        self.effects = Effects(self.loop, log, self.lifecycle, self.pacing, self.births, dumps, earlier, roster, node)
         self.messages = ChildMessages(log, records, self.lifecycle, self.births)
         self.exits = Exits(self.loop, log, records, self.lifecycle)
         self.due: dict[LiveSlot, float] = {}

@@ -59,7 +59,7 @@ class Daemon:
         if self._counters is not None:
             parts.log.taps.add(self._counters.count_line)
             parts.slot_set.add_builtin(OBSERVER_SPEC)
-        parts.former.end(self._start_forkserver)
+        parts.earlier.end(self._start_forkserver)
         for call in (self._finish_turn, parts.slot_set.write_rows, parts.ledger.flush, parts.stdout.flush):
             parts.loop.at_turn_end(call)
         parts.sd_notifier.start()

@@ -16,7 +16,7 @@ from workerd.daemon.io.sd_notify import SdNotifier
 from workerd.daemon.io.stdout import Stdout
 from workerd.daemon.io.versions import Versions
 from workerd.daemon.processes.births import Births
-from workerd.daemon.processes.former import FormerProcesses
+from workerd.daemon.processes.earlier import EarlierProcesses
 from workerd.daemon.processes.generations import Generations
 from workerd.daemon.processes.leftovers import Leftovers
 from workerd.daemon.processes.roster import Roster
@@ -55,7 +55,7 @@ class Parts(NamedTuple):
     births: Births[LiveSlot]
     stack_dumps: StackDumps
     roster: Roster
-    former: FormerProcesses
+    earlier: EarlierProcesses
     leftovers: Leftovers
     pacing: Pacing[LiveSlot]
     lifecycle: Lifecycle
@@ -79,14 +79,14 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
     births: Births[LiveSlot] = Births(loop, log, generations, lambda slot: slot.builtin)
     stack_dumps = StackDumps(loop, log)
     roster = Roster(config.state_dir, config.name)
-    former = FormerProcesses(loop, log, config.tree, roster)
+    earlier = EarlierProcesses(loop, log, config.tree, roster)
     leftovers = Leftovers(loop, log, config.tree, births)
 
     lifecycle = Lifecycle(loop, log)
     slot_set = SlotSet(loop, records, lifecycle)
     generations.sound_jobs = slot_set.sound_jobs
     pacing: Pacing[LiveSlot] = Pacing(len(os.sched_getaffinity(0)))
-    effects = Effects(loop, log, lifecycle, pacing, births, stack_dumps, former, roster, (config.name, config.host))
+    effects = Effects(loop, log, lifecycle, pacing, births, stack_dumps, earlier, roster, (config.name, config.host))
     messages = ChildMessages(log, records, lifecycle, births)
     Watchdog(loop, log, lifecycle, slot_set.slots, messages.recycle, generations.obstacle)
 
@@ -109,7 +109,7 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
         births=births,
         stack_dumps=stack_dumps,
         roster=roster,
-        former=former,
+        earlier=earlier,
         leftovers=leftovers,
         pacing=pacing,
         lifecycle=lifecycle,

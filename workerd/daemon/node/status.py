@@ -53,7 +53,7 @@ class Status:
             "generation": forkserver.generation if forkserver is not None else None,
             "forkserver_pid": forkserver.pid if forkserver is not None else None,
             "forkserver_ready": forkserver is not None,
-            "forkserver_trouble": "" if forkserver is not None else parts.generations.trouble or parts.former.delay(),
+            "forkserver_trouble": "" if forkserver is not None else parts.generations.trouble or parts.earlier.delay(),
             "reload": self._reloading.account,
             "database": self._database(),
             "twin": parts.ledger.twin,
@@ -63,7 +63,7 @@ class Status:
             "set_aside": parts.ledger.set_aside,
             "leftovers": [
                 {"pid": left.pid, "name": left.name, "job": left.identity.get("job"), "reason": left.stuck}
-                for left in (*parts.former.stuck(), *parts.leftovers.stuck())
+                for left in (*parts.earlier.stuck(), *parts.leftovers.stuck())
             ],
             "significant_parked": [slot.name for slot in slots if slot.spec.significant and slot.is_parked],
         }

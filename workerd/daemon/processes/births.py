@@ -8,7 +8,7 @@ from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
 from workerd.wire.backoff import Backoff
 from workerd.wire.messages import Born, Message
-from workerd.wire.reasons import Reason
+from workerd.wire.reasons import Reason, say
 
 from .child import Child
 from .forkserver import Forkserver
@@ -183,7 +183,7 @@ class Births(Generic[Owner]):
         try:
             child = Child.conceive(self._loop, self._log, forkserver.generation, self._heard, self._ended, reserve)
         except OSError as error:
-            reason = f"the daemon is out of file descriptors: {error}"
+            reason = Reason(f"the daemon is out of file descriptors: {error}")
             self._log.emit("birth.failed", reason=reason)
             self._retry(owner, reason)
             return
@@ -193,7 +193,7 @@ class Births(Generic[Owner]):
 
     def _is_overdue(self, child: Child) -> None:
         self._log.emit("birth.overdue", generation=child.generation, seconds=BIRTH_TIMEOUT_S)
-        self._give_up(child, f"none has started within {BIRTH_TIMEOUT_S:g} s")
+        self._give_up(child, Reason(f"none has started within {BIRTH_TIMEOUT_S:g} s"))
         self._generations.suspect(child.generation)
 
     def _heard(self, child: Child, message: Message) -> None:
@@ -249,7 +249,7 @@ class Births(Generic[Owner]):
         delay = self._backoff.next()
         if owner is not None:
             if reason:
-                self.on_delayed(owner, f"waiting for a process: {reason}")
+                self.on_delayed(owner, say("waiting for a process: ", reason))
             self._retries[owner] = self._loop.call_in(delay, lambda: self._fail(owner))
         self._rest_until = self._loop.clock.monotonic() + delay
 

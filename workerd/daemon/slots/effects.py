@@ -10,7 +10,7 @@ from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
 from workerd.daemon.processes.births import Births
 from workerd.daemon.processes.child import Child
-from workerd.daemon.processes.former import FormerProcesses
+from workerd.daemon.processes.earlier import EarlierProcesses
 from workerd.daemon.processes.hold import describe_hold
 from workerd.daemon.processes.roster import Roster
 from workerd.daemon.processes.stack_dump import PATIENCE_S, StackDumps
@@ -44,7 +44,7 @@ class Effects:
         pacing: Pacing[LiveSlot],
         births: Births[LiveSlot],
         stack_dumps: StackDumps,
-        former: FormerProcesses,
+        earlier: EarlierProcesses,
         roster: Roster,
         node: tuple[str, str],
     ) -> None:
@@ -55,7 +55,7 @@ class Effects:
         self._pacing = pacing
         self._births = births
         self._stack_dumps = stack_dumps
-        self._former = former
+        self._earlier = earlier
         self._roster = roster
         self._node = node
         self._held_up: dict[LiveSlot, None] = {}
@@ -68,7 +68,7 @@ class Effects:
         births.on_born.add(self._born)
         births.on_failed.add(self._birth_failed)
         births.on_delayed.add(lifecycle.explain)
-        former.on_gone.add(self._former_gone)
+        earlier.on_gone.add(self._earlier_gone)
         lifecycle.effects.update(
             {
                 Effect.QUEUE: self._queue,
@@ -110,7 +110,7 @@ class Effects:
 
     def _bear(self, slot: LiveSlot) -> None:
         """Ask for a birth, unless a process of an earlier daemon may still do the slot's work."""
-        obstacle = "" if slot.builtin else self._former.obstacle(slot.spec.name, slot.index)
+        obstacle = "" if slot.builtin else self._earlier.obstacle(slot.spec.name, slot.index)
         if not obstacle:
             self._births.bear(slot)
             return
@@ -123,7 +123,7 @@ class Effects:
         self._held_up.pop(slot, None)
         self._births.withdraw(slot)
 
-    def _former_gone(self) -> None:
+    def _earlier_gone(self) -> None:
         """Go on with the slots that have waited."""
         held_up, self._held_up = self._held_up, {}
         for slot in held_up:

@@ -10,6 +10,7 @@ from typing import Any
 from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
+from workerd.wire.reasons import Reason
 
 from .endings import Endings, Leftover
 from .hold import describe_hold
@@ -17,7 +18,7 @@ from .proc import FORKSERVER_RUN, all_pids, is_trusted, look, run_of
 from .roster import Entry, Roster
 
 
-class FormerProcesses:
+class EarlierProcesses:
     """Ends them; whoever cannot be ended keeps only those slots waiting that do the same work."""
 
     def __init__(self, loop: Loop, log: EventLog, tree: str, roster: Roster) -> None:
@@ -106,4 +107,4 @@ def _sentence(left: Leftover | None) -> str:
     if left is None:
         return ""
     hold = left.stuck or describe_hold(left.pid)
-    return f"waiting for pid {left.pid} of the previous daemon to end" + (f": {hold}" if hold else "")
+    return Reason(f"waiting for pid {left.pid} of the previous daemon to end" + (f": {hold}" if hold else ""))

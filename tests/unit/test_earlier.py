@@ -10,8 +10,8 @@ import pytest
 
 from tests.harness.leftovers import DEAF, OTHER_RUN, RUN, LeftoverSetup, ended_by
 from workerd.daemon.processes import endings as endings_module
+from workerd.daemon.processes.earlier import EarlierProcesses
 from workerd.daemon.processes.endings import GRACE_S, KILL_PATIENCE_S, POLL_S, SLOW_POLL_S
-from workerd.daemon.processes.former import FormerProcesses
 from workerd.daemon.processes.proc import find_running_daemon
 from workerd.daemon.processes.roster import KEPT_LINES, Roster
 from workerd.wire.config import DAEMON_VARIABLE
@@ -29,17 +29,17 @@ class Setup(LeftoverSetup):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.earlier = Roster(folder, "shop")
-        self.former = FormerProcesses(self.loop, self.log, self.tree, Roster(folder, "shop"))
+        self.roster = Roster(folder, "shop")
+        self.earlier = EarlierProcesses(self.loop, self.log, self.tree, Roster(folder, "shop"))
         self.began: list[bool] = []
 
     def end(self) -> None:
-        self.former.end(lambda: self.began.append(True))
+        self.earlier.end(lambda: self.began.append(True))
 
     def add_ended(self, run: str, job: str, index: int) -> None:
         """Have the roster tell of a run whose process is gone."""
         process = self.start(marks={})
-        self.earlier.add(process.pid, run, job, index)
+        self.roster.add(process.pid, run, job, index)
         process.kill()
         process.wait()
 
@@ -85,14 +85,14 @@ def test_what_does_not_end_in_time_is_killed(setup: Setup) -> None:
     process = setup.start(sys.executable, "-c", DEAF)
     setup.end()
     setup.pass_time(GRACE_S - 0.1)
-    alive, began, delay = process.poll() is None, list(setup.began), setup.former.delay()
+    alive, began, delay = process.poll() is None, list(setup.began), setup.earlier.delay()
     setup.pass_time(0.1)
     ended = ended_by(process)
     setup.pass_time(POLL_S)
 
     assert (alive, began, ended, setup.began) == (True, [], signal.SIGKILL, [True])
     assert delay.startswith(f"waiting for pid {process.pid} of the previous daemon to end")
-    assert setup.former.delay() == ""
+    assert setup.earlier.delay() == ""
 
 
 def test_a_process_without_the_marks_is_let_be(setup: Setup) -> None:
@@ -106,7 +106,7 @@ def test_a_process_without_the_marks_is_let_be(setup: Setup) -> None:
 def test_a_child_that_shows_no_marks_is_found_by_the_roster(setup: Setup) -> None:
     """It has changed its user, and this daemon may not look into it."""
     process = setup.start(marks={})
-    setup.earlier.add(process.pid, RUN, "feed", 1)
+    setup.roster.add(process.pid, RUN, "feed", 1)
     setup.end()
 
     assert ended_by(process) == signal.SIGTERM
@@ -117,16 +117,16 @@ def test_a_child_that_shows_no_marks_is_found_by_the_roster(setup: Setup) -> Non
 @pytest.mark.usefixtures("immortal")
 def test_what_cannot_be_ended_is_said_and_only_its_slot_waits(setup: Setup) -> None:
     process, helper = setup.start(run=RUN), setup.start(run=OTHER_RUN)
-    setup.earlier.add(process.pid, RUN, "feed", 1)
+    setup.roster.add(process.pid, RUN, "feed", 1)
     setup.add_ended(OTHER_RUN, "mail", 0)  # the helper's run
     setup.end()
     setup.give_up()
 
     assert setup.began == [True]
-    assert {left.pid for left in setup.former.stuck()} == {process.pid, helper.pid}
-    assert setup.former.obstacle("feed", 1) == f"waiting for pid {process.pid} of the previous daemon to end: state D"
-    assert f"pid {helper.pid} " in setup.former.obstacle("mail", 0)
-    assert [setup.former.obstacle("feed", 0), setup.former.obstacle("news", 0)] == ["", ""]
+    assert {left.pid for left in setup.earlier.stuck()} == {process.pid, helper.pid}
+    assert setup.earlier.obstacle("feed", 1) == f"waiting for pid {process.pid} of the previous daemon to end: state D"
+    assert f"pid {helper.pid} " in setup.earlier.obstacle("mail", 0)
+    assert [setup.earlier.obstacle("feed", 0), setup.earlier.obstacle("news", 0)] == ["", ""]
     assert setup.loop._patience() == pytest.approx(SLOW_POLL_S)
     stuck = {event["leftover_pid"]: event for event in setup.lines.of("leftover.stuck")}
     assert (stuck[process.pid]["job"], stuck[process.pid]["reason"]) == ("feed", "state D")
@@ -136,8 +136,8 @@ def test_what_cannot_be_ended_is_said_and_only_its_slot_waits(setup: Setup) -> N
 def test_its_slot_goes_on_when_it_has_ended_after_all(setup: Setup) -> None:
     gone: list[bool] = []
     process = setup.start()
-    setup.earlier.add(process.pid, RUN, "feed", 1)
-    setup.former.on_gone.add(lambda: gone.append(True))
+    setup.roster.add(process.pid, RUN, "feed", 1)
+    setup.earlier.on_gone.add(lambda: gone.append(True))
     setup.end()
     setup.give_up()
     process.kill()
@@ -145,7 +145,7 @@ def test_its_slot_goes_on_when_it_has_ended_after_all(setup: Setup) -> None:
     setup.pass_time(SLOW_POLL_S)
 
     assert gone == [True]
-    assert setup.former.obstacle("feed", 1) == ""
+    assert setup.earlier.obstacle("feed", 1) == ""
     assert setup.loop._patience() is None
 
 
@@ -155,7 +155,7 @@ def test_one_whose_run_is_not_known_may_do_the_work_of_any_job(setup: Setup) -> 
     setup.end()
     setup.give_up()
 
-    assert f"pid {process.pid} " in setup.former.obstacle("feed", 0)
+    assert f"pid {process.pid} " in setup.earlier.obstacle("feed", 0)
 
 
 @pytest.mark.usefixtures("immortal")
@@ -169,7 +169,7 @@ def test_what_another_user_says_of_its_process_keeps_no_slot(setup: Setup, forge
     setup.give_up()
 
     assert setup.began == [True]
-    assert setup.former.obstacle("feed", 1) == ""
+    assert setup.earlier.obstacle("feed", 1) == ""
 
 
 @pytest.mark.usefixtures("immortal")
@@ -179,12 +179,12 @@ def test_a_stuck_forkserver_keeps_no_slot(setup: Setup) -> None:
     setup.give_up()
 
     assert setup.began == [True]
-    assert setup.former.obstacle("feed", 1) == ""
+    assert setup.earlier.obstacle("feed", 1) == ""
 
 
 def test_a_pid_that_is_another_process_now_is_let_be(setup: Setup) -> None:
     process = setup.start(marks={})
-    setup.earlier.add(process.pid, RUN, "feed", 1)
+    setup.roster.add(process.pid, RUN, "feed", 1)
     path = setup.folder / "shop.processes"
     boot, line = path.read_text().splitlines()
     pid, started, rest = line.split(" ", 2)
@@ -197,7 +197,7 @@ def test_a_pid_that_is_another_process_now_is_let_be(setup: Setup) -> None:
 
 def test_a_roster_of_another_boot_or_a_broken_one_is_no_roster(setup: Setup) -> None:
     path = setup.folder / "shop.processes"
-    setup.earlier.add(os.getpid(), RUN, "feed", 1)
+    setup.roster.add(os.getpid(), RUN, "feed", 1)
     known = Roster(setup.folder, "shop").read()
     path.write_text(path.read_text() + "nonsense\n")
     with_nonsense = Roster(setup.folder, "shop").read()
@@ -211,11 +211,11 @@ def test_a_roster_of_another_boot_or_a_broken_one_is_no_roster(setup: Setup) -> 
 
 def test_a_roster_stays_small(setup: Setup) -> None:
     for number in range(2 * KEPT_LINES + 10):
-        setup.earlier.add(os.getpid(), f"run-{number}", "feed", 1)
+        setup.roster.add(os.getpid(), f"run-{number}", "feed", 1)
 
     lines = (setup.folder / "shop.processes").read_text().splitlines()
     assert len(lines) <= KEPT_LINES + 3
-    assert setup.earlier.read()[-1].run == f"run-{2 * KEPT_LINES + 9}"
+    assert setup.roster.read()[-1].run == f"run-{2 * KEPT_LINES + 9}"
 
 
 def test_a_roster_that_cannot_be_written_costs_no_start(tmp_path: Path) -> None:
