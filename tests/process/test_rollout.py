@@ -38,6 +38,7 @@ HANGS = "import time\nfrom workerd import job\n@job\ndef work(context):\n    tim
 PARKS = "import sys\nfrom workerd import job\n@job\ndef work(context):\n    sys.exit(78)\n"
 RETURNS = "from workerd import job\n@job\ndef work(context):\n    pass\n"
 DIES = "import os\nfrom workerd import job\n@job\ndef work(context):\n    os.abort()\n"
+JOBS = ("bills", "feed", "mail")
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
 
@@ -46,7 +47,7 @@ def start(project: Project, daemon: Daemon, **fields: Any) -> dict[str, int]:
     """Start three jobs of two processes each; return the pid of each slot."""
     write_module(project, "released", GOOD)
     project.settings["PRELOAD"] = ["released"]
-    for name in ("bills", "feed", "mail"):
+    for name in JOBS:
         project.add_job(name, target="released.work", processes=2, **{"start_grace": GRACE_S, **fields})
     daemon.start()
     eventually(lambda: set(states(daemon).values()) == {"RUNNING"}, 20, "six running slots")
@@ -143,7 +144,10 @@ def test_go_on_moves_the_others_and_tells_who_is_down(project: Project, daemon: 
     done = project.manage("workerd", "reload", "--go-on")
 
     assert done.returncode == FAILED
-    assert done.stderr.startswith("0 of 6 slots run generation 2; bills:0 is BACKOFF: RuntimeError: not today; ")
+    share, *named = done.stderr.strip().split("; ")
+    assert share == "0 of 6 slots run generation 2"
+    assert {words.split(" is ")[0] for words in named} == {f"{job}:{index}" for job in JOBS for index in range(2)}
+    assert all(words.endswith(": RuntimeError: not today") for words in named)
     again = project.manage("workerd", "reload", "--go-on")
     assert (again.returncode, again.stderr) == (FAILED, "no reload is halted: there is nothing to go on with\n")
     older = daemon.wait_event("forkserver.ready", generation=1)["forkserver_pid"]

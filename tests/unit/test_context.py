@@ -363,7 +363,11 @@ def test_awaiting_beats_from_the_loop_and_asks_for_little(diary: Diary) -> None:
     context = make(diary, stop, timeout=0.3)
 
     async def work() -> None:
-        await context.await_stop(0.22)
+        waiting = asyncio.create_task(context.await_stop(60))
+        while len([entry for entry in diary.entries if isinstance(entry, float)]) < 3:
+            await asyncio.wait([waiting], timeout=0.01)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
 
     asyncio.run(work())
 

@@ -203,6 +203,21 @@ def test_a_slot_that_is_down_is_named_where_the_others_have_moved(node: Node, se
     assert setup.answers[-1]["error"] == "0 of 1 slots run generation 2; feed is BACKOFF: RuntimeError: not today"
 
 
+def test_a_slot_that_tries_again_is_down_too(node: Node, setup: Setup) -> None:
+    """Otherwise a reload of which every slot fails looks like success while all of them start again."""
+    news = node.add_job("news")
+    node.settle()
+    setup.halt()
+    setup.ask("go_on")
+    node.parts.lifecycle.want(news, False)
+    node.pass_time(5)
+    node.end_child(news, signal=signal.SIGTERM)
+    again = "feed is STARTING again, after: RuntimeError: not today"
+
+    assert setup.answers[-1]["ok"] is False
+    assert setup.answers[-1]["error"] == f"0 of 1 slots run generation 2; {again}"
+
+
 def test_a_reload_that_a_stop_cuts_short_says_so(node: Node, setup: Setup) -> None:
     setup.ask()
     setup.load()

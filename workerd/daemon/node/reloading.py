@@ -5,6 +5,7 @@ from typing import Any
 
 from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.slots.rollout import RolloutEnd
+from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire.reasons import Reason, say
 
 from .orders import Reply
@@ -123,7 +124,7 @@ class Reloading:
             self._result = result
             answer["error"] = say("", result, Reason(choice))
         elif end.lagging:
-            named = [say(f"; {slot.name} is {slot.state.value}: ", slot.reason) for slot in end.lagging[:NAMED]]
+            named = [say(_how(slot), slot.reason or slot.end_reason) for slot in end.lagging[:NAMED]]
             more = f"; and {len(end.lagging) - NAMED} more" if len(end.lagging) > NAMED else ""
             self._result = answer["error"] = say(share, *named, Reason(more))
         else:
@@ -136,6 +137,10 @@ class Reloading:
         if not self._asked:
             self._parts.sd_notifier.ready()
         reply(answer)
+
+
+def _how(slot: LiveSlot) -> str:
+    return f"; {slot.name} is {slot.state.value}{' again, after' if slot.is_retrying else ''}: "
 
 
 def _of(moved: int, total: int) -> str:

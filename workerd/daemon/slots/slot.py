@@ -137,9 +137,14 @@ class LiveSlot:
         return self.state is State.DONE
 
     @property
+    def is_retrying(self) -> bool:
+        """Whether the slot is on its way to run again, after a failure."""
+        return bool(self.history.failures) and (self.is_starting or self.state is State.WAITING)
+
+    @property
     def is_down(self) -> bool:
         """Whether the slot should run and does not, because it failed."""
-        return self.wanted and (self.is_parked or self.is_in_backoff)
+        return self.wanted and (self.is_parked or self.is_in_backoff or self.is_retrying)
 
     # what the lifecycle does to it
 
