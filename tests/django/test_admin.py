@@ -18,6 +18,8 @@ from workerd.models import Job, Node, Operation, Run, Slot
 
 from .admin_form import JOB_FORM
 
+TARGET_REMEDY = "write it like shop.jobs.ship_orders, or put a management command into the field command"
+
 pytestmark = [pytest.mark.django_db, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]
 
 FORM_ALONE = pytest.mark.backends("any")
@@ -88,7 +90,7 @@ def test_one_who_may_only_look_sees_durations_as_people_write_them() -> None:
         ("name", "two words", "name is 'two words': write letters, digits, - and _ only."),
         ("notes", "nul\0", "Null characters are not allowed."),
         ("target", "nul\0", "target holds a null character or half a surrogate pair: remove it."),
-        ("target", "shop", "target is 'shop', not the dotted path of a function: write it like shop.jobs.ship_orders."),
+        ("target", "shop", f"target is 'shop', not the dotted path of a function: {TARGET_REMEDY}."),
         ("target", "x." * 300, "target has 600 characters, more than 500: shorten it."),
         ("kwargs", "[]", 'kwargs is a list: write an object, such as {"warehouse": "main"}.'),
         ("kwargs", '{"warehouse": NaN}', "kwargs holds nan, which is not JSON: leave the argument out, or use null."),

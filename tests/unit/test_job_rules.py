@@ -28,6 +28,7 @@ def faults_of(**values: Any) -> list[tuple[str, str]]:
 TOO_DEEP = "kwargs nests deeper than 30 lists and objects: make it flatter."
 UNWRITABLE_TEXT = "kwargs holds a text with a null character or half a surrogate pair: remove it."
 FOREIGN = "may not be given “{}” in a row: it would print and end, or name another project. Remove that option."
+TARGET_REMEDY = "write it like shop.jobs.ship_orders, or put a management command into the field command"
 LONG = "shop." + "x" * 600
 
 ONE_FIELD: list[tuple[str, Any, str]] = [
@@ -41,7 +42,7 @@ ONE_FIELD: list[tuple[str, Any, str]] = [
     ("target", LONG, "target has 605 characters, more than 500: shorten it."),
     ("target", "shop.\0", "target holds a null character or half a surrogate pair: remove it."),
     ("target", "shop.\ud800", "target holds a null character or half a surrogate pair: remove it."),
-    ("target", "shop", "target is 'shop', not the dotted path of a function: write it like shop.jobs.ship_orders."),
+    ("target", "shop", f"target is 'shop', not the dotted path of a function: {TARGET_REMEDY}."),
     ("enabled", 5, "enabled is 5: set it to true or false."),
     ("signals_ready", None, "signals_ready is empty: set it to true or false."),
     ("significant", "yes", "significant is 'yes': set it to true or false."),

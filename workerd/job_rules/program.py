@@ -22,7 +22,8 @@ def target_fault(target: str) -> str:
     names = target.split(".")
     if not target or (len(names) > 1 and all(_is_plain_name(name) for name in names)):
         return ""
-    return f"target is {shown(target)}, not the dotted path of a function: write it like shop.jobs.ship_orders."
+    remedy = "write it like shop.jobs.ship_orders, or put a management command into the field command"
+    return f"target is {shown(target)}, not the dotted path of a function: {remedy}."
 
 
 def command_fault(line: str) -> str:
