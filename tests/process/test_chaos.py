@@ -68,7 +68,7 @@ def test_the_same_program_without_the_guard_fails(second: str, project: Project,
     """With nothing closed before a fork and nothing discarded after it, children break each other's sessions."""
     open_shop(project, second, UNGUARDED)
     daemon.start(ready=False)
-    daemon.wait_event("fork.prepared", within=20)
+    daemon.wait_event("forkserver.ready", within=20)  # the killer spares it from then on
     killer = Killer(daemon, random.randrange(10_000))
 
     def is_harmed() -> bool:

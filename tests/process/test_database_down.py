@@ -115,13 +115,16 @@ def test_a_database_without_a_free_session_is_waited_for_while_the_ledger_keeps_
 
 
 def test_a_session_that_the_server_ends_is_one_quick_restart(project: Project, daemon: Daemon, link: Link) -> None:
-    project.add_job("asker", target="tests.process.faults.jobs.ask_for_ever", **NEVER_COUNT)
+    project.add_job("asker", target="tests.process.faults.jobs.ask_at_length", **NEVER_COUNT)
     daemon.start()
     daemon.wait_state("asker", "RUNNING")
     before = daemon.slot("asker")["pid"]
-    link.end_sessions()
 
-    eventually(lambda: daemon.slot("asker")["pid"] not in {before, None}, 10, "a successor")
+    def is_replaced() -> bool:
+        link.end_sessions()  # the job may not have asked yet
+        return daemon.slot("asker")["pid"] not in {before, None}
+
+    eventually(is_replaced, 10, "a successor")
     daemon.wait_state("asker", "RUNNING", within=10)
     assert daemon.events("child.parked") == []
 

@@ -284,6 +284,16 @@ def ask_for_ever(context: JobContext) -> None:
 
 
 @job
+def ask_at_length(context: JobContext) -> None:
+    """Is in the middle of a query, for a minute."""
+    from django.db import connection
+
+    context.beat("asking")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(60)" if connection.vendor == "postgresql" else "SELECT SLEEP(60)")
+
+
+@job
 def end_with_note(context: JobContext, note: str) -> None:
     """Leaves a note, and ends."""
     context.beat(note)
