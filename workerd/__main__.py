@@ -7,8 +7,9 @@ import sys
 
 from django.core.management.base import BaseCommand, CommandParser, handle_default_options
 
+from .management.asking import ASKING
+from .management.dispatch import add_parser, add_project_options, run_verb
 from .management.terminal import write_any_character
-from .management.verbs import ASKING, add_parser, add_project_options, run_verb
 
 
 def main() -> int:

@@ -1,6 +1,5 @@
 """The Django app. ``ready()`` registers checks and signals, and does nothing else."""
 
-import gc
 import sys
 from types import ModuleType
 
@@ -9,7 +8,10 @@ from django.utils.translation import gettext_lazy as _
 
 
 class WorkerdConfig(AppConfig):
-    """Rows, admin and checks of workerd; in a forkserver it installs fork safety before any other app is ready."""
+    """Rows, admin and checks of workerd.
+
+    In a forkserver it installs fork safety before any other app is ready; ``workerd run`` does not wait for the apps.
+    """
 
     name = "workerd"
     verbose_name = _("Background jobs")
@@ -18,10 +20,9 @@ class WorkerdConfig(AppConfig):
     def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
         super().__init__(app_name, app_module)
         if sys.argv[1:3] == ["workerd", "run"]:
-            # Garbage collections take a tenth of the time that a project takes to load, and find next to nothing. "run"
-            # becomes the daemon, whose interpreter starts anew. A forkserver keeps them: what they free early is used
-            # again by the load, and not by each child in memory of its own.
-            gc.disable()
+            from .management.early_run import run_early
+
+            run_early(sys.argv)
         from .forkserver import bootstrap
 
         if bootstrap.is_forkserver(sys.argv):

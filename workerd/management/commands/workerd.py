@@ -6,8 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from workerd.forkserver import bootstrap
+from workerd.management.asking import ASKING
+from workerd.management.dispatch import add_parser, run_verb
 from workerd.management.terminal import write_any_character
-from workerd.management.verbs import ASKING, add_parser, check, forkserver, once, run, run_verb
+from workerd.management.verbs import check, forkserver, once, run
 
 VERBS: dict[str, Any] = {"run": run, "check": check, "once": once, **ASKING}
 INTERNAL: dict[str, Any] = {"forkserver": forkserver}

@@ -1,0 +1,15 @@
+"""The verbs that ask the running daemon or look into its journal, and need nothing of the project but its settings."""
+
+from typing import Any
+
+from .verbs import records, reload, shutdown, status, tail
+from .verbs.orders import order_verbs
+
+ASKING: dict[str, Any] = {
+    "status": status,
+    **order_verbs(),
+    "reload": reload,
+    "tail": tail,
+    "records": records,
+    "shutdown": shutdown,
+}
