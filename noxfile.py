@@ -1,7 +1,7 @@
 """What CI runs: ``nox`` runs every session, four at a time; ``nox -s NAME`` runs one of them; ``nox -l`` lists them.
 
-``nox -- --slow`` repeats on the newest Python as often as on the default one, each soak takes half an hour, and every
-published package of tests/fidelity is tried.
+``nox -- --slow`` repeats as often as the tests say, runs every file on the newest Python, too, each soak takes half an
+hour, and every published package of tests/fidelity is tried.
 """
 
 import os
@@ -38,13 +38,31 @@ PACKAGES = (
 )
 """Packages with which fork safety is tried."""
 
+AROUND = [
+    f"tests/{name}.py"
+    for name in (
+        "process/test_control_fuzz",
+        "process/test_demo",
+        "process/test_docker",
+        "process/test_full_disk",
+        "process/test_observer",
+        "process/test_supervisor",
+        "process/test_systemd",
+        "process/test_tail",
+        "process/test_wheel",
+        "test_backends",
+        "test_compose",
+    )
+]
+"""The files that try what is around the daemon, and depend least on the Python: the newest runs them by --slow."""
+
 FEWER = {
-    "WORKERD_TEST_CHAOS_KILLS": "40",
-    "WORKERD_TEST_FORKSERVERS_KILLED": "40",
+    "WORKERD_TEST_CHAOS_KILLS": "50",
+    "WORKERD_TEST_FORKSERVERS_KILLED": "50",
     "WORKERD_TEST_RELOADS": "5",
     "WORKERD_TEST_SHORT_LIVES": "100",
 }
-"""How often the tests repeat on the newest Python; CONTRIBUTING.md says how often on the default one."""
+"""How often the tests repeat without --slow; CONTRIBUTING.md says how often with it."""
 
 COVERED = {"COVERAGE_PROCESS_START": "pyproject.toml"}
 """Has coverage measure every Python process that is started in the project's folder."""
@@ -92,21 +110,23 @@ def newest(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["default"])
 def longest(session: nox.Session) -> None:
     """Run the files that take longest."""
-    pytest(session, "default", "--backends=sqlite,postgres-psycopg2,mysql-mysqlclient", *LONG)
+    pytest(session, "default", "--backends=sqlite,postgres-psycopg2,mysql-mysqlclient", *LONG, **fewer(session))
 
 
 @nox.session(venv_backend="none", requires=["default"])
 @nox.parametrize("backend", BACKENDS, ids=BACKENDS)
 def tests(session: nox.Session, backend: str) -> None:
     """Run the other tests on one backend; SQLite's session has those that would do on any, but for the README's."""
-    pytest(session, "default", *all_but_longest(backend), *(["-m", "slow"] if backend == BACKENDS[0] else []))
+    slow = ["-m", "slow"] if backend == BACKENDS[0] else []
+    pytest(session, "default", *all_but_longest(backend), *slow, **fewer(session))
 
 
 @nox.session(venv_backend="none", requires=["newest"])
 @nox.parametrize("backend", NEWEST_BACKENDS, ids=NEWEST_BACKENDS)
 def newest_tests(session: nox.Session, backend: str) -> None:
     """Do what ``tests`` does, with the newest Python and Django."""
-    pytest(session, "newest", *all_but_longest(backend), **fewer(session))
+    around = [] if "--slow" in session.posargs else [f"--ignore={path}" for path in AROUND]
+    pytest(session, "newest", *all_but_longest(backend), *around, **fewer(session))
 
 
 @nox.session(venv_backend="none", requires=["newest"])
