@@ -69,7 +69,7 @@ def test_what_it_printed_before_it_ended_is_told_with_its_rejection(node: Node) 
     node.end_forkserver(node.forkserver, code=1)
     [rejected] = node.lines.of("forkserver.rejected")
 
-    assert rejected["reason"] == "it ended before it was ready (exit code 1)"
+    assert rejected["reason"] == "it ended before it was ready (exit code 1): ImportError: no module named shop"
     assert "ImportError: no module named shop" in rejected["traceback"]
 
 

@@ -129,7 +129,7 @@ class Forkserver:
                 self._reject(f"it could not be started: {lines}", "")
             else:
                 how = end.signal_name or f"exit code {end.code}"
-                self._reject(f"it ended before it was ready ({how})", lines)
+                self._reject(f"it ended before it was ready ({how}){_last_words(lines, end)}", lines)
 
     def _heard(self, message: Message) -> None:
         match message:
@@ -213,3 +213,9 @@ class Forkserver:
         os.chdir(self._config.cwd)
         environment = os.environ | {TREE_VARIABLE: self._config.tree, RUN_VARIABLE: self.run}
         os.execve(argv[0], list(argv), environment)  # noqa: S606 - the point: no shell, and the process is the forkserver
+
+
+def _last_words(printed: str, end: ExitStatus) -> str:
+    """Return the last line of the traceback with which Python itself has ended, with exit code 1; "" where none is."""
+    lines = [line for line in printed.splitlines() if not line.startswith("{")]  # an event of the log is no traceback
+    return f": {lines[-1]}" if end.code == 1 and lines else ""
