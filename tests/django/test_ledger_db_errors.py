@@ -3,6 +3,7 @@
 import pytest
 from django.db import Error, OperationalError, connection
 
+from tests.harness.backends.backend import Databases
 from workerd.forksafe.db_errors import DatabaseFault, classify
 from workerd.ledger.availability import describe
 from workerd.models import Node
@@ -70,6 +71,29 @@ def test_a_database_that_may_only_be_read_is_said_so() -> None:
 
     assert classify(error) is DatabaseFault.READ_ONLY
     assert "wait for the failover" in describe(connection, classify(error), error)
+
+
+@pytest.mark.backends("postgres")
+def test_a_server_that_answers_by_a_refusal_is_not_called_silent(databases: Databases) -> None:
+    databases.create("closed")
+    databases.execute("ALTER DATABASE closed ALLOW_CONNECTIONS false")
+    other = connection.copy()
+    other.settings_dict = {**other.settings_dict, "NAME": "closed"}
+    try:
+        with pytest.raises(OperationalError) as caught:
+            other.ensure_connection()
+    finally:
+        databases.drop("closed")
+
+    assert classify(caught.value) is DatabaseFault.OFFLINE
+    assert "have it put online" in describe(connection, classify(caught.value), caught.value)
+
+
+def test_a_refusal_in_words_that_are_not_known_is_one_too() -> None:
+    """A pooler has words of its own."""
+    error = OperationalError('connection to server at "db", port 6432 failed: FATAL:  server login has been failing')
+
+    assert classify(error) is DatabaseFault.REFUSED
 
 
 @pytest.mark.parametrize("trouble", DatabaseFault)

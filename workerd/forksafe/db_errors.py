@@ -13,6 +13,7 @@ class DatabaseFault(Enum):
     UNREACHABLE = "is unreachable"
     OFFLINE = "is starting, stopping or offline"
     LOGIN = "refuses the login"
+    REFUSED = "refuses a session"
     MISSING = "does not exist"
     CROWDED = "has no free session"
     READ_ONLY = "is read-only"
@@ -26,8 +27,8 @@ class DatabaseFault(Enum):
 
 
 OUTAGES = frozenset({
-    DatabaseFault.UNREACHABLE, DatabaseFault.OFFLINE, DatabaseFault.LOGIN, DatabaseFault.MISSING,
-    DatabaseFault.CROWDED, DatabaseFault.READ_ONLY, DatabaseFault.FULL,
+    DatabaseFault.UNREACHABLE, DatabaseFault.OFFLINE, DatabaseFault.LOGIN, DatabaseFault.REFUSED,
+    DatabaseFault.MISSING, DatabaseFault.CROWDED, DatabaseFault.READ_ONLY, DatabaseFault.FULL,
 })  # fmt: skip
 """The faults that are the server's or its account's, whatever was asked."""
 
@@ -61,7 +62,10 @@ The drivers of MySQL raise some of these under an exception class that means som
 """
 _REFUSED = (
     (re.compile("too many (connections|clients)|connection slots are reserved"), DatabaseFault.CROWDED),
-    (re.compile("the database system is|in recovery mode|not accepting connections"), DatabaseFault.OFFLINE),
+    (
+        re.compile("the database system is|in recovery mode|not (currently )?accepting connections"),
+        DatabaseFault.OFFLINE,
+    ),
     (re.compile('database "[^"]*" does not exist'), DatabaseFault.MISSING),
     (
         re.compile(
@@ -70,6 +74,7 @@ _REFUSED = (
         ),
         DatabaseFault.LOGIN,
     ),
+    (re.compile("failed: (FATAL|ERROR):"), DatabaseFault.REFUSED),  # whatever else a server or a pooler answers
 )
 _ONLY_BY_AN_OPTION = 1290
 """MySQL's number for each option that forbids a statement: read-only is one of several, and names itself."""

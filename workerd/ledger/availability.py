@@ -24,6 +24,7 @@ _WORDS: dict[DatabaseFault, tuple[str, str]] = {
     DatabaseFault.UNREACHABLE: ("does not answer", "start it or put its settings right"),
     DatabaseFault.OFFLINE: ("is starting, stopping or offline", "wait, or have it put online"),
     DatabaseFault.LOGIN: ("refuses the login", "put account, password and rights right, here or at the server"),
+    DatabaseFault.REFUSED: ("refuses a session", "put right what it says, at the server or in the settings"),
     DatabaseFault.MISSING: ("does not exist at this server", "make it, or put its name right in the settings"),
     DatabaseFault.CROWDED: ("has no free session", "end sessions, or let the server and the account have more"),
     DatabaseFault.READ_ONLY: ("is read-only", "wait for the failover, or make it writable"),
