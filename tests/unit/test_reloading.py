@@ -218,6 +218,16 @@ def test_a_slot_that_tries_again_is_down_too(node: Node, setup: Setup) -> None:
     assert setup.answers[-1]["error"] == f"0 of 1 slots run generation 2; {again}"
 
 
+def test_a_slot_that_is_down_no_longer_is_named_no_longer(node: Node, setup: Setup) -> None:
+    setup.halt()
+    setup.ask("go_on")
+    while_down = setup.reloading.account
+    node.parts.lifecycle.want(setup.slot, False)
+
+    assert while_down == setup.answers[-1]["error"]
+    assert setup.reloading.account == ""
+
+
 def test_a_reload_that_a_stop_cuts_short_says_so(node: Node, setup: Setup) -> None:
     setup.ask()
     setup.load()

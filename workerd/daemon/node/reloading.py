@@ -28,7 +28,9 @@ class Reloading:
         self._shutdown = shutdown
         self._asked = 0
         """How many have not been answered yet."""
-        self._rejection = self._result = Reason("")
+        self._rejection = self._halt = Reason("")
+        self._lagging: tuple[LiveSlot, ...] = ()
+        """Those that the last rollout has left down."""
         self.on_changed: Listeners[[]] = Listeners()
         """Told when ``account`` has changed."""
         self._ways: dict[str, Callable[[Reply], None]] = {"": self._load, "go_on": self._insist, "back": self._go_back}
@@ -42,9 +44,10 @@ class Reloading:
         if rollout.under_way:
             moved, total = rollout.count()
             return Reason(f"{_of(moved, total)} generation {rollout.generation}, the others follow")
-        if not (self._rejection and self._result):
-            return self._rejection or self._result
-        return say("", self._rejection, Reason("; "), self._result)
+        result = self._halt or self._tell_lagging()
+        if not (self._rejection and result):
+            return self._rejection or result
+        return say("", self._rejection, Reason("; "), result)
 
     def ask(self, reply: Reply, way: str = "") -> None:
         """Load the next generation and have every job move over; a rejected one leaves everything as it is.
@@ -116,20 +119,27 @@ class Reloading:
             self.on_changed()
 
     def _ended(self, reply: Reply, end: RolloutEnd) -> None:
-        share = f"{_of(end.moved, end.total)} generation {end.generation}"
+        self._halt, self._lagging = Reason(""), end.lagging
         answer: dict[str, Any] = {"ok": not (end.halted or end.lagging), "generation": end.generation}
         if end.halted:
+            share = f". {_of(end.moved, end.total)} generation {end.generation}"
+            self._halt = say(f"the move to generation {end.generation} is halted: ", end.halted, Reason(share))
             choice = f"; the others, and their restarts, keep the code before. {CHOICE}"
-            result = say(f"the move to generation {end.generation} is halted: ", end.halted, Reason(f". {share}"))
-            self._result = result
-            answer["error"] = say("", result, Reason(choice))
+            answer["error"] = say("", self._halt, Reason(choice))
         elif end.lagging:
-            named = [say(_how(slot), slot.reason or slot.end_reason) for slot in end.lagging[:NAMED]]
-            more = f"; and {len(end.lagging) - NAMED} more" if len(end.lagging) > NAMED else ""
-            self._result = answer["error"] = say(share, *named, Reason(more))
+            answer["error"] = self._tell_lagging()
         else:
-            self._rejection = self._result = Reason("")
+            self._rejection = Reason("")
         self._answer(reply, answer)
+
+    def _tell_lagging(self) -> Reason:
+        """Return which slots are still down that the last rollout has left so; "" for none."""
+        down = [slot for slot in self._lagging if slot.is_down]
+        if not down:
+            return Reason("")
+        named = [say(_how(slot), slot.reason or slot.end_reason) for slot in down[:NAMED]]
+        more = f"; and {len(down) - NAMED} more" if len(down) > NAMED else ""
+        return say(f"{_of(*self._rollout.count())} generation {self._rollout.generation}", *named, Reason(more))
 
     def _answer(self, reply: Reply, answer: dict[str, Any]) -> None:
         self._asked -= 1
