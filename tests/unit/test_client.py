@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from django.test import override_settings
 
 from workerd.conf import Settings, get_settings
+from workerd.management import client
 from workerd.management.client import NoDaemonError, ask
 
 
@@ -54,6 +56,45 @@ def test_a_daemon_that_does_not_answer_is_named_by_its_pid(tmp_path: Path, monke
 
     assert f"The daemon (pid {os.getpid()}) has taken the request but does not answer within 50 ms" in reason
     assert f"kill -ABRT {os.getpid()}" in reason
+
+
+def test_a_daemon_that_hangs_while_it_carries_out_an_order_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer itself may take a day."""
+    monkeypatch.setattr(client, "ANSWER_PATIENCE_S", 0.05)
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("shop.sock")
+        listener.listen()
+
+        with pytest.raises(NoDaemonError, match="has taken the request but does not answer within 50 ms"):
+            ask(settings_of(tmp_path), {"verb": "stop"}, patience_s=24 * 3600)
+
+
+def test_an_answer_that_takes_long_is_waited_for_while_the_daemon_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "ANSWER_PATIENCE_S", 0.05)
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("shop.sock")
+        listener.listen()
+
+        def answer_the_order_after_two_pings() -> None:
+            order, _ = listener.accept()
+            for _ in range(2):
+                ping, _ = listener.accept()
+                ping.recv(4096)
+                ping.sendall(b'{"ok": true}\n')
+                ping.close()
+            order.sendall(b'{"ok": true, "slots": {}}\n')
+            order.close()
+
+        daemon = threading.Thread(target=answer_the_order_after_two_pings, daemon=True)
+        daemon.start()
+        assert ask(settings_of(tmp_path), {"verb": "stop"}, patience_s=24 * 3600) == {"ok": True, "slots": {}}
+        daemon.join()
 
 
 def test_a_daemon_that_so_many_wait_for_that_no_more_fit_hangs_too(

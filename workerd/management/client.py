@@ -1,7 +1,9 @@
 """The command's end of the control socket: an answer, or a sentence that says why there is none."""
 
 import json
+import select
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,9 +22,19 @@ class NoDaemonError(WorkerdError):
 
 
 def ask(settings: Settings, request: dict[str, Any], patience_s: float = ANSWER_PATIENCE_S) -> dict[str, Any]:
-    """Send one request and return its answer. Raises NoDaemonError."""
-    with _connection(settings, request, patience_s) as connection:
+    """Send one request and return its answer. Raises NoDaemonError.
+
+    An answer that takes long, as orders may, is waited for while the daemon answers others.
+    """
+    until = time.monotonic() + patience_s
+    with _connection(settings, request, min(patience_s, ANSWER_PATIENCE_S)) as connection:
+        while time.monotonic() + ANSWER_PATIENCE_S < until and not _can_be_read(connection, ANSWER_PATIENCE_S):
+            ask(settings, {"verb": "ping"}, ANSWER_PATIENCE_S)
         return receive(connection)
+
+
+def _can_be_read(connection: socket.socket, within_s: float) -> bool:
+    return bool(select.select([connection], [], [], within_s)[0])
 
 
 def stream(settings: Settings, request: dict[str, Any]) -> Iterator[str]:
