@@ -16,6 +16,8 @@ from .runner import SETTINGS, Soak
 LOOK_EVERY_S = 0.5
 DOWN_AT_MOST_S = 10.0
 """Jobs here start again at once; the rest is a machine that does other things."""
+EXCUSED_AT_MOST_S = 60.0
+"""No slot is down for longer than this, however many excuses follow one another."""
 SPARES = 2
 
 
@@ -29,6 +31,7 @@ class Inspector:
 
     def __post_init__(self) -> None:
         self._down: dict[tuple[str, int], float] = {}
+        self._down_since: dict[tuple[str, int], float] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look_on, name="inspector", daemon=True)
 
@@ -52,6 +55,7 @@ class Inspector:
         """Add to the time that each slot was down, where nothing excuses it."""
         living = self.living()
         for slot in self.soak.slots():
+            self._watch_excused(slot, slot in living, now)
             if slot in living or self.soak.excused(slot[0], now):
                 self._down.pop(slot, None)
                 continue
@@ -60,6 +64,15 @@ class Inspector:
             if self._down[slot] > DOWN_AT_MOST_S:
                 self.complaints.append(f"{slot[0]}:{slot[1]} was down for more than {DOWN_AT_MOST_S:g} s")
                 self._down[slot] = 0.0
+
+    def _watch_excused(self, slot: tuple[str, int], lives: bool, now: float) -> None:
+        if lives:
+            self._down_since.pop(slot, None)
+        elif now - self._down_since.setdefault(slot, now) > EXCUSED_AT_MOST_S:
+            self.complaints.append(
+                f"{slot[0]}:{slot[1]} was down for more than {EXCUSED_AT_MOST_S:g} s, excused or not"
+            )
+            self._down_since[slot] = now
 
     def living(self) -> dict[tuple[str, int], int]:
         """Return the pid of each slot's newest child, where that is a child of the daemon and lives."""
@@ -112,7 +125,11 @@ class Inspector:
         found = [f"run {run} ran {count} times" for run, count in runs_reported.items() if count > 1]
         found += [f"run {run} is not in the table" for run in runs_reported if run not in runs]
         found += [f"run {run} has no end" for run, (ended, outcome) in runs.items() if ended is None or not outcome]
-        return found + [f"run {run} was lost" for run, (_, outcome) in runs.items() if outcome == "lost"]
+        return found + [f"run {run} was lost" for run in self._lost(runs)]
+
+    def _lost(self, runs: dict[str, tuple[Any, str]]) -> list[str]:
+        """Return the lost runs, but for those that a killed daemon may not have told the end of."""
+        return [run for run, (_, outcome) in runs.items() if outcome == "lost" and run not in self.soak.may_be_lost]
 
     def books(self) -> list[str]:
         """Return what does not hold of the shop's books."""
