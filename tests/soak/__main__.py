@@ -88,6 +88,7 @@ def _run(soak: Any, options: argparse.Namespace, seed: int) -> dict[str, Any]:
     soak.heal()
     soak.put_rows_back()
     complaints += _calm(lambda: settle_rollout(soak), "at the end")
+    complaints += _calm(soak.unwritten, "at the end")
     complaints += _calm(lambda: inspector.disorder() or _growth(before, inspector.size()), "at the end")
     inspector.end()
     turns.end()
@@ -107,7 +108,7 @@ def _run(soak: Any, options: argparse.Namespace, seed: int) -> dict[str, Any]:
         "each": counts,
         "runs": inspector.outcomes(),
         "longest_down_s": round(inspector.longest_down_s, 1),
-        "longest_turn_ms": turns.longest()[:5],
+        **turns.figures(),
         "size_before": before,
         "size_after": after,
         "complaints": complaints,

@@ -43,6 +43,14 @@ JOBS: dict[str, dict[str, Any]] = {
 }
 
 
+class PatientDaemon(Daemon):
+    """A daemon that another fault may have stopped for some seconds while it is asked."""
+
+    def ask(self, request: dict[str, Any], within: float = 20.0) -> Any:
+        """As ``Daemon.ask``."""
+        return super().ask(request, within)
+
+
 @dataclass
 class Soak:
     """One soak; ``excuses`` are the times in which some slots need not be up."""
@@ -79,7 +87,7 @@ class Soak:
             self.logs.append(FileLog(self.disk.folder / f"log.{next(self._numbers)}"))
             return self.logs[-1]
 
-        return Daemon(self.project, new_log)
+        return PatientDaemon(self.project, new_log)
 
     def start(self, daemon: Daemon, within: float = 0.0) -> None:
         """Start it in the group; wait until it is ready, if there is time for that."""
@@ -94,6 +102,13 @@ class Soak:
         self.disk.make_room()
         self.group.unlimit()
         self.clock.set_ahead(0)
+
+    def unwritten(self) -> list[str]:
+        """Return why the database has not all records yet."""
+        daemon = self.daemon.picture()["daemon"]
+        left = {name: daemon[name] for name in ("unjournaled", "waiting", "set_aside") if daemon[name]}
+        found = [f"records that the database does not have: {left}"] if left else []
+        return found if daemon["database"]["reachable"] else [*found, f"the database: {daemon['database']}"]
 
     def write_logs(self) -> None:
         """Leave the logs of all daemons in the folder."""

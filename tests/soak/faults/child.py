@@ -4,6 +4,7 @@ import random
 import signal
 import time
 
+from tests.harness.processes import Process
 from tests.soak import evidence, jobs
 from tests.soak.runner import JOBS, Soak
 
@@ -35,15 +36,17 @@ def _misbehave(behaviour: str) -> Fault:
 
 def _signal(number: int) -> Fault:
     def do(soak: Soak, dice: random.Random) -> bool:
-        pid = pid_in(soak, dice.choice(sorted(soak.slots())))
-        return send(pid, number)
+        return send(any_child(soak, dice), number)
 
     return do
 
 
-def pid_in(soak: Soak, slot: tuple[str, int]) -> int | None:
-    """Return the pid of the slot's newest child."""
-    return next((report.pid for report in reversed(evidence.read_reports(soak.folder)) if report.slot == slot), None)
+def any_child(soak: Soak, dice: random.Random) -> int | None:
+    """Return the pid of a child that lives, of any slot."""
+    newest = {report.slot: report.pid for report in evidence.read_reports(soak.folder)}
+    slots = sorted(soak.slots())
+    dice.shuffle(slots)
+    return next((newest[slot] for slot in slots if slot in newest and Process.look(newest[slot])), None)
 
 
 BEHAVIOURS: dict[str, Fault] = {f"child: {behaviour}": _misbehave(behaviour) for behaviour in jobs.BEHAVIOURS}

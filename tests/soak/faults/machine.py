@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from tests.harness.processes import Process
 from tests.soak.runner import Soak
 
-from .child import pid_in
+from .child import any_child
 from .fault import RECOVERY_S, RELOAD_S, Fault, send
 
 LACK_S = (1.5, 4.0)
@@ -41,7 +41,7 @@ def _lacking(lack: Lack) -> Fault:
         with soak.alone, soak.excuse(RELOAD_S), contextmanager(lack)(soak, dice) as lacks:
             until = time.monotonic() + dice.uniform(*LACK_S)
             for _ in range(KILLED_MEANWHILE):
-                send(pid_in(soak, dice.choice(sorted(soak.slots()))), signal.SIGKILL)
+                send(any_child(soak, dice), signal.SIGKILL)
                 time.sleep(0.2)
             time.sleep(max(0.0, until - time.monotonic()))
         return lacks

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from tests.soak.runner import Soak
 
-from .child import pid_in
+from .child import any_child
 from .fault import RELOAD_S, Fault, send
 
 LOADED_WITHIN_S = 15.0
@@ -44,7 +44,7 @@ def _killing(victim: Callable[[Soak, random.Random], int | None]) -> Fault:
 
 
 ROLLOUT: dict[str, Fault] = {
-    "child killed in a rollout": _killing(lambda soak, dice: pid_in(soak, dice.choice(sorted(soak.slots())))),
+    "child killed in a rollout": _killing(any_child),
     "ledger killed in a rollout": _killing(lambda soak, _: soak.daemon.slot("workerd.ledger").get("pid")),
     "forkserver killed in a rollout": _killing(lambda soak, _: soak.daemon.picture()["daemon"]["forkserver_pid"]),
 }
