@@ -22,7 +22,13 @@ from tests.harness.backends.server import make_folder
 CALM_WITHIN_S = 90.0
 LEFT_WITHIN_S = 5.0
 LONGER = 2
-PAUSES_S = {"main": (3.0, 7.0), "processes": (0.5, 2.0), "machine": (3.0, 8.0), "pairs": (0.2, 3.0)}
+PAUSES_S = {
+    "main": (3.0, 7.0),
+    "children": (0.5, 2.0),
+    "processes": (1.0, 3.0),
+    "machine": (3.0, 8.0),
+    "pairs": (0.2, 3.0),
+}
 """How long each injector rests between two faults."""
 GROWTH = {"descriptors": 2, "mib": 25.0}
 """What daemon, forkserver and ledger may have more at the end than at the beginning, both at rest."""

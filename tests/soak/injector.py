@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from .faults.fault import BrokenError, Fault
 from .runner import Soak
@@ -62,7 +62,10 @@ class Injector:
             return False
 
     def _plan(self) -> Iterator[str]:
+        """Yield every kind once a round, and those that were never done twice: they need luck."""
         while self._faults:
-            names = sorted(self._faults)
-            self._dice.shuffle(names)
-            yield from names
+            yield from self._shuffle(self._faults)
+            yield from self._shuffle(name for name, count in self.done.items() if not count)
+
+    def _shuffle(self, names: Iterable[str]) -> list[str]:
+        return self._dice.sample(found := sorted(names), len(found))

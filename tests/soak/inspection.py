@@ -53,8 +53,9 @@ class Inspector:
 
     def _look(self, now: float, passed_s: float) -> None:
         """Add to the time that each slot was down, where nothing excuses it."""
-        living = self.living()
-        for slot in self.soak.slots():
+        living, wanted = self.living(), set(self.soak.slots())
+        self._down_since = {slot: since for slot, since in self._down_since.items() if slot in wanted}
+        for slot in wanted:
             self._watch_excused(slot, slot in living, now)
             if slot in living or self.soak.excused(slot[0], now):
                 self._down.pop(slot, None)

@@ -23,7 +23,8 @@ def main_faults(soak: Soak) -> dict[str, Fault]:
 def side_faults(soak: Soak) -> dict[str, dict[str, Fault]]:
     """Return what threads make beside it."""
     return {
-        "processes": BEHAVIOURS | SIGNALS | PROCESSES | ROWS | ROLLOUT,
+        "children": BEHAVIOURS | SIGNALS,
+        "processes": PROCESSES | ROWS | ROLLOUT,
         "machine": machine_faults(soak),
         "pairs": pairs(PAIRED),
     }

@@ -34,8 +34,8 @@ def replace_daemon(soak: Soak) -> None:
     """Kill the daemon, start two, and have the one that supervises be the soak's."""
     soak.lives += 1
     soak.daemon.signal(signal.SIGKILL)
-    soak.may_be_lost |= evidence.read_latest(soak.folder)
     soak.daemon.wait()
+    soak.may_be_lost |= evidence.read_latest(soak.folder)
     rivals = [soak.new_daemon(), soak.new_daemon()]
     for rival in rivals:
         soak.start(rival)
