@@ -21,6 +21,7 @@ from tests.harness.backends.server import make_folder
 
 CALM_WITHIN_S = 90.0
 LEFT_WITHIN_S = 5.0
+ENDED_EARLY = 143
 LONGER = 2
 PAUSES_S = {
     "main": (3.0, 7.0),
@@ -37,6 +38,7 @@ GROWTH = {"descriptors": 2, "mib": 25.0}
 def main() -> int:
     """Run one soak, print its figures as JSON, return the exit code."""
     options = _read_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ENDED_EARLY))  # so that disk and cgroup are taken away
     seed = options.seed if options.seed is not None else random.randrange(10**6)
     print(f"soak: {options.minutes:g} minutes, seed {seed}", flush=True)
     folder = make_folder()
