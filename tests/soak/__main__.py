@@ -1,8 +1,8 @@
 """Runs the shop under every kind of fault, at random, and tells whether anything was lost or left behind.
 
 ``python -m tests.soak --minutes 2 --database postgres+psycopg2:`` starts a server of its own; the same ``--seed``
-makes the same faults in the same order. Where a kind of fault has had too few turns it goes on, for twice as long at
-most. Ends with 1 where an invariant did not hold or a kind of fault was too rare.
+makes the same faults in the same order. Where a kind of fault has had too few turns it goes on, for three times as long
+at most. Ends with 1 where an invariant did not hold or a kind of fault was too rare.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from tests.harness.backends.server import make_folder
 CALM_WITHIN_S = 90.0
 LEFT_WITHIN_S = 5.0
 ENDED_EARLY = 143
-LONGER = 2
+LONGER = 3
 PAUSES_S = {
     "main": (3.0, 7.0),
     "children": (0.5, 2.0),

@@ -6,6 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from tests.harness.waiting import TooLateError
+
 from .faults.fault import BrokenError, Fault
 from .runner import Soak
 
@@ -52,10 +54,15 @@ class Injector:
             print(f"{time.strftime('%T')} {name}: {'done' if done else 'not done'} in {took:.1f} s", flush=True)
 
     def _make(self, name: str) -> bool:
-        """Make a fault. One that fails as the daemon was killed meanwhile is not done, and has its turn again."""
+        """Make a fault. One whose effect others keep from coming in time is not done, and has its turn again.
+
+        So is one that fails as the daemon was killed meanwhile.
+        """
         life = self._soak.lives
         try:
             return self._faults[name](self._soak, random.Random(self._dice.random()))
+        except TooLateError:
+            return False
         except Exception as error:  # noqa: BLE001 - said in the figures; the soak goes on
             if isinstance(error, BrokenError) or (life % 2 == 0 and life == self._soak.lives):
                 self.errors.append(f"{time.strftime('%T')} {name}: {type(error).__name__}: {error}"[:300])

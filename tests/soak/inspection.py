@@ -124,7 +124,8 @@ class Inspector:
         runs = {str(pk): (ended, outcome) for pk, ended, outcome in self._rows()}
         runs_reported = Counter(report.run for report in evidence.read_reports(self.soak.folder))
         found = [f"run {run} ran {count} times" for run, count in runs_reported.items() if count > 1]
-        found += [f"run {run} is not in the table" for run in runs_reported if run not in runs]
+        missing = set(runs_reported) - set(runs) - self.soak.may_be_lost
+        found += [f"run {run} is not in the table" for run in sorted(missing)]
         found += [f"run {run} has no end" for run, (ended, outcome) in runs.items() if ended is None or not outcome]
         return found + [f"run {run} was lost" for run in self._lost(runs)]
 

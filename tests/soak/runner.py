@@ -73,7 +73,7 @@ class Soak:
     spare_daemon: bool = False
     """Whether the daemon is killed no more, once each way of it had its turn."""
     may_be_lost: set[str] = field(default_factory=set)
-    """The runs of which a killed daemon's last words may not have reached the ledger."""
+    """The runs of which a killed daemon's last words may not have reached a ledger: there may have been none then."""
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)

@@ -12,18 +12,21 @@ from .child import any_child
 from .fault import RELOAD_S, Fault, send
 
 LOADED_WITHIN_S = 25.0
-MOVING = "the others follow"
+LOADING, MOVING = "is being loaded", "the others follow"
+LOOK_EVERY_S = 0.1
 
 
 def begin_rollout(soak: Soak) -> bool:
-    """Reload, and return True as soon as slots move; False where none do, as the load was rejected or took too long."""
-    soak.daemon.signal(signal.SIGHUP)
+    """Reload, and return True as soon as slots move; False where other faults had every load rejected."""
     deadline = time.monotonic() + LOADED_WITHIN_S
     while time.monotonic() < deadline:
         with suppress(OSError):
-            if MOVING in soak.daemon.picture()["daemon"]["reload"]:
+            account = soak.daemon.picture()["daemon"]["reload"]
+            if MOVING in account:
                 return True
-        time.sleep(0.02)
+            if LOADING not in account:
+                soak.daemon.signal(signal.SIGHUP)
+        time.sleep(LOOK_EVERY_S)
     return False
 
 
