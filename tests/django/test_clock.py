@@ -1,5 +1,6 @@
 """Moments are the same in every time zone of server, session and project; the database's is the clock that counts."""
 
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,9 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from workerd.admin.ages import as_utc
+from workerd.ledger.entry import Entry
 from workerd.ledger.history import RunHistory
 from workerd.ledger.node import NodeRow
 from workerd.ledger.operations import OpenOrders
+from workerd.ledger.records import RecordWriter
 from workerd.ledger.sanitize import clean_for
 from workerd.models import Job, Node, Operation, Run, Slot
 from workerd.models.clock import DatabaseNow, read_now
@@ -124,6 +127,22 @@ def test_lost_runs_end_and_old_ones_go_by_the_same_clock(zone: dict[str, Any], s
     assert (kept.outcome, is_now(kept.ended)) == ("lost", True)
     assert not Run.objects.filter(pk=old.pk).exists()
     assert Run.objects.filter(pk=young.pk).exists()
+
+
+@pytest.mark.parametrize("years", [-5, 5])
+def test_a_run_stays_for_the_retention_however_wrong_the_clock_of_its_daemon_was(years: int) -> None:
+    row = NodeRow("default", "shop", "web1")
+    wrong = datetime.now(UTC).timestamp() + years * 365 * 86400
+    key = str(uuid.uuid4())
+    record = {"job_name": "a", "slot": "a", "index": 0, "born": wrong - 60, "ended": wrong, "outcome": "finished"}
+    writer = RecordWriter("default", row, lambda *_: None, lambda *_: None, OpenOrders("default", row))
+    writer.apply([Entry(0, "run", key, 1, record)])
+    RunHistory("default", row, retention_s=3600).tend(drained=True)
+
+    assert is_now(Run.objects.get(pk=key).recorded)
+    Run.objects.update(recorded=moment(3700))
+    RunHistory("default", row, retention_s=3600).tend(drained=True)
+    assert not Run.objects.filter(pk=key).exists()
 
 
 @pytest.fixture

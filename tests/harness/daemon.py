@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,10 @@ FAULTS = frozenset(
 class Daemon:
     """``manage.py workerd run`` of a project; may be started again after it ended."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, new_log: Callable[[], Log] = Log) -> None:
         self.project = project
-        self.log = Log()
+        self.log = new_log()
+        self._new_log = new_log
         self.tree = ProcessTree(project.mark)
         self.stderr_path = project.folder / "stderr"
         self._process: subprocess.Popen[str] | None = None
@@ -52,12 +54,12 @@ class Daemon:
         """Start it, with a fresh log, and return when it is ready (or at once, with ``ready=False``)."""
         if self.is_running:
             raise RuntimeError("the daemon runs already")
-        self.log = Log()
+        self.log = self._new_log()
         with self.stderr_path.open("ab") as stderr:
             self._process = subprocess.Popen(
                 ending_with_us([*self.project.command, "workerd", "run", *words]),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=self.log.target(),
                 stderr=stderr,
                 text=True,
                 errors="replace",
@@ -65,8 +67,7 @@ class Daemon:
                 cwd=cwd or self.project.folder,
                 start_new_session=True,
             )
-        assert self._process.stdout is not None
-        self.log.read(self._process.stdout)
+        self.log.begin(self._process)
         if ready:
             eventually(self._is_ready_or_gone, within, "daemon.ready")
 

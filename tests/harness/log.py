@@ -1,6 +1,7 @@
 """The daemon's log as it arrives: its lines, and the events that they are."""
 
 import json
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,15 @@ class Log:
         self._reader: threading.Thread | None = None
         self._may_read = threading.Event()
         self._may_read.set()
+
+    def target(self) -> IO[bytes] | int:
+        """Return what the daemon gets as its standard output."""
+        return subprocess.PIPE
+
+    def begin(self, process: subprocess.Popen[str]) -> None:
+        """Take what the daemon writes, until its end."""
+        assert process.stdout is not None
+        self.read(process.stdout)
 
     def read(self, stream: IO[str]) -> None:
         """Take the lines of ``stream`` until its end."""
@@ -90,12 +100,16 @@ class Log:
         with stream:
             for line in stream:
                 self._may_read.wait()
-                event = _parse(line)
-                with self._changed:
-                    self.lines.append(line.rstrip("\n"))
-                    if "event" in event:
-                        self._events.append(event)
-                        self._changed.notify_all()
+                self.add(line.rstrip("\n"))
+
+    def add(self, line: str) -> None:
+        """Take one line."""
+        event = _parse(line)
+        with self._changed:
+            self.lines.append(line)
+            if "event" in event:
+                self._events.append(event)
+                self._changed.notify_all()
 
 
 def _parse(line: str) -> Event:

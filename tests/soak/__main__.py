@@ -1,8 +1,8 @@
 """Runs the shop under every kind of fault, at random, and tells whether anything was lost or left behind.
 
 ``python -m tests.soak --minutes 2 --database postgres+psycopg2:`` starts a server of its own; the same ``--seed``
-makes the same faults in the same order. Where a kind of fault has had too few turns it goes on, for twice as long at
-most. Ends with 1 where an invariant did not hold or a kind of fault was too rare.
+makes the same faults in the same order. Where a kind of fault has had too few turns it goes on, for three times as long
+at most. Ends with 1 where an invariant did not hold or a kind of fault was too rare.
 """
 
 import argparse
@@ -12,10 +12,8 @@ import random
 import shutil
 import signal
 import sys
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,16 @@ from tests.harness.backends.server import make_folder
 
 CALM_WITHIN_S = 90.0
 LEFT_WITHIN_S = 5.0
-LONGER = 2
+ENDED_EARLY = 143
+LONGER = 3
+PAUSES_S = {
+    "main": (3.0, 7.0),
+    "children": (0.5, 2.0),
+    "processes": (1.0, 3.0),
+    "machine": (3.0, 8.0),
+    "pairs": (0.2, 3.0),
+}
+"""How long each injector rests between two faults."""
 GROWTH = {"descriptors": 2, "mib": 25.0}
 """What daemon, forkserver and ledger may have more at the end than at the beginning, both at rest."""
 
@@ -31,6 +38,7 @@ GROWTH = {"descriptors": 2, "mib": 25.0}
 def main() -> int:
     """Run one soak, print its figures as JSON, return the exit code."""
     options = _read_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ENDED_EARLY))  # so that disk and cgroup are taken away
     seed = options.seed if options.seed is not None else random.randrange(10**6)
     print(f"soak: {options.minutes:g} minutes, seed {seed}", flush=True)
     folder = make_folder()
@@ -41,101 +49,65 @@ def main() -> int:
     try:
         figures = _run(soak, options, seed)
     finally:
-        if soak.daemon.is_running:
-            (folder / "log").write_text(soak.daemon.report())
+        soak.write_logs()
         close_soak(soak)
     print(json.dumps(figures, indent=1))
     if figures["complaints"]:
-        (folder / "log").write_text(soak.daemon.report())
-        print(f"FAILED; the daemon's log is {folder / 'log'}")
+        print(f"FAILED; the daemons' logs are {folder}/log.*")
         return 1
     shutil.rmtree(folder, ignore_errors=True)
     print("passed")
     return 0
 
 
-class Injector:
-    """Makes one fault after another: every kind once a round, each round in a random order."""
-
-    def __init__(self, soak: Any, faults: dict[str, Any], dice: random.Random, pause_s: tuple[float, float]) -> None:
-        self._soak = soak
-        self._faults = faults
-        self._dice = dice
-        self._pause_s = pause_s
-        self.done: Counter[str] = Counter(dict.fromkeys(faults, 0))
-        self.errors: list[str] = []
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self.run, daemon=True)
-
-    def begin(self) -> None:
-        """Go on until ``end``, in a thread."""
-        self._thread.start()
-
-    def has_done(self, at_least: int) -> bool:
-        """Return whether each kind had so many turns."""
-        return min(self.done.values()) >= at_least
-
-    def end(self) -> None:
-        """End after the fault that is being made."""
-        self._over.set()
-        self._thread.join()
-
-    def run(self, is_over: Callable[[], bool] = lambda: False) -> None:
-        """Do one fault after another."""
-        for name in self._plan():
-            if self._over.wait(self._dice.uniform(*self._pause_s)) or is_over():
-                return
-            began = time.monotonic()
-            try:
-                done = self._faults[name](self._soak, random.Random(self._dice.random()))
-            except Exception as error:  # noqa: BLE001 - said in the figures; the soak goes on
-                self.errors.append(f"{name}: {type(error).__name__}: {error}"[:300])
-                continue
-            self.done[name] += bool(done)
-            took = time.monotonic() - began
-            print(f"{time.strftime('%T')} {name}: {'done' if done else 'not done'} in {took:.1f} s", flush=True)
-
-    def _plan(self) -> Iterator[str]:
-        while True:
-            names = sorted(self._faults)
-            self._dice.shuffle(names)
-            yield from names
-
-
 def _run(soak: Any, options: argparse.Namespace, seed: int) -> dict[str, Any]:
-    from tests.soak.faults import database_faults, process_faults
+    from tests.soak.faults import main_faults, side_faults
+    from tests.soak.faults.rollout import settle_rollout
+    from tests.soak.injector import Injector
     from tests.soak.inspection import Inspector
+    from tests.soak.turns import Turns
 
     inspector = Inspector(soak)
-    soak.daemon.start(within=60)
+    soak.start(soak.daemon, within=60)
     complaints = _calm(inspector.disorder, "at the beginning")
     before = inspector.size()
     inspector.begin()
-    database = Injector(soak, database_faults(soak), random.Random(f"{seed} database"), (3.0, 7.0))
-    processes = Injector(soak, process_faults(), random.Random(f"{seed} processes"), (0.5, 2.0))
+    main = Injector(soak, main_faults(soak), random.Random(f"{seed} main"), PAUSES_S["main"])
+    beside = [
+        Injector(soak, faults, random.Random(f"{seed} {name}"), PAUSES_S[name])
+        for name, faults in side_faults(soak).items()
+    ]
+    injectors = [main, *beside]
+    turns = Turns(soak, lambda: [injector.now for injector in injectors])
+    turns.begin()
     began = time.monotonic()
 
     def is_over() -> bool:
         minutes = (time.monotonic() - began) / 60
-        enough = database.has_done(options.at_least) and processes.has_done(options.at_least)
+        soak.spare_daemon = minutes > options.minutes / 2  # the last one lives long enough to show whether it grows
+        enough = all(injector.has_done(options.at_least) for injector in injectors)
         return bool(minutes > (1 if enough else LONGER) * options.minutes)
 
-    processes.begin()
-    database.run(is_over)  # in this thread: a server ends with the thread that started it
-    processes.end()
-    soak.proxy.heal()
+    for injector in beside:
+        injector.begin()
+    main.run(is_over)  # in this thread: a server, and a daemon, ends with the thread that started it
+    for injector in beside:
+        injector.end()
+    soak.heal()
     soak.put_rows_back()
+    complaints += _calm(lambda: settle_rollout(soak), "at the end")
+    complaints += _calm(soak.unwritten, "at the end")
     complaints += _calm(lambda: inspector.disorder() or _growth(before, inspector.size()), "at the end")
     inspector.end()
+    turns.end()
     after = inspector.size()
     complaints += inspector.complaints
     complaints += _stop(soak)
     soak.project.disconnect()
-    complaints += inspector.histories()[:20] + inspector.books()[:20]
-    counts = {**database.done, **processes.done}
+    complaints += inspector.histories()[:20] + inspector.books()[:20] + soak.log_troubles()[:20]
+    counts = {name: count for injector in injectors for name, count in injector.done.items()}
     complaints += [f"{name} was injected {count} times" for name, count in counts.items() if count < options.at_least]
-    complaints += database.errors + processes.errors
-    complaints += [f"the daemon said: {event['reason']}" for event in _faults(soak)]
+    complaints += [error for injector in injectors for error in injector.errors]
     return {
         "seed": seed,
         "minutes": options.minutes,
@@ -144,6 +116,7 @@ def _run(soak: Any, options: argparse.Namespace, seed: int) -> dict[str, Any]:
         "each": counts,
         "runs": inspector.outcomes(),
         "longest_down_s": round(inspector.longest_down_s, 1),
+        **turns.figures(),
         "size_before": before,
         "size_after": after,
         "complaints": complaints,
@@ -180,11 +153,6 @@ def _growth(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         for name in before
         if after[name][0] - before[name][0] > GROWTH["descriptors"] or after[name][1] - before[name][1] > GROWTH["mib"]
     ]
-
-
-def _faults(soak: Any) -> list[dict[str, Any]]:
-    """Return the daemon's faults; a disk that is full and births that fail are of the soak's making."""
-    return [event for event in soak.daemon.faults() if not event["event"].startswith(("journal.", "birth."))]
 
 
 def _prepare_django(folder: Path) -> None:

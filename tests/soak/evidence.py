@@ -39,6 +39,14 @@ def read_reports(folder: Path) -> list[ChildReport]:
     return [ChildReport(run, (job, int(index)), int(pid)) for run, job, index, pid in map(str.split, lines)]
 
 
+def read_latest(folder: Path) -> set[str]:
+    """Return the last two runs of each slot: those that live now, or have ended just now."""
+    latest: dict[tuple[str, int], list[str]] = {}
+    for report in read_reports(folder):
+        latest.setdefault(report.slot, []).append(report.run)
+    return {run for runs in latest.values() for run in runs[-2:]}
+
+
 def _append(path: Path, line: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     os.write(descriptor, f"{line}\n".encode())

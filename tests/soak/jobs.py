@@ -15,6 +15,8 @@ from workerd import JobContext, job
 
 from .evidence import FOLDER
 
+NOISE_S = 1.5
+
 
 @job
 def misbehave(context: JobContext) -> None:
@@ -106,6 +108,21 @@ def _flood(_: JobContext) -> None:
         sys.stdout.write("f" * 50_000 + "\n")
 
 
+def _make_noise(piece: bytes) -> Callable[[JobContext], None]:
+    """On both streams, as fast as they are read; the child is well, and says so."""
+
+    def make(context: JobContext) -> None:
+        until = time.monotonic() + NOISE_S
+        while time.monotonic() < until:
+            os.write(1, piece)
+            os.write(2, piece)
+            context.beat("noisy")
+        os.write(1, b"\n")
+        os.write(2, b"\n")
+
+    return make
+
+
 def _read_nowhere(_: JobContext) -> None:
     ctypes.string_at(0)
 
@@ -129,4 +146,7 @@ BEHAVIOURS: dict[str, Callable[[JobContext], None]] = {
     "damage the page": _damage_the_page,
     "fill the pipe": _flood,
     "ignore TERM": _ignore_term,
+    "noise of short lines": _make_noise(b"x\n" * 2048),
+    "noise of long lines": _make_noise(b"y" * 200_000 + b"\n"),
+    "noise of half lines": _make_noise("50 %\r half a line, é".encode()[:-1]),
 }

@@ -1,6 +1,8 @@
 """What a soak runs on: a server of its own, a database behind a proxy, the shop's rows, and the daemon."""
 
+import itertools
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +13,16 @@ from urllib.parse import urlsplit, urlunsplit
 
 from tests.harness.backends.backend import BACKENDS, Databases
 from tests.harness.backends.server import Address, GivenServer, Server
-from tests.harness.daemon import Daemon
+from tests.harness.daemon import FAULTS, Daemon
+from tests.harness.log import Log
 from tests.harness.project import Project
 from tests.harness.proxy import Proxy
 
+from .clock import WallClock
+from .disk import Disk
 from .evidence import FOLDER
+from .group import Group
+from .log import FileLog
 
 SETTINGS = "tests.soak.settings"
 WATCHED: dict[str, Any] = {
@@ -36,6 +43,14 @@ JOBS: dict[str, dict[str, Any]] = {
 }
 
 
+class PatientDaemon(Daemon):
+    """A daemon that another fault may have stopped for some seconds while it is asked."""
+
+    def ask(self, request: dict[str, Any], within: float = 20.0) -> Any:
+        """As ``Daemon.ask``."""
+        return super().ask(request, within)
+
+
 @dataclass
 class Soak:
     """One soak; ``excuses`` are the times in which some slots need not be up."""
@@ -44,9 +59,75 @@ class Soak:
     databases: Databases
     project: Project
     proxy: Proxy
-    daemon: Daemon
+    disk: Disk
+    group: Group
+    clock: WallClock
     excuses: list[tuple[float, float, set[str] | None]] = field(default_factory=list)
     wanted: dict[str, int] = field(default_factory=dict)
+    alone: threading.Lock = field(default_factory=threading.Lock)
+    """Held while a daemon starts, and while the machine lacks something that a start needs."""
+    rows: threading.Lock = field(default_factory=threading.Lock)
+    """Held while a row and what is wanted of it change."""
+    lives: int = 0
+    """Odd while one daemon has been killed and the next is not ready yet."""
+    spare_daemon: bool = False
+    """Whether the daemon is killed no more, once each way of it had its turn."""
+    may_be_lost: set[str] = field(default_factory=set)
+    """The runs of which a killed daemon's last words may not have reached a ledger: there may have been none then."""
+
+    def __post_init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self.logs: list[Log] = []
+        self.daemon = self.new_daemon()
+
+    def new_daemon(self) -> Daemon:
+        """Return a daemon that is not started, with a log of its own."""
+
+        def new_log() -> Log:
+            self.logs.append(FileLog(self.disk.folder / f"log.{next(self._numbers)}"))
+            return self.logs[-1]
+
+        return PatientDaemon(self.project, new_log)
+
+    def start(self, daemon: Daemon, within: float = 0.0) -> None:
+        """Start it in the group; wait until it is ready, if there is time for that."""
+        daemon.start(ready=False)
+        self.group.take_in(daemon.pid)
+        if within:
+            daemon.wait_event("daemon.ready", within=within)
+
+    def heal(self) -> None:
+        """Have link, disk, group and clock be as they were."""
+        self.proxy.heal()
+        self.disk.make_room()
+        self.group.unlimit()
+        self.clock.set_ahead(0)
+
+    def unwritten(self) -> list[str]:
+        """Return why the database has not all records yet."""
+        daemon = self.daemon.picture()["daemon"]
+        left = {name: daemon[name] for name in ("unjournaled", "waiting", "set_aside") if daemon[name]}
+        found = [f"records that the database does not have: {left}"] if left else []
+        return found if daemon["database"]["reachable"] else [*found, f"the database: {daemon['database']}"]
+
+    def write_logs(self) -> None:
+        """Leave the logs of all daemons in the folder."""
+        for number, log in enumerate(self.logs):
+            (self.folder / f"log.{number}").write_text(log.text())
+
+    def log_troubles(self) -> list[str]:
+        """Return what is wrong with the logs: lines that are no event, and events that tell of a fault of workerd's.
+
+        A disk that is full and processes that cannot be started are of the soak's making.
+        """
+        found = [f"no event: {line[:200]!r}" for log in self.logs for line in log.foreign_lines]
+        ours = ("journal.", "birth.", "forkserver.failed")
+        faults = [event for log in self.logs for event in log.events() if event["event"] in FAULTS]
+        return found + [
+            f"the daemon said {event['event']}: {event['reason']}"
+            for event in faults
+            if not event["event"].startswith(ours)
+        ]
 
     @property
     def server(self) -> Server | None:
@@ -122,8 +203,10 @@ def open_soak(url: str, folder: Path) -> Soak:
     parts = urlsplit(databases.url(name, clear))
     account = parts.netloc.rpartition("@")[0]
     project.url = urlunsplit((parts.scheme, f"{account}@127.0.0.1:{proxy.port}", parts.path, parts.query, ""))
-    project.extra_env = {"DJANGO_SETTINGS_MODULE": SETTINGS, FOLDER: str(folder)}
-    soak = Soak(folder, databases, project, proxy, Daemon(project))
+    disk, clock = Disk(folder / "disk"), WallClock(folder)
+    project.state_dir = disk.folder / "state"
+    project.extra_env = {"DJANGO_SETTINGS_MODULE": SETTINGS, FOLDER: str(folder), **clock.env}
+    soak = Soak(folder, databases, project, proxy, disk, Group(), clock)
     _fill(soak)
     return soak
 
@@ -144,6 +227,8 @@ def _fill(soak: Soak) -> None:
 def close_soak(soak: Soak) -> None:
     """End the daemon, and remove everything that was made."""
     soak.daemon.clean_up()
+    soak.group.close()
+    soak.disk.close()
     soak.proxy.close()
     soak.project.close()
     soak.databases.close()

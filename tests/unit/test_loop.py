@@ -288,6 +288,20 @@ def test_a_turn_is_short_however_much_there_is_to_do(clock: FakeClock, kind: str
             end.close()
 
 
+def test_the_wait_for_a_processor_is_in_the_longest_turn_and_not_in_the_busiest(clock: FakeClock) -> None:
+    loop = loop_of(clock)
+
+    def work() -> None:
+        clock.used += 0.02
+        clock.advance(0.3)
+
+    loop.call_in(0, work)
+    loop.turn()
+
+    assert loop.longest_turn_s == pytest.approx(0.3)
+    assert loop.busiest_turn_s == pytest.approx(0.02)
+
+
 def test_a_time_in_which_it_could_not_run_pardons_and_its_own_work_does_not(clock: FakeClock) -> None:
     loop = loop_of(clock)
     loop.call_in(0, lambda: None)

@@ -39,6 +39,7 @@ def test_a_daemon_that_has_just_begun_says_what_it_does_not_know(node: Node) -> 
             "started": node.parts.started,
             "ready": False,
             "longest_turn_ms": 0.0,
+            "busiest_turn_ms": 0.0,
             "stopping": "",
             "generation": None,
             "forkserver_pid": None,

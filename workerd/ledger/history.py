@@ -2,8 +2,9 @@
 
 import time
 from datetime import timedelta
+from typing import Any
 
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, Q, Value, When
 
 from workerd.models import Node, Run
 from workerd.models.clock import DatabaseNow
@@ -52,17 +53,25 @@ class RunHistory:
         pulse = self._node.last_pulse
         ended = Case(When(born__lt=pulse, then=Value(pulse)), default=F("born")) if pulse is not None else DatabaseNow()
         # The version stays as it is: if a journal still holds the real end, that is newer and takes the place of this.
-        runs.filter(version__lt=first_of_life(version)).update(outcome=Outcome.LOST.value, ended=ended)
+        runs.filter(version__lt=first_of_life(version)).update(
+            outcome=Outcome.LOST.value, ended=ended, recorded=DatabaseNow()
+        )
         self._lost_are_marked = True
 
     def _prune(self) -> int:
-        """Delete a batch of the runs that ended longer than the retention ago; return how many."""
+        """Delete a batch of the runs whose end was written down longer than the retention ago; return how many.
+
+        The daemon's clock may have been wrong at that end, so ``ended`` counts only where a release wrote the row that
+        did not note when.
+        """
         runs = Run.objects.using(self._alias)
-        old = list(
-            runs.filter(ended__lt=DatabaseNow() - self._retention)
-            .order_by("ended")
-            .values_list("pk", flat=True)[:PRUNE_ROWS]
-        )
+        limit = DatabaseNow() - self._retention
+        old: list[Any] = []
+        for due, order in (
+            (Q(recorded__lt=limit, ended__isnull=False), "recorded"),
+            (Q(recorded=None, ended__lt=limit), "ended"),
+        ):
+            old += runs.filter(due).order_by(order).values_list("pk", flat=True)[: PRUNE_ROWS - len(old)]
         if old:
             runs.filter(pk__in=old).delete()
         return len(old)

@@ -8,6 +8,7 @@ from django.db import models, transaction
 
 from workerd.forksafe.db_errors import DatabaseFault, classify
 from workerd.models import Job, Run, Slot
+from workerd.models.clock import DatabaseNow
 
 from .connection import write_transaction
 from .entry import Entry
@@ -98,8 +99,8 @@ class RecordWriter:
         by_key = {uuid.UUID(entry.key): entry for entry in entries}
         known = dict(Run.objects.using(self._alias).filter(pk__in=by_key).values_list("pk", "version"))
         newer = [(pk, entry) for pk, entry in by_key.items() if entry.version > known.get(pk, -1)]
-        node = {"node_id": self._node.pk, "node_name": self._node.label}
-        rows = [_build(Run, entry, {**node, "id": pk}) for pk, entry in newer]
+        ours = {"node_id": self._node.pk, "node_name": self._node.label, "recorded": DatabaseNow()}
+        rows = [_build(Run, entry, {**ours, "id": pk}) for pk, entry in newer]
         self._upsert(Run, rows, ("id",))
 
     def _write_slots(self, entries: Sequence[Entry]) -> None:

@@ -88,6 +88,13 @@ class Run(models.Model):
         help_text=_("Connections to databases during the run; empty if it did not report them."),
     )
     connections_closed = models.PositiveIntegerField(_("connections closed"), null=True, blank=True)
+    recorded = models.DateTimeField(
+        _("written down"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When the ledger last wrote this row, by the database's clock; a daemon's own may be wrong."),
+    )
     version = models.BigIntegerField(_("version of the record"), default=0, editable=False)
 
     class Meta:
@@ -103,6 +110,7 @@ class Run(models.Model):
             models.Index(fields=("outcome", "-born"), name="workerd_run_outcome"),
             models.Index(fields=("node", "ended"), name="workerd_run_node_ended"),
             models.Index(fields=("ended", "job", "outcome"), name="workerd_run_ended"),
+            models.Index(fields=("recorded",), name="workerd_run_recorded"),
         )
 
     def __str__(self) -> str:

@@ -58,7 +58,9 @@ class Loop:
         self._stalled_at = self._stalled_s = 0.0
         self._used = clock.processor()
         self.longest_turn_s = 0.0
-        """From what ended its sleep to its end."""
+        """From what ended its sleep to its end, the waits for a processor among it."""
+        self.busiest_turn_s = 0.0
+        """The most processor time that one turn took: a machine that is busy with others does not add to it."""
 
     def watch(self, descriptor: int, events: int, call: Callable[[int], None]) -> None:
         """Call ``call(ready events)`` whenever ``descriptor`` is ready; watching it again changes events and call."""
@@ -126,7 +128,7 @@ class Loop:
     def turn(self) -> None:
         """Sleep until something is ready or due, and make its calls."""
         ready = self._selector.select(self._patience())
-        began = self.clock.monotonic()
+        began, used = self.clock.monotonic(), self.clock.processor()
         self._make_signal_calls()
         self._go_on()
         self._make_ready_calls(ready)
@@ -136,6 +138,7 @@ class Loop:
             self.attempt(call)
             self._run_soon()
         self.longest_turn_s = max(self.longest_turn_s, self.clock.monotonic() - began)
+        self.busiest_turn_s = max(self.busiest_turn_s, self.clock.processor() - used)
 
     def _make_signal_calls(self) -> None:
         """Every signal counts, whatever has become of the byte that woke the loop: thousands may fill its socket."""

@@ -49,6 +49,7 @@ class Status:
             "started": parts.started,
             "ready": self._readiness.reached,
             "longest_turn_ms": round(parts.loop.longest_turn_s * 1000, 1),
+            "busiest_turn_ms": round(parts.loop.busiest_turn_s * 1000, 1),
             "stopping": self._shutdown.begun,
             "generation": forkserver.generation if forkserver is not None else None,
             "forkserver_pid": forkserver.pid if forkserver is not None else None,

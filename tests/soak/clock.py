@@ -1,0 +1,33 @@
+"""The wall clock of the daemon and all that it starts, which the soak sets; the machine's own clock stays."""
+
+import mmap
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("clock.c")
+
+
+class WallClock:
+    """A library that is preloaded, and the file that it reads; needs a C compiler."""
+
+    def __init__(self, folder: Path) -> None:
+        self._library = folder / "clock.so"
+        self._file = folder / "clock"
+        self._file.write_bytes(bytes(mmap.PAGESIZE))
+        compiler = shutil.which("cc")
+        self.works = compiler is not None
+        if compiler:
+            subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", self._library, SOURCE, "-ldl"], check=True)
+        with self._file.open("r+b") as file:
+            self._page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What a process needs in its environment to have this clock."""
+        return {"LD_PRELOAD": str(self._library), "SOAK_CLOCK": str(self._file)} if self.works else {}
+
+    def set_ahead(self, seconds: int) -> None:
+        """Have it be ahead of the machine's clock by so many seconds, or behind it."""
+        struct.pack_into("q", self._page, 0, seconds)
