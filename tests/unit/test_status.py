@@ -43,9 +43,9 @@ def test_a_daemon_that_has_just_begun_says_what_it_does_not_know(node: Node) -> 
             "generation": None,
             "forkserver_pid": None,
             "forkserver_ready": False,
-            "forkserver_trouble": "",
+            "forkserver_trouble": "the forkserver is not started yet",
             "reload": "",
-            "database": {"reachable": None, "vendor": "", "trouble": "", "push": None},
+            "database": {"reachable": None, "out_since": None, "vendor": "", "trouble": "", "push": None},
             "twin": "",
             "log_trouble": "",
             "unjournaled": 0,
@@ -69,7 +69,13 @@ def test_a_daemon_at_work_says_what_runs_and_on_which_code(node: Node) -> None:
     picture = status.snapshot()["daemon"]
 
     assert (picture["generation"], picture["forkserver_pid"]) == (1, node.forkserver.pid)
-    assert picture["database"] == {"reachable": True, "vendor": "postgresql", "trouble": "", "push": True}
+    assert picture["database"] == {
+        "reachable": True,
+        "out_since": None,
+        "vendor": "postgresql",
+        "trouble": "",
+        "push": True,
+    }
     assert (picture["ready"], picture["forkserver_ready"]) == (True, True)
     assert picture["unjournaled"] == node.parts.records.unacknowledged > 0
 

@@ -74,7 +74,7 @@ class Requests:
         elif not names and request.get("all") is not True:
             connection.reply({"ok": False, "error": 'name the jobs or slots in "names", or say "all": true'})
         elif self._shutdown.begun:
-            connection.reply({"ok": False, "error": "the daemon is stopping"})
+            connection.reply({"ok": False, "error": "the daemon is stopping and takes no more orders"})
         else:
             wait = request.get("wait") is not False
             reply = self._audit.audited(verb, names, connection.peer.user, connection.reply)

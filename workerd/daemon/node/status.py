@@ -53,7 +53,7 @@ class Status:
             "generation": forkserver.generation if forkserver is not None else None,
             "forkserver_pid": forkserver.pid if forkserver is not None else None,
             "forkserver_ready": forkserver is not None,
-            "forkserver_trouble": "" if forkserver is not None else parts.generations.trouble or parts.earlier.delay(),
+            "forkserver_trouble": self._forkserver_trouble(),
             "reload": self._reloading.account,
             "database": self._database(),
             "twin": parts.ledger.twin,
@@ -68,10 +68,15 @@ class Status:
             "significant_parked": [slot.name for slot in slots if slot.spec.significant and slot.is_parked],
         }
 
+    def _forkserver_trouble(self) -> str:
+        generations = self._parts.generations
+        return "" if generations.current is not None else self._parts.earlier.delay() or generations.obstacle()
+
     def _database(self) -> dict[str, Any]:
         database = self._parts.database
         return {
             "reachable": database.reachable,
+            "out_since": database.out_since,
             "vendor": database.vendor,
             "trouble": database.trouble,
             "push": self._parts.ledger.push,
