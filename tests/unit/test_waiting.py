@@ -120,7 +120,7 @@ def test_who_or_what_stops_a_process_is_named(
     node.end_child(slot, signal=15)
 
     assert said == why
-    assert shown == f"{why}; killed 4 s after it was asked"
+    assert shown == f"{why}; killed unless it ends within 4 s"
     if at_rest is not None:
         assert (slot.state, explain(slot)) == (State.STOPPED, at_rest)
 
