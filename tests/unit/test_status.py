@@ -14,7 +14,8 @@ from workerd.daemon.node.readiness import Readiness
 from workerd.daemon.node.reloading import Reloading
 from workerd.daemon.node.shutdown import Shutdown
 from workerd.daemon.node.status import REST_S, Status, StatusLine
-from workerd.wire.messages import DatabaseConnected, DatabaseLost, JobsListed, PushFound
+from workerd.wire.messages import DatabaseConnected, DatabaseLost, Failed, JobsListed, PushFound
+from workerd.wire.reasons import Reason
 
 
 def status_of(node: Node, counters: Counters | None = None) -> tuple[Status, Shutdown, Readiness]:
@@ -89,6 +90,21 @@ def test_it_says_why_no_process_can_be_started(node: Node) -> None:
     assert status.snapshot()["daemon"]["forkserver_trouble"] == "SyntaxError: never closed"
 
 
+def test_the_line_that_every_user_may_read_has_no_word_of_a_job_in_it(new_node: Callable[..., Node]) -> None:
+    node = new_node(exit_when_parked=True)
+    status, shutdown, _ = status_of(node)
+    line = StatusLine(node.parts, shutdown, Reloading(node.parts, shutdown))
+    node.start()
+    slot = node.add_job("feed", significant=True, max_restarts=0)
+    node.bear()
+    node.child_in(slot).say(Failed("ValueError", "sk-live-0123", "Traceback"))
+    node.end_child(slot, code=1)
+
+    assert line.text().startswith("stopping: feed is parked, and is significant: gave up after 1 failure")
+    assert line.text().endswith("last: ValueError")
+    assert status.snapshot()["daemon"]["stopping"].endswith("ValueError: sk-live-0123")
+
+
 def test_it_says_why_the_daemon_stops(node: Node) -> None:
     status, shutdown, _ = status_of(node)
     node.start()
@@ -159,7 +175,7 @@ def test_the_status_line_says_that_the_daemon_stops(node: Node) -> None:
     shutdown = Shutdown(node.parts)
     line = StatusLine(node.parts, shutdown, Reloading(node.parts, shutdown))
     node.start()
-    shutdown.begin("SIGTERM")
+    shutdown.begin(Reason("SIGTERM"))
 
     assert line.text() == "stopping: SIGTERM"
 

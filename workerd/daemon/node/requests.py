@@ -4,6 +4,7 @@ from typing import Any
 
 from workerd.daemon.io.control_connection import ControlConnection
 from workerd.daemon.io.log import EventLog
+from workerd.wire.reasons import Reason
 
 from .audit import Audit
 from .orders import VERBS, Orders
@@ -95,7 +96,7 @@ class Requests:
 
     def _answer_shutdown(self, connection: ControlConnection, _: dict[str, Any]) -> None:
         self._audit.audited("shutdown", [], connection.peer.user, connection.reply)({"ok": True})
-        self._shutdown.begin("an operator's order")
+        self._shutdown.begin(Reason("an operator's order"))
 
     def _answer_tail(self, connection: ControlConnection, request: dict[str, Any]) -> None:
         log, last, follow = self._log, request.get("last", 0), request.get("follow") is not False

@@ -69,7 +69,8 @@ class Shutdown:
     def _end_if_significant(self, slot: LiveSlot) -> None:
         """Stop the daemon where a significant job is parked, and the settings ask for that."""
         if slot.is_parked and slot.spec.significant and self._parts.config.exit_when_parked and not self.begun:
-            self.begin(f"{slot.name} is parked, and is significant: {slot.reason}", exit_codes.OWN_FAULT)
+            reason = say(f"{slot.name} is parked, and is significant: ", slot.reason)
+            self.begin(reason, exit_codes.OWN_FAULT)
 
     def _see_to_ledger(self) -> None:
         """Lose no record that is not journalled yet: a ledger that ended is started again without its backoff."""

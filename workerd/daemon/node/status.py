@@ -114,12 +114,12 @@ class StatusLine:
     def text(self) -> str:
         """Return the line: how many slots run, how the database is, and how the last reload."""
         if self._shutdown.begun:
-            return f"stopping: {self._shutdown.begun}"
+            return f"stopping: {public_part(self._shutdown.begun)}"  # every user of the machine may ask systemd
         slots = list(self._parts.slot_set.job_slots())
         running = f"{sum(slot.is_running for slot in slots)} of {sum(slot.wanted for slot in slots)} running"
         if parked := sum(slot.is_parked for slot in slots):
             running += f", {parked} parked"
-        reload = public_part(self._reloading.account)  # every user of the machine may ask systemd
+        reload = public_part(self._reloading.account)
         return "; ".join(part for part in (running, self._database(), reload and f"reload: {reload}") if part)
 
     def _database(self) -> str:
