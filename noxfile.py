@@ -130,6 +130,12 @@ def newest_tests(session: nox.Session, backend: str) -> None:
 
 
 @nox.session(venv_backend="none", requires=["newest"])
+def newest_mysql(session: nox.Session) -> None:
+    """Run the tests of the Django side on MySQL or MariaDB with the newest Django, which asks such a server more."""
+    pytest(session, "newest", "--backends=mysql-pymysql", "--skip-any", "tests/django")
+
+
+@nox.session(venv_backend="none", requires=["newest"])
 def newest_longest(session: nox.Session) -> None:
     """Do what ``longest`` does, with the newest Python and Django."""
     pytest(session, "newest", f"--backends={','.join(NEWEST_BACKENDS)}", *LONG, **fewer(session))

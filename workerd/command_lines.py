@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
+from .command_secrets import masked_command, without_secrets
 from .harmless_parser import make_harmless, reads_files_of_arguments
 from .job_rules.pasted import FOREIGN_OPTIONS
 from .job_rules.program import foreign_option
@@ -46,8 +47,8 @@ def check_command(line: str) -> list[str]:
     except SystemExit:
         raise _foreign(words[0], " ".join(words[1:])) from None
     except Exception as error:  # a CommandError by argparse, or whatever add_arguments() raises
-        reason = str(error).removeprefix("Error: ").partition("\n")[0].strip().rstrip(".")
-        own = f"“{words[0]}” does not take “{' '.join(words[1:])}”"
+        reason = without_secrets(str(error), line).removeprefix("Error: ").partition("\n")[0].strip().rstrip(".")
+        own = f"“{words[0]}” does not take “{masked_command(' '.join(words[1:]))}”"
         public = f"{own}: {reason}" if str(error).startswith("Error: ") else own  # argparse's words, not the command's
         raise TargetError("command", f"{own}: {reason}", _usage(words[0]), public) from error
     if options.settings is not None or options.pythonpath is not None:
@@ -88,7 +89,7 @@ def _spelling(words: Sequence[str]) -> str:
 
 
 def _foreign(name: str, word: str) -> RowError:
-    return RowError([Fault("command", foreign_option(name, word))])
+    return RowError([Fault("command", foreign_option(name, masked_command(word)))])
 
 
 def _usage(name: str) -> str:

@@ -180,7 +180,7 @@ KEYS: Mapping[str, Key] = {
     ),
     "SECRET_KWARGS": Key(
         attribute="secret_kwargs",
-        says="patterns of the names of arguments whose values the admin masks",
+        says="patterns of the names of arguments, and of the options of commands, whose values the admin masks",
         default=tuple(f"*{word}*" for word in _SECRETS),
         read=read_strings(r".+"),
         expected="a list of patterns",

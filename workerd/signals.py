@@ -11,6 +11,6 @@ child_started = Signal()
 child_stopping = Signal()
 """Sent when the job has ended, with or without an error, and its process ends next: flush Sentry or OpenTelemetry here.
 
-Receivers also get ``exit_code``, an int: 0 where the job returned. The process ends by ``os._exit``, so functions
-registered with ``atexit`` do not run.
+Receivers also get ``exit_code``, an int: 0 where the job returned. After it the process does what Python does at its
+end: it waits for its threads and calls the functions of ``atexit``.
 """

@@ -234,7 +234,7 @@ def test_the_list_is_searched_and_filtered(operator: Client) -> None:
         return [job.name for job in operator.get(f"{reverse(LIST)}?{query}").context["cl"].queryset]
 
     assert names("") == ["carts", "ship"]
-    assert names("q=--days") == ["carts"]
+    assert (names("q=expire_c"), names("q=--days")) == (["carts"], [])  # arguments may be secrets
     assert names("enabled__exact=0") == ["ship"]
     page = operator.get(reverse(LIST)).content.decode()
     assert "expire_carts --days 3" in page

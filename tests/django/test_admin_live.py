@@ -185,7 +185,7 @@ def test_a_dead_nodes_slots_do_not_count_beside_a_live_ones(superuser: Client, j
 def test_an_enabled_job_that_stands_still_is_on_hold(superuser: Client, job: Job, node: Node) -> None:
     add_slot(job, node, state="STOPPED")
 
-    assert "stopped, on hold" in state_of(superuser, job)
+    assert "stopped by an operator" in state_of(superuser, job)
 
 
 def test_nothing_new_is_304_and_anything_new_is_not(superuser: Client, job: Job, node: Node) -> None:

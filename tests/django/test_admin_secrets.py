@@ -8,7 +8,8 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from workerd.admin.jobs.masking import MASK, NothingStoredError, masked, restored
+from workerd.admin.jobs.masking import NothingStoredError, masked, restored
+from workerd.command_secrets import MASK
 from workerd.models import Job
 
 from .admin_form import JOB_FORM
@@ -54,6 +55,50 @@ def test_no_page_shows_a_secret(superuser: Client, job: Job) -> None:
             content = client.get(url).content.decode()
             assert SECRET not in content, url
     assert not any(SECRET in str(vars(entry)) for entry in LogEntry.objects.all())
+
+
+@pytest.fixture
+def command(settings: Any) -> Job:
+    settings.WORKERD = {**settings.WORKERD, "COMMANDS": ["identify"]}
+    line = f"identify --api-token {SECRET} --fast"
+    problem = "“identify” does not take “--api-token ******** --fast”: unrecognized arguments: --api-token ********"
+    return Job.objects.create(name="a", command=line, problem=problem, public_problem=problem)
+
+
+@pytest.mark.parametrize("role", ["superuser", "viewer", "editor"])
+def test_no_page_shows_a_secret_of_a_command(role: str, command: Job) -> None:
+    client = client_of(role)
+    names = ("change", "page", "page_live", "history")
+    urls = [reverse(f"admin:workerd_job_{name}", args=[command.pk]) for name in names]
+
+    for url in (*urls, reverse("admin:workerd_job_changelist"), reverse("admin:workerd_job_live")):
+        content = client.get(url).content.decode()
+        assert "identify" in content or "live" in url or "history" in url, url
+        assert SECRET not in content, url
+
+
+@pytest.mark.parametrize("term", [f"--api-token {SECRET}"[:-3], SECRET[:4], "--api"])
+def test_no_search_tells_a_secret_of_a_command(term: str, command: Job) -> None:
+    client = client_of("viewer")
+    for query in (term, f'"identify {term}', f'"identify {term}"', f"'identify {term}'"):
+        found = client.get(reverse("admin:workerd_job_changelist"), {"q": query}).context["cl"].result_list
+        assert list(found) == [], query
+    assert list(client.get(reverse("admin:workerd_job_changelist"), {"q": "ident"}).context["cl"].result_list)
+
+
+def test_a_command_that_comes_back_masked_keeps_its_secrets(superuser: Client, command: Job) -> None:
+    url = reverse("admin:workerd_job_change", args=[command.pk])
+    shown = superuser.get(url).context["adminform"].form["command"].value()
+    values = {**JOB_FORM, "name": "a", "target": "", "kwargs": "{}"}
+    forms = [
+        superuser.post(url, {**values, "command": line}).context["adminform"].form
+        for line in (shown, shown.replace("--fast", "--slow"), shown.replace("api-token", "label"))
+    ]
+
+    assert shown == "identify --api-token ******** --fast"
+    assert "write the secrets in it anew" not in str(forms[0].errors)
+    assert all("write the secrets in it anew" in str(form.errors["command"]) for form in forms[1:])
+    assert SECRET not in str(forms[0].errors)
 
 
 def test_names_of_environment_variables_and_plain_arguments_are_shown(superuser: Client, job: Job) -> None:

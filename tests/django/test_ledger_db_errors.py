@@ -1,12 +1,15 @@
 """Errors of the real drivers, and what the ledger takes them for."""
 
+import re
+
 import pytest
 from django.db import Error, OperationalError, connection
 
 from tests.harness.backends.backend import Databases
 from workerd.forksafe.db_errors import DatabaseFault, classify
-from workerd.ledger.availability import describe
+from workerd.ledger.availability import Availability, describe
 from workerd.models import Node
+from workerd.wire.messages import DatabaseLost
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -103,4 +106,22 @@ def test_each_trouble_is_one_sentence_with_the_alias_and_what_was_said(trouble: 
     assert sentence.startswith('database "default" (')
     assert "(first line)" in sentence
     assert "\n" not in sentence
-    assert sentence.endswith("running jobs go on, and it is tried again by itself")
+    assert re.search(r"\): \w[^;]+$", sentence), "no remedy"
+
+
+@pytest.mark.backends("postgres", "mysql")
+def test_the_newest_reason_of_an_outage_is_told_once_with_a_remedy_of_its_own() -> None:
+    """A server that was down and is up again may refuse for another reason: the first one would mislead."""
+    other, sent = connection.copy(), list[DatabaseLost]()
+    availability = Availability(other, sent.append, 1.0)  # type: ignore[arg-type]
+    for settings in ({"HOST": "127.0.0.1", "PORT": "1"}, {"NAME": "nowhere"}, {"NAME": "nowhere"}):
+        other.settings_dict = {**connection.settings_dict, **settings}
+        with pytest.raises(Error) as caught:
+            other.ensure_connection()
+        availability.failed(caught.value)
+
+    first, second = [lost.reason for lost in sent]
+    assert "does not answer" in first
+    assert first.endswith("): start it or put its settings right")
+    assert "does not exist at this server" in second
+    assert second.endswith("): make it, or put its name right in the settings")

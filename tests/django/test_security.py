@@ -14,10 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.harness.fakes import FakeClock, loop_of
-from workerd.admin.jobs.masking import MASK, masked
+from workerd.admin.jobs.masking import masked
 from workerd.admin.jobs.target_widget import parameters_of
 from workerd.child.rendering import LineRenderer
 from workerd.child.secrets import Secrets
+from workerd.command_secrets import MASK
 from workerd.daemon.io.control import ControlSocket
 from workerd.ledger.rows import COLUMNS, judge_row
 from workerd.models import Job, Node, Operation, Run, Slot
@@ -27,6 +28,7 @@ from workerd.registry import job as mark
 from workerd.targets import RowError, check_allowed, find_row_problems, resolve
 from workerd.wire.console import format_event
 from workerd.wire.private_folder import why_not_private
+from workerd.wire.reasons import Reason, public_part, say
 from workerd.wire.spec import JobSpec
 
 from .admin_form import JOB_FORM
@@ -160,6 +162,8 @@ def test_is_another_user_of_the_machine(tmp_path: Path) -> None:
     assert set(control._users) == {0, os.geteuid()}
     tmp_path.chmod(0o777)
     assert "others may write to it" in why_not_private(tmp_path)
+    assert "every user may put another in its place" in why_not_private(tmp_path / "state")
+    assert public_part(say("a is parked: ", Reason(f"ValueError: {WORDS}", "ValueError"))) == "a is parked: ValueError"
 
 
 def test_asks_at_http_bind() -> None:
@@ -198,8 +202,11 @@ def test_an_argument_whose_name_matches_secret_kwargs(a_job: Job) -> None:
     assert isinstance(found, RegisteredJob)
     assert parameters_of(found) == f"amount: int = 1, api_key: str = {MASK}"
     assert masked(a_job.kwargs) == {"warehouse": "main", "api_key": MASK}
+    Job.objects.create(name="b", command=f"identify --api-key {SECRET}")
     for role in ("viewer", "editor", "superuser"):
-        assert not any(SECRET in text for text in pages(client_of(role), a_job).values())
+        read = pages(client_of(role), a_job)
+        assert f"identify --api-key {MASK}" in read["job_changelist"]
+        assert not any(SECRET in text for text in read.values())
 
 
 def test_a_value_that_a_row_takes_by_env_name() -> None:

@@ -60,6 +60,11 @@ def test_a_child_is_cut_off_from_connections_that_django_does_not_know(run_scrip
 
 
 @NETWORKED
+def test_the_audit_finds_no_share_in_a_session_that_was_being_opened(run_script: RunScript) -> None:
+    assert run_script("inherited:half_made")[0] == 0
+
+
+@NETWORKED
 def test_a_backend_forgets_in_the_child_what_its_close_forgets(run_script: RunScript) -> None:
     assert run_script("inherited:state_of_a_backend")[0] == {"child": False, "parent": True, "same": True}
 

@@ -137,7 +137,7 @@ def test_strict_fork_refuses_beside_a_living_thread(run_script: RunScript) -> No
     result, _ = run_script("fork:idle_thread", settings={"WORKERD": {"STRICT_FORK": True}})
 
     assert "WORKERD[\"STRICT_FORK\"] is on and other threads are alive: 'poller'." in result["reasons"][0]
-    assert "A child would inherit the connection to database 'default'" in result["reasons"][0]
+    assert "A forked process would inherit the connection to database 'default'" in result["reasons"][0]
 
 
 @NETWORKED

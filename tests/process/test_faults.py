@@ -108,7 +108,8 @@ def test_exit_78_parks_at_once_is_loud_and_an_edit_resumes(case: Case) -> None:
     parked = case.event("child.parked")
 
     assert case.event("child.exited")["outcome"] == "refused"
-    assert "78" in parked["reason"]
+    assert "78" in case.event("job.refused")["reason"]
+    assert parked["reason"] == case.event("child.exited")["reason"] == "the job cannot run: job.refused says why"
     assert parked["level"] == "error"
     assert case.project.manage("workerd", "status").returncode == 1
     problem = case.project.jobs.filter(name=case.name).values_list("problem", flat=True)
@@ -228,7 +229,7 @@ def test_an_import_that_hangs_is_ended_and_shown(case: Case, daemon: Daemon) -> 
 
     born = case.event("child.born")
     assert 1.5 <= moment(hung) - moment(born) < 1.5 + 0.5
-    assert (end["outcome"], end["reason"]) == ("hung", "it was not ready within 1.5 s")
+    assert (end["outcome"], end["reason"]) == ("hung", "it was not ready within 1.5 s, its start timeout")
     assert "in wait_for_licence_server" in case.row(end["run"]).stack
     assert daemon.slot("workerd.ledger")["state"] == "RUNNING"
 

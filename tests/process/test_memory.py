@@ -75,7 +75,7 @@ def test_an_old_child_is_recycled_within_a_tenth_of_its_age(case: Case) -> None:
     recycled, end = case.event("child.recycled", within=15), case.event("child.exited")
 
     assert 2.0 * 0.9 - 0.1 <= moment(recycled) - moment(case.event("child.born")) <= 2.0 * 1.1 + 1.2
-    assert recycled["reason"].startswith("it is older than 2 s")
+    assert recycled["reason"].startswith("it is older than its longest life of 2 s")
     assert end["outcome"] == "recycled"
     case.daemon.wait_event("child.born", job=case.name, run=lambda run: run != end["run"])
     assert case.events("child.restart_scheduled") == []
@@ -86,6 +86,6 @@ def test_a_job_that_asks_for_a_successor_gets_one_at_once(case: Case) -> None:
 
     end = case.event("child.exited")
 
-    assert (end["outcome"], end["reason"], end["level"]) == ("recycled", "the job asked for it", "info")
+    assert (end["outcome"], end["reason"], end["level"]) == ("recycled", "the job asked to be replaced", "info")
     assert case.row(end["run"]).outcome == "recycled"
     case.daemon.wait_event("child.born", job=case.name, run=lambda run: run != end["run"])

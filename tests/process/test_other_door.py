@@ -106,3 +106,25 @@ def test_the_project_may_be_looked_for_elsewhere(project: Project) -> None:
 
     assert ask(project, "status", *words).returncode == NO_DAEMON
     assert ask(project, *words, "status").returncode == NO_DAEMON
+
+
+@pytest.mark.backends("any")
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("1 +", "SyntaxError: "),
+        ("raise SystemError('no such vault\\nmore')", "SystemError: no such vault)"),
+        (None, ""),
+    ],
+    ids=["broken", "raising", "not there"],
+)
+def test_settings_that_do_not_load_are_told_in_a_sentence(project: Project, source: str | None, said: str) -> None:
+    if source is not None:
+        write_module(project, "odd_settings", source)
+
+    done = ask(project, "status", "--settings", "odd_settings")
+
+    assert (done.returncode, done.stdout) == (FAILED, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"The project's settings cannot be loaded ({said}")
+    assert line.endswith("Name their module by --settings or DJANGO_SETTINGS_MODULE, and its folder by --pythonpath.")

@@ -79,7 +79,7 @@ def job_slots(daemon: Daemon) -> list[dict[str, Any]]:
         (RAISES, {"restart": "never"}, "RuntimeError: not today"),
         (RAISES_LATER, {}, "RuntimeError: not today"),
         (READY_THEN_RAISES, {"signals_ready": True}, "RuntimeError: not today"),
-        (HANGS, {"signals_ready": True, "start_timeout": 1.0}, "it was not ready within 1 s"),
+        (HANGS, {"signals_ready": True, "start_timeout": 1.0}, "it was not ready within 1 s, its start timeout"),
         (PARKS, {}, "exit code 78"),
         (RETURNS, {}, "exit code 0"),
         (DIES, {}, "SIGABRT"),

@@ -91,7 +91,11 @@ def test_who_waits_for_a_birth_is_told_why_there_is_none(setup: Setup) -> None:
     setup.generations.current, setup.generations.trouble = setup.server, ""
     setup.generations.on_ready(False)
 
-    expected = ["", "no process can be started: SyntaxError: never closed", ""]
+    expected = [
+        "waiting for a process: the project's code is being loaded",
+        "no process can be started: SyntaxError: never closed",
+        "",
+    ]
     assert setup.reasons == [(SLOT, reason) for reason in expected]
 
 

@@ -123,7 +123,10 @@ def test_a_child_that_is_not_ready_in_time_hangs(node: Node) -> None:
     assert (early, slot.state) == (State.STARTING, State.STOPPING)
     assert (hung["silent_s"], hung["timeout_s"], hung["note"]) == (3.0, 3.0, "importing")
     assert slot.child is not None
-    assert (slot.child.verdict, slot.child.verdict_reason) == (Outcome.HUNG, "it was not ready within 3 s")
+    assert (slot.child.verdict, slot.child.verdict_reason) == (
+        Outcome.HUNG,
+        "it was not ready within 3 s, its start timeout",
+    )
 
 
 def test_a_child_gets_the_time_back_in_which_the_daemon_itself_stood_still(node: Node) -> None:
@@ -171,11 +174,11 @@ def test_a_restart_after_a_failure_waits_its_delay_and_says_until_when(node: Nod
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_a_child_is_asked_to_go_by_the_signal_of_its_row(node: Node, number: signal.Signals) -> None:
     slot = running(node, stop_signal=number.name.removeprefix("SIG"), stop_timeout=4.0)
-    node.parts.lifecycle.want(slot, False)
+    node.parts.lifecycle.want(slot, False, "stopped by ada")
     [stopping] = node.lines.of("child.stopping")
 
     assert node.signals_to(slot) == [number]
-    assert (stopping["signal"], stopping["reason"], stopping["timeout_s"]) == (number.name, "not wanted any more", 4.0)
+    assert (stopping["signal"], stopping["reason"], stopping["timeout_s"]) == (number.name, "stopped by ada", 4.0)
 
 
 def test_a_stop_signal_that_is_none_is_term() -> None:
@@ -224,7 +227,7 @@ def test_a_row_that_cannot_run_is_parked_and_said_to_be_refused(node: Node) -> N
 
     assert slot.state is State.PARKED
     assert node.lines.of("job.refused")[0]["reason"] == "there is no such target"
-    assert node.lines.of("child.parked")[0]["reason"] == "there is no such target"
+    assert node.lines.of("child.parked")[0]["reason"] == "the job cannot run: job.refused says why"
 
 
 def test_a_parked_slot_that_goes_on_is_logged(node: Node) -> None:

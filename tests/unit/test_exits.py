@@ -141,7 +141,11 @@ def test_a_child_that_was_replaced_gracefully_was_recycled(node: Node) -> None:
     node.turn()
     node.end_child(slot, signal=signal.SIGTERM)
 
-    assert (slot.outcome, slot.end_reason, slot.history.failures) == (Outcome.RECYCLED, "the job asked for it", 0)
+    assert (slot.outcome, slot.end_reason, slot.history.failures) == (
+        Outcome.RECYCLED,
+        "the job asked to be replaced",
+        0,
+    )
 
 
 def test_a_spare_that_ends_is_no_run(node: Node) -> None:

@@ -48,12 +48,17 @@ def test_a_forkserver_is_told_what_to_load_first(node: Node, generations: Genera
 
 
 def test_no_process_can_be_started_before_the_code_is_loaded(node: Node, generations: Generations) -> None:
+    nothing = generations.obstacle()
     generations.start()
-    before = (generations.current, generations.obstacle())
+    before = (nothing, generations.current, generations.obstacle())
     node.forkserver.become_ready()
     node.turn()
 
-    assert before == (None, "the project's code is being loaded")
+    assert before == (
+        "the forkserver is not started yet",
+        None,
+        f"the project's code is being loaded (pid {node.forkserver.pid})",
+    )
     assert generations.current is not None
     assert generations.obstacle() == ""
 

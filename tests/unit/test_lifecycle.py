@@ -24,12 +24,14 @@ from workerd.daemon.slots.lifecycle import Lifecycle
 from workerd.daemon.slots.pacing import Pacing
 from workerd.daemon.slots.slot import LiveSlot, slot_of
 from workerd.daemon.slots.slot_set import SlotSet
+from workerd.daemon.slots.waiting import explain
 from workerd.wire.messages import BecameReady, Loaded, RecycleAsked, Refused
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import ALIVE, Restart, State
 
 PLACES = 2
 JOBS = ["feed", "mail"]
+TELL_WHY = ["child.stopping", "child.resumed", "child.parked", "child.restart_scheduled", "child.exited"]
 QUIET = {State.RUNNING, State.DONE, State.PARKED}
 
 specs = st.fixed_dictionaries(
@@ -128,7 +130,7 @@ class World(RuleBasedStateMachine):
     def order(self, pick: int, fact: Fact) -> None:
         slot = self.slots[pick % len(self.slots)]
         if slot.wanted:
-            self.lifecycle.apply(slot, fact)
+            self.lifecycle.apply(slot, fact, cause="ordered by ada")
 
     @precondition(lambda self: self.slots)
     @rule(pick=picks, held=st.booleans())
@@ -136,7 +138,7 @@ class World(RuleBasedStateMachine):
         slot = self.slots[pick % len(self.slots)]
         if not slot.doomed:
             slot.held = held
-            self.lifecycle.want(slot, slot.spec.enabled and not held)
+            self.lifecycle.want(slot, slot.spec.enabled and not held, f"{'stopped' if held else 'started'} by ada")
 
     # what happens
 
@@ -212,6 +214,11 @@ class World(RuleBasedStateMachine):
                 case State.STOPPING:
                     assert slot.child is not None
                     assert armed or slot.child.killed or slot.child.dumped
+
+    @invariant()
+    def no_state_but_running_is_without_a_reason(self) -> None:
+        assert [slot.state for slot in self.slots if slot.state is not State.RUNNING and not explain(slot)] == []
+        assert all(event["reason"] for name in TELL_WHY for event in self.lines.of(name))
 
     @invariant()
     def every_state_is_announced(self) -> None:

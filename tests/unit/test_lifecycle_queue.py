@@ -115,5 +115,5 @@ def test_a_fact_that_cannot_happen_is_said_and_changes_nothing(setup: Setup) -> 
     assert slot.state is State.STOPPED
     assert setup.done == []
     assert setup.lines.of("daemon.degraded") == [
-        {"job": "feed", "slot": "feed", "reason": "LOADED cannot happen in STOPPED"}
+        {"job": "feed", "slot": "feed", "reason": "internal error, please report it: LOADED cannot happen in STOPPED"}
     ]

@@ -131,7 +131,7 @@ def assert_neighbours_are_well(node: Node) -> None:
     node.pass_time(0.1)
     assert [slot.state for slot in slots] == [State.RUNNING] * 2
 
-    node.parts.lifecycle.stopping = True
+    node.parts.lifecycle.stopping = "SIGTERM"
     for slot in (node.slot(TROUBLED), *slots):
         node.parts.lifecycle.want(slot, False)
     node.turn()

@@ -160,7 +160,8 @@ def test_nothing_is_restarted_where_no_process_could_be_started(node: Node, setu
     assert setup.answers == [
         {
             "ok": False,
-            "error": "nothing was restarted, because no new process can be started: the project's code is being loaded",
+            "error": "nothing was restarted, because no new process can be started: "
+            f"the project's code is being loaded (pid {node.forkserver.pid})",
         }
     ]
     assert node.slot("mail").state is State.RUNNING

@@ -38,7 +38,7 @@ KILLED_BY_OTHERS = "killed by SIGKILL, not by workerd: perhaps out of memory (â€
         (
             ExitStatus(code=78),
             Known(),
-            (Outcome.REFUSED, "exit code 78: the job says that it cannot run as configured"),
+            (Outcome.REFUSED, "exit code 78: the job says that it cannot run as configured; its output may say why"),
         ),
         (ExitStatus(code=78), Known(refusal="no such job"), (Outcome.REFUSED, "no such job")),
         (ExitStatus(code=75), Known(), (Outcome.ERROR, "exit code 75")),

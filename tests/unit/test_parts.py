@@ -1,6 +1,7 @@
 """The parts of a daemon together: a fault in one of them is said, and the others go on."""
 
 from tests.harness.node import Node
+from workerd.daemon.rules.facts import Effect
 
 
 def fail() -> None:
@@ -15,6 +16,17 @@ def test_a_fault_of_the_daemons_own_is_logged_with_its_traceback_and_ends_nothin
     assert degraded["reason"] == "internal error, please report it: LookupError('no such slot')"
     assert "in fail" in degraded["traceback"]
     assert node.parts.ledger.slot.is_running
+
+
+def test_a_fault_at_a_slot_names_it(node: Node) -> None:
+    node.start()
+    node.parts.lifecycle.effects[Effect.TERMINATE] = lambda _: fail()
+    slot = node.add_job("feed")
+    node.settle()
+    node.parts.lifecycle.want(slot, False, "stopped by ada")
+    [degraded] = node.lines.of("daemon.degraded")
+
+    assert degraded["reason"] == "internal error, please report it: LookupError('no such slot') (slot feed)"
 
 
 def test_what_no_ledger_has_is_kept_from_the_first_turn_on(node: Node) -> None:

@@ -45,6 +45,25 @@ def test_a_folder_that_is_not_there_is_made_by_the_daemon(tmp_path: Path) -> Non
     assert why_not_private(tmp_path / "state") == ""
 
 
+@pytest.mark.parametrize(
+    ("mode", "is_private"), [(0o755, True), (0o775, True), (0o1777, True), (0o777, False), (0o703, False)]
+)
+@pytest.mark.parametrize("below", ["state", "made/later/state"])
+def test_a_folder_that_every_user_may_replace_is_refused(
+    tmp_path: Path, mode: int, is_private: bool, below: str
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(mode)
+    (shared / "state").mkdir(mode=0o700)
+
+    found = why_not_private(shared / below)
+
+    assert (found == "") == is_private
+    if not is_private:
+        assert found.endswith(f"chmod o-w {shared}, or name a folder elsewhere")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
     os.chown(tmp_path, OTHERS, OTHERS)

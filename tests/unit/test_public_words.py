@@ -45,7 +45,7 @@ def exit_3(node: Node, slot: Any) -> None:
         (refuse, {}, State.PARKED, "“x” does not import."),
         (refuse_as_another_version, {}, State.PARKED, ""),
         (crash, {}, State.BACKOFF, "killed by SIGSEGV"),
-        (exit_3, {"restart": "never"}, State.DONE, "error, and restart is never"),
+        (exit_3, {"restart": "never"}, State.DONE, "exit code 3; not started again, as its row's restart is “never”"),
     ],
 )
 def test_the_row_of_a_slot_holds_apart_what_everybody_may_read(

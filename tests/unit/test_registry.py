@@ -11,6 +11,7 @@ import pytest
 
 import workerd
 from workerd import registry
+from workerd.arguments import check_arguments, signature_of
 from workerd.registry import RegistrationError, autodiscover, job, registered
 
 
@@ -67,6 +68,23 @@ def test_a_coroutine_function_is_known_as_one() -> None:
 def test_what_is_registered_cannot_be_changed_from_outside() -> None:
     with pytest.raises(TypeError):
         registered()["x"] = None  # type: ignore[index]
+
+
+@pytest.mark.parametrize("later", ["", "from __future__ import annotations\n"], ids=["lazy", "future"])
+def test_annotations_may_name_what_only_a_type_checker_imports(define: Callable[[str], ModuleType], later: str) -> None:
+    """From Python 3.14 on, annotations are evaluated when they are asked for; before, where the module asks for it."""
+    if not later and sys.version_info < (3, 14):
+        pytest.skip("this Python evaluates annotations where they stand")
+    module = define(
+        f"{later}from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from workerd import JobContext\n    from decimal import Decimal\n"
+        "from workerd import job\n"
+        "@job\ndef ship(context: JobContext, price: Decimal = 1) -> Decimal: ...\n"
+        "def allowed(price: Decimal) -> Decimal: ...\n"
+    )
+
+    assert [*registered()["a.jobs.ship"].parameters.parameters] == ["price"]
+    check_arguments("allowed", signature_of(module.allowed), {"price": 1})
 
 
 def local() -> Callable[..., None]:

@@ -110,7 +110,7 @@ def test_a_daemon_that_stops_loads_nothing(node: Node, setup: Setup) -> None:
     setup.shutdown.begin("SIGTERM")
     setup.ask()
 
-    assert setup.answers == [{"ok": False, "error": "the daemon is stopping"}]
+    assert setup.answers == [{"ok": False, "error": "the daemon is stopping and takes no more orders"}]
     assert len(node.forkservers) == 1
 
 

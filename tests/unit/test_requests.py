@@ -143,7 +143,9 @@ def test_an_order_need_not_be_waited_for(node: Node, client: Client) -> None:
 def test_a_daemon_that_stops_takes_no_orders(client: Client, shutdown: Shutdown) -> None:
     shutdown.begin("SIGTERM")
 
-    assert client.ask("restart", all=True) == [{"ok": False, "error": "the daemon is stopping"}]
+    assert client.ask("restart", all=True) == [
+        {"ok": False, "error": "the daemon is stopping and takes no more orders"}
+    ]
 
 
 def test_a_shutdown_is_answered_before_it_begins(client: Client, shutdown: Shutdown) -> None:

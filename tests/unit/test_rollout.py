@@ -304,7 +304,7 @@ def test_going_back_moves_who_has_moved_and_no_other(node: Node, setup: Setup) -
 def test_a_daemon_that_stops_moves_nobody_and_says_so(node: Node, setup: Setup) -> None:
     node.add_job()
     setup.load()
-    node.parts.lifecycle.stopping = True
+    node.parts.lifecycle.stopping = "SIGTERM"
     node.turn()
 
     assert [end.halted for end in setup.ends] == ["the daemon is stopping"]

@@ -63,7 +63,9 @@ def test_a_second_request_kills_the_jobs_and_leaves_the_ledger_to_write_that_dow
 
     assert node.signals_to(slot) == [signal.SIGTERM, signal.SIGKILL]
     assert node.signals_to(node.parts.ledger.slot) == []
-    assert [event["reason"] for event in node.lines.of("child.killed")] == ["a second SIGINT"]
+    assert [event["reason"] for event in node.lines.of("child.killed")] == [
+        "the daemon was told to stop a second time (SIGINT)"
+    ]
 
 
 def test_a_second_request_kills_the_ledger_when_the_jobs_are_gone(node: Node, shutdown: Shutdown) -> None:
@@ -174,7 +176,10 @@ def test_a_ledger_in_the_place_of_one_that_hung_goes_when_its_journal_has_all(no
     node.acknowledge()
 
     assert (early, node.signals_to(node.parts.ledger.slot)) == ([], [signal.SIGKILL])
-    assert node.lines.of("child.killed")[-1]["reason"] == "its journal has all, and its database does not answer"
+    assert (
+        node.lines.of("child.killed")[-1]["reason"]
+        == "the ledger has every record in its journal, and its database does not answer"
+    )
 
 
 def test_a_ledger_that_has_gone_is_not_missed_when_its_time_is_over(node: Node, shutdown: Shutdown) -> None:

@@ -165,7 +165,7 @@ def test_our_own_slots_have_no_rows(setup: Setup) -> None:
 
 def test_while_the_daemon_ends_no_row_starts_anything(setup: Setup) -> None:
     """A first picture of the rows may come after TERM, and an edit at any time."""
-    setup.lifecycle.stopping = True
+    setup.lifecycle.stopping = "SIGTERM"
     for slot in setup.slot_set.job_slots():
         setup.lifecycle.want(slot, False)
     setup.apply(JOB, processes=3)
@@ -175,6 +175,6 @@ def test_while_the_daemon_ends_no_row_starts_anything(setup: Setup) -> None:
 
 
 def test_while_the_daemon_ends_its_own_slots_go_on(setup: Setup) -> None:
-    setup.lifecycle.stopping = True
+    setup.lifecycle.stopping = "SIGTERM"
 
     assert setup.slot_set.add_builtin(JobSpec("workerd.ledger")).state is State.STARTING

@@ -158,7 +158,8 @@ def test_another_daemon_in_its_place_is_yielded_to_at_the_second_look(setup: Set
     assert first == []
     [reason] = setup.displaced
     assert reason.startswith(
-        f"its place in STATE_DIR {setup.folder} is taken: another daemon named 'shop' already runs"
+        f"another daemon has taken this one's place in STATE_DIR {setup.folder}: "
+        "another daemon named 'shop' already runs"
     )
     assert f"(pid {other_daemon})" in reason
 

@@ -14,7 +14,8 @@ from workerd.daemon.node.readiness import Readiness
 from workerd.daemon.node.reloading import Reloading
 from workerd.daemon.node.shutdown import Shutdown
 from workerd.daemon.node.status import REST_S, Status, StatusLine
-from workerd.wire.messages import DatabaseConnected, DatabaseLost, JobsListed, PushFound
+from workerd.wire.messages import DatabaseConnected, DatabaseLost, Failed, JobsListed, PushFound
+from workerd.wire.reasons import Reason
 
 
 def status_of(node: Node, counters: Counters | None = None) -> tuple[Status, Shutdown, Readiness]:
@@ -44,9 +45,9 @@ def test_a_daemon_that_has_just_begun_says_what_it_does_not_know(node: Node) -> 
             "generation": None,
             "forkserver_pid": None,
             "forkserver_ready": False,
-            "forkserver_trouble": "",
+            "forkserver_trouble": "the forkserver is not started yet",
             "reload": "",
-            "database": {"reachable": None, "vendor": "", "trouble": "", "push": None},
+            "database": {"reachable": None, "out_since": None, "vendor": "", "trouble": "", "push": None},
             "twin": "",
             "log_trouble": "",
             "unjournaled": 0,
@@ -70,7 +71,13 @@ def test_a_daemon_at_work_says_what_runs_and_on_which_code(node: Node) -> None:
     picture = status.snapshot()["daemon"]
 
     assert (picture["generation"], picture["forkserver_pid"]) == (1, node.forkserver.pid)
-    assert picture["database"] == {"reachable": True, "vendor": "postgresql", "trouble": "", "push": True}
+    assert picture["database"] == {
+        "reachable": True,
+        "out_since": None,
+        "vendor": "postgresql",
+        "trouble": "",
+        "push": True,
+    }
     assert (picture["ready"], picture["forkserver_ready"]) == (True, True)
     assert picture["unjournaled"] == node.parts.records.unacknowledged > 0
 
@@ -82,6 +89,21 @@ def test_it_says_why_no_process_can_be_started(node: Node) -> None:
     node.turn()
 
     assert status.snapshot()["daemon"]["forkserver_trouble"] == "SyntaxError: never closed"
+
+
+def test_the_line_that_every_user_may_read_has_no_word_of_a_job_in_it(new_node: Callable[..., Node]) -> None:
+    node = new_node(exit_when_parked=True)
+    status, shutdown, _ = status_of(node)
+    line = StatusLine(node.parts, shutdown, Reloading(node.parts, shutdown))
+    node.start()
+    slot = node.add_job("feed", significant=True, max_restarts=0)
+    node.bear()
+    node.child_in(slot).say(Failed("ValueError", "sk-live-0123", "Traceback"))
+    node.end_child(slot, code=1)
+
+    assert line.text().startswith("stopping: feed is parked, and is significant: gave up after 1 failure")
+    assert line.text().endswith("last: ValueError")
+    assert status.snapshot()["daemon"]["stopping"].endswith("ValueError: sk-live-0123")
 
 
 def test_it_says_why_the_daemon_stops(node: Node) -> None:
@@ -154,7 +176,7 @@ def test_the_status_line_says_that_the_daemon_stops(node: Node) -> None:
     shutdown = Shutdown(node.parts)
     line = StatusLine(node.parts, shutdown, Reloading(node.parts, shutdown))
     node.start()
-    shutdown.begin("SIGTERM")
+    shutdown.begin(Reason("SIGTERM"))
 
     assert line.text() == "stopping: SIGTERM"
 

@@ -120,7 +120,7 @@ def test_who_or_what_stops_a_process_is_named(
     node.end_child(slot, signal=15)
 
     assert said == why
-    assert shown == f"{why}; killed 4 s after it was asked"
+    assert shown == f"{why}; killed unless it ends within 4 s"
     if at_rest is not None:
         assert (slot.state, explain(slot)) == (State.STOPPED, at_rest)
 
@@ -136,6 +136,42 @@ def test_a_row_that_was_never_enabled_says_so(node: Node) -> None:
     slot = node.add_job(enabled=False)
 
     assert (slot.state, explain(slot)) == (State.STOPPED, "disabled in its row")
+
+
+def test_what_is_added_to_a_job_that_is_stopped_says_by_whom(node: Node, orders: Orders) -> None:
+    running(node)
+    order_stop(node, orders)
+    node.end_child(node.slot("feed"), signal=15)
+    node.add_job("feed", processes=2)
+
+    assert explain(node.slot("feed", 1)) == "stopped by root, until “start”"
+
+
+def test_a_job_that_is_added_while_the_daemon_ends_says_so(node: Node) -> None:
+    Shutdown(node.parts).begin("SIGTERM")
+    slot = node.add_job("late")
+
+    assert (slot.state, explain(slot)) == (State.STOPPED, "the daemon is shutting down: SIGTERM")
+
+
+def test_an_edit_resumes_in_its_own_name_whoever_has_ordered_something_before(node: Node, orders: Orders) -> None:
+    slot = running(node, max_restarts=0)
+    order_restart(node, orders)
+    node.end_child(slot, signal=15)
+    node.settle()
+    node.end_child(slot, code=3)
+    parked = slot.state
+    node.add_job("feed", max_restarts=5)
+
+    assert parked is State.PARKED
+    assert [event["reason"] for event in node.lines.of("child.resumed")] == ["its row was edited"]
+
+
+def test_a_row_that_new_code_can_run_again_says_so(node: Node) -> None:
+    node.add_job("feed", problem="there is no such target")
+    node.add_job("feed")
+
+    assert [event["reason"] for event in node.lines.of("child.resumed")] == ["its row can run now"]
 
 
 def test_our_own_words_are_for_every_reader(node: Node, orders: Orders) -> None:

@@ -33,7 +33,7 @@ def state_cell(snapshot: JobSnapshot, ages: Ages) -> SafeString:
         headline = badge(_tone(snapshot, worst, running), words)
         others = ", ".join(f"{count} {STATE_WORDS.get(state, state)}" for state, count in counts.items())
     elif snapshot.is_held:
-        headline = badge("hold", _("stopped, on hold"))
+        headline = badge("hold", _("stopped by an operator"))
     else:
         headline = state_badge(worst.state)
     return two_lines(headline, others or _since(worst, ages))
@@ -141,5 +141,5 @@ def _no_slot_badge(snapshot: JobSnapshot) -> SafeString:
     if snapshot.is_late:
         return badge("wait", _("no daemon"))
     if snapshot.job.processes == 0:
-        return badge("rest", _("no process wanted"))
-    return badge("busy", _("not picked up yet"))
+        return badge("rest", _("its row wants no process"))
+    return badge("busy", _("no daemon has read it yet"))

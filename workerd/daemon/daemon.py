@@ -4,6 +4,7 @@ import signal
 
 from workerd.wire import exit_codes, prctl
 from workerd.wire.config import DaemonConfig
+from workerd.wire.reasons import Reason
 
 from .io.control import ControlSocket
 from .node.audit import Audit
@@ -81,7 +82,7 @@ class Daemon:
     def _yield_to(self, reason: str) -> None:
         """Stop in favour of another daemon that has this one's place in STATE_DIR."""
         if not self._shutdown.begun:
-            self._shutdown.begin(reason, exit_codes.TRY_LATER)
+            self._shutdown.begin(Reason(reason), exit_codes.TRY_LATER)
 
     def _start_forkserver(self) -> None:
         """Start, now that nothing of an earlier daemon is left that could do the same work twice."""
@@ -96,7 +97,7 @@ class Daemon:
         loop = self._parts.loop
         loop.on_signal(signal.SIGCHLD, self._reaper.reap)
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.on_signal(number, lambda name=number.name: self._shutdown.begin(name))  # type: ignore[misc]
+            loop.on_signal(number, lambda name=number.name: self._shutdown.begin(Reason(name)))  # type: ignore[misc]
         loop.on_signal(signal.SIGHUP, lambda: self._reloading.ask(lambda _answer: None))
         loop.on_signal(signal.SIGUSR2, self._dump_all)
         for number in (signal.SIGUSR1, signal.SIGPIPE):

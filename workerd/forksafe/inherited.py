@@ -63,7 +63,7 @@ def check_other_threads() -> list[str]:
         number = "" if session is None or session.number is None else f", session {session.number}"
         peer = f"database {wrapper.alias!r}{number}, of the living thread {name_of(wrapper)!r}"
         _warn_once(peer, _descriptor(wrapper), key=f"{wrapper.alias} {name_of(wrapper)}")
-        sentences.append(f"A child would inherit the connection to {peer}.")
+        sentences.append(f"A forked process would inherit the connection to {peer}.")
     return sentences
 
 

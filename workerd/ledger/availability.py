@@ -125,11 +125,10 @@ def describe(connection: BaseDatabaseWrapper, fault: DatabaseFault, error: BaseE
     message = message.strip().partition("\n")[0][:300]
     if fault in {DatabaseFault.POISON, DatabaseFault.FAULT}:
         message = without_texts(message)
-    again = "running jobs go on, and it is tried again by itself"
     words, remedy = _WORDS[fault]
     if holder:
         message = f"{message}; {holder}, holds a lock"
-    return f"{database} {words} ({message}): {remedy.format(alias=connection.alias)}; {again}"
+    return f"{database} {words} ({message}): {remedy.format(alias=connection.alias)}"
 
 
 def _place(connection: BaseDatabaseWrapper) -> str:

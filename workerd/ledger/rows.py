@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from workerd.command_secrets import without_secrets
 from workerd.job_rules import find_faults, join_sentences
 from workerd.job_rules.kwargs import decode_kwargs
 from workerd.wire.spec import JobSpec
@@ -38,6 +39,8 @@ def judge_row(row: Row, check_allowed: Callable[[str, str], None]) -> Verdict:
             check_allowed(values["target"], values["command"])
         except Exception as error:  # noqa: BLE001 - a TargetError; whatever else it is must not stop the other rows
             problem = str(error)
+    if isinstance(values["command"], str):
+        problem = without_secrets(problem, values["command"])
     name = _name(values)
     for field in {fault.field for fault in faults}:
         if find_faults({field: values[field]}):  # wrong by itself, so perhaps nothing that a spec can hold

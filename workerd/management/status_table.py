@@ -22,7 +22,8 @@ def format_status(status: dict[str, Any]) -> str:
         for row in rows
     ]
     daemon = status["daemon"]
-    lines = [_daemon_line(daemon, now), _slots_line(daemon, slots), _forkserver_line(daemon), _database_line(daemon)]
+    lines = [_daemon_line(daemon, now), _slots_line(daemon, slots), _forkserver_line(daemon)]
+    lines.append(_database_line(daemon, now))
     troubles = [
         line
         for told in (_set_aside_lines, _reload_lines, _log_lines, _leftover_lines, _twin_lines)
@@ -44,7 +45,8 @@ def _slots_line(daemon: dict[str, Any], slots: list[dict[str, Any]]) -> str:
     parts = [f"{counts[state]} {state.lower()}" for state in (*State, *newer) if counts[state]]
     if significant := len(daemon["significant_parked"]):
         parts = [f"{part} ({significant} significant)" if part.endswith(" parked") else part for part in parts]
-    return f"slots: {', '.join(parts) or 'none'}"
+    remedy = "; “resume” or an edit of its row starts a parked one" if counts[State.PARKED] else ""
+    return f"slots: {', '.join(parts) or 'none'}{remedy}"
 
 
 def _forkserver_line(daemon: dict[str, Any]) -> str:
@@ -54,14 +56,16 @@ def _forkserver_line(daemon: dict[str, Any]) -> str:
     return f"forkserver: not ready: {visible(trouble)}" if trouble else "forkserver: not ready yet"
 
 
-def _database_line(daemon: dict[str, Any]) -> str:
+def _database_line(daemon: dict[str, Any], now: float) -> str:
     database, waiting = daemon["database"], daemon["waiting"]
     if database["reachable"] is None:
         return "database: not known yet, the ledger has not reported"
     if database["reachable"]:
         return f"database: reachable ({database['vendor']}), push: {'yes' if database['push'] else 'no'}"
-    records = "1 record waits" if waiting == 1 else f"{waiting} records wait"
-    return f"database: OUT; {records} in the journal\n  {visible(database['trouble'])}"
+    since = database.get("out_since")  # a daemon of an older version does not tell
+    out = f"OUT for {_age(since, now)}" if since else "OUT"
+    records = f"; {waiting} {'record is' if waiting == 1 else 'records are'} waiting" if waiting else ""
+    return f"database: {out}; it is tried again, running jobs go on{records}\n  {visible(database['trouble'])}"
 
 
 def _set_aside_lines(daemon: dict[str, Any]) -> list[str]:

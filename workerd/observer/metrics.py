@@ -30,7 +30,7 @@ TIMED = {
     "child.exited": ("workerd_run_seconds", "How long runs lasted."),
     "child.born": (
         "workerd_birth_seconds",
-        "From the request for a process to its licence; processes started ahead are not counted.",
+        "From the request for a process to its start; processes started ahead are not counted.",
     ),
     "fork.prepared": (
         "workerd_fork_preparation_seconds",

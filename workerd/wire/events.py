@@ -27,7 +27,7 @@ EVENTS: dict[str, Event] = {
     "daemon.degraded": _event(
         "error",
         "reason traceback kept_back",
-        "an internal error of the daemon, which supervision survived; please report it; "
+        "an internal error of the daemon; supervision goes on; please report it; "
         "kept_back is how many more there were since the last line",
     ),
     "daemon.stopping": _event("info", "reason", "all jobs are asked to stop"),
@@ -69,7 +69,9 @@ EVENTS: dict[str, Event] = {
     "forkserver.failed": _event("error", "generation reason", "no forkserver could be started; it is tried again"),
     "forkserver.started": _event("info", "generation forkserver_pid", "a forkserver starts to load the project"),
     "forkserver.ready": _event(
-        "info", "generation forkserver_pid load_ms jobs", "the forkserver has loaded the project and can fork children"
+        "info",
+        "generation forkserver_pid load_ms jobs",
+        "the forkserver has loaded the project and can start processes",
     ),
     "project.left_open": _event(
         "warning", "found", "threads, sockets, processes, sessions that the project left open as it was loaded"
@@ -91,37 +93,39 @@ EVENTS: dict[str, Event] = {
     ),
     "rollout.ended": _event("info", "generation moved slots", "so many of the slots run the generation now"),
     "jobs.changed": _event("info", "added changed removed", "job rows were added, edited or removed"),
-    "job.failed": _event("error", "exception_type exception", "an exception ended the job's code; the child logs it"),
+    "job.failed": _event("error", "exception_type exception", "an exception ended the job's code"),
     "job.refused": _event("error", "reason", "a job cannot run as its row says"),
-    "child.born": _event("info", "spare ms", "a child got its licence to run"),
-    "child.ready": _event("info", "ms", "the child counts as running"),
+    "child.born": _event("info", "spare ms", "a process starts to run its job"),
+    "child.ready": _event("info", "ms", "the process counts as running"),
     "child.exited": _event(
         "info",
         "outcome exit_code signal reason seconds",
-        "the child is gone; level error when it ended badly by itself",
+        "the process has ended; level error when it ended badly by itself",
     ),
-    "child.hung": _event("error", "silent_s timeout_s note", "the child gave no sign of life in time"),
+    "child.hung": _event("error", "silent_s timeout_s note", "the process gave no sign of life in time"),
     "child.stack": _event(
-        "error", "stack reason", "the stack of every thread of the child, or the reason why there is none"
+        "error", "stack reason", "the stack of every thread of the process, or the reason why there is none"
     ),
-    "child.over_memory": _event("warning", "memory_mib limit_mib", "the child's private growth is above its limit"),
+    "child.over_memory": _event(
+        "warning", "memory_mib limit_mib", "the process's own memory has grown above its limit"
+    ),
     "child.memory_unknown": _event(
-        "warning", "limit_mib reason", "the memory of a child cannot be known, so that its limit has no effect"
+        "warning", "limit_mib reason", "the memory of a process cannot be known, so that its limit has no effect"
     ),
-    "child.recycled": _event("info", "reason", "the child is replaced gracefully"),
-    "child.stopping": _event("info", "signal reason timeout_s", "the child is asked to stop"),
-    "child.killed": _event("warning", "reason", "KILL was sent to the child's process group"),
+    "child.recycled": _event("info", "reason", "the process is replaced gracefully"),
+    "child.stopping": _event("info", "signal reason timeout_s", "the process is asked to stop"),
+    "child.killed": _event("warning", "reason", "KILL was sent to the process and its group"),
     "child.not_signalled": _event(
-        "error", "signal reason", "a signal could not be sent to the child, which runs as another user"
+        "error", "signal reason", "a signal could not be sent to the process, which runs as another user"
     ),
     "child.unkillable": _event(
-        "error", "seconds reason", "the child is still there after KILL; its slot gets no second child"
+        "error", "seconds reason", "the process is still there after KILL; its slot gets no second one"
     ),
     "child.restart_scheduled": _event("info", "delay_s reason failures", "the slot starts again after delay_s"),
     "child.parked": _event("error", "reason", "the slot is given up until resume or an edit"),
     "child.resumed": _event("info", "reason", "the slot is no longer parked"),
     "child.output": _event(
-        "info", "stream line", "a line that the child, or a program that it started, printed to stdout or stderr"
+        "info", "stream line", "a line that the process, or a program that it started, printed to stdout or stderr"
     ),
     "connection.opened": _event("info", "alias vendor session ms", "a database connection was opened"),
     "connection.closed": _event(
@@ -162,7 +166,7 @@ EVENTS: dict[str, Event] = {
     "log.dropped": _event(
         "warning",
         "lines reason",
-        "lines are missing: the daemon's output was stuck (reason is its error), or an ended child had left too many",
+        "lines are missing: the daemon's output was stuck (reason is its error), or an ended process had left too many",
     ),
 }
 

@@ -4,6 +4,7 @@ import ctypes
 import gc
 import multiprocessing
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 from django.db import connection, connections, transaction
 
 from tests.forksafe.runner import attempt, in_child, logged, session, sessions, value_of, wrapper
+from workerd.forksafe.audit import audit
 
 FORK = multiprocessing.get_context("fork")
 
@@ -39,6 +41,26 @@ def discarded() -> dict[str, Any]:
         "events": [[event["alias"], event["session"], event["opened_by"]] for event in logged("connection.discarded")],
         "expected": [[alias, number, os.getpid()] for alias, number in zip(["default", "second"], mine, strict=True)],
     }
+
+
+def half_made() -> int:
+    """Fork while another thread, as of a pool, has reached the server and has not logged in: return what is shared."""
+    server = connection.settings_dict
+    over, connected = threading.Event(), threading.Event()
+
+    def log_in_slowly() -> None:
+        with socket.create_connection((server["HOST"], int(server["PORT"]))):
+            connected.set()
+            over.wait()
+
+    thread = threading.Thread(target=log_in_slowly)
+    thread.start()
+    connected.wait()
+    try:
+        return int(in_child(lambda: len(audit([os.getpid()], {int(server["PORT"])}).shared)))
+    finally:
+        over.set()
+        thread.join()
 
 
 def ends_by_exit() -> bool:

@@ -75,7 +75,7 @@ class JobAdmin(JobListAdmin, JobPageAdmin, JobActionsAdmin):
         if obj is None and match is not None and "object_id" in match.kwargs:
             original = self.get_object(request, match.kwargs["object_id"])
             if original is not None and self.has_change_permission(request, original):
-                form.stored_kwargs = original.kwargs
+                form.stored_kwargs, form.stored_command = original.kwargs, original.command
         return form
 
     @admin.display(description=_("problem"))

@@ -9,13 +9,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from workerd.admin.words import drop_foreign_words
+from workerd.command_secrets import masked_command
 from workerd.conf import SettingsError, get_settings
 from workerd.job_rules import FIELDS, find_faults
 from workerd.job_rules.ranges import DURATIONS
 from workerd.models import Job
 
 from .fields import DurationField, KwargsField
-from .masking import NothingStoredError, masked, restored
+from .masking import NothingStoredError, masked, restored, restored_command
 from .silence import describe_silence
 from .target_widget import TargetWidget
 
@@ -30,6 +31,8 @@ class JobForm(JobModelForm):
 
     stored_kwargs: Any = None
     """The arguments that a saved mask stands for; the admin sets them where a job is saved as a new one."""
+    stored_command = ""
+    """The same for the options of a command."""
     may_view_output = False
     """Whether the user reads in an error what the project's code has raised; the admin sets it."""
 
@@ -49,10 +52,12 @@ class JobForm(JobModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk is not None:
-            self.stored_kwargs = self.instance.kwargs
+            self.stored_kwargs, self.stored_command = self.instance.kwargs, self.instance.command
             self._show_silence()
         if "kwargs" in self.initial:
             self.initial["kwargs"] = masked(self.initial["kwargs"])
+        if "command" in self.initial:
+            self.initial["command"] = masked_command(self.initial["command"])
         if "command" in self.fields:
             self.fields["command"].help_text = _command_help()
         for name, field in self.fields.items():
@@ -70,6 +75,14 @@ class JobForm(JobModelForm):
         if isinstance(error, ValidationError) and not self.may_view_output:
             drop_foreign_words(error)
         super().add_error(field, error)
+
+    def clean_command(self) -> str:
+        """Put the stored line where it was saved with its masks."""
+        try:
+            return restored_command(self.cleaned_data["command"], self.stored_command)
+        except NothingStoredError as error:
+            message = _("The command was changed: write the secrets in it anew.")
+            raise ValidationError(message, code="mask") from error
 
     def clean_kwargs(self) -> Any:
         """Put the stored values where their masks were saved."""

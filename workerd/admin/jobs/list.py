@@ -1,5 +1,6 @@
 """The jobs list: every job's live state, kept fresh, and orders for the selected jobs."""
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from workerd.admin.live import answer, script_settings
 from workerd.admin.nodes import nodes_notice
 from workerd.admin.orders import VERBS, orders_list, send_orders
 from workerd.admin.snapshot import Snapshot, read_snapshot
+from workerd.command_secrets import masked_command
 from workerd.conf import get_settings
 from workerd.models import Job, Operation
 
@@ -85,7 +87,7 @@ class JobListAdmin(WorkerdAdmin[Job]):
     list_filter = (StateFilter, "enabled", "significant")
     list_per_page = 100
     list_max_show_all = 1000
-    search_fields = ("name", "target", "command", "notes")
+    search_fields = ("name", "target", "^command", "notes")
     show_full_result_count = False
     actions = tuple(_action(verb) for verb in VERBS)
     actions_selection_counter = True
@@ -102,7 +104,7 @@ class JobListAdmin(WorkerdAdmin[Job]):
     @admin.display(description=_("job"), ordering="name")
     def job(self, job: Any) -> SafeString:
         """Return the name as a link to the job's page, and below it what the job runs."""
-        program = job.target or job.command
+        program = job.target or masked_command(job.command)
         return format_html(
             '<div class="workerd-line"><a href="{}/page/">{}</a></div>'
             '<div class="workerd-sub"><span class="workerd-clip" title="{}">{}</span></div>',
@@ -115,6 +117,12 @@ class JobListAdmin(WorkerdAdmin[Job]):
     @admin.display(description=_("enabled"), ordering="enabled")
     def switch(self, job: Any) -> SafeString:
         return live_cell(f"{job.pk}:switch", switch_cell(job, may_change=job.may_change))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
+    ) -> tuple[QuerySet[Job], bool]:
+        """Find commands by their names alone: quotes keep words together, by which arguments could be guessed."""
+        return super().get_search_results(request, queryset, re.sub("[\"']", " ", search_term))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return LiveChangeList

@@ -1,14 +1,11 @@
 """Arguments whose names match ``WORKERD["SECRET_KWARGS"]``: shown as a mask; saving the mask changes nothing."""
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
-from workerd.conf import get_settings
+from workerd.command_secrets import MASK, is_secret, masked_command
 from workerd.errors import WorkerdError
 from workerd.job_rules.kwargs import ENVIRONMENT_KEY
-
-MASK = "********"
 
 
 class NothingStoredError(WorkerdError, ValueError):
@@ -51,16 +48,21 @@ def restored(kwargs: Any, stored: Any, path: str = "") -> Any:
     return stored
 
 
+def restored_command(line: str, stored: str) -> str:
+    """Return the stored line where it comes back as it was shown, masks and all. Raises NothingStoredError."""
+    if MASK not in line:
+        return line
+    if line != masked_command(stored):
+        raise NothingStoredError("command")
+    return stored
+
+
 def _without_mask(value: Any, path: str) -> Any:
     """Return a value of a list that was changed. Raises NothingStoredError where there is a mask in it."""
     try:
         return restored(value, None, path)
     except NothingStoredError as error:
         raise NothingStoredError(error.path, in_list=True) from None
-
-
-def is_secret(name: str) -> bool:
-    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in get_settings().secret_kwargs)
 
 
 def _hidden(value: Any) -> Any:

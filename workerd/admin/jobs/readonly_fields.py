@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import Field
 from django.utils.translation import gettext_lazy as _
 
+from workerd.command_secrets import masked_command
 from workerd.durations import format_duration
 from workerd.job_rules.ranges import DURATIONS
 from workerd.models import Job
@@ -42,7 +43,13 @@ def _kwargs(job: Job) -> str:
     return json.dumps(masked(job.kwargs), ensure_ascii=False)
 
 
+@admin.display(description=_("command"), empty_value="-")
+def _command(job: Job) -> str:
+    return masked_command(job.command)
+
+
 _SHOWN: Mapping[str, Callable[[Job], str]] = {
     **{name: _text_of(name) for name in DURATIONS},
     "kwargs": _kwargs,
+    "command": _command,
 }

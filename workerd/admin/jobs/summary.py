@@ -5,6 +5,7 @@ import json
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
+from workerd.command_secrets import masked_command
 from workerd.durations import format_duration
 from workerd.models import Job
 
@@ -13,7 +14,9 @@ from .masking import masked
 
 def summary_of(job: Job) -> list[tuple[str, str]]:
     """Return terms and values; limits that are not set are left out."""
-    pairs: list[tuple[str, str]] = [(_("Runs"), format_html("<code>{}</code>", job.target or job.command))]
+    pairs: list[tuple[str, str]] = [
+        (_("Runs"), format_html("<code>{}</code>", job.target or masked_command(job.command)))
+    ]
     if job.kwargs:
         shown = json.dumps(masked(job.kwargs), ensure_ascii=False)
         pairs.append((_("Arguments"), format_html("<code>{}</code>", shown)))

@@ -9,10 +9,9 @@ from typing import Any
 from django import forms
 from django.utils.text import Truncator
 
+from workerd.command_secrets import MASK, is_secret
 from workerd.conf import SettingsError, get_settings
 from workerd.registry import RegisteredJob, autodiscover, registered
-
-from .masking import MASK, is_secret
 
 OTHER = "-other-"
 

@@ -13,6 +13,8 @@ class Database:
         self._log = log
         self._clock = clock
         self._lost_at = 0.0
+        self.out_since: float | None = None
+        """The wall time at which the outage began; None while there is none."""
         self.reachable: bool | None = None
         self.trouble = ""
         self.vendor = ""
@@ -32,13 +34,13 @@ class Database:
             case DatabaseRecovered() if self.reachable is False:
                 outage_s = round(self._clock.monotonic() - self._lost_at, 3)
                 self._log.emit("ledger.recovered", outage_s=outage_s, caught_up=message.caught_up)
-                self.reachable, self.trouble = True, ""
+                self.reachable, self.trouble, self.out_since = True, "", None
                 self.on_recovered()
 
     def lose(self, reason: str) -> None:
         """Count the database as out; an outage is logged once, however many ledgers see it."""
         if self.reachable is not False:
-            self._lost_at = self._clock.monotonic()
+            self._lost_at, self.out_since = self._clock.monotonic(), self._clock.wall()
             self._log.emit("ledger.lost", reason=reason)
         self.reachable, self.trouble = False, reason
 

@@ -125,7 +125,8 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
 def _log_fault(log: EventLog, error: Exception) -> None:
     trace = "".join(traceback.format_exception(error))
     with suppress(Exception):  # the log may be what has failed: supervision goes on without it
-        log.emit("daemon.degraded", reason=f"internal error, please report it: {error!r}", traceback=trace)
+        about = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        log.emit("daemon.degraded", reason=f"internal error, please report it: {error!r}{about}", traceback=trace)
 
 
 def _raise_descriptor_limit() -> tuple[int, int]:

@@ -56,7 +56,7 @@ class Reloading:
         is halted: ``go_on`` or ``back``.
         """
         if self._shutdown.begun:
-            reply({"ok": False, "error": Reason("the daemon is stopping")})
+            reply({"ok": False, "error": Reason("the daemon is stopping and takes no more orders")})
         elif way not in self._ways:
             reply({"ok": False, "error": Reason(f"a reload has no way “{way}”: there are “go_on” and “back”")})
         else:

@@ -4,6 +4,7 @@ from typing import Any
 
 from workerd.daemon.io.control_connection import ControlConnection
 from workerd.daemon.io.log import EventLog
+from workerd.wire.reasons import Reason
 
 from .audit import Audit
 from .orders import VERBS, Orders
@@ -74,7 +75,7 @@ class Requests:
         elif not names and request.get("all") is not True:
             connection.reply({"ok": False, "error": 'name the jobs or slots in "names", or say "all": true'})
         elif self._shutdown.begun:
-            connection.reply({"ok": False, "error": "the daemon is stopping"})
+            connection.reply({"ok": False, "error": "the daemon is stopping and takes no more orders"})
         else:
             wait = request.get("wait") is not False
             reply = self._audit.audited(verb, names, connection.peer.user, connection.reply)
@@ -95,7 +96,7 @@ class Requests:
 
     def _answer_shutdown(self, connection: ControlConnection, _: dict[str, Any]) -> None:
         self._audit.audited("shutdown", [], connection.peer.user, connection.reply)({"ok": True})
-        self._shutdown.begin("an operator's order")
+        self._shutdown.begin(Reason("an operator's order"))
 
     def _answer_tail(self, connection: ControlConnection, request: dict[str, Any]) -> None:
         log, last, follow = self._log, request.get("last", 0), request.get("follow") is not False

@@ -41,9 +41,9 @@ class Shutdown:
         self._log.emit("daemon.stopping", reason=reason)
         patience = max((slot.spec.stop_timeout for slot in parts.slot_set.job_slots()), default=0.0)
         parts.sd_notifier.stopping(patience + DRAIN_PATIENCE_S + FORKSERVER_PATIENCE_S + KILL_PATIENCE_S)
-        parts.lifecycle.stopping = True
+        parts.lifecycle.stopping = say("the daemon is shutting down: ", reason)
         for slot in parts.slot_set.job_slots():
-            parts.lifecycle.want(slot, False, say("the daemon is shutting down: ", reason))
+            parts.lifecycle.want(slot, False, parts.lifecycle.stopping)
 
     def go_on(self) -> None:
         """At the end of a turn: take the next step if the one before is done."""
@@ -69,7 +69,8 @@ class Shutdown:
     def _end_if_significant(self, slot: LiveSlot) -> None:
         """Stop the daemon where a significant job is parked, and the settings ask for that."""
         if slot.is_parked and slot.spec.significant and self._parts.config.exit_when_parked and not self.begun:
-            self.begin(f"{slot.name} is parked, and is significant: {slot.reason}", exit_codes.OWN_FAULT)
+            reason = say(f"{slot.name} is parked, and is significant: ", slot.reason)
+            self.begin(reason, exit_codes.OWN_FAULT)
 
     def _see_to_ledger(self) -> None:
         """Lose no record that is not journalled yet: a ledger that ended is started again without its backoff."""
@@ -79,7 +80,7 @@ class Shutdown:
             self._parts.lifecycle.apply(slot, Fact.RESTART_ASKED)
         elif slot.wanted and self._replacing and not unsafe:
             self._dismiss_builtins()
-            self._kill(slot, "its journal has all, and its database does not answer")
+            self._kill(slot, "the ledger has every record in its journal, and its database does not answer")
 
     def _insist(self, reason: str) -> None:
         """Kill what is left of the jobs; once they are gone, kill the ledger.
@@ -91,7 +92,7 @@ class Shutdown:
         if self._draining:
             self._dismiss_builtins()
         for slot in slots:
-            self._kill(slot, f"a second {reason}")
+            self._kill(slot, f"the daemon was told to stop a second time ({reason})")
 
     def _kill(self, slot: LiveSlot, reason: str) -> None:
         if slot.child is not None:
@@ -117,12 +118,15 @@ class Shutdown:
             return
         if self._parts.records.unacknowledged and not self._replacing:
             self._replacing = True
-            self._kill(slot, "it hangs, and has not journalled all")
+            self._kill(slot, "the ledger hangs before it has every record in its journal")
             self._loop.call_in(DRAIN_PATIENCE_S, self._drain_is_overdue)
         else:
             self._say_what_is_lost()
             self._dismiss_builtins()
-            self._kill(slot, "it had its time; what is left is in its journal")
+            self._kill(
+                slot,
+                f"the ledger has not ended within {DRAIN_PATIENCE_S:g} s; what the database lacks is in its journal",
+            )
 
     def _say_what_is_lost(self) -> None:
         """Log how many records no ledger has taken, neither this one nor one in its place."""

@@ -94,7 +94,7 @@ class StateDir:
         A start that finds this daemon running and gives up holds the lock for a moment, too.
         """
         if self._displaced:
-            self._on_displaced(f"its place in STATE_DIR {self._folder} is taken: {error}")
+            self._on_displaced(f"another daemon has taken this one's place in STATE_DIR {self._folder}: {error}")
         self._displaced = True
 
     def _lament(self, reason: str) -> None:

@@ -54,7 +54,7 @@ class Status:
             "generation": forkserver.generation if forkserver is not None else None,
             "forkserver_pid": forkserver.pid if forkserver is not None else None,
             "forkserver_ready": forkserver is not None,
-            "forkserver_trouble": "" if forkserver is not None else parts.generations.trouble or parts.earlier.delay(),
+            "forkserver_trouble": self._forkserver_trouble(),
             "reload": self._reloading.account,
             "database": self._database(),
             "twin": parts.ledger.twin,
@@ -69,10 +69,15 @@ class Status:
             "significant_parked": [slot.name for slot in slots if slot.spec.significant and slot.is_parked],
         }
 
+    def _forkserver_trouble(self) -> str:
+        generations = self._parts.generations
+        return "" if generations.current is not None else self._parts.earlier.delay() or generations.obstacle()
+
     def _database(self) -> dict[str, Any]:
         database = self._parts.database
         return {
             "reachable": database.reachable,
+            "out_since": database.out_since,
             "vendor": database.vendor,
             "trouble": database.trouble,
             "push": self._parts.ledger.push,
@@ -110,12 +115,12 @@ class StatusLine:
     def text(self) -> str:
         """Return the line: how many slots run, how the database is, and how the last reload."""
         if self._shutdown.begun:
-            return f"stopping: {self._shutdown.begun}"
+            return f"stopping: {public_part(self._shutdown.begun)}"  # every user of the machine may ask systemd
         slots = list(self._parts.slot_set.job_slots())
         running = f"{sum(slot.is_running for slot in slots)} of {sum(slot.wanted for slot in slots)} running"
         if parked := sum(slot.is_parked for slot in slots):
             running += f", {parked} parked"
-        reload = public_part(self._reloading.account)  # every user of the machine may ask systemd
+        reload = public_part(self._reloading.account)
         return "; ".join(part for part in (running, self._database(), reload and f"reload: {reload}") if part)
 
     def _database(self) -> str:

@@ -105,10 +105,14 @@ class Births(Generic[Owner]):
 
     def explain(self) -> None:
         """Tell everybody who waits for a birth why there is none, where that is known."""
-        own = "no process can be started"
-        reason = Reason(f"{own}: {trouble}", own) if (trouble := self._generations.trouble) else ""
         for owner in tuple(self._waiting):
-            self.on_delayed(owner, reason)
+            self.on_delayed(owner, self._obstacle())
+
+    def _obstacle(self) -> str:
+        own, trouble = "no process can be started", self._generations.trouble
+        if trouble:
+            return Reason(f"{own}: {trouble}", own)
+        return Reason(f"waiting for a process: {loading}") if (loading := self._generations.obstacle()) else ""
 
     def withdraw(self, owner: Owner) -> None:
         """Forget what ``owner`` asked for: the child that is being born becomes a spare, or ends without a licence."""

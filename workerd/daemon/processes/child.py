@@ -25,6 +25,7 @@ from workerd.wire.reasons import Reason
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome, slot_name
 
+from .frames import drop_our_frames
 from .memory import MemoryGrowth
 from .signals import kill_all, send
 
@@ -131,7 +132,7 @@ class Child:
 
     def complain(self, log: EventLog, error: WireError) -> None:
         """Log that something came on the channel that no part of workerd sends: the job's own code wrote it."""
-        log.emit("protocol.violated", **self.identity, reason=f"a message from the child was ignored: {error}")
+        log.emit("protocol.violated", **self.identity, reason=f"a message from the job's process was ignored: {error}")
 
     def own(self, pid: int) -> None:
         """Take note of the pid that the child has said: from now on the daemon can end and reap it."""
@@ -183,7 +184,7 @@ class Child:
 
     def tell_stack(self, log: EventLog) -> str:
         """Log the stacks that the child has written since it was asked for them, and return them; "" for none."""
-        stack = "\n".join(line.decode("utf-8", "replace") for line in self.output.captured())
+        stack = drop_our_frames("\n".join(line.decode("utf-8", "replace") for line in self.output.captured()))
         if stack:
             log.emit("child.stack", **self.identity, stack=stack)
         return stack

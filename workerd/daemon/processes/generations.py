@@ -77,7 +77,11 @@ class Generations:
 
     def obstacle(self) -> str:
         """Return why no process can be started now; "" where one only has to be asked for."""
-        return "" if self.current is not None else self.trouble or "the project's code is being loaded"
+        if self.current is not None or self.trouble:
+            return self.trouble if self.current is None else ""
+        if self._current is None:
+            return "the forkserver is not started yet"
+        return f"the project's code is being loaded (pid {self._current.pid})"
 
     def processes(self) -> Iterable[Forkserver]:
         """Every forkserver that is not reaped yet."""

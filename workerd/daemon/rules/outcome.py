@@ -53,7 +53,7 @@ def classify(end: ExitStatus, known: Evidence) -> tuple[Outcome, Reason]:
     if known.verdict is not None:
         return known.verdict, Reason(known.verdict_reason)
     if known.refusal or end.code == exit_codes.REFUSED:
-        own = Reason("exit code 78: the job says that it cannot run as configured")
+        own = Reason("exit code 78: the job says that it cannot run as configured; its output may say why")
         return Outcome.REFUSED, Reason(known.refusal, public_part(known.refusal)) if known.refusal else own
     if end.signal is not None:
         return _judge_signal(end, known)

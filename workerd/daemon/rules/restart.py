@@ -91,7 +91,8 @@ def decide(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, ra
     if end.outcome is Outcome.RECYCLED:
         return _again(_floor(end), end.reason)
     if spec.restart == Restart.NEVER or (spec.restart == Restart.ON_FAILURE and end.outcome is Outcome.FINISHED):
-        return Decision(Next.LEAVE, reason=Reason(f"{end.outcome.value}, and restart is {spec.restart}"))
+        left = Reason(f"; not started again, as its row's restart is “{spec.restart}”")
+        return Decision(Next.LEAVE, reason=say("", end.reason, left))
     if end.exit_code == exit_codes.TRY_LATER or end.database_out:
         return _wait(spec, history, end, random)
     if end.outcome is Outcome.FINISHED and end.ready_s is not None and not _floor(end):
@@ -112,7 +113,7 @@ def _forgive_session(spec: JobSpec, history: FailureHistory, now: float) -> bool
 
 def _wait(spec: JobSpec, history: FailureHistory, end: EndedRun, random: Random) -> Decision:
     history.waits += 1
-    reason = Reason("it asked to be started later (exit code 75)")
+    reason = Reason("the job asked to be started later (exit code 75)")
     if end.database_out:
         own = "the database is unreachable"
         reason = Reason(end.outage or own, own)

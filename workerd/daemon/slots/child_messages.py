@@ -41,7 +41,7 @@ class ChildMessages:
             case Failed():
                 child.failed = message
             case RecycleAsked() if slot.is_running:
-                self.recycle(slot, "the job asked for it")
+                self.recycle(slot, "the job asked to be replaced")
             case _:
                 self.on_other(child, message)
 

@@ -29,6 +29,8 @@ RECOVERY_SPREAD_S = 1.0
 """Children that waited for the database come back within this time of its recovery."""
 DUMP_TIMEOUT_S = 2 * PATIENCE_S
 """A child whose stacks have not come by then is ended without."""
+REFUSED = "the job cannot run: job.refused says why"
+"""In the log the sentence stands once."""
 PLACE_S = 5.0
 """A child that has not loaded by then no longer counts against pacing."""
 
@@ -160,7 +162,7 @@ class Effects:
 
     def _arm(self, slot: LiveSlot, seconds: float, call: Callable[[LiveSlot], None]) -> None:
         slot.disarm()
-        slot.deadline = self._loop.call_in(seconds, lambda: call(slot))
+        slot.deadline = self._loop.call_in(seconds, partial(call, slot))
 
     def _arm_fairly(self, slot: LiveSlot, seconds: float, call: Callable[[LiveSlot], None]) -> None:
         """Arm a deadline; where the daemon itself stalls meanwhile, the child gets that time back."""
@@ -182,7 +184,7 @@ class Effects:
 
     def _start_is_overdue(self, slot: LiveSlot) -> None:
         child, limit = child_of(slot), slot.spec.start_timeout
-        child.set_verdict(Outcome.HUNG, f"it was not ready within {limit:g} s")
+        child.set_verdict(Outcome.HUNG, f"it was not ready within {limit:g} s, its start timeout")
         child.tell_hang(self._log, limit, limit)
         self._lifecycle.apply(slot, Fact.DEADLINE_PASSED, hung=True)
 
@@ -201,7 +203,7 @@ class Effects:
         child = child_of(slot)
         child.asked = True
         number, limit = stop_signal(slot.spec), slot.spec.stop_timeout
-        reason = child.verdict_reason or slot.cause or ("a restart" if slot.wanted else "not wanted any more")
+        reason = child.verdict_reason or slot.cause or f"its job is {'to start again' if slot.wanted else 'to stop'}"
         name = None if slot.builtin else number.name
         if slot.builtin:
             child.link.close()  # they end at end-of-file; a signal would come in the middle of whatever they write
@@ -246,12 +248,14 @@ class Effects:
         slot.reason = self._lifecycle.problems.get(slot.spec.name) or slot.decision.reason
 
     def _say_parked(self, slot: LiveSlot) -> None:
-        if slot.spec.name in self._lifecycle.problems:
+        refused = slot.spec.name in self._lifecycle.problems
+        if refused:
             self._log.emit("job.refused", **slot.identity, reason=slot.reason)
-        self._log.emit("child.parked", **slot.identity, reason=slot.reason)
+        reason = REFUSED if refused or slot.outcome is Outcome.REFUSED else slot.reason
+        self._log.emit("child.parked", **slot.identity, reason=reason)
 
     def _say_resumed(self, slot: LiveSlot) -> None:
-        self._log.emit("child.resumed", **slot.identity, reason=slot.cause or "an edit or an operator")
+        self._log.emit("child.resumed", **slot.identity, reason=slot.cause)
 
 
 def stop_signal(spec: JobSpec) -> signal.Signals:
@@ -261,5 +265,5 @@ def stop_signal(spec: JobSpec) -> signal.Signals:
 
 def child_of(slot: LiveSlot) -> Child:
     """Return the slot's child, which the table says is there."""
-    assert slot.child is not None, f"{slot.name} is {slot.state} without a child"
+    assert slot.child is not None, f"{slot.name} is {slot.state} without a process"
     return slot.child

@@ -15,7 +15,7 @@ from workerd.daemon.rules.restart import EndedRun, decide
 from workerd.wire.reasons import public_part
 from workerd.wire.words import GOOD, Outcome
 
-from .effects import stop_signal
+from .effects import REFUSED, stop_signal
 from .lifecycle import Lifecycle
 from .rows import run_row
 from .slot import LiveSlot, slot_of
@@ -109,7 +109,7 @@ class Exits:
             outcome=judged[0].value,
             exit_code=end.code,
             signal=end.signal_name,
-            reason=judged[1],
+            reason=REFUSED if judged[0] is Outcome.REFUSED else judged[1],
             seconds=round(self._loop.clock.monotonic() - since, 3),
         )
 

@@ -45,12 +45,14 @@ class Lifecycle:
         """Told after each fact, whether the state is another one or not, and of each new reason."""
         self.problems: dict[str, str] = {}
         """By job: why its row cannot be run as it is written."""
-        self.stopping = False
-        """The daemon stops: no job is wanted any more, whatever a row or an order says that comes late."""
+        self.stopping = ""
+        """Why the daemon stops, so that no late row or order makes a slot wanted; "" while it goes on."""
 
     def want(self, slot: LiveSlot, wanted: bool, cause: str = "") -> None:
         """Change the wish, for a ``cause``; the table closes the gap."""
-        wanted = wanted and (slot.builtin or not self.stopping)
+        if wanted and self.stopping and not slot.builtin:
+            wanted, cause = False, self.stopping
+            slot.cause = slot.cause or cause
         if slot.wanted != wanted:
             slot.wanted = wanted
             slot.cause = cause
@@ -91,14 +93,21 @@ class Lifecycle:
         self._performing = True
         for effect in after.effects:
             if effect is Effect.REPORT_IMPOSSIBLE:
-                reason = f"{told.fact.name} cannot happen in {was.name}"
+                reason = f"internal error, please report it: {told.fact.name} cannot happen in {was.name}"
                 self._log.emit("daemon.degraded", **slot.identity, reason=reason)
             else:
-                self._loop.attempt(partial(self.effects[effect], slot))  # those after it count as well
+                self._loop.attempt(partial(self._perform, effect, slot))  # those after it count as well
         self._performing = False
         if entered:
             self._loop.attempt(partial(self.on_entered, slot))
         self._loop.attempt(partial(self.on_changed, slot))
+
+    def _perform(self, effect: Effect, slot: LiveSlot) -> None:
+        try:
+            self.effects[effect](slot)
+        except Exception as error:
+            error.add_note(f"slot {slot.name}")  # the log names it
+            raise
 
     def _situation(self, told: Told) -> Situation:
         slot, child = told.slot, told.slot.child

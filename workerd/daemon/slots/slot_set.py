@@ -70,6 +70,7 @@ class SlotSet:
         if problem:
             self._lifecycle.problems[name] = Reason(problem)  # the ledger judges a row by its values alone
         unsound = problem != had
+        cause = EDITED if changes.edited else Reason("its row cannot run now" if problem else "its row can run now")
         for index in changes.doomed:
             self._doom(
                 self._slots[name, index], Reason("its row wants fewer processes" if spec else "its row was deleted")
@@ -78,7 +79,8 @@ class SlotSet:
             return
         kept = range(min(was.processes, spec.processes)) if was is not None else range(0)
         for index in kept if changes.edited or unsound else ():
-            self._edit(self._slots[name, index], spec, changes.restarting or (unsound and bool(problem)))
+            restarting = changes.restarting or (unsound and bool(problem))
+            self._edit(self._slots[name, index], spec, restarting, cause)
         for index in changes.added:
             self._add(spec, index)
 
@@ -120,7 +122,7 @@ class SlotSet:
             slot_row(slot, clock) | {"builtin": slot.builtin, "wanted": slot.wanted} for slot in self._slots.values()
         ]
 
-    def _edit(self, slot: LiveSlot, spec: JobSpec, restarting: bool) -> None:
+    def _edit(self, slot: LiveSlot, spec: JobSpec, restarting: bool, cause: Reason) -> None:
         if slot.spec.enabled != spec.enabled:
             slot.held = False
         if slot.spec.heartbeat_timeout != spec.heartbeat_timeout:
@@ -131,7 +133,8 @@ class SlotSet:
             slot.child.follow(spec, slot.index)
         wanted = spec.enabled and not slot.held
         if slot.wanted and wanted:
-            self._lifecycle.apply(slot, Fact.SPEC_CHANGED, restarting=restarting, cause=EDITED if restarting else "")
+            acts = restarting or not slot.is_alive
+            self._lifecycle.apply(slot, Fact.SPEC_CHANGED, restarting=restarting, cause=cause if acts else "")
         else:
             self._lifecycle.want(slot, wanted, Reason("its row was enabled" if wanted else "its row was disabled"))
         self.note_change(slot)
@@ -141,16 +144,17 @@ class SlotSet:
         if slot is None:
             clock = self._loop.clock
             slot = LiveSlot(spec, index, since=clock.monotonic(), since_wall=clock.wall())
-            slot.held = self._is_held(spec.name)
+            self._hold_like_siblings(slot)
             self._slots[spec.name, index] = slot
         slot.spec, slot.doomed = spec, False
         self._lifecycle.want(slot, spec.enabled and not slot.held)
         self.note_change(slot)
 
-    def _is_held(self, job: str) -> bool:
-        """Return whether an operator has stopped the whole job: then what is added to it waits too."""
-        siblings = [slot for slot in self.job_slots() if slot.spec.name == job]
-        return bool(siblings) and all(slot.held for slot in siblings)
+    def _hold_like_siblings(self, slot: LiveSlot) -> None:
+        """Hold what is added to a job that an operator has stopped as a whole."""
+        siblings = [known for known in self.job_slots() if known.spec.name == slot.spec.name]
+        if siblings and all(known.held for known in siblings):
+            slot.held, slot.cause = True, siblings[0].cause
 
     def _doom(self, slot: LiveSlot, cause: str) -> None:
         slot.doomed = True

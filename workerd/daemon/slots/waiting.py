@@ -37,7 +37,7 @@ def _stopping(slot: LiveSlot) -> str:
         return say("SIGKILL was sent; ", why)
     if not child.asked:
         return say("its stack is being taken; ", why)
-    return say("", why, Reason(f"; killed {format_duration(slot.spec.stop_timeout)} after it was asked"))
+    return say("", why, Reason(f"; killed unless it ends within {format_duration(slot.spec.stop_timeout)}"))
 
 
 def _stopped(slot: LiveSlot) -> str:

@@ -129,13 +129,13 @@ class Watchdog:
         self._log.emit("child.over_memory", **slot.identity, memory_mib=round(grown, 1), limit_mib=limit)
         self._lifecycle.apply(slot, Fact.DEADLINE_PASSED)
         if grown > HARD * limit:
-            child.kill(self._log, f"more than {HARD:g} times its memory limit")
+            child.kill(self._log, f"its own memory is more than {HARD:g} times its limit")
 
     def _tell_unknown(self, slot: LiveSlot, limit: float) -> None:
         """Say once for the job that its limit cannot be kept."""
         if slot.spec.name not in self._unknown:
             self._unknown.add(slot.spec.name)
-            reason = "/proc does not show it the memory of this child (hidepid, or another user)"
+            reason = "/proc does not show the daemon the memory of this process (hidepid, or another user)"
             self._log.emit("child.memory_unknown", **slot.identity, limit_mib=limit, reason=reason)
 
     def _judge_age(self, slot: LiveSlot, now: float) -> None:
@@ -145,7 +145,7 @@ class Watchdog:
         if child.age_factor is None:
             child.age_factor = self._random.uniform(1 - AGE_SPREAD, 1 + AGE_SPREAD)
         if now - child.licensed_at >= limit * child.age_factor and not self._obstacle():
-            self._on_recycled(slot, f"it is older than {limit:g} s (± 10 %)")
+            self._on_recycled(slot, f"it is older than its longest life of {limit:g} s (± 10 %)")
 
 
 def _last_sign(slot: LiveSlot, child: Child) -> float:

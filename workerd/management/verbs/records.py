@@ -113,7 +113,7 @@ def _table(records: Sequence[RefusedRecord]) -> str:
 _REMEDY = (
     "The database has refused these records. Correct what the reasons say, then have them tried again:\n"
     "  manage.py workerd records --retry --all\n"
-    "or discard what nobody needs:\n"
+    "or discard what is not needed:\n"
     "  manage.py workerd records --discard ID…"
 )
 

@@ -1,0 +1,40 @@
+"""Which words of a management command's line are secrets, and the line without them."""
+
+import re
+from fnmatch import fnmatchcase
+
+from .conf import get_settings
+
+MASK = "********"
+_VALUE = r"""(?:"(?:\\.|[^"\\])*(?:"|$)|'[^']*(?:'|$)|\\.|[^\s"'\\])+"""
+_OPTION = re.compile(rf"(?<!\S)--?(?P<name>[A-Za-z][\w-]*)(?:=|\s+(?!-))(?P<value>{_VALUE})")
+"""An option with its value, as a shell would read them; an option that takes none may be followed by another word."""
+
+
+def is_secret(name: str) -> bool:
+    """Return whether a value of this name is masked: ``api-token`` is the argument ``api_token``."""
+    plain = name.replace("-", "_").lower()
+    return any(fnmatchcase(plain, pattern.replace("-", "_").lower()) for pattern in get_settings().secret_kwargs)
+
+
+def masked_command(line: str) -> str:
+    """Return the line with a mask in place of each value of an option that ``WORKERD["SECRET_KWARGS"]`` names."""
+    parts: list[str] = []
+    done = 0
+    for found in _secret_options(line):
+        parts += line[done : found.start("value")], MASK
+        done = found.end("value")
+    return "".join((*parts, line[done:]))
+
+
+def without_secrets(text: str, line: str) -> str:
+    """Return a text about the line without the values that are masked in it."""
+    values = {found["value"] for found in _secret_options(line)}
+    values |= {value.strip("\"'") for value in values}
+    for value in sorted(values - {"", MASK}, key=len, reverse=True):
+        text = text.replace(value, MASK)
+    return text
+
+
+def _secret_options(line: str) -> list[re.Match[str]]:
+    return [found for found in _OPTION.finditer(line) if is_secret(found["name"])]
