@@ -152,7 +152,7 @@ def test_term_ignored_ends_in_a_stack_and_a_kill_in_time(case: Case) -> None:
     assert 0.6 <= moment(end) - moment(asked) < 0.6 + 1.0
     assert moment(killed) - moment(asked) >= 0.6
     assert (end["outcome"], end["signal"]) == ("killed", "SIGKILL")
-    assert end["reason"] == "did not stop in time and was killed"
+    assert end["reason"] == "it did not stop within 0.6 s"
     row = case.row(run)
     assert row.outcome == "killed"
     assert "in be_busy" in row.stack

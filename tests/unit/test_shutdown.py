@@ -63,7 +63,7 @@ def test_a_second_request_kills_the_jobs_and_leaves_the_ledger_to_write_that_dow
 
     assert node.signals_to(slot) == [signal.SIGTERM, signal.SIGKILL]
     assert node.signals_to(node.parts.ledger.slot) == []
-    assert [event["reason"] for event in node.lines.of("child.killed")] == ["a second SIGINT"]
+    assert [event["reason"] for event in node.lines.of("child.killed")] == ["a second SIGINT cut its stop short"]
 
 
 def test_a_second_request_kills_the_ledger_when_the_jobs_are_gone(node: Node, shutdown: Shutdown) -> None:

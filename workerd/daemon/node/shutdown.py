@@ -91,7 +91,7 @@ class Shutdown:
         if self._draining:
             self._dismiss_builtins()
         for slot in slots:
-            self._kill(slot, f"a second {reason}")
+            self._kill(slot, f"a second {reason} cut its stop short")
 
     def _kill(self, slot: LiveSlot, reason: str) -> None:
         if slot.child is not None:

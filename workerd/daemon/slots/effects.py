@@ -76,7 +76,7 @@ class Effects:
                 Effect.WITHDRAW: self._withdraw,
                 Effect.LICENSE: self._license,
                 Effect.TERMINATE: self._terminate,
-                Effect.KILL: lambda slot: child_of(slot).kill(log, f"did not stop within {slot.spec.stop_timeout:g} s"),
+                Effect.KILL: self._kill,
                 Effect.DUMP: self._dump,
                 Effect.REPORT_UNKILLABLE: self._report_unkillable,
                 Effect.ARM_START: lambda slot: self._arm_fairly(slot, slot.spec.start_timeout, self._start_is_overdue),
@@ -209,6 +209,9 @@ class Effects:
         self._log.emit("child.stopping", **slot.identity, signal=name, reason=reason, timeout_s=limit)
         if refusal:
             self._lifecycle.explain(slot, Reason(f"{number.name} could not be sent: {refusal}"))
+
+    def _kill(self, slot: LiveSlot) -> None:
+        child_of(slot).kill(self._log, f"it did not stop within {slot.spec.stop_timeout:g} s")
 
     def _dump(self, slot: LiveSlot) -> None:
         child = child_of(slot)

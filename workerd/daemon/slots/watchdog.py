@@ -129,7 +129,7 @@ class Watchdog:
         self._log.emit("child.over_memory", **slot.identity, memory_mib=round(grown, 1), limit_mib=limit)
         self._lifecycle.apply(slot, Fact.DEADLINE_PASSED)
         if grown > HARD * limit:
-            child.kill(self._log, f"more than {HARD:g} times its memory limit")
+            child.kill(self._log, f"it has more than {HARD:g} times its memory limit")
 
     def _tell_unknown(self, slot: LiveSlot, limit: float) -> None:
         """Say once for the job that its limit cannot be kept."""
