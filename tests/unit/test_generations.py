@@ -8,7 +8,7 @@ import pytest
 from tests.harness.fakes import open_descriptors
 from tests.harness.node import Node
 from workerd.daemon.processes.forkserver import LOAD_PATIENCE_S, Forkserver
-from workerd.daemon.processes.generations import END_PATIENCE_S, RETRY_INITIAL_S, RETRY_MAX_S, Generations
+from workerd.daemon.processes.generations import END_PATIENCE_S, HURRIED_S, RETRY_INITIAL_S, RETRY_MAX_S, Generations
 from workerd.wire.messages import Load
 
 
@@ -128,6 +128,56 @@ def test_who_asks_while_code_is_loaded_gets_a_load_of_its_own(node: Node, genera
     assert early == ["first: "]
     assert results == ["first: ", "second: ", "third: "]
     assert len(node.forkservers) == 3
+
+
+@pytest.mark.parametrize("first_takes", [0.0, HURRIED_S])
+def test_who_asks_while_a_load_hangs_does_not_wait_for_its_whole_time(
+    node: Node, generations: Generations, first_takes: float
+) -> None:
+    generations.start()
+    node.pass_time(first_takes)
+    node.forkserver.become_ready()
+    node.turn()
+    patience = max(HURRIED_S, 2 * first_takes)
+    results: list[str] = []
+    generations.reload(results.append)
+    generations.reload(results.append)
+    node.pass_time(patience - 0.1)
+    before = list(results)
+
+    node.pass_time(0.1)
+    assert (node.forkservers[1].pid, signal.SIGKILL) in node.kernel.signals
+    node.forkserver.become_ready()
+    node.turn()
+
+    assert before == []
+    assert results == [f"the project is not imported after {patience:.0f} s, and another reload waits", ""]
+
+
+def test_who_asks_while_the_first_load_hangs_does_not_wait_for_its_whole_time(
+    node: Node, generations: Generations
+) -> None:
+    generations.start()
+    hanging, results = node.forkserver, list[str]()
+    generations.reload(results.append)
+    node.pass_time(HURRIED_S)
+    assert (hanging.pid, signal.SIGKILL) in node.kernel.signals
+    node.end_forkserver(hanging, signal=signal.SIGKILL)
+    node.pass_time(0.0)
+    node.forkserver.become_ready()
+    node.turn()
+
+    assert node.forkserver is not hanging
+    assert results == [""]
+
+
+def test_a_load_that_nobody_waits_for_has_its_whole_time(node: Node, generations: Generations) -> None:
+    load(node)
+    results: list[str] = []
+    generations.reload(results.append)
+    node.pass_time(LOAD_PATIENCE_S - 1)
+
+    assert results == []
 
 
 def test_a_forkserver_that_crashes_is_started_again_at_once(node: Node, generations: Generations) -> None:
