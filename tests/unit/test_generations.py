@@ -242,6 +242,19 @@ def test_a_reload_without_a_forkserver_does_not_wait_for_the_backoff(node: Node,
     assert (waiting, len(node.forkservers), results) == (1, 2, [""])
 
 
+def test_a_reload_without_a_forkserver_leaves_no_spare_with_the_code_before(
+    node: Node, generations: Generations, ready: list[bool]
+) -> None:
+    load(node)
+    for _ in range(2):  # the first time another one is started at once, before the reload
+        node.end_forkserver(node.forkserver, signal=signal.SIGKILL)
+    generations.reload(lambda _: None)
+    node.forkserver.become_ready()
+    node.turn()
+
+    assert ready == [False, True]
+
+
 def test_where_the_first_load_fails_who_asked_meanwhile_does_not_wait_for_the_backoff(
     node: Node, generations: Generations
 ) -> None:

@@ -51,7 +51,7 @@ class Generations:
         self._load_s = 0.0
         """How long the last load took that ended well."""
         self.on_ready: Listeners[[bool]] = Listeners()
-        """Told when a generation can start processes; with True where it has replaced another."""
+        """Told when a generation can start processes; with True where no process may have older code from now on."""
         self.on_trouble: Listeners[[]] = Listeners()
         """Told when ``trouble`` has changed."""
         self.on_birth_failed: Listeners[[int, str]] = Listeners()
@@ -239,10 +239,11 @@ class Generations:
         self._backoff.reset(at_once=True)  # after the first failure of a healthy one there is no delay
         self.trouble = ""
         self._load_s = forkserver.load_s
-        replaced = forkserver is self._next
-        if replaced:
+        # Without a forkserver to replace there may still be spares with the code before.
+        replaces = forkserver is self._next or bool(self._results.get(forkserver))
+        if forkserver is self._next:
             self._replace_by(forkserver)
-        self.on_ready(replaced)
+        self.on_ready(replaces)
         self._tell(forkserver, "")
 
     def _replace_by(self, forkserver: Forkserver) -> None:
