@@ -108,8 +108,9 @@ def _call(run: JobRun, target: Target, kwargs: dict[str, Any]) -> int:
         if run.is_in_fork:
             sys.excepthook(type(error), error, error.__traceback__)
             return exit_code_of(error)
-        log_failure(run.log, run.slot, error)
-        run.sender.send(describe_failure(error))
+        failed = describe_failure(error)
+        log_failure(run.log, run.slot, error, failed)
+        run.sender.send(failed)
         call_excepthook(error)
         return exit_code_of(error)
     return exit_codes.DONE
