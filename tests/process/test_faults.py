@@ -172,6 +172,20 @@ def test_a_grandchild_left_behind_is_ended(case: Case, own_session: bool) -> Non
     eventually(lambda: not _lives(grandchild), within=6, what="the end of its child")
 
 
+@pytest.mark.parametrize("own_session", [False, True], ids=["in its group", "in a session of its own"])
+def test_a_job_that_puts_itself_into_the_background_is_told_so(case: Case, daemon: Daemon, own_session: bool) -> None:
+    kwargs = {"path": str(case.path), "own_session": own_session, "code": 0}
+    case.start("leave_a_child", kwargs=kwargs)
+    case.event("leftover.ended")
+
+    def told() -> None:
+        reason = daemon.slot(case.name)["reason"]
+        assert "; a process that it left in the background was ended (“" in reason
+        assert reason.endswith("”): have the job stay in the foreground")
+
+    eventually(told, 5, "the reason")
+
+
 def test_a_stranger_without_our_mark_is_let_be(case: Case, daemon: Daemon) -> None:
     case.start("leave_unmarked", kwargs={"path": str(case.path)})
     stranger = read_pid(case.path)

@@ -85,6 +85,7 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
     lifecycle = Lifecycle(loop, log)
     slot_set = SlotSet(loop, records, lifecycle)
     generations.sound_jobs = slot_set.sound_jobs
+    leftovers.on_found.add(slot_set.blame)
     pacing: Pacing[LiveSlot] = Pacing(len(os.sched_getaffinity(0)))
     effects = Effects(loop, log, lifecycle, pacing, births, stack_dumps, earlier, roster, (config.name, config.host))
     messages = ChildMessages(log, records, lifecycle, births)
