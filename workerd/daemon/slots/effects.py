@@ -21,6 +21,7 @@ from workerd.wire.words import Outcome
 
 from .lifecycle import Lifecycle
 from .pacing import Pacing
+from .places import Places
 from .slot import LiveSlot
 
 KILL_PATIENCE_S = 5.0
@@ -42,6 +43,7 @@ class Effects:
         log: EventLog,
         lifecycle: Lifecycle,
         pacing: Pacing[LiveSlot],
+        places: Places,
         births: Births[LiveSlot],
         stack_dumps: StackDumps,
         earlier: EarlierProcesses,
@@ -53,6 +55,7 @@ class Effects:
         self._log = log
         self._lifecycle = lifecycle
         self._pacing = pacing
+        self._places = places
         self._births = births
         self._stack_dumps = stack_dumps
         self._earlier = earlier
@@ -69,6 +72,7 @@ class Effects:
         births.on_failed.add(self._birth_failed)
         births.on_delayed.add(lifecycle.explain)
         earlier.on_gone.add(self._earlier_gone)
+        lifecycle.on_entered.add(self._free_place_of_ended)
         lifecycle.effects.update(
             {
                 Effect.QUEUE: self._queue,
@@ -109,24 +113,39 @@ class Effects:
         self._pacing.stand_in_line(slot, lambda: self._lifecycle.apply(slot, Fact.TURN_CAME))
 
     def _bear(self, slot: LiveSlot) -> None:
-        """Ask for a birth, unless a process of an earlier daemon may still do the slot's work."""
+        """Ask for a birth, unless an earlier daemon's process may still do the slot's work, or too many run."""
         obstacle = "" if slot.builtin else self._earlier.obstacle(slot.spec.name, slot.index)
-        if not obstacle:
+        if obstacle:
+            self._held_up[slot] = None
+        elif not self._places.take(slot):
+            obstacle = self._places.reason
+        else:
             self._births.bear(slot)
             return
-        self._held_up[slot] = None
         self._pacing.leave(slot)
         slot.started_once = True  # as far as it can be
         self._lifecycle.explain(slot, obstacle)
 
     def _withdraw(self, slot: LiveSlot) -> None:
         self._held_up.pop(slot, None)
+        self._places.leave(slot)
         self._births.withdraw(slot)
 
     def _earlier_gone(self) -> None:
         """Go on with the slots that have waited."""
         held_up, self._held_up = self._held_up, {}
         for slot in held_up:
+            self._lifecycle.explain(slot, "")
+            self._loop.attempt(partial(self._bear, slot))
+
+    def _free_place_of_ended(self, slot: LiveSlot) -> None:
+        """Let others have the place of a slot whose process has ended, unless it takes it again at once."""
+        if not slot.is_alive:
+            self._places.leave(slot)
+            self._loop.call_soon(self._give_places)
+
+    def _give_places(self) -> None:
+        while (slot := self._places.next()) is not None:
             self._lifecycle.explain(slot, "")
             self._loop.attempt(partial(self._bear, slot))
 

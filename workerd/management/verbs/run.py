@@ -73,6 +73,7 @@ def describe(settings: Settings, options: dict[str, Any]) -> DaemonConfig:
         tree=_tree(settings),
         database=settings.database,
         max_unavailable=settings.max_unavailable,
+        max_processes=settings.max_processes,
         exit_when_parked=settings.exit_when_parked,
         http_bind=settings.http_bind,
     )
