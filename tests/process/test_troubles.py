@@ -175,6 +175,24 @@ def test_where_memory_runs_out_the_kernel_takes_a_job_before_the_daemon(project:
     assert adjustment(job) == min(1000, own + 100)
 
 
+def test_a_row_that_asks_for_more_processes_than_are_allowed_gets_those(project: Project, daemon: Daemon) -> None:
+    project.settings["MAX_PROCESSES"] = 2
+    project.add_job("idle", processes=4)
+    daemon.start()
+    for index in range(2):
+        daemon.wait_state(f"idle:{index}", "RUNNING")
+    reason = "waiting for a place: 2 processes of jobs run, as many as MAX_PROCESSES allows"
+    assert [daemon.slot(f"idle:{index}")["reason"] for index in (2, 3)] == [reason] * 2
+    assert len(daemon.events("child.born", job="idle")) == 2
+
+    done = project.manage("workerd", "stop", "idle:0")
+
+    assert done.returncode == 0, done.stderr
+    daemon.wait_state("idle:2", "RUNNING")
+    assert daemon.slot("idle:3")["reason"] == reason
+    daemon.stop()
+
+
 def test_a_child_that_has_left_its_group_is_killed_all_the_same(project: Project, daemon: Daemon) -> None:
     project.extra_env["DJANGO_SETTINGS_MODULE"] = "tests.process.faults.settings"
     path = project.folder / "pid"
