@@ -63,6 +63,7 @@ class Settings:
     exit_when_parked: bool
     log_level: int | None
     env: tuple[str, ...]
+    max_processes: int
 
     def load_before_fork(self) -> tuple[Callable[[], object], ...]:
         """Return BEFORE_FORK as callables. Raises whatever the import of a dotted path raises."""

@@ -213,5 +213,13 @@ KEYS: Mapping[str, Key] = {
         expected="a list of names of environment variables, or of patterns of them",
         remedy='Write a list, such as ["SHOP_MAIL_PASSWORD"].',
     ),
+    "MAX_PROCESSES": Key(
+        attribute="max_processes",
+        says="how many processes all jobs may have together; a slot beyond that waits, and says so",
+        default=1000,
+        read=read_whole(1, 100_000),
+        expected="a whole number from 1",
+        remedy="A thousand idle processes take about 6 GB of memory.",
+    ),
 }
 """The ids of the system checks follow this order, so a new key goes to the end."""

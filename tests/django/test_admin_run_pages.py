@@ -68,6 +68,11 @@ def run_page(client: Client, run: Run) -> str:
         ("over_memory", {"peak_memory": 66.4}, "it had grown by 66 MiB at its peak."),
         ("recycled", {"reason": "it asked for it"}, "Replaced gracefully after 1 min: it asked for it."),
         ("refused", {"exception": "“x” does not import."}, "The job cannot run as it is defined: “x” does not import."),
+        (
+            "killed",
+            {"reason": "the daemon was told to stop a second time (SIGTERM)"},
+            "1 min: the daemon was told to stop a second time (SIGTERM).",
+        ),
         ("killed", {}, "Killed after 1 min: it was asked to stop, and did not stop in time."),
         ("lost", {}, "Lost: its daemon ended before it could report how this run ended."),
     ],

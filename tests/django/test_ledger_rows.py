@@ -223,6 +223,20 @@ def test_a_problem_is_written_only_when_it_changed(rows: JobRows, mail: Job) -> 
     assert len(queries) == 1
 
 
+def test_two_ledgers_of_different_code_do_not_write_a_problem_against_each_other(rows: JobRows, mail: Job) -> None:
+    """One allows what the other refuses: each has written its judgement once, and the row is left alone."""
+    Job.objects.update(target="os.system")
+    other = JobRows("default", lambda _target, _command: None)
+    told = []
+    for _ in range(5):
+        for ledger in (rows, other):
+            poll(ledger)
+            told.append(problem_of(mail))
+
+    assert "os.system" in told[0]
+    assert len(set(told[2:])) == 1
+
+
 def test_a_problem_left_by_an_earlier_ledger_is_cleared_when_the_row_is_right(rows: JobRows, mail: Job) -> None:
     Job.objects.update(problem="was wrong once")
 

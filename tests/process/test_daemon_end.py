@@ -103,8 +103,10 @@ def test_a_second_signal_stops_at_once(project: Project, daemon: Daemon) -> None
     daemon.stop()
 
     assert time.monotonic() - asked < 10
-    assert daemon.wait_event("child.exited", job="ignore-stop")["signal"] == "SIGKILL"
+    ended = daemon.wait_event("child.exited", job="ignore-stop")
+    assert (ended["signal"], ended["reason"]) == ("SIGKILL", "the daemon was told to stop a second time (SIGTERM)")
     eventually(lambda: project.runs.get().outcome, what="the run's end in the database")
+    assert project.runs.get().reason == ended["reason"]
 
 
 @pytest.mark.backends("any")

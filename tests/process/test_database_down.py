@@ -66,6 +66,10 @@ def test_another_database_that_is_out_is_waited_for_and_named(
     assert daemon.events("child.parked") == []
     waiting = daemon.wait_event("child.restart_scheduled", job="elsewhere")
     assert waiting["reason"] == 'the database "second" is unreachable'
+    told = daemon.events("job.failed", job="elsewhere")
+    assert {event["level"] for event in told} == {"warning"}
+    assert all("Traceback" not in event["exception"] for event in told)
+    eventually(lambda: all("Traceback" in run.traceback for run in project.runs.exclude(ended=None)), 10, "the rows")
 
 
 def test_a_database_that_is_read_only_is_waited_for_and_comes_back(

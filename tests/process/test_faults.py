@@ -153,7 +153,7 @@ def test_term_ignored_ends_in_a_stack_and_a_kill_in_time(case: Case) -> None:
     assert 0.6 <= moment(end) - moment(asked) < 0.6 + 1.0
     assert moment(killed) - moment(asked) >= 0.6
     assert (end["outcome"], end["signal"]) == ("killed", "SIGKILL")
-    assert end["reason"] == "did not stop in time and was killed"
+    assert end["reason"] == "it did not stop within 0.6 s"
     row = case.row(run)
     assert row.outcome == "killed"
     assert "in be_busy" in row.stack
@@ -171,6 +171,20 @@ def test_a_grandchild_left_behind_is_ended(case: Case, own_session: bool) -> Non
     assert (end["outcome"], end["exit_code"]) == ("error", 3)
     eventually(lambda: not _lives(child), within=4, what="the end of the child's child")
     eventually(lambda: not _lives(grandchild), within=6, what="the end of its child")
+
+
+@pytest.mark.parametrize("own_session", [False, True], ids=["in its group", "in a session of its own"])
+def test_a_job_that_puts_itself_into_the_background_is_told_so(case: Case, daemon: Daemon, own_session: bool) -> None:
+    kwargs = {"path": str(case.path), "own_session": own_session, "code": 0}
+    case.start("leave_a_child", kwargs=kwargs)
+    case.event("leftover.ended")
+
+    def told() -> None:
+        reason = daemon.slot(case.name)["reason"]
+        assert "; a process that it left in the background was ended (“" in reason
+        assert reason.endswith("”): have the job stay in the foreground")
+
+    eventually(told, 5, "the reason")
 
 
 def test_a_stranger_without_our_mark_is_let_be(case: Case, daemon: Daemon) -> None:

@@ -11,6 +11,7 @@ from tests.harness.modules import write_module
 from tests.harness.outages import Link
 from tests.harness.project import MANAGE, Project
 
+NOTE = "Restarted with the code of generation 1; “reload” loads newer files."
 DONE, FAILED, USAGE, NO_DAEMON = 0, 1, 2, 3
 WITHIN_S = 15.0
 
@@ -45,7 +46,7 @@ def test_it_answers_where_the_project_waits_for_a_silent_database_as_it_loads(
         assert (status.returncode, restarted.returncode) == (DONE, DONE), restarted.stderr
         assert f"ready, pid {daemon.pid}, up " in status.stdout
         after = daemon.slot("idle")["pid"]
-        assert restarted.stdout == f"idle: RUNNING, pid {after}\n"
+        assert restarted.stdout == f"idle: RUNNING, pid {after}\n{NOTE}\n"
         assert after != before
         link.proxy.heal()
         daemon.stop()

@@ -11,6 +11,7 @@ from tests.harness.daemon import Daemon
 from tests.harness.modules import write_module
 from tests.harness.project import Project
 from tests.harness.waiting import eventually
+from workerd.daemon.processes.generations import HURRIED_S
 
 DONE, FAILED = 0, 1
 LOADED_WITHIN_S = 60.0
@@ -345,6 +346,24 @@ def test_a_forkserver_that_dies_while_a_reload_hangs_is_replaced_at_once(project
     eventually(lambda: pids(daemon)["mail:0"] not in {before["mail:0"], None}, 10, "the restart")
     assert daemon.wait_state("mail:0", "RUNNING")["generation"] in {1, 3}
     assert daemon.picture()["daemon"]["reload"] == "generation 2 is being loaded"
+
+
+def test_a_corrected_reload_does_not_wait_for_a_load_that_hangs(project: Project, daemon: Daemon) -> None:
+    """Neither for the one of a reload, nor for the one that is to replace a forkserver that has died meanwhile."""
+    start(project, daemon)
+    begun = project.folder / "begun"
+    begun.mkdir()
+    note = f"import os, pathlib, time; pathlib.Path({str(begun)!r}, str(os.getpid())).touch()"
+    write_module(project, "released", f"{note}; time.sleep(3600)")
+    assert daemon.ask({"verb": "reload", "wait": False})["ok"]
+    os.kill(daemon.picture()["daemon"]["forkserver_pid"], signal.SIGKILL)
+    eventually(lambda: len(list(begun.iterdir())) == 2, 30, "two loads that hang")
+    write_module(project, "released", GOOD)
+
+    assert daemon.ask({"verb": "reload"}, within=2 * HURRIED_S + LOADED_WITHIN_S)["ok"]
+
+    rejected = [event["generation"] for event in daemon.events("forkserver.rejected")]
+    assert sorted(rejected) == [2, 3]
 
 
 def test_a_slot_says_why_no_process_can_be_started_while_everything_hangs(project: Project, daemon: Daemon) -> None:

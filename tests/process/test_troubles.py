@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -157,6 +158,39 @@ def test_what_a_job_has_in_the_background_outlives_the_ends_of_others_and_not_it
 def _lives(pid: int) -> bool:
     process = Process.look(pid)
     return process is not None and not process.is_zombie
+
+
+def test_where_memory_runs_out_the_kernel_takes_a_job_before_the_daemon(project: Project, daemon: Daemon) -> None:
+    project.add_job("idle")
+    daemon.start()
+
+    def adjustment(pid: int) -> int:
+        return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+    own = adjustment(daemon.pid)
+    picture = daemon.picture()
+    ledger = next(slot["pid"] for slot in picture["slots"] if slot["builtin"])
+    job = daemon.wait_state("idle", "RUNNING")["pid"]
+    assert [adjustment(pid) for pid in (picture["daemon"]["forkserver_pid"], ledger)] == [own, own]
+    assert adjustment(job) == min(1000, own + 100)
+
+
+def test_a_row_that_asks_for_more_processes_than_are_allowed_gets_those(project: Project, daemon: Daemon) -> None:
+    project.settings["MAX_PROCESSES"] = 2
+    project.add_job("idle", processes=4)
+    daemon.start()
+    for index in range(2):
+        daemon.wait_state(f"idle:{index}", "RUNNING")
+    reason = "waiting for a place: 2 processes of jobs run, as many as MAX_PROCESSES allows"
+    assert [daemon.slot(f"idle:{index}")["reason"] for index in (2, 3)] == [reason] * 2
+    assert len(daemon.events("child.born", job="idle")) == 2
+
+    done = project.manage("workerd", "stop", "idle:0")
+
+    assert done.returncode == 0, done.stderr
+    daemon.wait_state("idle:2", "RUNNING")
+    assert daemon.slot("idle:3")["reason"] == reason
+    daemon.stop()
 
 
 def test_a_child_that_has_left_its_group_is_killed_all_the_same(project: Project, daemon: Daemon) -> None:

@@ -19,6 +19,7 @@ from tests.harness.daemon import Daemon
 from tests.harness.processes import Process
 from tests.harness.project import Project
 
+NOTE = "Restarted with the code of generation 1; “reload” loads newer files."
 DONE, FAILED, USAGE, NO_DAEMON = 0, 1, 2, 3
 JOBS: dict[str, dict[str, Any]] = {
     "pair": {"target": "tests.process.bad_jobs.jobs.idle", "processes": 2},
@@ -136,7 +137,7 @@ def test_restart_takes_a_job_or_a_slot_and_tells_the_new_pid(daemon: Daemon) -> 
     done = workerd(daemon, "restart", "restarted:1")
 
     second = [daemon.slot(f"restarted:{index}")["pid"] for index in (0, 1)]
-    assert (done.returncode, done.stdout) == (DONE, f"restarted:1: RUNNING, pid {second[1]}\n")
+    assert (done.returncode, done.stdout) == (DONE, f"restarted:1: RUNNING, pid {second[1]}\n{NOTE}\n")
     assert second[0] == first[0]
     assert second[1] != first[1]
     both = workerd(daemon, "restart", "restarted")

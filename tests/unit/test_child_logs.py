@@ -15,7 +15,7 @@ import structlog
 
 from workerd.child.logs import install_logging
 from workerd.child.rendering import LineRenderer
-from workerd.child.reports import log_failure
+from workerd.child.reports import describe_failure, log_failure
 from workerd.child.standard_logging import PipeHandler
 from workerd.forksafe import events
 
@@ -274,7 +274,7 @@ def test_a_failure_is_one_line_and_still_reaches_the_projects_other_handlers(lin
 
     log = install(lines, Sentry(), logging.StreamHandler(sys.stderr))
     error = ValueError("wrong")
-    log_failure(log, "a-job:1", error)
+    log_failure(log, "a-job:1", error, describe_failure(error))
 
     assert lines.events == ["job.failed"]
     [record] = seen

@@ -46,6 +46,7 @@ def test_a_project_that_sets_nothing_has_the_defaults() -> None:
         exit_when_parked=False,
         log_level=None,
         env=(),
+        max_processes=1000,
     )
     assert {"*password*", "*secret*", "*token*", "*key*"} <= set(found.secret_kwargs)
 

@@ -204,7 +204,7 @@ def test_a_child_that_does_not_stop_in_time_is_killed_with_its_group(node: Node)
     [killed] = node.lines.of("child.killed")
 
     assert node.signals_to(slot) == [signal.SIGTERM, signal.SIGKILL]
-    assert killed["reason"] == "did not stop within 2 s"
+    assert killed["reason"] == "it did not stop within 2 s"
 
 
 def test_a_child_that_cannot_be_killed_is_reported(node: Node) -> None:

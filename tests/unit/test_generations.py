@@ -8,7 +8,7 @@ import pytest
 from tests.harness.fakes import open_descriptors
 from tests.harness.node import Node
 from workerd.daemon.processes.forkserver import LOAD_PATIENCE_S, Forkserver
-from workerd.daemon.processes.generations import END_PATIENCE_S, RETRY_INITIAL_S, RETRY_MAX_S, Generations
+from workerd.daemon.processes.generations import END_PATIENCE_S, HURRIED_S, RETRY_INITIAL_S, RETRY_MAX_S, Generations
 from workerd.wire.messages import Load
 
 
@@ -135,6 +135,56 @@ def test_who_asks_while_code_is_loaded_gets_a_load_of_its_own(node: Node, genera
     assert len(node.forkservers) == 3
 
 
+@pytest.mark.parametrize("first_takes", [0.0, HURRIED_S])
+def test_who_asks_while_a_load_hangs_does_not_wait_for_its_whole_time(
+    node: Node, generations: Generations, first_takes: float
+) -> None:
+    generations.start()
+    node.pass_time(first_takes)
+    node.forkserver.become_ready()
+    node.turn()
+    patience = max(HURRIED_S, 2 * first_takes)
+    results: list[str] = []
+    generations.reload(results.append)
+    generations.reload(results.append)
+    node.pass_time(patience - 0.1)
+    before = list(results)
+
+    node.pass_time(0.1)
+    assert (node.forkservers[1].pid, signal.SIGKILL) in node.kernel.signals
+    node.forkserver.become_ready()
+    node.turn()
+
+    assert before == []
+    assert results == [f"the project is not imported after {patience:.0f} s, and another reload waits", ""]
+
+
+def test_who_asks_while_the_first_load_hangs_does_not_wait_for_its_whole_time(
+    node: Node, generations: Generations
+) -> None:
+    generations.start()
+    hanging, results = node.forkserver, list[str]()
+    generations.reload(results.append)
+    node.pass_time(HURRIED_S)
+    assert (hanging.pid, signal.SIGKILL) in node.kernel.signals
+    node.end_forkserver(hanging, signal=signal.SIGKILL)
+    node.pass_time(0.0)
+    node.forkserver.become_ready()
+    node.turn()
+
+    assert node.forkserver is not hanging
+    assert results == [""]
+
+
+def test_a_load_that_nobody_waits_for_has_its_whole_time(node: Node, generations: Generations) -> None:
+    load(node)
+    results: list[str] = []
+    generations.reload(results.append)
+    node.pass_time(LOAD_PATIENCE_S - 1)
+
+    assert results == []
+
+
 def test_a_forkserver_that_crashes_is_started_again_at_once(node: Node, generations: Generations) -> None:
     load(node)
     node.end_forkserver(node.forkserver, signal=signal.SIGKILL)
@@ -195,6 +245,19 @@ def test_a_reload_without_a_forkserver_does_not_wait_for_the_backoff(node: Node,
     node.turn()
 
     assert (waiting, len(node.forkservers), results) == (1, 2, [""])
+
+
+def test_a_reload_without_a_forkserver_leaves_no_spare_with_the_code_before(
+    node: Node, generations: Generations, ready: list[bool]
+) -> None:
+    load(node)
+    for _ in range(2):  # the first time another one is started at once, before the reload
+        node.end_forkserver(node.forkserver, signal=signal.SIGKILL)
+    generations.reload(lambda _: None)
+    node.forkserver.become_ready()
+    node.turn()
+
+    assert ready == [False, True]
 
 
 def test_where_the_first_load_fails_who_asked_meanwhile_does_not_wait_for_the_backoff(

@@ -22,6 +22,7 @@ from workerd.daemon.slots.effects import Effects
 from workerd.daemon.slots.exits import Exits
 from workerd.daemon.slots.lifecycle import Lifecycle
 from workerd.daemon.slots.pacing import Pacing
+from workerd.daemon.slots.places import Places
 from workerd.daemon.slots.slot import LiveSlot, slot_of
 from workerd.daemon.slots.slot_set import SlotSet
 from workerd.daemon.slots.waiting import explain
@@ -75,7 +76,9 @@ class World(RuleBasedStateMachine):
         roster: Any = Recorder()
         earlier = EarlierProcesses(self.loop, log, "/nowhere", roster)
         node = ("node", "host")
-        self.effects = Effects(self.loop, log, self.lifecycle, self.pacing, self.births, dumps, earlier, roster, node)
+        self.effects = Effects(
+            self.loop, log, self.lifecycle, self.pacing, Places(1000), self.births, dumps, earlier, roster, node
+        )
         self.messages = ChildMessages(log, records, self.lifecycle, self.births)
         self.exits = Exits(self.loop, log, records, self.lifecycle)
         self.due: dict[LiveSlot, float] = {}

@@ -1,5 +1,7 @@
 """A child's memory: what it has of its own beyond its birth, at each look and at its peak."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -40,6 +42,36 @@ def test_growth_is_what_came_after_the_birth(process: "subprocess.Popen[str]") -
     assert grown is not None
     assert 35 < grown < 60
     assert growth.seen == growth.peak
+
+
+SHARES = (
+    "import mmap, os, sys, time; sys.stdin.readline(); m = mmap.mmap(-1, 40 << 20)\n"
+    "for at in range(0, 40 << 20, 4096): m[at] = 1\n"
+    "for _ in range(3):\n"
+    "  if os.fork() == 0:\n"
+    "    for at in range(0, 40 << 20, 4096): m[at] = 2\n"
+    "    print('taken', flush=True); time.sleep(60); os._exit(0)\n"
+    "time.sleep(60)"
+)
+
+
+def test_memory_that_a_child_shares_with_its_helpers_counts_once() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SHARES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
+    ) as process:
+        growth = MemoryGrowth()
+        growth.set_baseline(process.pid)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+        for _ in range(3):
+            process.stdout.readline()
+        grown = growth.look(process.pid)
+        os.killpg(process.pid, signal.SIGKILL)
+
+    assert grown is not None
+    assert 35 < grown < 75
 
 
 def test_the_peak_stays_when_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,6 +119,7 @@ def test_a_restart_is_answered_with_the_pid_of_the_new_child(node: Node, setup: 
 
     assert (early, new == old) == ([], False)
     assert setup.slots() == {"mail": (True, f"RUNNING, pid {new}")}
+    assert setup.answers[-1]["note"] == "Restarted with the code of generation 1; “reload” loads newer files."
 
 
 def test_a_restart_is_not_answered_while_the_new_child_is_starting(node: Node, setup: Setup) -> None:

@@ -32,8 +32,8 @@ KILLED_BY_OTHERS = "killed by SIGKILL, not by workerd: perhaps out of memory (â€
         (ExitStatus(signal=9), Known(asked=True), (Outcome.CRASHED, KILLED_BY_OTHERS)),
         (
             ExitStatus(signal=9),
-            Known(asked=True, killed=True),
-            (Outcome.KILLED, "did not stop in time and was killed"),
+            Known(asked=True, kill_reason="it did not stop within 5 s"),
+            (Outcome.KILLED, "it did not stop within 5 s"),
         ),
         (
             ExitStatus(code=78),
@@ -51,7 +51,7 @@ def test_the_end_of_a_run_has_one_name(end: ExitStatus, known: Known, expected: 
 @pytest.mark.parametrize("end", [ExitStatus(code=0), ExitStatus(code=78), ExitStatus(signal=9), ExitStatus(signal=11)])
 @pytest.mark.parametrize("verdict", [Outcome.HUNG, Outcome.OVER_MEMORY, Outcome.RECYCLED])
 def test_a_verdict_that_fell_while_it_lived_stands_whatever_ends_it(end: ExitStatus, verdict: Outcome) -> None:
-    known = Known(verdict=verdict, verdict_reason="said before", asked=True, killed=True, refusal="said later")
+    known = Known(verdict=verdict, verdict_reason="said before", asked=True, kill_reason="no", refusal="said later")
 
     assert classify(end, known) == (verdict, "said before")
 

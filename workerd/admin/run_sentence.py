@@ -102,6 +102,8 @@ def _refused(_run: Run, values: dict[str, str]) -> str:
 
 
 def _killed(_run: Run, values: dict[str, str]) -> str:
+    if values["reason"]:
+        return _("Killed after %(span)s: %(reason)s.") % values
     return _("Killed after %(span)s: it was asked to stop, and did not stop in time.") % values
 
 

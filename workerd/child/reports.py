@@ -54,9 +54,15 @@ def _judge(error: Exception) -> dict[str, str]:
     return {"unreachable": outage.alias, "outage": f"{which} {outage.fault.value}"}
 
 
-def log_failure(log: Any, slot: str, error: BaseException) -> None:
-    """Log ``error`` once into the pipe, and once to the project's other logging handlers (Sentry, mail)."""
-    emit(log, "job.failed", level="error", exception_type=_dotted(type(error)), exc_info=error)
+def log_failure(log: Any, slot: str, error: BaseException, failed: Failed) -> None:
+    """Log ``error`` once into the pipe, and once to the project's other logging handlers (Sentry, mail).
+
+    That a database is out is said at each try, without the traceback, which leads to no fault; the run's row has it.
+    """
+    if failed.outage:
+        emit(log, "job.failed", level="warning", exception_type=failed.exception, exception=failed.message)
+    else:
+        emit(log, "job.failed", level="error", exception_type=failed.exception, exc_info=error)
     extra = {REPORTED: True}
     logging.getLogger("workerd.child").error("%s failed", slot, exc_info=error, extra=extra)
 

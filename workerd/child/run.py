@@ -5,6 +5,7 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -28,6 +29,9 @@ from .process_setup import set_up
 from .reports import call_excepthook, describe_failure, drop_our_frames, exit_code_of, log_failure
 from .secrets import SECRETS
 from .stopping import StopRequest
+
+OOM_ADJUSTMENT = 100
+"""Where memory runs out, the kernel counts a job's process as a tenth of all memory larger than it is (proc(5))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ def run_job(spec: JobSpec, license: License, channel: Channel, page: HeartbeatPa
     try:
         stop = StopRequest()
         stop.listen(stop_signals(spec))
+        _offer_to_oom_killer()
         log = set_up(spec, license, page)
         context = _make_context(license, spec, page, stop, sender)
         slot = slot_name(spec.name, license.index, spec.processes)
@@ -108,8 +113,9 @@ def _call(run: JobRun, target: Target, kwargs: dict[str, Any]) -> int:
         if run.is_in_fork:
             sys.excepthook(type(error), error, error.__traceback__)
             return exit_code_of(error)
-        log_failure(run.log, run.slot, error)
-        run.sender.send(describe_failure(error))
+        failed = describe_failure(error)
+        log_failure(run.log, run.slot, error, failed)
+        run.sender.send(failed)
         call_excepthook(error)
         return exit_code_of(error)
     return exit_codes.DONE
@@ -138,6 +144,13 @@ def _make_context(license: License, spec: JobSpec, page: Page, stop: StopRequest
     log = structlog.get_logger(spec.target.rpartition(".")[0] or "workerd.job")
     beats = Beats(page, spec.heartbeat_timeout)
     return JobContext(spec.name, license.index, license.run, beats=beats, stop=stop, sender=sender, log=log)
+
+
+def _offer_to_oom_killer() -> None:
+    """Have the kernel kill this process, and what it starts, before the daemon, its ledger and its forkserver."""
+    with suppress(OSError, ValueError):  # /proc is read-only, or not there
+        path = Path("/proc/self/oom_score_adj")
+        path.write_text(str(min(1000, int(path.read_text()) + OOM_ADJUSTMENT)))
 
 
 def _lower_priority(spec: JobSpec) -> None:

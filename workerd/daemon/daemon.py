@@ -7,6 +7,7 @@ from workerd.wire.config import DaemonConfig
 from workerd.wire.reasons import Reason
 
 from .io.control import ControlSocket
+from .io.terminal import Terminal
 from .node.audit import Audit
 from .node.node_record import NodeRecord
 from .node.observer import OBSERVER_SPEC, Counters
@@ -33,6 +34,7 @@ class Daemon:
         self._config = config
         self._clock = clock = SystemClock()
         self._started = clock.monotonic()
+        self._terminal = Terminal()
         self._parts = parts = build_parts(config, clock)
         self._counters = Counters() if config.http_bind else None
         self._reaper = Reaper(parts.loop, parts.births, self._reaped)
@@ -98,12 +100,19 @@ class Daemon:
         loop.on_signal(signal.SIGCHLD, self._reaper.reap)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.on_signal(number, lambda name=number.name: self._shutdown.begin(Reason(name)))  # type: ignore[misc]
-        loop.on_signal(signal.SIGHUP, lambda: self._reloading.ask(lambda _answer: None))
+        loop.on_signal(signal.SIGHUP, self._hang_up)
         loop.on_signal(signal.SIGUSR2, self._dump_all)
         for number in (signal.SIGUSR1, signal.SIGPIPE):
             signal.signal(number, signal.SIG_IGN)
         loop.catch_signals()
         signal.pthread_sigmask(signal.SIG_SETMASK, ())  # blocked by the command before its exec, so that none was lost
+
+    def _hang_up(self) -> None:
+        """Reload, as daemons do; but stop where the signal says that the terminal of the daemon's start has gone."""
+        if not self._terminal.has_gone:
+            self._reloading.ask(lambda _answer: None)
+        elif not self._shutdown.begun:  # the kernel and the shell each send one
+            self._shutdown.begin(Reason("its terminal has gone"))
 
     def _dump_all(self) -> None:
         for child in tuple(self._parts.births.children.values()):

@@ -20,6 +20,7 @@ from .jobs import JobRows
 from .journal_connection import journal_path
 from .node import NodeRow
 from .operations import OpenOrders
+from .poll_times import PollTimes
 from .push import Push
 from .receiver import DaemonGoneError, Receiver
 from .records import RecordWriter
@@ -66,8 +67,8 @@ class LedgerLoop:
             settings.database, self._node, self._spool.set_aside, self._jobs.note_problem, self._operations
         )
         self._history = RunHistory(settings.database, self._node, settings.run_retention_s)
-        self._poll_seconds = settings.poll_seconds
-        self._poll_at = self._pulse_at = self._apply_at = 0.0
+        self._polls = PollTimes(settings.poll_seconds)
+        self._pulse_at = self._apply_at = 0.0
         self._has_compared = False
 
     def run(self) -> None:
@@ -97,7 +98,8 @@ class LedgerLoop:
         """Return the seconds until the next thing is due."""
         due = self._availability.retry_at
         if self._availability.up:
-            due = max(due, min(self._poll_at, self._pulse_at, self._apply_at if self._spool else self._poll_at))
+            polls = self._polls.due
+            due = max(due, min(polls, self._pulse_at, self._apply_at if self._spool else polls))
         return min(max(due - time.monotonic(), 0.0), LONGEST_WAIT_S)
 
     # what needs the database
@@ -118,7 +120,9 @@ class LedgerLoop:
     def _do_what_is_due(self) -> None:
         now = time.monotonic()
         self._push.listen()
-        if now >= self._poll_at or self._push.heard():
+        if self._push.heard():
+            self._polls.push(now)
+        if now >= self._polls.due:
             self._poll(now)
         if now >= self._pulse_at:
             self._pulse(now)
@@ -139,7 +143,7 @@ class LedgerLoop:
             self._availability.answered()
         finally:
             self._tell(changes)  # jobs that could be read can start, even where nothing can be written
-        self._poll_at = now + self._poll_seconds
+        self._polls.read(now, now)
 
     def _compare_versions(self) -> None:
         """Tell the daemon once, before any record is written, which versions earlier lives have left."""
@@ -149,7 +153,7 @@ class LedgerLoop:
 
     def _poll(self, now: float) -> None:
         self._tell(self._look())
-        self._poll_at = now + self._poll_seconds
+        self._polls.read(now, time.monotonic())
         self._jobs.write_problems()
         self._tell(self._operations.claim())
 

@@ -23,6 +23,7 @@ class DaemonConfig(NamedTuple):
     tree: str = ""
     """The mark of this node's processes in their environment: WORKERD_TREE, and in the daemon's DAEMON_VARIABLE."""
     max_unavailable: int | None = None
+    max_processes: int = 1000
     exit_when_parked: bool = False
     http_bind: str | None = None
 

@@ -47,6 +47,8 @@ class Order:
     """The order is for all slots: then it passes over a slot that cannot do it, which fails an order by name."""
     waiting: dict[LiveSlot, str | None] = field(default_factory=dict)
     answers: list[SlotAnswer] = field(default_factory=list)
+    generation: int = 0
+    """The newest code that a process runs which was restarted."""
     overdue: Timer | None = None
 
 
@@ -186,6 +188,8 @@ class Orders:
             arrived, ok = slot.is_settled and not is_old, slot.is_running
         if arrived:
             del order.waiting[slot]
+            if slot.child is not None:
+                order.generation = max(order.generation, slot.child.generation)
             order.answers.append(SlotAnswer(slot.name, ok=ok, text=_describe(slot, slot.reason)))
 
     def _give_up(self, order: Order) -> None:
@@ -199,7 +203,10 @@ class Orders:
         if order.overdue is not None:
             order.overdue.cancel()
         slots = [{"slot": answer.slot, "ok": answer.ok, "text": answer.text} for answer in order.answers]
-        order.reply({"ok": all(answer.ok for answer in order.answers), "slots": slots})
+        answer = {"ok": all(answer.ok for answer in order.answers), "slots": slots}
+        if order.verb == "restart" and order.generation:
+            answer["note"] = f"Restarted with the code of generation {order.generation}; “reload” loads newer files."
+        order.reply(answer)
 
 
 def _describe(slot: LiveSlot, reason: str, begin: str = "") -> Reason:

@@ -27,6 +27,7 @@ from workerd.daemon.slots.effects import Effects
 from workerd.daemon.slots.exits import Exits
 from workerd.daemon.slots.lifecycle import Lifecycle
 from workerd.daemon.slots.pacing import Pacing
+from workerd.daemon.slots.places import Places
 from workerd.daemon.slots.rollout import Rollout
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.daemon.slots.slot_set import SlotSet
@@ -85,8 +86,10 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
     lifecycle = Lifecycle(loop, log)
     slot_set = SlotSet(loop, records, lifecycle)
     generations.sound_jobs = slot_set.sound_jobs
+    leftovers.on_found.add(slot_set.blame)
     pacing: Pacing[LiveSlot] = Pacing(len(os.sched_getaffinity(0)))
-    effects = Effects(loop, log, lifecycle, pacing, births, stack_dumps, earlier, roster, (config.name, config.host))
+    node, places = (config.name, config.host), Places(config.max_processes)
+    effects = Effects(loop, log, lifecycle, pacing, places, births, stack_dumps, earlier, roster, node)
     messages = ChildMessages(log, records, lifecycle, births)
     Watchdog(loop, log, lifecycle, slot_set.slots, messages.recycle, generations.obstacle)
 

@@ -40,7 +40,8 @@ class Reloading:
         """A sentence on the reload that goes on, or on the last one where it did not end well; else ""."""
         generations, rollout = self._parts.generations, self._rollout
         if generations.loading:
-            return Reason(f"generation {generations.loading} is being loaded")
+            again = ", and the code is loaded once more after that" if generations.awaited else ""
+            return Reason(f"generation {generations.loading} is being loaded{again}")
         if rollout.under_way:
             moved, total = rollout.count()
             return Reason(f"{_of(moved, total)} generation {rollout.generation}, the others follow")

@@ -1,5 +1,6 @@
 """Births: children are asked for, owned as soon as their pid is known, kept as spares, or let go unlicensed."""
 
+import errno
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
@@ -187,7 +188,7 @@ class Births(Generic[Owner]):
         try:
             child = Child.conceive(self._loop, self._log, forkserver.generation, self._heard, self._ended, reserve)
         except OSError as error:
-            reason = Reason(f"the daemon is out of file descriptors: {error}")
+            reason = _describe(error)
             self._log.emit("birth.failed", reason=reason)
             self._retry(owner, reason)
             return
@@ -260,3 +261,9 @@ class Births(Generic[Owner]):
     def _fail(self, owner: Owner) -> None:
         del self._retries[owner]
         self.on_failed(owner)
+
+
+def _describe(error: OSError) -> Reason:
+    """Return why the daemon's ends of a child's channel, pipes and page could not be made."""
+    short = error.errno in {errno.EMFILE, errno.ENFILE}
+    return Reason(f"{'the daemon is out of file descriptors' if short else 'the kernel refuses its pipes'}: {error}")

@@ -66,7 +66,8 @@ class Child:
     ended: bool = False
     """Whether it was reaped: its pid may be another process's."""
     buried: bool = False
-    killed: bool = False
+    kill_reason: str = ""
+    """Why the daemon has killed it; "" while it has not."""
     kill_refusal: str = ""
     """Why the kernel has refused to kill it."""
     verdict: Outcome | None = None
@@ -129,6 +130,11 @@ class Child:
         )
         born.append(child)
         return child
+
+    @property
+    def killed(self) -> bool:
+        """Whether the daemon has sent it KILL, or tried to."""
+        return bool(self.kill_reason)
 
     def complain(self, log: EventLog, error: WireError) -> None:
         """Log that something came on the channel that no part of workerd sends: the job's own code wrote it."""
@@ -205,7 +211,7 @@ class Child:
         """Kill the child's group, and log why."""
         if self.ended:
             return
-        self.killed = True
+        self.kill_reason = self.kill_reason or reason
         refusal = self.kill_group()
         log.emit("child.killed", **self.identity, reason=reason)
         if refusal:
@@ -227,7 +233,7 @@ class Child:
             verdict=self.verdict,
             verdict_reason=self.verdict_reason,
             asked=self.asked,
-            killed=self.killed,
+            kill_reason=self.kill_reason,
             stop_signal=stop_signal,
             refusal=self.refusal,
             exception=exception,

@@ -74,6 +74,8 @@ class Forkserver:
         self.rejection = ""
         self.unsound: list[str] = []
         self._start(present)
+        self._started, self.load_s = loop.clock.monotonic(), 0.0
+        self._patience_s = LOAD_PATIENCE_S
         self._overdue = loop.call_in(LOAD_PATIENCE_S, self._load_is_overdue)
 
     def _start(self, present: Present | None) -> None:
@@ -105,6 +107,13 @@ class Forkserver:
     def bear(self, child: Child) -> None:
         """Ask for a birth, and pass the child's ends of its descriptors."""
         self._link.send(Bear(child.birth), child.theirs)
+
+    def hurry(self, patience_s: float) -> None:
+        """Give it no longer than that from its start to load: it may hang, and somebody waits for the load after it."""
+        if self._overdue.call is not None and patience_s < self._patience_s:
+            self._overdue.cancel()
+            self._patience_s = patience_s
+            self._overdue = self._loop.call_at(self._started + patience_s, self._load_is_overdue)
 
     def stop(self) -> None:
         """Close its channel, at whose end it ends."""
@@ -147,6 +156,7 @@ class Forkserver:
             self.stop()
             return
         self.ready = self._was_ready = True
+        self.load_s = self._loop.clock.monotonic() - self._started
         self.unsound = message.unsound
         self._log.emit(
             "forkserver.ready",
@@ -163,7 +173,8 @@ class Forkserver:
         self._listener.rejected(self, f"{reason}\n{traceback}".strip())
 
     def _load_is_overdue(self) -> None:
-        self._reject(f"the project is not imported after {LOAD_PATIENCE_S:g} s", "")
+        waited = ", and another reload waits" if self._patience_s < LOAD_PATIENCE_S else ""
+        self._reject(f"the project is not imported after {self._patience_s:.0f} s{waited}", "")
         self.kill()
 
     def _fell_silent(self) -> None:

@@ -16,6 +16,8 @@ RETRY_INITIAL_S = 0.5
 RETRY_MAX_S = 30.0
 END_PATIENCE_S = 5.0
 """A forkserver that is let go and has not ended by then is killed: it is stopped, or hangs in the project's code."""
+HURRIED_S = 10.0
+"""A load for whose successor somebody waits has so long, or twice as long as the last one took: then it hangs."""
 MOST_JOBS = 1000
 """The most jobs that a new generation has to load before it is accepted; a rollout halts where another one fails."""
 
@@ -46,8 +48,10 @@ class Generations:
         self._retry: Timer | None = None
         self._backoff = Backoff(RETRY_INITIAL_S, RETRY_MAX_S)
         self._closed = False
+        self._load_s = 0.0
+        """How long the last load took that ended well."""
         self.on_ready: Listeners[[bool]] = Listeners()
-        """Told when a generation can start processes; with True where it has replaced another."""
+        """Told when a generation can start processes; with True where no process may have older code from now on."""
         self.on_trouble: Listeners[[]] = Listeners()
         """Told when ``trouble`` has changed."""
         self.on_birth_failed: Listeners[[int, str]] = Listeners()
@@ -74,6 +78,11 @@ class Generations:
     def loading(self) -> int:
         """The number of the generation that loads and is to replace the current one, 0 where none does."""
         return self._next.generation if self._next is not None else 0
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for a load after the one that is under way."""
+        return bool(self._later)
 
     def obstacle(self) -> str:
         """Return why no process can be started now; "" where one only has to be asked for."""
@@ -110,8 +119,11 @@ class Generations:
             self._take_up_later(self._current)
 
     def reload(self, on_result: Result) -> None:
-        """Load the code anew, after the load that is under way: that one may have read older code."""
+        """Load the code anew, after the load that is under way: that one may have read older code, and may hang."""
         self._later.append(on_result)
+        for forkserver in (self._next, self._current):
+            if forkserver is not None and not forkserver.ready:
+                forkserver.hurry(max(HURRIED_S, 2 * self._load_s))
         if self._next is not None:
             return
         if self._current is None:  # there is none to keep: do not wait for the backoff either
@@ -230,10 +242,12 @@ class Generations:
     def _is_ready(self, forkserver: Forkserver) -> None:
         self._backoff.reset(at_once=True)  # after the first failure of a healthy one there is no delay
         self.trouble = ""
-        replaced = forkserver is self._next
-        if replaced:
+        self._load_s = forkserver.load_s
+        # Without a forkserver to replace there may still be spares with the code before.
+        replaces = forkserver is self._next or bool(self._results.get(forkserver))
+        if forkserver is self._next:
             self._replace_by(forkserver)
-        self.on_ready(replaced)
+        self.on_ready(replaces)
         self._tell(forkserver, "")
 
     def _replace_by(self, forkserver: Forkserver) -> None:

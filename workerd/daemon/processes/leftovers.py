@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Protocol
 
+from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import SHARE_S, Loop
 
@@ -51,6 +52,8 @@ class Leftovers:
         self._look_again = self._hunting = False
         self._hunting_since = 0.0
         self._unreadable: set[int] = set()
+        self.on_found: Listeners[[str, str]] = Listeners()
+        """Told, soon after, which run has left a process, and the process's name."""
 
     def end_run(self, run: str, pid: int, identity: dict[str, Any]) -> None:
         """End what the run, or the forkserver, of a process has left that was just reaped; its group was killed."""
@@ -75,6 +78,7 @@ class Leftovers:
         for pid in children() if is_group(group) else ():
             if (seen := look(pid)) is not None and seen.group == group and not self._runs.owns(pid):
                 self._log.emit("leftover.ended", **identity, leftover_pid=pid, name=seen.name)
+                self._tell_found(identity, seen.name)
 
     def _hunt(self) -> None:
         """Look once at all adopted children, and again until none of an ended run is left."""
@@ -115,6 +119,11 @@ class Leftovers:
         self._look_again = True
         if identity or not self._newborns.may_be(pid):  # a newborn carries its forkserver's mark
             self._endings.end(Leftover(pid, seen.started, seen.name, identity))
+            self._tell_found(identity, seen.name)
+
+    def _tell_found(self, identity: dict[str, Any], name: str) -> None:
+        if "run" in identity:
+            self._loop.call_soon(partial(self.on_found, str(identity["run"]), name))
 
     def _tell_unreadable(self, pid: int, name: str, error: PermissionError) -> None:
         if pid not in self._unreadable:

@@ -20,11 +20,13 @@ class MemoryGrowth:
     due: float = 0.0
     """When to look again, by the monotonic clock."""
     private_at_birth: float | None = None
+    shared_at_birth: float | None = None
     resident_at_birth: float | None = None
 
     def set_baseline(self, pid: int) -> None:
         """Measure growth from now on: the child has its licence, and has done nothing yet."""
         self.private_at_birth, self.resident_at_birth = private_mib(pid), resident_mib(pid)
+        self.shared_at_birth = shared_mib(pid)
 
     def look(self, pid: int) -> float | None:
         """Return the growth of now, in MiB; None where the child's own memory cannot be read."""
@@ -32,9 +34,14 @@ class MemoryGrowth:
         if own is None or self.private_at_birth is None:
             self.seen = None
             return None
-        self.seen = max(0.0, own - self.private_at_birth) + helpers_mib(pid, own)
+        self.seen = max(0.0, own - self.private_at_birth) + self._shared_growth(pid) + helpers_mib(pid, own)
         self._reach(self.seen)
         return self.seen
+
+    def _shared_growth(self, pid: int) -> float:
+        """Return the shared memory that the child has taken since its birth; what its helpers use of it counts once."""
+        now, before = shared_mib(pid), self.shared_at_birth
+        return max(0.0, now - before) if now is not None and before is not None else 0.0
 
     def end(self, peak_rss: float) -> None:
         """Take the kernel's word for the peak, which covers what no look at the child has seen."""
@@ -52,6 +59,11 @@ def private_mib(pid: int) -> float | None:
     Not RSS, which counts what is shared with the forkserver, and not USS, which jumps when the forkserver ends.
     """
     return _sum(pid, ("RssAnon:", "VmSwap:"))
+
+
+def shared_mib(pid: int) -> float | None:
+    """Return the shared segments that a process uses (/dev/shm, anonymous maps), in MiB; None where /proc is mute."""
+    return _sum(pid, ("RssShmem:",))
 
 
 def resident_mib(pid: int) -> float | None:

@@ -41,7 +41,8 @@ class Evidence(NamedTuple):
     verdict: Outcome | None = None
     verdict_reason: str = ""
     asked: bool = False
-    killed: bool = False
+    kill_reason: str = ""
+    """Why the daemon has killed it; "" where it has not."""
     stop_signal: int = signal.SIGTERM
     refusal: str = ""
     exception: str = ""
@@ -67,8 +68,8 @@ def classify(end: ExitStatus, known: Evidence) -> tuple[Outcome, Reason]:
 
 
 def _judge_signal(end: ExitStatus, known: Evidence) -> tuple[Outcome, Reason]:
-    if known.killed and end.signal == signal.SIGKILL:
-        return Outcome.KILLED, Reason("did not stop in time and was killed")
+    if known.kill_reason and end.signal == signal.SIGKILL:
+        return Outcome.KILLED, Reason(known.kill_reason)
     if known.asked and end.signal == known.stop_signal:
         return Outcome.STOPPED, Reason("stopped as asked")
     if end.signal == signal.SIGKILL:

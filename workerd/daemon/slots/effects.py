@@ -21,6 +21,7 @@ from workerd.wire.words import Outcome
 
 from .lifecycle import Lifecycle
 from .pacing import Pacing
+from .places import Places
 from .slot import LiveSlot
 
 KILL_PATIENCE_S = 5.0
@@ -44,6 +45,7 @@ class Effects:
         log: EventLog,
         lifecycle: Lifecycle,
         pacing: Pacing[LiveSlot],
+        places: Places,
         births: Births[LiveSlot],
         stack_dumps: StackDumps,
         earlier: EarlierProcesses,
@@ -55,6 +57,7 @@ class Effects:
         self._log = log
         self._lifecycle = lifecycle
         self._pacing = pacing
+        self._places = places
         self._births = births
         self._stack_dumps = stack_dumps
         self._earlier = earlier
@@ -71,6 +74,7 @@ class Effects:
         births.on_failed.add(self._birth_failed)
         births.on_delayed.add(lifecycle.explain)
         earlier.on_gone.add(self._earlier_gone)
+        lifecycle.on_entered.add(self._free_place_of_ended)
         lifecycle.effects.update(
             {
                 Effect.QUEUE: self._queue,
@@ -78,7 +82,7 @@ class Effects:
                 Effect.WITHDRAW: self._withdraw,
                 Effect.LICENSE: self._license,
                 Effect.TERMINATE: self._terminate,
-                Effect.KILL: lambda slot: child_of(slot).kill(log, f"did not stop within {slot.spec.stop_timeout:g} s"),
+                Effect.KILL: self._kill,
                 Effect.DUMP: self._dump,
                 Effect.REPORT_UNKILLABLE: self._report_unkillable,
                 Effect.ARM_START: lambda slot: self._arm_fairly(slot, slot.spec.start_timeout, self._start_is_overdue),
@@ -111,24 +115,39 @@ class Effects:
         self._pacing.stand_in_line(slot, lambda: self._lifecycle.apply(slot, Fact.TURN_CAME))
 
     def _bear(self, slot: LiveSlot) -> None:
-        """Ask for a birth, unless a process of an earlier daemon may still do the slot's work."""
+        """Ask for a birth, unless an earlier daemon's process may still do the slot's work, or too many run."""
         obstacle = "" if slot.builtin else self._earlier.obstacle(slot.spec.name, slot.index)
-        if not obstacle:
+        if obstacle:
+            self._held_up[slot] = None
+        elif not self._places.take(slot):
+            obstacle = self._places.reason
+        else:
             self._births.bear(slot)
             return
-        self._held_up[slot] = None
         self._pacing.leave(slot)
         slot.started_once = True  # as far as it can be
         self._lifecycle.explain(slot, obstacle)
 
     def _withdraw(self, slot: LiveSlot) -> None:
         self._held_up.pop(slot, None)
+        self._places.leave(slot)
         self._births.withdraw(slot)
 
     def _earlier_gone(self) -> None:
         """Go on with the slots that have waited."""
         held_up, self._held_up = self._held_up, {}
         for slot in held_up:
+            self._lifecycle.explain(slot, "")
+            self._loop.attempt(partial(self._bear, slot))
+
+    def _free_place_of_ended(self, slot: LiveSlot) -> None:
+        """Let others have the place of a slot whose process has ended, unless it takes it again at once."""
+        if not slot.is_alive:
+            self._places.leave(slot)
+            self._loop.call_soon(self._give_places)
+
+    def _give_places(self) -> None:
+        while (slot := self._places.next()) is not None:
             self._lifecycle.explain(slot, "")
             self._loop.attempt(partial(self._bear, slot))
 
@@ -211,6 +230,9 @@ class Effects:
         self._log.emit("child.stopping", **slot.identity, signal=name, reason=reason, timeout_s=limit)
         if refusal:
             self._lifecycle.explain(slot, Reason(f"{number.name} could not be sent: {refusal}"))
+
+    def _kill(self, slot: LiveSlot) -> None:
+        child_of(slot).kill(self._log, f"it did not stop within {slot.spec.stop_timeout:g} s")
 
     def _dump(self, slot: LiveSlot) -> None:
         child = child_of(slot)

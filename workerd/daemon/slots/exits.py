@@ -88,6 +88,7 @@ class Exits:
             outage=child.failed.outage if child.failed else "",
             lost_session=bool(child.failed and child.failed.lost_session),
         )
+        slot.last_run = child.run
         slot.outcome, slot.end_reason, slot.misses_database = outcome, reason, ended.database_out
         slot.decision = decide(slot.spec, slot.history, ended, now, self._random)
         if slot.wanted and slot.decision.next in {Next.AGAIN, Next.LATER, Next.WAIT}:

@@ -48,6 +48,7 @@ class LiveSlot:
     misses_database: bool = False
     """Whether the last child found a database out."""
     end_reason: str = ""
+    last_run: str = ""
     outcome: Outcome | None = None
     """The outcome of the last run."""
     problem: str = ""

@@ -8,14 +8,16 @@ from workerd.daemon.io.loop import Loop
 from workerd.daemon.io.records import RecordQueue
 from workerd.daemon.rules.facts import Fact
 from workerd.daemon.rules.plan import plan
-from workerd.wire.reasons import Reason
+from workerd.wire.reasons import Reason, say
 from workerd.wire.spec import JobSpec
+from workerd.wire.words import Outcome
 
 from .lifecycle import Lifecycle
 from .rows import slot_row
 from .slot import LiveSlot
 
 PROGRESS_S = 5.0
+LEFT = "; a process that it left in the background was ended"
 EDITED = Reason("its row was edited")
 PROGRESS_ROWS_A_SECOND = 50
 BUILTIN_INDEX = -1
@@ -103,6 +105,16 @@ class SlotSet:
                 slot.written_beat = beat
                 self._changed[slot] = None
         self._loop.call_in(max(PROGRESS_S, len(slots) / PROGRESS_ROWS_A_SECOND), self.note_progress)
+
+    def blame(self, run: str, name: str) -> None:
+        """Say of a slot that waits after a good end of ``run`` that this has left a process, which was ended.
+
+        A command that puts itself into the background looks like that, and is started and ended without end.
+        """
+        slot = next((slot for slot in self.job_slots() if slot.last_run == run), None)
+        if slot is not None and slot.outcome is Outcome.FINISHED and not slot.is_alive and LEFT not in slot.reason:
+            left = Reason(f"{LEFT} (“{name}”)", LEFT)
+            self._lifecycle.explain(slot, say("", slot.reason, left, Reason(": have the job stay in the foreground")))
 
     def note_all(self) -> None:
         """Have every slot's row written, for a ledger that has just started."""

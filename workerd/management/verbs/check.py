@@ -14,6 +14,7 @@ from workerd.conf import find_problems
 from workerd.durations import DurationError, parse_duration
 from workerd.forkserver.survey import find_left_open
 from workerd.management.database_problems import Problem, find_database_problems
+from workerd.management.machine_problems import find_machine_problems
 from workerd.management.project_problems import find_project_problems
 from workerd.wire import exit_codes
 
@@ -27,13 +28,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
-    """Print every problem of the settings, the system checks, the project and the database; 1 where one is an error."""
+    """Print every problem of settings, machine, project and database; return 1 where one is an error."""
     try:
         stop_within_s = None if options["stop_within"] is None else parse_duration(options["stop_within"])
     except DurationError as error:
         command.stderr.write(str(error))
         return exit_codes.USAGE
-    problems = [*_settings_problems(), *_project_problems(), *find_database_problems(stop_within_s)]
+    problems = [*_settings_problems(), *_machine_problems(), *_project_problems()]
+    problems += find_database_problems(stop_within_s)
     failed = any(level == "error" for level, _ in problems)
     if options["json"]:
         found = [{"level": level, "text": text} for level, text in problems]
@@ -48,6 +50,10 @@ def _tell(command: BaseCommand, problems: list[Problem], *, failed: bool) -> Non
         command.stdout.write(f"{level}: {text}")
     if not failed:
         command.stdout.write("workerd: ready to run." if not problems else "workerd: can run.")
+
+
+def _machine_problems() -> Iterator[Problem]:
+    yield from (("error", text) for text in find_machine_problems())
 
 
 def _project_problems() -> Iterator[Problem]:

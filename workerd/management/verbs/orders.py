@@ -59,6 +59,8 @@ class OrderVerb:
         for result in answer.get("slots", ()):
             text = result["text"] if self.verb == "dump" else visible(result["text"])  # stacks have lines of their own
             (command.stdout if result["ok"] else command.stderr).write(f"{result['slot']}: {text}")
+        if "note" in answer:
+            command.stdout.write(str(answer["note"]))
 
 
 def order_verbs() -> dict[str, "OrderVerb | ModuleType"]:

@@ -16,6 +16,7 @@ from django.db import connections
 import workerd
 from workerd.checks import check_databases
 from workerd.conf import Settings, find_problems, get_settings
+from workerd.management.machine_problems import find_machine_problems
 from workerd.wire import exit_codes
 from workerd.wire.config import DAEMON_VARIABLE, DaemonConfig
 from workerd.wire.private_folder import PRIVATE_FILE, PRIVATE_FOLDER
@@ -36,7 +37,9 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
     unshared = [message for message in check_databases() if message.is_serious()]
     for message in unshared:
         command.stderr.write(f"error: {message.msg} {message.hint}")
-    if unshared or any(problem.level == "error" for problem in problems):
+    for text in (lacks := list(find_machine_problems())):
+        command.stderr.write(f"error: {text}")
+    if lacks or unshared or any(problem.level == "error" for problem in problems):
         return exit_codes.REFUSED
     settings = get_settings()
     assert settings.state_dir is not None
@@ -70,6 +73,7 @@ def describe(settings: Settings, options: dict[str, Any]) -> DaemonConfig:
         tree=_tree(settings),
         database=settings.database,
         max_unavailable=settings.max_unavailable,
+        max_processes=settings.max_processes,
         exit_when_parked=settings.exit_when_parked,
         http_bind=settings.http_bind,
     )
