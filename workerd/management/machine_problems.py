@@ -50,5 +50,5 @@ _NEEDS: tuple[tuple[Callable[[], object], str, str], ...] = (
     (_make_channel, "socketpair(2), to talk to its processes", ALLOW_IT),
     (prctl.become_subreaper, "prctl(2), to adopt its processes", ALLOW_IT),
     (_look_for_ended, "waitid(2), to see which process has ended", ALLOW_IT),
-    (_list_children, "/proc with the children of a process", "mount /proc, of a kernel with CONFIG_PROC_CHILDREN"),
+    (_list_children, "/proc that tells which processes it has", "mount /proc, of a kernel with CONFIG_PROC_CHILDREN"),
 )
