@@ -73,7 +73,7 @@ def _forbid_writing(soak: Soak, dice: random.Random) -> bool:
             soak.databases.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = off")
             _end_sessions(soak, dice)
         else:
-            with soak.databases.session(soak.project.database) as cursor:
+            with soak.databases.session() as cursor:  # of no database: another fault ends those of the project
                 cursor.execute("FLUSH TABLES WITH READ LOCK")
                 time.sleep(dice.uniform(1, 3))
                 cursor.execute("UNLOCK TABLES")
