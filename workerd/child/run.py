@@ -5,7 +5,6 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -149,8 +148,12 @@ def _make_context(license: License, spec: JobSpec, page: Page, stop: StopRequest
 def _offer_to_oom_killer() -> None:
     """Have the kernel kill this process, and what it starts, before the daemon, its ledger and its forkserver."""
     with suppress(OSError, ValueError):  # /proc is read-only, or not there
-        path = Path("/proc/self/oom_score_adj")
-        path.write_text(str(min(1000, int(path.read_text()) + OOM_ADJUSTMENT)))
+        file = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)  # a file object costs memory of its own
+        try:
+            score = min(1000, int(os.read(file, 16)) + OOM_ADJUSTMENT)
+            os.pwrite(file, b"%d" % score, 0)
+        finally:
+            os.close(file)
 
 
 def _lower_priority(spec: JobSpec) -> None:
