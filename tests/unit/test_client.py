@@ -39,6 +39,16 @@ def as_another_user() -> Iterator[None]:
         os.seteuid(user)
 
 
+@pytest.fixture
+def listener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The daemon's end of a control socket in ``tmp_path``, of which nobody takes a request."""
+    monkeypatch.chdir(tmp_path)  # its path may be too long for an address
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("shop.sock")
+        listener.listen()
+        yield listener
+
+
 def test_where_no_daemon_listens_it_says_how_to_start_one(tmp_path: Path) -> None:
     assert why_no_answer(settings_of(tmp_path)) == (
         f"No daemon named “shop” answers at {tmp_path}/shop.sock (No such file or directory). Start it with "
@@ -46,55 +56,44 @@ def test_where_no_daemon_listens_it_says_how_to_start_one(tmp_path: Path) -> Non
     )
 
 
-def test_a_daemon_that_does_not_answer_is_named_by_its_pid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # tmp_path may be too long for an address
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind("shop.sock")
-        listener.listen()
-
-        reason = why_no_answer(settings_of(tmp_path))
+@pytest.mark.usefixtures("listener")
+def test_a_daemon_that_does_not_answer_is_named_by_its_pid(tmp_path: Path) -> None:
+    reason = why_no_answer(settings_of(tmp_path))
 
     assert f"The daemon (pid {os.getpid()}) has taken the request but does not answer within 50 ms" in reason
     assert f"kill -ABRT {os.getpid()}" in reason
 
 
+@pytest.mark.usefixtures("listener")
 def test_a_daemon_that_hangs_while_it_carries_out_an_order_is_told_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer itself may take a day."""
     monkeypatch.setattr(client, "ANSWER_PATIENCE_S", 0.05)
-    monkeypatch.chdir(tmp_path)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind("shop.sock")
-        listener.listen()
 
-        with pytest.raises(NoDaemonError, match="has taken the request but does not answer within 50 ms"):
-            ask(settings_of(tmp_path), {"verb": "stop"}, patience_s=24 * 3600)
+    with pytest.raises(NoDaemonError, match="has taken the request but does not answer within 50 ms"):
+        ask(settings_of(tmp_path), {"verb": "stop"}, patience_s=24 * 3600)
 
 
 def test_an_answer_that_takes_long_is_waited_for_while_the_daemon_lives(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listener: socket.socket
 ) -> None:
     monkeypatch.setattr(client, "ANSWER_PATIENCE_S", 0.05)
-    monkeypatch.chdir(tmp_path)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind("shop.sock")
-        listener.listen()
 
-        def answer_the_order_after_two_pings() -> None:
-            order, _ = listener.accept()
-            for _ in range(2):
-                ping, _ = listener.accept()
-                ping.recv(4096)
-                ping.sendall(b'{"ok": true}\n')
-                ping.close()
-            order.sendall(b'{"ok": true, "slots": {}}\n')
-            order.close()
+    def answer_the_order_after_two_pings() -> None:
+        order, _ = listener.accept()
+        for _ in range(2):
+            ping, _ = listener.accept()
+            ping.recv(4096)
+            ping.sendall(b'{"ok": true}\n')
+            ping.close()
+        order.sendall(b'{"ok": true, "slots": {}}\n')
+        order.close()
 
-        daemon = threading.Thread(target=answer_the_order_after_two_pings, daemon=True)
-        daemon.start()
-        assert ask(settings_of(tmp_path), {"verb": "stop"}, patience_s=24 * 3600) == {"ok": True, "slots": {}}
-        daemon.join()
+    daemon = threading.Thread(target=answer_the_order_after_two_pings, daemon=True)
+    daemon.start()
+    assert ask(settings_of(tmp_path), {"verb": "stop"}, patience_s=24 * 3600) == {"ok": True, "slots": {}}
+    daemon.join()
 
 
 def test_a_daemon_that_so_many_wait_for_that_no_more_fit_hangs_too(
