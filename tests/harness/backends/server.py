@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from tests.harness.processes import Process
+
 DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 30.0
@@ -119,12 +121,12 @@ class Server:
 
     def kill(self) -> None:
         """Kill it and its children at once, as a power cut would; the next ``start`` recovers its data."""
-        pids = self.pids()
-        for pid in pids:
+        processes = [process for pid in self.pids() if (process := Process.look(pid)) is not None]
+        for process in processes:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(process.pid, signal.SIGKILL)
         self._wait_for_end()
-        wait_until_gone(pids, STOP_WITHIN_S)
+        wait_until_ended(processes, STOP_WITHIN_S)
 
     def restart(self) -> None:
         """Stop and start."""
@@ -223,13 +225,18 @@ def ending_with_us(command: Sequence[str | Path], user: str = "", number: int = 
     return [str(word) for word in words]
 
 
-def wait_until_gone(pids: Sequence[int], within: float) -> None:
-    """Return when none of ``pids``, which may be others' children, is there any more."""
+def wait_until_ended(processes: Sequence[Process], within: float) -> None:
+    """Return when all have ended; as others' children they may stay zombies, or their pids be others' by then."""
     deadline = time.monotonic() + within
-    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+    while left := [process for process in processes if _runs(process)]:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"of {pids} some are still there after {within:g} s")
+            raise TimeoutError(f"{left} still run after {within:g} s")
         time.sleep(0.005)
+
+
+def _runs(process: Process) -> bool:
+    now = Process.look(process.pid)
+    return now is not None and now.started == process.started and not now.is_zombie
 
 
 def make_folder() -> Path:
