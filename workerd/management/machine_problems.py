@@ -48,7 +48,7 @@ _NEEDS: tuple[tuple[Callable[[], object], str, str], ...] = (
     (os.getcwd, "its working directory", "change to the project's folder, as this one was deleted"),
     (_make_page, "memfd_create(2) with seals, for the signs of life of its processes", ALLOW_IT),
     (_make_channel, "socketpair(2), to talk to its processes", ALLOW_IT),
-    (prctl.become_subreaper, "prctl(2), to adopt its processes", ALLOW_IT),
+    (prctl.try_subreaper, "prctl(2), to adopt its processes", ALLOW_IT),
     (_look_for_ended, "waitid(2), to see which process has ended", ALLOW_IT),
     (_list_children, "/proc that tells which processes it has", "mount /proc, of a kernel with CONFIG_PROC_CHILDREN"),
 )

@@ -1,4 +1,4 @@
-"""The two options of prctl(2) that hold the process tree together."""
+"""The options of prctl(2) that hold the process tree together."""
 
 import ctypes
 import os
@@ -6,6 +6,7 @@ import signal
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -20,6 +21,18 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
 def become_subreaper() -> None:
     """Adopt orphaned descendants instead of PID 1 (PR_SET_CHILD_SUBREAPER)."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def is_subreaper() -> bool:
+    """Return whether this process adopts orphans."""
+    value = ctypes.c_int()
+    _libc.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(value), 0, 0, 0)
+    return bool(value.value)
+
+
+def try_subreaper() -> None:
+    """Make the call of ``become_subreaper``, and leave this process as it is. Raises OSError where it is refused."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, is_subreaper())
 
 
 def _prctl(option: int, value: int) -> None:
