@@ -70,6 +70,17 @@ class Link:
             for (number,) in found:
                 self._kill_session(number)
 
+    def end_session_within(self, query: str) -> bool:
+        """Have the server end the account's session that is at work on a query with these words; return if there is."""
+        if self.is_postgresql:
+            ours = f"usename = '{self.account}' AND state = 'active' AND query ILIKE '%{query}%'"
+            return bool(self.databases.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}"))
+        ours = f"user = '{self.account}' AND LOWER(info) LIKE '%{query}%'"
+        found = self.databases.execute(f"SELECT id FROM information_schema.processlist WHERE {ours}")
+        for (number,) in found:
+            self._kill_session(number)
+        return bool(found)
+
     def _kill_session(self, number: int) -> None:
         """End one session of MySQL's, which may be gone already."""
         try:

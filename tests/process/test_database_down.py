@@ -124,11 +124,8 @@ def test_a_session_that_the_server_ends_is_one_quick_restart(project: Project, d
     daemon.wait_state("asker", "RUNNING")
     before = daemon.slot("asker")["pid"]
 
-    def is_replaced() -> bool:
-        link.end_sessions()  # the job may not have asked yet
-        return daemon.slot("asker")["pid"] not in {before, None}
-
-    eventually(is_replaced, 10, "a successor")
+    eventually(lambda: link.end_session_within("sleep(60)"), 10, "the job's query")
+    eventually(lambda: daemon.slot("asker")["pid"] not in {before, None}, 10, "a successor")
     daemon.wait_state("asker", "RUNNING", within=10)
     assert daemon.events("child.parked") == []
 
