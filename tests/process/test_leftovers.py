@@ -109,7 +109,9 @@ def test_a_daemon_whose_place_another_one_has_ends_with_75(project: Project, dae
 
         assert daemon.wait(within=30) == TRY_LATER
 
-    assert "is taken: another daemon named 'tests' already runs" in daemon.events("daemon.stopping")[0]["reason"]
+    reason = daemon.events("daemon.stopping")[0]["reason"]
+    assert "another daemon has taken this one's place in STATE_DIR" in reason
+    assert "another daemon named 'tests' already runs" in reason
     assert project.runs.get().outcome == "stopped"
 
 

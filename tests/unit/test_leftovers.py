@@ -130,11 +130,14 @@ def test_a_process_without_the_marks_is_let_be(setup: Setup) -> None:
 def test_what_does_not_show_its_marks_is_said_and_ended_with_the_last_run(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_pid: int, _tree: str) -> str:
-        raise PermissionError(13, "Permission denied")
+    stranger = setup.start()
+
+    def refuse(pid: int, tree: str) -> str | None:
+        if pid == stranger.pid:
+            raise PermissionError(13, "Permission denied")
+        return run_of(pid, tree)
 
     monkeypatch.setattr(leftovers_module, "run_of", refuse)
-    stranger = setup.start()
     setup.runs.living = {RUN, OTHER_RUN}
     for _ in range(3):
         setup.end_run()
