@@ -44,8 +44,8 @@ def test_every_state_is_seen_with_its_reason(admin: Admin, tmp_path: Path) -> No
         State.STARTING: ("unready", ""),
         State.RUNNING: ("runner", ""),
         State.BACKOFF: ("crasher", "RuntimeError: out of paper"),
-        State.WAITING: ("later", "it asked to be started later (exit 75)"),
-        State.DONE: ("once", "finished, and restart is never"),
+        State.WAITING: ("later", "the job asked to be started later (exit code 75)"),
+        State.DONE: ("once", "not started again"),
         State.PARKED: ("misfit", "exit code 78"),
     }
     for state, (name, reason) in causes.items():

@@ -54,8 +54,8 @@ def make_task(decorate: Callable[[], Callable[[Any], Any]], module: str) -> Any:
 def _noted(name: str) -> Iterator[None]:
     say(f"{name} is printed")
     log.log(LEVEL, "%s is logged", name)
-    note("began", name)
     try:
+        note("began", name)  # a signal may follow at once
         yield
     except BaseException as error:
         note("cut", name, "by", type(error).__name__)
