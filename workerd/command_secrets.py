@@ -1,4 +1,4 @@
-"""Which words of a management command's line are secrets, and the line without them."""
+"""Finds the secrets in a management command's line, and masks them."""
 
 import re
 from fnmatch import fnmatchcase

@@ -353,8 +353,8 @@ def test_a_corrected_reload_does_not_wait_for_a_load_that_hangs(project: Project
     start(project, daemon)
     begun = project.folder / "begun"
     begun.mkdir()
-    note = f"import os, pathlib, time; pathlib.Path({str(begun)!r}, str(os.getpid())).touch()"
-    write_module(project, "released", f"{note}; time.sleep(3600)")
+    note = f"import os, pathlib, signal; pathlib.Path({str(begun)!r}, str(os.getpid())).touch()"
+    write_module(project, "released", f"{note}; signal.pause()")
     assert daemon.ask({"verb": "reload", "wait": False})["ok"]
     os.kill(daemon.picture()["daemon"]["forkserver_pid"], signal.SIGKILL)
     eventually(lambda: len(list(begun.iterdir())) == 2, 30, "two loads that hang")

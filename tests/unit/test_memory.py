@@ -45,13 +45,13 @@ def test_growth_is_what_came_after_the_birth(process: "subprocess.Popen[str]") -
 
 
 SHARES = (
-    "import mmap, os, sys, time; sys.stdin.readline(); m = mmap.mmap(-1, 40 << 20)\n"
+    "import mmap, os, signal, sys; sys.stdin.readline(); m = mmap.mmap(-1, 40 << 20)\n"
     "for at in range(0, 40 << 20, 4096): m[at] = 1\n"
     "for _ in range(3):\n"
     "  if os.fork() == 0:\n"
     "    for at in range(0, 40 << 20, 4096): m[at] = 2\n"
-    "    print('taken', flush=True); time.sleep(60); os._exit(0)\n"
-    "time.sleep(60)"
+    "    print('taken', flush=True); signal.pause(); os._exit(0)\n"
+    "signal.pause()"
 )
 
 

@@ -19,7 +19,7 @@ BUILTINS = {"workerd.ledger": run_ledger, "workerd.observer": run_observer}
 
 
 SCARCE = {errno.EAGAIN: "limit on processes", errno.ENOMEM: "memory"}
-"""What there is too little of, by what the kernel answers to a fork."""
+"""The kernel's answers to a fork that tell of something scarce, and what that is."""
 
 
 class BirthError(WorkerdError):

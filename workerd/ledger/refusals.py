@@ -1,4 +1,4 @@
-"""What a database's refusal of a record is about: in words that hold nothing of the record's texts."""
+"""Says what a database's refusal of a record is about, in words that hold nothing of the record's texts."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from .entry import Entry
 _BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _QUOTED = re.compile(r"""(\b(?:column|field|key|constraint|table|relation)\s+)?(['"])(.*?)\2""", re.IGNORECASE)
-"""What is in backticks names something."""
+"""A quoted part of a refusal, and the word before it; what is in backticks names something, and stays."""
 _NAME = re.compile(r"[A-Za-z_][\w.$`]*")
 
 

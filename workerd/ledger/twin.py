@@ -27,7 +27,7 @@ class Twin:
         self._others_pid: int | None = None
         self._seen = 0
         self.reason = ""
-        """Who else writes the rows, and what to do; "" while nobody does."""
+        """A sentence on who else writes the rows, and what to do; "" while nobody does."""
 
     def look(self) -> bool:
         """Return whether ``reason`` is another one now."""

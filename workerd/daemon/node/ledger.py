@@ -72,9 +72,9 @@ class Ledger:
         """Whether a ledger has told every job once."""
         self.push: bool | None = None
         self.twin = ""
-        """Which other daemon writes the same rows, and what to do; "" for none."""
+        """A sentence on the daemon that writes the same rows, and what to do; "" for none."""
         self.waiting = 0
-        """Records in the journal that the database has not taken yet, as of the last second."""
+        """How many records are in the journal that the database has not taken yet, as of the last second."""
         self.set_aside = 0
         """Records in the journal that the database has refused."""
         self.on_started: Listeners[[]] = Listeners()

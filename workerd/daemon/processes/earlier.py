@@ -1,6 +1,6 @@
-"""What an earlier daemon of this tree has left: ended before anything is started, or said, and waited for by its slot.
+"""Ends what an earlier daemon of this tree has left, before anything is started; a slot waits for what does not end.
 
-Found by the marks in the environments, and by the roster, which the earlier daemon has kept.
+The marks in the environments tell of such processes, and so does the roster, which the earlier daemon has kept.
 """
 
 from collections.abc import Callable, Iterator

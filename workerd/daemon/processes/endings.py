@@ -15,10 +15,10 @@ from .signals import send
 GRACE_S = 2.0
 """From TERM to KILL."""
 KILL_PATIENCE_S = 2.0
-"""What is still there so long after KILL is stuck."""
+"""A process that is still there so long after KILL is stuck."""
 POLL_S = 0.05
 SLOW_POLL_S = 2.0
-"""How often it is looked whether a process has ended; slowly where only those are left that are stuck."""
+"""The pause between two looks whether a process has ended, and the one where only stuck processes are left."""
 
 
 @dataclass(eq=False, slots=True)

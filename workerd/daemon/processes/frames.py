@@ -1,4 +1,4 @@
-"""Which frames of a stack are workerd's own, below those of the job: they are left out of what people read."""
+"""Leaves out of a stack the frames that are workerd's own, below those of the job: people read the job's."""
 
 import re
 

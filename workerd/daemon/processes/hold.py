@@ -1,4 +1,4 @@
-"""What keeps a process from ending although SIGKILL was sent to it, as /proc tells it."""
+"""Reads in /proc what keeps a process from ending although SIGKILL was sent to it."""
 
 from workerd.daemon.io.files import read_text
 

@@ -1,6 +1,6 @@
-"""What the runs of this daemon leave among its adopted children. A run's leftovers end with it, and no other's.
+"""Ends with a run what that run has left among the daemon's adopted children, and nothing of another run.
 
-They carry WORKERD_TREE and the run's WORKERD_RUN in their environment. A stranger without them, such as PID 1 of a
+Leftovers carry WORKERD_TREE and the run's WORKERD_RUN in their environment. A stranger without them, such as PID 1 of a
 container adopts, is only reaped.
 """
 
@@ -24,7 +24,7 @@ BUSY_S = GRACE_S + KILL_PATIENCE_S
 
 
 class Runs(Protocol):
-    """Which processes are the daemon's own, and which runs live."""
+    """Tells which processes are the daemon's own, and which runs live."""
 
     def owns(self, pid: int) -> bool:
         """Return whether ``pid`` is a child or a forkserver."""

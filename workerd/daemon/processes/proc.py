@@ -1,4 +1,4 @@
-"""What /proc tells of a process: whether it is there and still the same one, whose it is, and its marks."""
+"""Reads in /proc whether a process is there and still the same one, whose it is, and its marks."""
 
 import os
 from collections.abc import Iterator

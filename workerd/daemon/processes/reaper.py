@@ -15,7 +15,7 @@ from workerd.daemon.rules.outcome import ExitStatus
 
 _ENDED = os.WEXITED | os.WNOHANG | os.WNOWAIT
 AGAIN_S = 1.0
-"""What could not be reaped is tried again after this."""
+"""The reaper tries again after this, where a process could not be reaped."""
 
 
 class OpenBirths(NamedTuple):

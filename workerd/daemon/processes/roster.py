@@ -1,4 +1,4 @@
-"""Which processes this daemon has given which run, in a file of STATE_DIR: the next daemon finds them by it.
+"""The roster notes, in a file of STATE_DIR, which process got which run: the next daemon finds them by it.
 
 A process that has changed its user may outlive a daemon that is killed, and may not show its marks to the next one.
 """

@@ -29,7 +29,7 @@ class LiveSlot:
     state: State = State.STOPPED
     reason: str = ""
     cause: str = ""
-    """Who or what has last changed the wish, or asked for a restart."""
+    """The operator, edit or event that has last changed the wish, or asked for a restart; in words."""
     since: float = 0.0
     since_wall: float = 0.0
     child: Child | None = None

@@ -1,4 +1,4 @@
-"""What a slot waits for, or why it rests, in words: no state is without a reason but RUNNING."""
+"""Says what a slot waits for, or why it rests: no state but RUNNING is without a reason."""
 
 from collections.abc import Callable
 
