@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from workerd.ledger.gone_nodes import GONE_AFTER, GoneNodes
+from workerd.ledger.history import RunHistory
 from workerd.ledger.node import NodeRow
 from workerd.ledger.twin import Twin
 from workerd.models import Node, Run, Slot
@@ -54,6 +55,17 @@ def test_the_runs_of_a_node_that_is_gone_end_as_lost_when_it_last_reported(
     assert (run.outcome, run.ended) == ("lost", node.pulse)
     assert not Slot.objects.filter(node=node).exists()
     assert Node.objects.filter(pk=node.pk).exists()
+
+
+def test_a_lost_run_of_a_long_life_stays_for_the_retention(us: NodeRow, leave: Callable[[timedelta], Node]) -> None:
+    """It was written last when it began; what counts is when its end was written down."""
+    node = leave(GONE_AFTER + MINUTE)
+    assert node.pulse is not None
+    long_ago = node.pulse - 2 * MONTH
+    Run.objects.filter(node_id=node.pk).update(born=long_ago, recorded=long_ago)
+    RunHistory("default", us, MONTH.total_seconds()).tend(drained=False)
+
+    assert Run.objects.get(node_id=node.pk).outcome == "lost"
 
 
 def test_a_run_that_began_after_the_last_pulse_ends_at_its_birth(

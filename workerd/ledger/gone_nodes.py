@@ -6,11 +6,11 @@ take the place of what was written here.
 
 from datetime import timedelta
 
-from django.db.models import Case, Exists, F, OuterRef, Value, When
+from django.db.models import Exists, OuterRef
 
 from workerd.models import Node, Run, Slot
-from workerd.wire.words import Outcome
 
+from .lost_runs import end_as_lost
 from .node import NodeRow
 
 GONE_AFTER = timedelta(hours=1)
@@ -42,7 +42,5 @@ class GoneNodes:
 
     def _end(self, node: Node) -> None:
         """End what the node was doing when it last reported."""
-        ended = Case(When(born__lt=node.pulse, then=Value(node.pulse)), default=F("born"))
-        open_runs = Run.objects.using(self._alias).filter(node_id=node.pk, ended=None)
-        open_runs.update(outcome=Outcome.LOST.value, ended=ended)
+        end_as_lost(Run.objects.using(self._alias).filter(node_id=node.pk, ended=None), node.pulse)
         Slot.objects.using(self._alias).filter(node_id=node.pk).delete()

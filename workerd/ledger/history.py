@@ -4,14 +4,14 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Q
 
 from workerd.models import Node, Run
 from workerd.models.clock import DatabaseNow
 from workerd.wire.epochs import first_of_life
-from workerd.wire.words import Outcome
 
 from .gone_nodes import GoneNodes
+from .lost_runs import end_as_lost
 from .node import NodeRow
 
 PRUNE_SECONDS = 60.0
@@ -41,21 +41,13 @@ class RunHistory:
             self._prune_at = time.monotonic() + (BACKLOG_SECONDS if pruned == PRUNE_ROWS else PRUNE_SECONDS)
 
     def _mark_lost(self) -> None:
-        """Mark as lost the runs that an earlier life of this daemon began and did not end.
-
-        They ended at the last pulse of that life, or at their birth, if they were born after it.
-        """
+        """Mark as lost the runs that an earlier life of this daemon began and did not end, at its last pulse."""
         node = Node.objects.using(self._alias).filter(pk=self._node.pk)
         version = node.values_list("record_version", flat=True).first()
         if not version or self._node.is_outpaced:
             return  # no record of this life is written yet
         runs = Run.objects.using(self._alias).filter(node_id=self._node.pk, ended=None)
-        pulse = self._node.last_pulse
-        ended = Case(When(born__lt=pulse, then=Value(pulse)), default=F("born")) if pulse is not None else DatabaseNow()
-        # The version stays as it is: if a journal still holds the real end, that is newer and takes the place of this.
-        runs.filter(version__lt=first_of_life(version)).update(
-            outcome=Outcome.LOST.value, ended=ended, recorded=DatabaseNow()
-        )
+        end_as_lost(runs.filter(version__lt=first_of_life(version)), self._node.last_pulse)
         self._lost_are_marked = True
 
     def _prune(self) -> int:
