@@ -17,6 +17,7 @@ OLDEST = (3, 11)
 EXTRAS = "test,dev,postgres,psycopg,mysql,pymysql,supervisor,metrics,browser"
 BACKENDS = ("sqlite", "postgres-psycopg2", "postgres-psycopg", "mysql-mysqlclient", "mysql-pymysql")
 NEWEST_BACKENDS = BACKENDS[:2]
+FLEET_BACKENDS = ("postgres-psycopg2", "mysql-pymysql")
 SERVERS = ("postgres+psycopg2", "mysql+mysqlclient")
 
 LONG = [f"tests/process/test_{name}.py" for name in ("births", "hang", "ledger_outage", "reload", "typed")]
@@ -25,10 +26,16 @@ LONG = [f"tests/process/test_{name}.py" for name in ("births", "hang", "ledger_o
 FIDELITY = "tests/fidelity"
 """It installs packages, and has a session of its own."""
 
+FLEET = "tests/fleet"
+"""Nodes in network namespaces of their own, which mostly wait: they have a session of their own."""
+
 PACKAGES = (
+    "django-celery-beat",
+    "django-crontab",
     "django-db-connection-pool",
     "django-db-geventpool",
     "django-prometheus",
+    "django-q2",
     "django-tenants",
     "Faker",
     "gevent",
@@ -36,7 +43,7 @@ PACKAGES = (
     "SQLAlchemy",
     "uwsgi",
 )
-"""Packages with which fork safety is tried."""
+"""Packages with which fork safety is tried, and those whose schedules are adopted."""
 
 AROUND = [
     f"tests/{name}.py"
@@ -44,8 +51,10 @@ AROUND = [
         "process/test_control_fuzz",
         "process/test_demo",
         "process/test_docker",
+        "process/test_due_kills",
         "process/test_full_disk",
         "process/test_observer",
+        "process/test_schedule_pings",
         "process/test_supervisor",
         "process/test_systemd",
         "process/test_tail",
@@ -58,6 +67,7 @@ AROUND = [
 
 FEWER = {
     "WORKERD_TEST_CHAOS_KILLS": "50",
+    "WORKERD_TEST_DUE_KILLS": "4",
     "WORKERD_TEST_FORKSERVERS_KILLED": "50",
     "WORKERD_TEST_RELOADS": "5",
     "WORKERD_TEST_SHORT_LIVES": "100",
@@ -205,13 +215,27 @@ def soak(session: nox.Session, server: str) -> None:
     )
 
 
+@nox.session(venv_backend="none", requires=["default"])
+@nox.parametrize("backend", FLEET_BACKENDS, ids=FLEET_BACKENDS)
+def fleet(session: nox.Session, backend: str) -> None:
+    """With --slow, run several nodes on one database; then, on PostgreSQL, an hour under every kind of fault."""
+    if "--slow" not in session.posargs:
+        session.log("left to --slow: it takes long, and counts seconds that a busy machine does not have")
+        return
+    pytest(session, "default", f"--backends={backend}", FLEET)
+    if backend.startswith("postgres"):
+        words = ("-m", "tests.soak.fleet", "--minutes", "60", "--database", f"{SERVERS[0]}:", "--seed", "1")
+        run(session, "default", "python", *words)
+
+
 @nox.session(python=DEFAULT)
 def packages(session: nox.Session) -> None:
-    """Try fork safety with published packages that keep connections of their own, and under uWSGI."""
+    """Try fork safety with published packages that keep connections of their own, and under uWSGI; adopt schedules."""
     session.install("-e", ".[test]", *PACKAGES)
-    session.run(
-        "pytest", "--backends=postgres-psycopg2", "tests/forksafe/test_packages.py", "tests/forksafe/test_guests.py"
-    )
+    names = ("forksafe/test_packages", "forksafe/test_guests", "process/test_pools", "unit/test_adopt_packages")
+    files = [f"tests/{name}.py" for name in names]
+    backends = "--backends=postgres-psycopg2,postgres-psycopg,mysql-pymysql"
+    session.run("pytest", backends, *files, "-k", "packages or pools or uwsgi")
 
 
 @nox.session(venv_backend="none", requires=["default"])
@@ -224,12 +248,12 @@ def fidelity(session: nox.Session) -> None:
 
 
 def all_but_longest(backend: str) -> list[str]:
-    options = [f"--backends={backend}", *(f"--ignore={path}" for path in [*LONG, FIDELITY])]
+    options = [f"--backends={backend}", *(f"--ignore={path}" for path in [*LONG, FIDELITY, FLEET])]
     return ["--whole", *options, *(["--skip-any"] if backend != BACKENDS[0] else [])]
 
 
 def fewer(session: nox.Session) -> dict[str, str]:
-    return {} if "--slow" in session.posargs else FEWER
+    return {"WORKERD_TEST_EXAMPLES": "10"} if "--slow" in session.posargs else FEWER
 
 
 def pytest(session: nox.Session, environment: str, *words: str, **env: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from workerd.child.beats import Beats
 from workerd.child.context import JobContext
+from workerd.child.runtime import ProcessRuntime
 from workerd.child.stopping import StopRequest
 from workerd.wire.messages import Message
 from workerd.wire.page import HeartbeatPage
@@ -37,7 +38,9 @@ def main() -> None:
     """Measure what a job calls, ``context.beat``, on a real page."""
     page, stop = HeartbeatPage.create(), StopRequest()
     beats = Beats(page, heartbeat_timeout=60.0)
-    context = JobContext("feed", 0, "a run", beats=beats, stop=stop, sender=NoSender(), log=None)
+    context = JobContext(
+        "feed", 0, "a run", beats=beats, stop=stop, runtime=ProcessRuntime(beats, stop), sender=NoSender(), log=None
+    )
     order = 4711
     cases: list[tuple[str, Callable[[], object], str]] = [
         ("beat", context.beat, "   to hold: 0.3 µs"),

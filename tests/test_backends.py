@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from .harness.backends import mysql
 from .harness.backends.backend import BACKENDS, Databases
 from .harness.backends.choice import Choice
 from .harness.backends.identity import WrongBackendError, describe
+from .harness.backends.mysql import MySQLServer
 
 ROOT = Path(__file__).resolve().parents[1]
 SECOND = next((backend for backend in BACKENDS.values() if backend.vendor != "sqlite" and not backend.missing()), None)
@@ -145,3 +147,25 @@ def test_a_backend_that_cannot_run_is_left_out_with_the_reason_unless_it_was_ask
 def test_a_backend_that_is_not_what_runs_is_told(claim: dict[str, str], sentence: str, databases: Databases) -> None:
     with pytest.raises(WrongBackendError, match=sentence):
         describe(dataclasses.replace(BACKENDS["sqlite"], **claim), databases)
+
+
+@pytest.mark.parametrize("is_mariadb", [True, False], ids=["MariaDB", "MySQL"])
+def test_a_throw_away_server_is_on_the_loopback_alone_and_lets_its_root_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_mariadb: bool
+) -> None:
+    """MySQL makes root@localhost alone, and opens a second protocol on every address."""
+    monkeypatch.setattr(mysql, "find_server", lambda: Path("/usr/sbin/mysqld"))
+    monkeypatch.setattr(mysql, "_is_mariadb", lambda _server: is_mariadb)
+    monkeypatch.setattr(MySQLServer, "give_to_account", lambda *_: None)
+    (tmp_path / "mysql-run").mkdir()
+    command = MySQLServer(tmp_path).command()
+    options = dict(word.lstrip("-").partition("=")[::2] for word in command)
+
+    assert options["bind-address"] == "127.0.0.1"
+    assert options["tmpdir"].startswith(str(tmp_path))
+    if is_mariadb:
+        assert "skip-name-resolve" in options
+    else:
+        assert options["loose-mysqlx"] == "OFF"
+        assert "skip-name-resolve" not in options
+        assert "CREATE USER IF NOT EXISTS root@'127.0.0.1'" in Path(options["init-file"]).read_text()

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .child.context import JobContext
+    from .errors import SeatLostError
     from .registry import job
 
-__all__ = ["JobContext", "__version__", "job"]
+__all__ = ["JobContext", "SeatLostError", "__version__", "job"]
 __version__ = "0.1.0"
 
-_HOMES = {"JobContext": ".child.context", "job": ".registry"}
+_HOMES = {"JobContext": ".child.context", "SeatLostError": ".errors", "job": ".registry"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""A row's kwargs: whether they fit a signature, and the secrets that they take from the environment."""
+"""A row's arguments: whether they fit a signature; and the secrets that a row takes from the environment."""
 
 import inspect
 import os
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .job_rules.kwargs import ENVIRONMENT_KEY, environment_names
+from .job_rules.env_references import ENVIRONMENT_KEY, environment_names
 from .refusals import TargetError
 
 _Kind = inspect.Parameter
@@ -41,33 +41,36 @@ def check_arguments(name: str, signature: inspect.Signature, kwargs: Mapping[str
         raise TargetError("kwargs", f"“{name}” needs the argument {_listed(missing)}", "Add it to kwargs.")
 
 
-def check_environment(kwargs: Mapping[str, Any]) -> None:
-    """Raise TargetError unless ``WORKERD["ENV"]`` allows every variable that kwargs name; none is looked up."""
+def check_environment(field: str, values: Mapping[str, Any]) -> None:
+    """Raise TargetError unless ``WORKERD["ENV"]`` allows every variable that ``values`` name; none is looked up.
+
+    ``field`` is the column that holds them.
+    """
     from .conf import get_settings
 
-    for path, variable in environment_names("kwargs", kwargs):
+    for path, variable in environment_names(field, values):
         if not any(fnmatchcase(variable, pattern) for pattern in get_settings().env):
-            raise _no_variable(path, variable)
+            raise _no_variable(field, path, variable)
 
 
-def read_environment(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return kwargs with each ``{"$env": "NAME"}`` replaced by the variable's value, and these values.
+def read_environment(field: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return ``values`` with each ``{"$env": "NAME"}`` replaced by the variable's value, and what was put in.
 
     Only a child does this, after ``check_environment``.
     """
-    values = []
-    for path, variable in environment_names("kwargs", kwargs):
+    secrets = []
+    for path, variable in environment_names(field, values):
         if variable not in os.environ:
-            raise _no_variable(path, variable)
-        values.append(os.environ[variable])
-    return {key: _filled(value) for key, value in kwargs.items()}, values
+            raise _no_variable(field, path, variable)
+        secrets.append(os.environ[variable])
+    return {key: _filled(value) for key, value in values.items()}, secrets
 
 
-def _no_variable(path: str, variable: str) -> TargetError:
+def _no_variable(field: str, path: str, variable: str) -> TargetError:
     """Return one answer to a name that is not allowed and to one that is not set: it does not tell which there are."""
     problem = f"{path} asks for the environment variable “{variable}”, which is not allowed or not set"
     remedy = f'Add "{variable}" to WORKERD["ENV"], set it where the daemon is started, and restart the daemon.'
-    return TargetError("kwargs", problem, remedy)
+    return TargetError(field, problem, remedy)
 
 
 def _filled(value: Any) -> Any:

@@ -22,7 +22,8 @@ NOT_IMMEDIATE = "workerd.W102"
 def register() -> None:
     checks.register(check_settings, TAG)
     checks.register(check_databases, TAG)
-    import_module("workerd.forksafe.checks")  # it registers its checks when it is imported
+    for module in ("checks", "deployment_check"):  # each registers its checks when it is imported
+        import_module(f"workerd.forksafe.{module}")
 
 
 def check_settings(**_kwargs: Any) -> list[checks.CheckMessage]:

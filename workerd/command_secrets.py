@@ -4,6 +4,7 @@ import re
 from fnmatch import fnmatchcase
 
 from .conf import get_settings
+from .url_passwords import PASSWORD
 
 MASK = "********"
 _VALUE = r"""(?:"(?:\\.|[^"\\])*(?:"|$)|'[^']*(?:'|$)|\\.|[^\s"'\\])+"""
@@ -18,23 +19,25 @@ def is_secret(name: str) -> bool:
 
 
 def masked_command(line: str) -> str:
-    """Return the line with a mask in place of each value of an option that ``WORKERD["SECRET_KWARGS"]`` names."""
+    """Return the line with a mask for each value of an option in ``WORKERD["SECRET_KWARGS"]``, and URL's password."""
     parts: list[str] = []
     done = 0
-    for found in _secret_options(line):
-        parts += line[done : found.start("value")], MASK
-        done = found.end("value")
+    for found in _secrets(line):
+        if found.start("value") >= done:
+            parts += line[done : found.start("value")], MASK
+            done = found.end("value")
     return "".join((*parts, line[done:]))
 
 
 def without_secrets(text: str, line: str) -> str:
     """Return a text about the line without the values that are masked in it."""
-    values = {found["value"] for found in _secret_options(line)}
+    values = {found["value"] for found in _secrets(line)}
     values |= {value.strip("\"'") for value in values}
     for value in sorted(values - {"", MASK}, key=len, reverse=True):
         text = text.replace(value, MASK)
     return text
 
 
-def _secret_options(line: str) -> list[re.Match[str]]:
-    return [found for found in _OPTION.finditer(line) if is_secret(found["name"])]
+def _secrets(line: str) -> list[re.Match[str]]:
+    options = [found for found in _OPTION.finditer(line) if is_secret(found["name"])]
+    return sorted([*options, *PASSWORD.finditer(line)], key=lambda found: found.start("value"))

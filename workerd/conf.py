@@ -64,6 +64,8 @@ class Settings:
     log_level: int | None
     env: tuple[str, ...]
     max_processes: int
+    definitions: tuple[Path, ...]
+    labels: Mapping[str, str]
 
     def load_before_fork(self) -> tuple[Callable[[], object], ...]:
         """Return BEFORE_FORK as callables. Raises whatever the import of a dotted path raises."""

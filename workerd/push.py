@@ -9,6 +9,8 @@ from django.db import connections
 from django.db.models.signals import post_delete, post_save
 
 CHANNEL = "workerd"
+SEATS = "seats"
+"""What a NOTIFY carries where a seat of the fleet was released; "" stands for a row that was saved."""
 
 
 def connect() -> None:

@@ -5,10 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .arguments import signature_of
 from .errors import WorkerdError
+from .job_rules import join_sentences
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from .job_fields import JobFields
 
 JobFunction = TypeVar("JobFunction", bound=Callable[..., Any])
 
@@ -31,7 +37,8 @@ class RegisteredJob:
     """A function marked ``@job``.
 
     ``summary`` is the first line of its docstring, ``parameters`` its signature without the context, and ``context``
-    the name of the parameter that takes the context, "" where a row could not give it by name.
+    the name of the parameter that takes the context, "" where a row could not give it by name. ``defines`` is the name
+    and the fields of the job that the mark defines, None where it defines none.
     """
 
     dotted: str
@@ -40,26 +47,36 @@ class RegisteredJob:
     summary: str
     parameters: inspect.Signature
     context: str = ""
+    defines: tuple[str, Mapping[str, Any]] | None = None
 
 
 _registered: dict[str, RegisteredJob] = {}
 
 
 @overload
-def job(function: JobFunction) -> JobFunction: ...
+def job(function: JobFunction, /) -> JobFunction: ...
 @overload
-def job() -> Callable[[JobFunction], JobFunction]: ...
-def job(function: JobFunction | None = None) -> JobFunction | Callable[[JobFunction], JobFunction]:
+def job(**fields: "Unpack[JobFields]") -> Callable[[JobFunction], JobFunction]: ...
+def job(function: JobFunction | None = None, /, **fields: Any) -> JobFunction | Callable[[JobFunction], JobFunction]:
     """Mark a function at the top of a module as a job; rows may name it by its dotted name.
+
+    With fields of a row, as in ``@job(schedule="@daily", processes=2)``, it also defines a job, of which ``workerd
+    sync`` makes a row. That job has the function's name with - for _, or ``name``.
 
     The function is called with a JobContext as its first positional argument, and the row's keyword arguments.
     Raises RegistrationError for anything else than such a function: a method, a lambda, a generator, a function made
-    inside another one or without a first positional parameter, or a second function of the same name.
+    inside another one or without a first positional parameter, or a second function of the same name; also for a value
+    that no row may have. Raises TypeError for a field that is none.
     """
-    if function is None:
-        return job
-    _register(function)
-    return function
+    if function is not None:
+        _register(function)
+        return function
+
+    def mark(marked: JobFunction) -> JobFunction:
+        _register(marked, fields)
+        return marked
+
+    return mark
 
 
 def registered() -> Mapping[str, RegisteredJob]:
@@ -78,7 +95,7 @@ def autodiscover() -> None:
         import_module(module)
 
 
-def _register(function: Callable[..., Any]) -> None:
+def _register(function: Callable[..., Any], fields: Mapping[str, Any] = MappingProxyType({})) -> None:
     dotted = f"{getattr(function, '__module__', None)}.{getattr(function, '__qualname__', None) or repr(function)}"
     _check_kind(dotted, function)
     other = _registered.get(dotted)
@@ -94,7 +111,17 @@ def _register(function: Callable[..., Any]) -> None:
         summary=(inspect.getdoc(function) or "").partition("\n")[0].strip(),
         parameters=parameters,
         context=context,
+        defines=_read_fields(dotted, function, fields) if fields else None,
     )
+
+
+def _read_fields(dotted: str, function: Callable[..., Any], fields: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    from .job_fields import read_fields  # most marks define no job
+
+    name, values, faults = read_fields(dotted, function.__name__, fields)
+    if faults:
+        raise RegistrationError(dotted, "a field of the job that it defines is wrong", join_sentences(faults))
+    return name, values
 
 
 def _check_kind(dotted: str, function: Callable[..., Any]) -> None:

@@ -13,12 +13,14 @@ from .setting_values import (
     read_bind,
     read_database,
     read_flag,
+    read_labels,
     read_log_format,
     read_log_level,
     read_name,
+    read_path,
+    read_paths,
     read_retention,
     read_seconds,
-    read_state_dir,
     read_strings,
     read_whole,
 )
@@ -55,7 +57,7 @@ KEYS: Mapping[str, Key] = {
             "and does not start without this key"
         ),
         default=None,
-        read=read_state_dir,
+        read=or_none(read_path),
         expected="an absolute path",
         remedy='Name a directory on a local disk, such as "/var/lib/shop/workerd".',
     ),
@@ -71,7 +73,7 @@ KEYS: Mapping[str, Key] = {
         attribute="poll_seconds",
         says=(
             "how often the ledger looks for edited rows and for orders, in seconds; on PostgreSQL a NOTIFY "
-            "wakes it before that"
+            "wakes it before that; of more than 100 nodes each looks less often"
         ),
         default=1.0,
         read=read_seconds(0.01, 3600),
@@ -122,11 +124,14 @@ KEYS: Mapping[str, Key] = {
     ),
     "STRICT_FORK": Key(
         attribute="strict_fork",
-        says="whether a living thread refuses the fork; if not, a warning names each connection that it holds",
+        says=(
+            "whether a living thread, or a connection to any server, refuses the fork; if not, a warning names each "
+            "connection"
+        ),
         default=False,
         read=read_flag,
         expected="True or False",
-        remedy="True refuses to fork beside living threads.",
+        remedy="True refuses to fork beside living threads and connections.",
     ),
     "CONN_MAX_AGE": Key(
         attribute="conn_max_age",
@@ -172,7 +177,7 @@ KEYS: Mapping[str, Key] = {
     ),
     "MAX_UNAVAILABLE": Key(
         attribute="max_unavailable",
-        says="how many slots a reload moves at a time; None is one in ten, and at least one",
+        says="how many slots a reload moves, and a drain gives away, at a time; None is one in ten, and at least one",
         default=None,
         read=or_none(read_whole(1, 1_000_000)),
         expected="a whole number from 1, or None",
@@ -180,7 +185,7 @@ KEYS: Mapping[str, Key] = {
     ),
     "SECRET_KWARGS": Key(
         attribute="secret_kwargs",
-        says="patterns of the names of arguments, and of the options of commands, whose values the admin masks",
+        says="patterns of the names of arguments, of commands' options and of variables whose values the admin masks",
         default=tuple(f"*{word}*" for word in _SECRETS),
         read=read_strings(r".+"),
         expected="a list of patterns",
@@ -205,7 +210,7 @@ KEYS: Mapping[str, Key] = {
     "ENV": Key(
         attribute="env",
         says=(
-            'environment variables that a row\'s arguments may take by `{"$env": "NAME"}`: names, or patterns such as '
+            'environment variables that a row may take by `{"$env": "NAME"}`: names, or patterns such as '
             "`SHOP_*`; whoever may change a job gets at their values"
         ),
         default=(),
@@ -220,6 +225,25 @@ KEYS: Mapping[str, Key] = {
         read=read_whole(1, 100_000),
         expected="a whole number from 1",
         remedy="A thousand idle processes take about 6 GB of memory.",
+    ),
+    "DEFINITIONS": Key(
+        attribute="definitions",
+        says="TOML files that define jobs; a later one overlays those before it, job by job and field by field",
+        default=(),
+        read=read_paths,
+        expected="a list of absolute paths",
+        remedy='Write a list, such as [BASE_DIR / "jobs.toml"].',
+    ),
+    "LABELS": Key(
+        attribute="labels",
+        says="what is so of this node, by names that a row's *where* asks for: “zone=a, disk!=hdd”",
+        default={},
+        read=read_labels,
+        expected=(
+            "a dictionary of at most 100 texts: names of at most 100 characters and values of at most 63, of letters, "
+            "digits, - _ . and, in names, /, with a letter or a digit at both ends"
+        ),
+        remedy='Write a dictionary, such as {"zone": "a", "disk": "ssd"}.',
     ),
 }
 """The ids of the system checks follow this order, so a new key goes to the end."""

@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ from typing import Any
 from django.conf import settings
 
 from .durations import parse_duration
+from .job_rules.where import NAME, VALUE
 
 CENTURY_S = 36525 * 86400.0
 DOTTED = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
+MOST_LABELS = 100
 
 
 def read_name(value: Any) -> str:
@@ -22,12 +24,16 @@ def read_name(value: Any) -> str:
     return value
 
 
-def read_state_dir(value: Any) -> Path | None:
-    if value is None:
-        return None
+def read_path(value: Any) -> Path:
     if not isinstance(value, str | os.PathLike) or "\0" in str(value) or not Path(value).is_absolute():
         raise ValueError
     return Path(value)
+
+
+def read_paths(value: Any) -> tuple[Path, ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    return tuple(map(read_path, value))
 
 
 def read_database(value: Any) -> str:
@@ -86,6 +92,17 @@ def read_strings(pattern: str) -> Callable[[Any], tuple[str, ...]]:
         return tuple(value)
 
     return read
+
+
+def read_labels(value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise TypeError
+    if len(value) > MOST_LABELS:
+        raise ValueError
+    for name, text in value.items():
+        if not (isinstance(name, str) and isinstance(text, str) and NAME.fullmatch(name) and VALUE.fullmatch(text)):
+            raise ValueError
+    return dict(value)
 
 
 def read_before_fork(value: Any) -> tuple[str | Callable[[], object], ...]:

@@ -52,13 +52,17 @@ def warm_up() -> None:
 
 
 def resolve(spec: JobSpec) -> Target:
-    """Return what a child calls for ``spec``. Raises RowError where a rule, the project or the target refuses it."""
+    """Return what a child calls for ``spec``. Raises RowError where a rule, the project or the target refuses it.
+
+    A command's line that is not filled yet is that of the process 0.
+    """
     if faults := find_faults(values_of(spec)):
         raise RowError(faults)
     check_allowed(spec.target, spec.command)
+    check_environment("environment", spec.environment)
     if spec.command:
-        return _resolve_command(spec.command)
-    check_environment(spec.kwargs)
+        return _resolve_command(spec.for_slot(0).command)
+    check_environment("kwargs", spec.kwargs)
     found = registered().get(spec.target)
     if found is None:
         function = load_allowed(spec.target)
@@ -72,14 +76,19 @@ def find_row_problems(spec: JobSpec) -> dict[str, list[str]]:
     """Return what keeps a row from running: sentences by field name, ready for ``ValidationError``.
 
     Finds jobs by autodiscovery and imports what the allow-list names, as the child will; a broken module is a sentence
-    here too. Of the environment variables that kwargs name, only the names are judged: the values are the child's.
+    here too. Of the environment variables that a row asks for, only the names are judged: the values are the child's.
     """
     try:
         autodiscover()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the border to the project's modules: said in the form
         return _by_field(import_failed("target", "The project's jobs", error))
+    if spec.processes == 0:
+        spec = spec._replace(processes=1)  # of none, a command's line says nothing yet
     try:
         resolve(spec)
+        last = spec.for_slot(spec.processes - 1)
+        if last.command != spec.for_slot(0).command:
+            resolve(last)  # a parser may take numbers up to some limit; a child judges the line of its own
     except RowError as error:
         return _by_field(error)
     return {}

@@ -72,5 +72,6 @@ WORKERD: dict[str, Any] = {
     "STATE_DIR": STATE_DIR,
     "COMMANDS": ["runserver", "expire_carts"],
     "TARGETS": ["shop.stocktaking.*"],
+    "DEFINITIONS": [BASE_DIR / "jobs.toml"],
     **json.loads(os.environ.get("WORKERD_SETTINGS") or "{}"),
 }

@@ -30,8 +30,9 @@ def print_labels(context: JobContext, jams_after: float = 35.0, pause: float = 1
 
 
 def _wait_for_printer() -> None:
-    ours, _printer = socket.socketpair()
-    ours.recv(1)
+    ours, printer = socket.socketpair()
+    with ours, printer:
+        ours.recv(1)
 
 
 @job

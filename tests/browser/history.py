@@ -9,6 +9,8 @@ from tests.harness.project import Project
 from workerd.models import Node, Run
 
 LIVES_H = (0.4, 3.0)
+TIMES = ("finished", "finished", "error", "missed", "overtime", "finished")
+"""How the times of a schedule ended, hour after hour; the last is the newest."""
 ENDS = ("recycled", "recycled", "error", "hung", "crashed", "stopped")
 
 
@@ -36,4 +38,20 @@ def add_day(project: Project, name: str, processes: int) -> None:
                 )
             )
             born = ended + timedelta(minutes=dice.uniform(0, 10))
+    project.runs.bulk_create(runs)
+
+
+def add_times(project: Project, name: str) -> None:
+    """Write what became of the last hours of a scheduled job."""
+    job, node, now = project.jobs.get(name=name), Node.objects.using(project.jobs.db).get(), timezone.now()
+    runs = []
+    for hours, outcome in zip(range(len(TIMES), 0, -1), TIMES, strict=True):
+        due = now - timedelta(hours=hours)
+        run = Run(job=job, job_name=name, node=node, node_name=str(node), slot=name, due=due, born=due, outcome=outcome)
+        run.trigger, run.ended = "schedule", due + timedelta(minutes=20)
+        if outcome == "missed":
+            run.missed, run.ended, run.reason = 12, due, "12 times until 04:10: the daemon was not running"
+        else:
+            run.born = due + timedelta(seconds=0.04)
+        runs.append(run)
     project.runs.bulk_create(runs)

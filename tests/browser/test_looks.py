@@ -7,7 +7,7 @@ import pytest
 
 from tests.harness.project import Project
 
-from .history import add_day
+from .history import add_day, add_times
 from .pages import DESKTOP, PHONE, Admin
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ def pages(admin: Admin, project: Project) -> dict[str, str]:
     slow = {"start_grace": "50 ms", "backoff_initial": "1 min", "backoff_max": "5 min"}
     deaf = {"heartbeat_timeout": "1 s", "stop_timeout": "1 s"}
     admin.define("print-labels", target=f"{MISHAPS}.print_labels", kwargs=JAM, **deaf, **slow)
+    admin.define("nightly", target="shop.jobs.price_feed", schedule="30 2 * * *", restart="on_failure", max_age="1 h")
+    nightly = browser.path
+    add_times(project, "nightly")
     admin.define("price-feed", target="shop.jobs.price_feed", notes="Follows the market.")
     admin.define("ship-orders", target="shop.jobs.ship_orders", processes="2", start_grace="50 ms")
     admin.define("build-catalogue", target=f"{MISHAPS}.build_catalogue", kwargs=GROW, max_memory="64")
@@ -65,6 +68,8 @@ def pages(admin: Admin, project: Project) -> dict[str, str]:
         "job": job,
         "run": run.removeprefix(browser.url),
         "form": job.replace("/page/", "/change/"),
+        "scheduled": nightly,
+        "schedule": nightly.replace("/page/", "/change/"),
         "add": "/admin/workerd/job/add/",
         "runs": "/admin/workerd/run/",
         "slots": "/admin/workerd/slot/",
@@ -90,7 +95,7 @@ def test_axe_finds_nothing_serious_and_a_phone_reaches_everything(
                 problems += [f"{name} {look}: out of reach: {element}" for element in browser.script(OUT_OF_REACH)]
                 width = browser.script("return document.documentElement.scrollWidth")
                 problems += [f"{name} {look}: {width} pixels wide"] if width > PHONE[0] else []
-            if name in ("jobs", "form", "job", "run"):
+            if name in ("jobs", "form", "job", "run", "scheduled", "schedule", "runs"):
                 browser.shoot(pictures / f"{name}-{look}.png", size)
     problems += browser.errors()
 

@@ -288,3 +288,32 @@ def find_folder_of_the_load() -> None:
 
 def say_goodbye_later() -> None:
     _goodbyes.append("goodbye")
+
+
+def leave_work_in_hand() -> None:
+    """Return, and leave a thread that begins when the main thread waits for it, and takes a second."""
+
+    def work() -> None:
+        while threading.main_thread().is_alive():
+            time.sleep(0.001)
+        say("at work")
+        time.sleep(1.0)
+        say("done")
+
+    threading.Thread(target=work).start()
+
+
+def heal() -> None:
+    """Meet an error on a connection, outside of any turn, and ask again."""
+    connection.ensure_connection()
+    before, connection.errors_occurred = connection.connection, True
+    query_once()
+    say(f"anew: {connection.connection is not before}")
+
+
+class Heal(BaseCommand):
+    def handle(self, *args: Any, **options: Any) -> None:
+        heal()
+
+
+get_commands()["heal"] = Heal()  # type: ignore[assignment]

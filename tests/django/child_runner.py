@@ -12,6 +12,7 @@ from typing import NoReturn
 import django
 from django.db import connections
 
+from workerd import forksafe
 from workerd.wire.channel import Channel
 from workerd.wire.messages import DUMP_SIGNAL, Born, License
 from workerd.wire.page import HeartbeatPage
@@ -20,8 +21,9 @@ from workerd.wire.spec import JobSpec
 
 def main() -> None:
     daemon = Channel.from_descriptor(int(sys.argv[1]))
+    forksafe.install()
     django.setup()
-    from tests.django import child_jobs  # noqa: F401 - its jobs register themselves
+    from tests.django import child_jobs, surroundings_jobs  # noqa: F401 - their jobs register themselves
 
     connections.close_all()  # the shop's ready() has opened them
     while True:

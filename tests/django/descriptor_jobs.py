@@ -89,6 +89,15 @@ def send_its_streams_elsewhere(context: JobContext, file: str) -> None:
 
 
 @job
+def have_what_only_reads_for_stdout(context: JobContext) -> None:
+    """Let a file that it reads get the number of stdout."""
+    os.close(1)
+    assert os.open(os.devnull, os.O_RDONLY) == 1
+    print("printed")
+    logging.getLogger("shop").error("logged")
+
+
+@job
 def close_all_but_its_streams(context: JobContext) -> None:
     os.closerange(3, 65536)
     print("printed")

@@ -175,15 +175,15 @@ def handler_raises_during_the_join() -> None:
     def refuse(*_: object) -> None:
         raise RuntimeError("from a handler")
 
-    signal.signal(signal.SIGUSR1, refuse)
+    signal.signal(signal.SIGTERM, refuse)
     atexit.register(say, "at exit")
-    threading.Thread(target=partial(do, work, partial(os.kill, os.getpid(), signal.SIGUSR1), long_sleep)).start()
+    threading.Thread(target=partial(do, work, partial(os.kill, os.getpid(), signal.SIGTERM), long_sleep)).start()
 
 
 def handler_leaves_during_the_join() -> None:
-    signal.signal(signal.SIGUSR1, lambda *_: sys.exit(7))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
     atexit.register(say, "at exit")
-    threading.Thread(target=partial(do, work, partial(os.kill, os.getpid(), signal.SIGUSR1), long_sleep)).start()
+    threading.Thread(target=partial(do, work, partial(os.kill, os.getpid(), signal.SIGTERM), long_sleep)).start()
 
 
 def _fork(child: Any) -> None:

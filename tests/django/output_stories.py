@@ -20,6 +20,9 @@ from typing import Any
 
 import structlog
 from django.core.management import CommandError
+from django.db import connection
+
+from workerd import forksafe
 
 log = logging.getLogger("shop")
 
@@ -233,6 +236,22 @@ STORIES = [
 def a_command_error_never_meets_the_hook() -> None:
     sys.excepthook = lambda *_: print("> never")
     raise CommandError("could not", returncode=5)
+
+
+class Hears(logging.Handler):
+    """Prints what it is given, as Sentry sends it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"> heard: {record.levelname} {record.name}")
+
+
+def waits_for_a_database() -> None:
+    sys.excepthook = lambda *_: print("> never")
+    logging.getLogger().addHandler(Hears())
+    forksafe.install()  # as each forkserver has
+    other = connection.copy()
+    other.settings_dict["NAME"] = "/nowhere/shop.sqlite3"
+    other.ensure_connection()
 
 
 if __name__ == "__main__":

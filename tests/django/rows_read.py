@@ -17,14 +17,25 @@ def rows_read(sql: str, table: str) -> float:
             (plan,) = cursor.fetchone()
             return _postgres(json.loads(plan) if isinstance(plan, str) else plan, table)
         if connection.mysql_is_mariadb:  # type: ignore[attr-defined]  # of the wrapper for MySQL alone
-            cursor.execute(f"ANALYZE {sql}")
-            columns = [column[0] for column in cursor.description]
-            steps = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-            return sum(float(step["r_rows"] or 0) for step in steps if step["table"] == table)
+            cursor.execute(f"ANALYZE FORMAT=JSON {sql}")
+            (plan,) = cursor.fetchone()
+            names = {table, *re.findall(rf"`{table}` ([A-Z]\d+)", sql)}  # in a subquery it has another name
+            return _mariadb(json.loads(plan), names)
         cursor.execute(f"EXPLAIN ANALYZE {sql}")
         (text,) = cursor.fetchone()
         found = [_ACTUAL.search(line) for line in str(text).splitlines() if f" on {table} " in line]
         return sum(float(match[1]) * int(match[2]) for match in found if match)
+
+
+def _mariadb(node: Any, names: set[str]) -> float:
+    if isinstance(node, list):
+        return sum(_mariadb(child, names) for child in node)
+    if not isinstance(node, dict):
+        return 0
+    inner = sum(_mariadb(child, names) for child in node.values())
+    if node.get("table_name") not in names:
+        return inner
+    return float(node.get("r_rows") or 0) * float(node.get("r_loops") or 0) + inner
 
 
 def _postgres(node: Any, table: str) -> float:

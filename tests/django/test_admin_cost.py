@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from workerd.models import Job, Run
+from workerd.models import Job, Run, Slot
 
 from .admin_history import add_history, remove_history
 from .admin_roles import client_of
@@ -40,10 +40,18 @@ def runs() -> Iterator[int]:
     """The crowd with its history; how many runs that is."""
     runs = RUNS.get(connection.vendor, 1_000_000)
     add_jobs(JOBS)
+    _give_schedules()
     add_history(runs)
     assert Run.objects.count() == runs
     yield runs
     remove_history()
+
+
+def _give_schedules() -> None:
+    """Have every second job wait for its time, from the noisy one on."""
+    scheduled = Job.objects.order_by("pk").values_list("pk", flat=True)[::2]
+    Job.objects.filter(pk__in=scheduled).update(schedule="@daily", restart="never")
+    Slot.objects.filter(job_id__in=scheduled).update(state="WAITING")
 
 
 @pytest.fixture
@@ -56,6 +64,7 @@ def pages(runs: int) -> dict[str, str]:
         "every job on one page": reverse("admin:workerd_job_changelist") + "?all=",
         "the same, refreshed": reverse("admin:workerd_job_live") + "?all=",
         "jobs that need a look": reverse("admin:workerd_job_changelist") + "?state=look",
+        "jobs that wait for their time": reverse("admin:workerd_job_changelist") + "?state=rest",
         "a noisy job": reverse("admin:workerd_job_page", args=[noisy.pk]),
         "the same job, refreshed": reverse("admin:workerd_job_page_live", args=[noisy.pk]),
         "its form": reverse("admin:workerd_job_change", args=[noisy.pk]),
@@ -64,6 +73,7 @@ def pages(runs: int) -> dict[str, str]:
         "runs": history,
         "runs of a quiet job": f"{history}?job__id__exact={quiet.pk}",
         "runs that were refused": f"{history}?outcome__exact=refused",
+        "runs that an operator asked for": f"{history}?trigger__exact=operator",
         "runs found by a job's name": f"{history}?q={quiet.name}",
         "runs found by a slot's name": f"{history}?q={quiet.name}:1",
         "operations": reverse("admin:workerd_operation_changelist"),
@@ -85,6 +95,6 @@ def test_pages_take_few_queries_and_read_few_of_the_runs(superuser: Client, page
         if name == "every job on one page":
             assert response.content.decode().count(':activity"') == JOBS
         if name == "the same, refreshed":
-            assert len(json.loads(response.content)["pieces"]) == JOBS * 5 + 2
+            assert len(json.loads(response.content)["pieces"]) == JOBS * 5 + 3
     if connection.vendor != "sqlite":  # or the check itself is blind
         assert rows_read(f"SELECT COUNT(*) FROM {TABLE} WHERE pid = 4711", TABLE) >= 0.99 * runs

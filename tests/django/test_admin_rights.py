@@ -31,10 +31,13 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
     "job_delete": (EDITORS, EDITORS),
     "job_history": (VIEWERS, VIEWERS),  # Django's, which reads by POST too
     "job_live": (VIEWERS, NOBODY),
+    "job_schedule": (VIEWERS, NOBODY),
     "job_page": (VIEWERS, NOBODY),
     "job_page_live": (VIEWERS, NOBODY),
     "job_orders": (NOBODY, OPERATORS),
+    "job_reload": (NOBODY, OPERATORS),
     "job_switch": (NOBODY, EDITORS),
+    "node_orders": (NOBODY, OPERATORS),
     **{f"{model}_changelist": (VIEWERS, VIEWERS) for model in MODELS[1:]},  # no action: a POST only lists
     **{f"{model}_add": (NOBODY, NOBODY) for model in MODELS[1:]},
     **{f"{model}_change": (VIEWERS, NOBODY) for model in MODELS[1:]},
@@ -99,7 +102,9 @@ def posted(name: str, rows: dict[str, Any]) -> dict[str, Any]:
         "job_change": {**JOB_FORM, "name": "a", "notes": "edited"},
         "job_delete": {"post": "yes"},
         "job_orders": {"order": "restart"},
+        "job_reload": {"order": f"reload_back {rows['node'].pk}"},
         "job_switch": {"enabled": "0"},
+        "node_orders": {"order": "drain"},
     }.get(name, {"post": "yes"})
 
 
@@ -147,14 +152,16 @@ def page(client: Client, name: str, row: Any = None) -> str:
 @pytest.mark.parametrize("role", sorted(VIEWERS))
 def test_what_one_may_not_do_is_not_shown(role: str, rows: dict[str, Any]) -> None:
     client = client_of(role)
-    jobs, job, run = (
+    jobs, job, run, node = (
         page(client, "job_changelist"),
         page(client, "job_page", rows["job"]),
         page(client, "run_change", rows["run"]),
+        page(client, "node_change", rows["node"]),
     )
 
     assert ('value="restart"' in jobs) == (role in OPERATORS)
     assert ('name="order"' in job) == (role in OPERATORS)
+    assert ('value="drain"' in node) == (role in OPERATORS)
     assert ('role="switch"' in jobs) == (role in EDITORS)
     assert ("/job/add/" in jobs) == (role in EDITORS)
     for output in ("the message", "the traceback", "the stack", "the lines"):

@@ -52,6 +52,11 @@ def run_page(client: Client, run: Run) -> str:
         ("", {}, "Running for"),
         ("stopped", {}, "Stopped after 1 min, as asked."),
         ("finished", {"exit_code": 0}, "Finished by itself after 1 min, without an error."),
+        (
+            "finished",
+            {"exit_code": 0, "reason": "exit code 0; it left a process"},
+            "Finished by itself after 1 min: exit code 0; it left a process.",
+        ),
         ("error", {"exception": "ValueError: no"}, "Failed after 1 min: ValueError: no"),
         ("error", {"exit_code": 3}, "Failed after 1 min, with exit code 3."),
         ("crashed", {"signal": "SIGSEGV"}, "Crashed after 1 min: ended by SIGSEGV, which workerd did not send."),

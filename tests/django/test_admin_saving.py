@@ -1,5 +1,6 @@
 """What the form offers, and what it says that saving will do."""
 
+import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -19,7 +20,9 @@ from .admin_form import JOB_FORM
 from .admin_roles import client_of
 
 REFUSED_BY_THE_DATABASE = {("postgresql", "half-a-character"), ("mysql", "half-a-character"), ("mysql", "deep")}
+NOW = 1_800_000_000.0
 WAS = JobSpec(name="a", target="shop.jobs.ship_orders", processes=2)
+NUMBERED = JobSpec(name="a", command="shard --of {processes}", processes=2)
 
 
 def slots(*states: str) -> list[Slot]:
@@ -35,6 +38,26 @@ def slots(*states: str) -> list[Slot]:
         (WAS, {"target": "b.c"}, ("RUNNING", "STARTING"), "2 running processes will be restarted."),
         (WAS, {"kwargs": {"a": 1}}, ("RUNNING", "BACKOFF"), "1 running process will be restarted."),
         (WAS, {"name": "b"}, ("RUNNING",), "1 running process will be restarted."),
+        (WAS, {"environment": {"A": "b"}}, ("RUNNING",), "1 running process will be restarted."),
+        (WAS, {"starts_after": ["b"]}, ("RUNNING",), "Running processes take the change over; none is restarted."),
+        (NUMBERED, {"processes": 3}, ("RUNNING",), "1 running process will be restarted. 1 process will be started."),
+        (WAS, {"takeover_after": 60.0}, ("RUNNING",), "Running processes take the change over; none is restarted."),
+        (
+            WAS,
+            {"where": "zone=a"},
+            ("RUNNING",),
+            "Running processes take the change over; none is restarted. Nodes whose labels do not fit stop it.",
+        ),
+        (
+            WAS,
+            {"scope": "fleet"},
+            ("RUNNING", "RUNNING"),
+            (
+                "From now on 2 processes run in all nodes together: each node stops its own, and those that get a seat "
+                "start one for each."
+            ),
+        ),
+        (WAS._replace(scope="fleet"), {"scope": "each_node"}, (), "From now on each node runs 2 processes."),
         (WAS, {"max_age": 5}, ("RUNNING",), "Running processes take the change over; none is restarted."),
         (WAS, {"processes": 5}, ("RUNNING",), "3 processes will be started."),
         (WAS, {"processes": 1}, ("RUNNING", "RUNNING"), "1 process will be stopped gracefully."),
@@ -48,11 +71,11 @@ def test_saving_says_what_will_happen(
 ) -> None:
     now = (was or WAS)._replace(**changes)
 
-    assert preview_save(was, now, slots(*states), is_late=False) == sentence
+    assert preview_save(was, now, slots(*states), NOW, is_late=False) == sentence
 
 
 def test_without_a_daemon_nothing_is_promised() -> None:
-    assert preview_save(WAS, WAS, [], is_late=True).startswith("No daemon reports now")
+    assert preview_save(WAS, WAS, [], NOW, is_late=True).startswith("No daemon reports now")
 
 
 @pytest.fixture
@@ -79,23 +102,25 @@ UNREADABLE = {
 }
 
 
+READABLE = {"kwargs": '{"pause": 1}', "environment": '{"PAUSE": "1"}', "starts_after": '["sound"]'}
 SHOWN = {
-    "digits": "kwargs is not JSON (Exceeds the limit (4300 digits)",
-    "half-a-character": "kwargs holds a text with a null character or half a surrogate pair",
-    "deep": "kwargs nests deeper than 30 lists and objects",
+    "digits": "is not JSON (Exceeds the limit (4300 digits)",
+    "half-a-character": "holds a text with a null character or half a surrogate pair",
+    "deep": "nests deeper than 30 lists and objects",
 }
 
 
+@pytest.mark.parametrize("field", READABLE)
 @pytest.mark.parametrize("kind", UNREADABLE)
-def test_a_row_with_arguments_that_python_cannot_take_spoils_no_page_and_is_put_right_there(
-    superuser: Client, kind: str
+def test_a_row_with_json_that_python_cannot_take_spoils_no_page_and_is_put_right_there(
+    superuser: Client, kind: str, field: str
 ) -> None:
     """Another program has written it, by SQL; what a database does not take itself is no case."""
     job = Job.objects.create(name="spoilt", target="shop.jobs.ship_orders")
     Job.objects.create(name="sound", target="shop.jobs.ship_orders")
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("UPDATE workerd_job SET kwargs = %s WHERE id = %s", [UNREADABLE[kind], job.pk])
+            cursor.execute(f"UPDATE workerd_job SET {field} = %s WHERE id = %s", [UNREADABLE[kind], job.pk])
     except DatabaseError:
         assert (connection.vendor, kind) in REFUSED_BY_THE_DATABASE
         return
@@ -104,16 +129,16 @@ def test_a_row_with_arguments_that_python_cannot_take_spoils_no_page_and_is_put_
     shown = superuser.get(reverse("admin:workerd_job_changelist"))
     assert (shown.status_code, b"spoilt" in shown.content, b"sound" in shown.content) == (200, True, True)
     page = superuser.get(change).content.decode()
-    assert SHOWN[kind] in page
+    assert f"{field} {SHOWN[kind]}" in page
     assert "hunter2" not in page
     assert superuser.get(reverse("admin:workerd_job_delete", args=[job.pk])).status_code == 200
-    kept = superuser.post(change, {**JOB_FORM, "name": "spoilt", "kwargs": '"These arguments cannot be read"'})
-    assert "kwargs is a text: write an object" in kept.content.decode()
-    with pytest.raises(ValueError, match="Set kwargs anew"), transaction.atomic():
+    kept = superuser.post(change, {**JOB_FORM, "name": "spoilt", field: '"These arguments cannot be read"'})
+    assert f"{field} is a text: write " in kept.content.decode()
+    with pytest.raises(ValueError, match=f"Set {field} anew"), transaction.atomic():
         Job.objects.get(pk=job.pk).save()
 
-    assert superuser.post(change, {**JOB_FORM, "name": "spoilt", "kwargs": '{"pause": 1}'}).status_code == 302
-    assert Job.objects.get(pk=job.pk).kwargs == {"pause": 1}
+    assert superuser.post(change, {**JOB_FORM, "name": "spoilt", field: READABLE[field]}).status_code == 302
+    assert getattr(Job.objects.get(pk=job.pk), field) == json.loads(READABLE[field])
 
 
 def test_another_function_may_be_typed_where_a_pattern_allows_it(superuser: Client) -> None:

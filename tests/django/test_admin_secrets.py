@@ -1,5 +1,6 @@
 """Secret arguments: written in the form, kept under their mask, read nowhere."""
 
+import html
 import json
 from typing import Any
 
@@ -18,7 +19,14 @@ from .admin_roles import client_of
 pytestmark = pytest.mark.django_db
 
 SECRET = "hunter2-and-more"
-KWARGS = {"warehouse": "main", "api_token": SECRET, "deep": [{"Password": {"a": SECRET}}], "key": {"$env": "KEY"}}
+KWARGS = {
+    "warehouse": "main",
+    "api_token": SECRET,
+    "deep": [{"Password": {"a": SECRET}}],
+    "key": {"$env": "KEY"},
+    "replicas": [f"postgres://shop:{SECRET}@db/shop"],
+}
+ENVIRONMENT = {"QUEUE": "mail", "API_TOKEN": SECRET, "KEY": {"$env": "KEY"}, "BROKER": f"amqp://shop:{SECRET}@mq"}
 TAKES_ANYTHING = "tests.process.bad_jobs.jobs.log"
 
 
@@ -30,11 +38,13 @@ def superuser() -> Client:
 @pytest.fixture
 def job(settings: Any) -> Job:
     settings.WORKERD = {**settings.WORKERD, "ENV": ["KEY"]}
-    return Job.objects.create(name="a", target=TAKES_ANYTHING, kwargs=KWARGS)
+    return Job.objects.create(name="a", target=TAKES_ANYTHING, kwargs=KWARGS, environment=ENVIRONMENT)
 
 
-def post(client: Client, url: str, kwargs: Any, **values: Any) -> Any:
-    return client.post(url, {**JOB_FORM, "name": "a", "target": TAKES_ANYTHING, "kwargs": json.dumps(kwargs), **values})
+def post(client: Client, url: str, kwargs: Any, environment: Any = None, **values: Any) -> Any:
+    stored = masked(ENVIRONMENT if environment is None else environment)
+    written = {"kwargs": json.dumps(kwargs), "environment": json.dumps(stored)}
+    return client.post(url, {**JOB_FORM, "name": "a", "target": TAKES_ANYTHING, **written, **values})
 
 
 def test_no_page_shows_a_secret(superuser: Client, job: Job) -> None:
@@ -60,7 +70,7 @@ def test_no_page_shows_a_secret(superuser: Client, job: Job) -> None:
 @pytest.fixture
 def command(settings: Any) -> Job:
     settings.WORKERD = {**settings.WORKERD, "COMMANDS": ["identify"]}
-    line = f"identify --api-token {SECRET} --fast"
+    line = f"identify --api-token {SECRET} --fast redis://:{SECRET}@r"
     problem = "“identify” does not take “--api-token ******** --fast”: unrecognized arguments: --api-token ********"
     return Job.objects.create(name="a", command=line, problem=problem, public_problem=problem)
 
@@ -77,7 +87,7 @@ def test_no_page_shows_a_secret_of_a_command(role: str, command: Job) -> None:
         assert SECRET not in content, url
 
 
-@pytest.mark.parametrize("term", [f"--api-token {SECRET}"[:-3], SECRET[:4], "--api"])
+@pytest.mark.parametrize("term", [f"--api-token {SECRET}"[:-3], SECRET[:4], "--api", f"redis://:{SECRET}"[:-3]])
 def test_no_search_tells_a_secret_of_a_command(term: str, command: Job) -> None:
     client = client_of("viewer")
     for query in (term, f'"identify {term}', f'"identify {term}"', f"'identify {term}'"):
@@ -95,7 +105,7 @@ def test_a_command_that_comes_back_masked_keeps_its_secrets(superuser: Client, c
         for line in (shown, shown.replace("--fast", "--slow"), shown.replace("api-token", "label"))
     ]
 
-    assert shown == "identify --api-token ******** --fast"
+    assert shown == "identify --api-token ******** --fast redis://:********@r"
     assert "write the secrets in it anew" not in str(forms[0].errors)
     assert all("write the secrets in it anew" in str(form.errors["command"]) for form in forms[1:])
     assert SECRET not in str(forms[0].errors)
@@ -106,8 +116,25 @@ def test_names_of_environment_variables_and_plain_arguments_are_shown(superuser:
         superuser.get(reverse("admin:workerd_job_change", args=[job.pk])).context["adminform"].form["kwargs"].value()
     )
 
-    expected = {"warehouse": "main", "api_token": MASK, "deep": [{"Password": MASK}], "key": {"$env": "KEY"}}
+    expected = {
+        "warehouse": "main",
+        "api_token": MASK,
+        "deep": [{"Password": MASK}],
+        "key": {"$env": "KEY"},
+        "replicas": [MASK],
+    }
     assert json.loads(shown) == expected
+
+
+@pytest.mark.parametrize("role", ["superuser", "viewer"])
+def test_of_the_environment_a_page_shows_what_is_no_secret(role: str, job: Job) -> None:
+    client = client_of(role)
+    for page in ("change", "page"):
+        shown = html.unescape(client.get(reverse(f"admin:workerd_job_{page}", args=[job.pk])).content.decode())
+
+        for part in ('"QUEUE": "mail"', f'"API_TOKEN": "{MASK}"', f'"BROKER": "{MASK}"', '"KEY": {"$env": "KEY"}'):
+            assert part in shown, (page, part)
+        assert SECRET not in shown
 
 
 def test_a_mask_that_comes_back_keeps_what_is_stored(superuser: Client, job: Job) -> None:
@@ -117,6 +144,7 @@ def test_a_mask_that_comes_back_keeps_what_is_stored(superuser: Client, job: Job
 
     job.refresh_from_db()
     assert job.kwargs == {**KWARGS, "warehouse": "north"}
+    assert job.environment == ENVIRONMENT
 
 
 def test_a_new_value_replaces_what_is_stored(superuser: Client, job: Job) -> None:
@@ -129,14 +157,18 @@ def test_a_new_value_replaces_what_is_stored(superuser: Client, job: Job) -> Non
 def test_saving_as_a_new_job_copies_the_secrets(superuser: Client, job: Job) -> None:
     post(superuser, reverse("admin:workerd_job_change", args=[job.pk]), masked(KWARGS), name="copy", _saveasnew="1")
 
-    assert Job.objects.get(name="copy").kwargs == KWARGS
+    copy = Job.objects.get(name="copy")
+    assert (copy.kwargs, copy.environment) == (KWARGS, ENVIRONMENT)
 
 
 def test_a_mask_without_anything_stored_is_refused(superuser: Client) -> None:
-    response = post(superuser, reverse("admin:workerd_job_add"), {"outer": {"password": MASK}})
+    response = post(superuser, reverse("admin:workerd_job_add"), {"outer": {"password": MASK}}, ENVIRONMENT)
 
     errors = response.context["adminform"].errors
-    assert errors == {"kwargs": ["Nothing is stored for “outer.password”: write its value."]}
+    assert errors == {
+        "kwargs": ["Nothing is stored for “outer.password”: write its value."],
+        "environment": ["Nothing is stored for “API_TOKEN”: write its value."],
+    }
 
 
 ENTRIES = [{"name": name, "password": f"{SECRET}-{name}"} for name in ("ann", "bob", "cyd")]

@@ -100,6 +100,7 @@ def lookups() -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["viewer", "superuser"])
 def test_no_list_answers_a_question_that_it_does_not_offer(role: str) -> None:
     client = client_of(role)

@@ -55,6 +55,13 @@ def test_rendered_lines_go_by_stdout_where_they_have_nothing_else(run: JobRun) -
     assert (child.printed, [event["event"] for event in child.events]) == (["printed"], ["logged"])
 
 
+def test_what_cannot_be_written_to_in_the_place_of_stdout_costs_the_print_alone(run: JobRun) -> None:
+    child = run(target=f"{MODULE}.have_what_only_reads_for_stdout")
+
+    assert child.end() == 0
+    assert (child.printed, [event["event"] for event in child.events]) == ([], ["logged"])
+
+
 def test_a_file_in_the_place_of_stdout_gets_prints_alone(run: JobRun, tmp_path: Path) -> None:
     file = tmp_path / "own.log"
     child = run(target=f"{MODULE}.send_its_streams_elsewhere", kwargs={"file": str(file)})

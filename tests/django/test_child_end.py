@@ -11,7 +11,7 @@ from .test_child_run import Child, JobRun, run, run_plainly, runner
 
 __all__ = ["run", "runner"]
 
-pytestmark = pytest.mark.backends("sqlite")
+pytestmark = [pytest.mark.backends("sqlite"), pytest.mark.slow]
 
 MODULE = "tests.django.end_stories"
 

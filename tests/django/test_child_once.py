@@ -1,5 +1,6 @@
 """A job in the foreground: logs for a person, the exit codes of a child, Ctrl-C."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +10,11 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.backends("sqlite")
+from workerd.child.secrets import MASK
+
+from .secret_stories import SECRETS
+
+pytestmark = [pytest.mark.backends("sqlite"), pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
@@ -23,8 +28,11 @@ sys.exit(run_once(JobSpec("a-job", **json.loads(sys.argv[1]))))
 WITHIN_S = 20
 
 
+SETTINGS = '{"TARGETS": ["tests.django.*"], "COMMANDS": ["linger"], "ENV": ["SHOP_*"]}'
+
+
 def start(tmp_path: Path, fields: str) -> "subprocess.Popen[str]":
-    env = {**os.environ, "WORKERD_SETTINGS": '{"TARGETS": ["tests.django.*"], "COMMANDS": ["linger"]}'}
+    env = {**os.environ, **SECRETS, "WORKERD_SETTINGS": SETTINGS}
     env["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "django_site")))
     env["DATABASE_URL"] = f"sqlite:///{tmp_path / 'once.sqlite3'}"
     pipe: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -59,6 +67,34 @@ def test_ctrl_c_stops_it_gracefully(tmp_path: Path, function: str) -> None:
     out, err = process.communicate(timeout=WITHIN_S)
 
     assert (process.returncode, out, err) == (0, "stopped: True\n", "")
+
+
+def test_the_row_s_own_stop_signal_stops_it_too(tmp_path: Path) -> None:
+    process = start(tmp_path, '{"target": "tests.django.child_jobs.idle", "stop_signal": "QUIT"}')
+    assert process.stdout
+    assert process.stdout.readline() == "idle\n"
+    process.send_signal(signal.SIGQUIT)
+    out, err = process.communicate(timeout=WITHIN_S)
+
+    assert (process.returncode, out, err) == (0, "stopped: True\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_its_end_does_not_cut_off_what_is_in_hand(tmp_path: Path, number: int) -> None:
+    process = start(tmp_path, '{"target": "tests.django.child_jobs.leave_work_in_hand"}')
+    assert process.stdout
+    assert process.stdout.readline() == "at work\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=WITHIN_S)
+
+    assert (process.returncode, out, err) == (0, "done\n", "")
+
+
+def test_a_ctrl_c_that_nobody_asked_for_ends_it_as_a_shell_shows_it(tmp_path: Path) -> None:
+    process = start(tmp_path, '{"target": "tests.django.end_stories.interrupts_itself"}')
+
+    assert "> at exit" in process.communicate(timeout=WITHIN_S)[0]
+    assert process.returncode == 128 + signal.SIGINT
 
 
 def test_a_successor_asked_for_is_the_end(tmp_path: Path) -> None:
@@ -97,3 +133,13 @@ def test_it_ends_as_plain_python_does(tmp_path: Path, story: str) -> None:
 
 def _said(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith(">")]
+
+
+@pytest.mark.parametrize("story", ["convert", "raise_from", "log", "log_a_failure", "fail_in_a_thread"])
+def test_what_it_logs_and_raises_has_a_secret_of_the_environment_masked(tmp_path: Path, story: str) -> None:
+    kwargs = {"story": story, "key": {"$env": "SHOP_TOKEN"}}
+    process = start(tmp_path, json.dumps({"target": "tests.django.secret_stories.tell", "kwargs": kwargs}))
+    out, err = process.communicate(timeout=WITHIN_S)
+
+    assert MASK in err
+    assert SECRETS["SHOP_TOKEN"] not in out + err

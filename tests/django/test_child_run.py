@@ -37,10 +37,10 @@ class Runner:
     def __init__(self, folder: Path) -> None:
         self.channel, theirs = Channel.pair()
         self.channel.socket.settimeout(WITHIN_S)
-        stories = ("end_stories", "output_stories", "descriptor_jobs", "secret_stories")
+        stories = ("end_stories", "output_stories", "descriptor_jobs", "secret_stories", "surroundings_jobs")
         modules = (JOBS, *(f"tests.django.{name}" for name in stories))
         targets = [f"{module}.*" for module in modules]
-        lists = {"TARGETS": targets, "COMMANDS": ["linger", "check"], "ENV": ["SHOP_*"]}
+        lists = {"TARGETS": targets, "COMMANDS": ["linger", "check", "heal", "shard"], "ENV": ["SHOP_*"]}
         env = {**os.environ, "WORKERD_SETTINGS": json.dumps(lists), "WORKERD_STATE_DIR": str(folder), **SECRETS}
         env["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "django_site")))
         env["DATABASE_URL"] = f"sqlite:///{folder / 'runner.sqlite3'}"
@@ -426,6 +426,14 @@ def test_what_a_job_forks_gives_no_sign_of_its_life_unless_the_row_says_so(
     assert child.end() == 0
     assert is_changed is counts
     assert child.note == ("of a fork" if counts else "")
+
+
+@pytest.mark.parametrize("fields", [{"function": "heal"}, {"command": "heal"}], ids=str)
+def test_code_without_turns_asks_on_a_new_connection_after_an_error(run: JobRun, fields: dict[str, Any]) -> None:
+    child = run(**fields)
+
+    assert child.end() == 0
+    assert child.printed == ["anew: True"]
 
 
 def test_what_a_job_forks_is_an_ordinary_process(run: JobRun) -> None:

@@ -58,6 +58,18 @@ def test_each_print_has_its_stream(run: JobRun) -> None:
     assert [text.decode() for text in child.streams] == ["> out\n> raw out\n", "> error\n> raw error\n"]
 
 
+def test_an_outage_is_no_error_to_the_project_nor_uncaught(run: JobRun) -> None:
+    child = run(target=f"{MODULE}.waits_for_a_database")
+
+    assert child.end() == 1
+    assert child.failed.outage == "the database is unreachable"
+    assert [(event["event"], event["level"]) for event in child.events] == [
+        ("connection.failed", "warning"),
+        ("job.failed", "warning"),
+    ]
+    assert shown(child.said) == ["heard: WARNING workerd.child", "heard: WARNING workerd.forksafe"]
+
+
 def test_a_command_error_never_meets_the_hook(run: JobRun) -> None:
     child = run(target=f"{MODULE}.a_command_error_never_meets_the_hook")
 

@@ -1,5 +1,6 @@
 """Moments are the same in every time zone of server, session and project; the database's is the clock that counts."""
 
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,11 +14,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from workerd.admin.ages import as_utc
+from workerd.admin.timeline import AXIS_HEIGHT, LANE_HEIGHT
 from workerd.ledger.entry import Entry
 from workerd.ledger.history import RunHistory
 from workerd.ledger.node import NodeRow
 from workerd.ledger.operations import OpenOrders
 from workerd.ledger.records import RecordWriter
+from workerd.ledger.registration import Claimant
 from workerd.ledger.sanitize import clean_for
 from workerd.models import Job, Node, Operation, Run, Slot
 from workerd.models.clock import DatabaseNow, read_now
@@ -31,6 +34,9 @@ ZONES = [
     {"USE_TZ": False, "TIME_ZONE": "Europe/Berlin"},
     {"USE_TZ": False, "TIME_ZONE": "America/New_York"},
 ]
+
+LANES = 40
+"""The slots of a job whose drawing is more than a thousand pixels high."""
 
 
 @pytest.fixture(params=ZONES, ids=lambda zone: f"{zone['TIME_ZONE']}{'' if zone['USE_TZ'] else ', USE_TZ off'}")
@@ -66,7 +72,7 @@ def is_now(at: datetime | None) -> bool:
 
 
 def orders() -> OpenOrders:
-    return OpenOrders("default", NodeRow("default", "shop", "web1"))
+    return OpenOrders("default", NodeRow("default", Claimant("shop", "web1")))
 
 
 def test_the_databases_time_is_now(zone: dict[str, Any], session_zone: str) -> None:
@@ -113,10 +119,26 @@ def test_a_web_server_whose_clock_is_off_gives_orders_that_are_taken(minutes: in
     assert "expired" not in page
     assert len(orders().claim()) == 2
     assert all(as_utc(order.expires) < datetime.now(UTC) + timedelta(seconds=61) for order in Operation.objects.all())
+    assert all(is_now(order.requested) for order in Operation.objects.all()), "orders are taken in this order"
+
+
+@pytest.mark.parametrize("minutes", [-2, 2])
+def test_a_daemon_whose_clock_is_off_takes_the_orders_that_are_valid(minutes: int) -> None:
+    Operation.objects.create(verb="restart", job_name="mail")
+    late = Operation.objects.create(verb="restart", job_name="late")
+    Operation.objects.filter(pk=late.pk).update(expires=moment(seconds_ago=1))
+    row = NodeRow("default", Claimant("shop", "web1"))
+    with patch.object(timezone, "now", lambda: datetime.now(UTC) + timedelta(minutes=minutes)):
+        taken = orders().claim()
+        row.write_pulse()
+
+    assert [order.name for order in taken] == ["mail"]  # type: ignore[attr-defined]
+    assert is_now(Operation.objects.get(job_name="mail").taken)
+    assert is_now(Node.objects.get().pulse)
 
 
 def test_lost_runs_end_and_old_ones_go_by_the_same_clock(zone: dict[str, Any], session_zone: str) -> None:
-    row = NodeRow("default", "shop", "web1")
+    row = NodeRow("default", Claimant("shop", "web1"))
     Node.objects.filter(pk=row.pk).update(record_version=2**40)
     kept = Run.objects.create(job_name="a", slot="a", node_id=row.pk, version=1, born=moment(60))
     old = Run.objects.create(job_name="b", slot="b", node_id=row.pk, version=1, born=moment(7200), ended=moment(3700))
@@ -131,7 +153,7 @@ def test_lost_runs_end_and_old_ones_go_by_the_same_clock(zone: dict[str, Any], s
 
 @pytest.mark.parametrize("years", [-5, 5])
 def test_a_run_stays_for_the_retention_however_wrong_the_clock_of_its_daemon_was(years: int) -> None:
-    row = NodeRow("default", "shop", "web1")
+    row = NodeRow("default", Claimant("shop", "web1"))
     wrong = datetime.now(UTC).timestamp() + years * 365 * 86400
     key = str(uuid.uuid4())
     record = {"job_name": "a", "slot": "a", "index": 0, "born": wrong - 60, "ended": wrong, "outcome": "finished"}
@@ -159,6 +181,8 @@ def rows() -> list[Any]:
         job=job, job_name="mail", slot="mail", node=node, node_name="shop@web1", pid=1234567, born=moment(600),
         ready=moment(590), ended=moment(300), outcome="error", exception="ValueError: no", peak_memory=1234.5,
     )  # fmt: skip
+    more = [Run(job=job, slot=f"mail:{index}", index=index, born=moment(600)) for index in range(1, LANES)]
+    Run.objects.bulk_create(more)
     order = Operation.objects.create(verb="restart", job=job, job_name="mail", requested_by="ada")
     return [job, node, slot, run, order]
 
@@ -187,11 +211,37 @@ def test_every_page_is_shown_and_tells_the_same_times(
     assert "5 min" in page
     assert "5 min" in listed
     assert 'job__id__exact=1234567"' in page
-    assert "1234567" in page  # the pid
+    assert '<span class="workerd-pid">1234567</span>' in page
+    assert f'height="{LANES * LANE_HEIGHT + AXIS_HEIGHT}"' in page
     assert "workerd-notice-fresh" in page
     assert "silent" not in nodes
-    born = as_utc(Run.objects.get().born).timestamp()  # type: ignore[arg-type]
+    born = as_utc(Run.objects.get(pk=rows[3].pk).born).timestamp()  # type: ignore[arg-type]
     assert abs(born - (datetime.now(UTC).timestamp() - 600)) < 30
+
+
+@pytest.mark.parametrize("hours", [-2, 2, 48])
+def test_a_web_server_whose_clock_is_off_tells_the_same_ages(hours: int, rows: list[Any]) -> None:
+    client = client_of("superuser")
+    job, _, slot, failed, _ = rows
+    running = Run.objects.get(index=1)
+    Slot.objects.filter(pk=slot.pk).update(longest_silence=None)
+    Run.objects.filter(pk=failed.pk).update(longest_silence=7.5)
+    Node.objects.update(pulse=DatabaseNow())
+    with patch.object(timezone, "now", lambda: datetime.now(UTC) + timedelta(hours=hours)):
+        page = text(client, reverse("admin:workerd_job_page", args=[job.pk]))
+        listed = text(client, reverse("admin:workerd_job_changelist"))
+        nodes = text(client, reverse("admin:workerd_node_changelist"))
+        runs = text(client, reverse("admin:workerd_run_changelist"))
+        run = text(client, reverse("admin:workerd_run_change", args=[running.pk]))
+        form = text(client, reverse("admin:workerd_job_change", args=[job.pk]))
+
+    assert all("5 min" in text for text in (page, listed))
+    assert "workerd-notice-fresh" in page
+    assert "silent" not in nodes
+    assert re.search(r"field-ran_for[^>]*>10 min", runs)
+    assert re.search(r"Running for 10 min( \d+ s)?\.", run)
+    assert re.search(r"data-workerd-since[^>]*>10 min<", run)
+    assert "silence of its runs of the last day was 7.5 s" in form
 
 
 def text(client: Client, url: str) -> str:

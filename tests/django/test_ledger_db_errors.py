@@ -107,6 +107,7 @@ def test_each_trouble_is_one_sentence_with_the_alias_and_what_was_said(trouble: 
     assert "(first line)" in sentence
     assert "\n" not in sentence
     assert re.search(r"\): \w[^;]+$", sentence), "no remedy"
+    assert re.fullmatch(r'database "default" \w[^(;]+: \w[^;]+', sentence.public), "words that are not workerd's own"
 
 
 @pytest.mark.backends("postgres", "mysql")

@@ -36,6 +36,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 BORN = 1_760_000_000.25
 WITHIN_S = 10.0
+IDENTITY = {"key": str(uuid.uuid4()), "life": str(uuid.uuid4())}
+"""Every ledger of a test is one daemon's."""
 PROGRAM = """
 import json, os, sys
 from django.conf import settings
@@ -48,7 +50,7 @@ from workerd.ledger.main import run_ledger
 from workerd.wire.channel import Channel
 from workerd.wire.messages import License
 from workerd.wire.page import HeartbeatPage
-license = License({}, 0, "run", 1, "shop", "host-1", "mark")
+license = License({}, 0, "run", 1, "shop", "host-1", "mark", **json.loads(os.environ["LEDGER_IDENTITY"]))
 sys.exit(run_ledger(Channel.from_descriptor(int(sys.argv[1])), HeartbeatPage(int(sys.argv[2])), license))
 """
 
@@ -115,6 +117,7 @@ def start(state_dir: Path) -> Iterator[Start]:
             "DJANGO_SETTINGS_MODULE": JOBS_SETTINGS,
             "LEDGER_DATABASE": json.dumps({"NAME": str(connection.settings_dict["NAME"]), **database}),
             "LEDGER_OPTIONS": json.dumps(options or {}),
+            "LEDGER_IDENTITY": json.dumps(IDENTITY),
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             "WORKERD_STATE_DIR": str(state_dir),
             "WORKERD_SETTINGS": json.dumps({"POLL_SECONDS": 0.05}),

@@ -1,4 +1,4 @@
-"""Nodes beside ours: those that are gone for good, and a second daemon that takes itself for us."""
+"""Nodes beside ours that are gone for good."""
 
 import uuid
 from collections.abc import Callable
@@ -10,8 +10,9 @@ from django.utils import timezone
 from workerd.ledger.gone_nodes import GONE_AFTER, GoneNodes
 from workerd.ledger.history import RunHistory
 from workerd.ledger.node import NodeRow
-from workerd.ledger.twin import Twin
-from workerd.models import Node, Run, Slot
+from workerd.ledger.registration import Claimant
+from workerd.models import Job, Node, Run, Seat, Slot
+from workerd.models.clock import DatabaseNow
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +22,7 @@ MONTH = timedelta(days=30)
 
 @pytest.fixture
 def us() -> NodeRow:
-    row = NodeRow("default", "shop", "host-1")
+    row = NodeRow("default", Claimant("shop", "host-1"))
     row.write_pulse()
     return row
 
@@ -109,34 +110,26 @@ def test_many_nodes_are_tended_within_few_calls(us: NodeRow, leave: Callable[[ti
     assert not Slot.objects.exists()
 
 
-def pulse(row: NodeRow, twin: Twin) -> bool:
-    changed = twin.look()
-    row.write_pulse()
-    twin.note_pulse()
-    return changed
+def test_a_node_that_is_gone_keeps_its_key_and_its_seats(us: NodeRow, leave: Callable[[timedelta], Node]) -> None:
+    """It may come back, and finds its row by the key; whether a seat may be taken only its window tells."""
+    node, life = leave(GONE_AFTER + MINUTE), uuid.uuid4()
+    Node.objects.filter(pk=node.pk).update(key=uuid.uuid4(), life=life)
+    job = Job.objects.create(name="mail", target="shop.jobs.mail")
+    Seat.objects.create(job=job, index=0, node=node, life=life, token=7, takeover_ms=30_000)
+    tend(us)
+    node.refresh_from_db()
+    seat = Seat.objects.get()
+
+    assert (node.life, seat.life, seat.node_id, seat.token) == (life, life, node.pk, 7)
 
 
-def test_each_of_two_daemons_sees_the_other_and_that_it_has_gone(us: NodeRow) -> None:
-    other = NodeRow("default", "shop", "host-1")
-    twins = [(us, Twin("default", us)), (other, Twin("default", other))]
-    Node.objects.filter(pk=us.pk).update(daemon_pid=4711)
-    told = [[pulse(*twin) for twin in twins] for _ in range(4)]
-    reasons = [twin.reason for _, twin in twins]
-    told_later = [pulse(*twins[0]) for _ in range(4)]
+def test_a_node_whose_row_went_after_the_retention_comes_back(us: NodeRow) -> None:
+    who = Claimant("shop", "web9")
+    away = NodeRow("default", who)
+    away.write_pulse()
+    Node.objects.filter(pk=away.pk).update(pulse=DatabaseNow() - MONTH - MINUTE)
+    tend(us)
+    assert not Node.objects.filter(key=who.key).exists()
+    away.write_pulse()
 
-    assert us.pk == other.pk
-    assert [sum(told_one) for told_one in zip(*told, strict=True)] == [1, 1]
-    for reason in reasons:
-        assert "another daemon (pid 4711) writes the rows of shop@host-1, too" in reason
-        assert "WORKERD['NAME']" in reason
-    assert sum(told_later) == 1
-    assert twins[0][1].reason == ""
-
-
-def test_one_foreign_pulse_is_the_last_of_a_ledger_that_was_replaced(us: NodeRow) -> None:
-    twin = Twin("default", us)
-    pulse(us, twin)
-    NodeRow("default", "shop", "host-1").write_pulse()
-    told = [pulse(us, twin) for _ in range(5)]
-
-    assert not any(told)
+    assert Node.objects.get(key=who.key).life == who.life

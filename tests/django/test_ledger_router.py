@@ -12,6 +12,7 @@ from workerd.ledger.jobs import JobRows
 from workerd.ledger.node import NodeRow
 from workerd.ledger.operations import OpenOrders
 from workerd.ledger.records import RecordWriter
+from workerd.ledger.registration import Claimant
 from workerd.models import Job, Node, Operation, Run, Slot
 from workerd.targets import check_allowed
 from workerd.wire.messages import JobsListed
@@ -36,7 +37,7 @@ def test_the_ledger_asks_no_router() -> None:
     Job.objects.create(name="feed", target="shop.jobs.price_feed")
     Operation.objects.create(verb="restart", job_name="feed")
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.Router"]):
-        node = NodeRow("default", "shop", "host-1")
+        node = NodeRow("default", Claimant("shop", "host-1"))
         operations = OpenOrders("default", node)
         told = JobRows("default", check_allowed).poll()
         records = RecordWriter("default", node, lambda *_: None, lambda *_: None, operations)

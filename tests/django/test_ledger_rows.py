@@ -8,10 +8,12 @@ from django.test.utils import CaptureQueriesContext
 
 from workerd.job_rules import find_faults, values_of
 from workerd.ledger.connection import refresh
+from workerd.ledger.here import Here
 from workerd.ledger.jobs import JobRows
 from workerd.ledger.problems import Problem
 from workerd.ledger.rows import COLUMNS, judge_row
-from workerd.models import Job
+from workerd.models import Job, Node
+from workerd.models.clock import read_now
 from workerd.targets import TargetError
 from workerd.wire.messages import JobChanged, JobRefused, JobRemoved, JobsListed, Message
 from workerd.wire.spec import JobSpec
@@ -37,6 +39,12 @@ def test_a_right_row_is_its_spec() -> None:
     )
 
 
+def test_a_schedule_of_spaces_is_refused_by_itself() -> None:
+    _, problem = classify(schedule="  ", restart="never")
+
+    assert problem.startswith("it is blank: write “30 2 * * *”")
+
+
 FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"processes": None}, "processes is empty: set it to a whole number from 0 to 1000."),
     ({"stop_timeout": float("nan")}, "stop_timeout is nan: set it to a duration from 1 ms to 3650 d."),
@@ -45,6 +53,9 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"kwargs": "[" * 100_000}, "kwargs nests deeper than 30 lists and objects: make it flatter."),
     ({"kwargs": None}, 'kwargs is null: write an object, such as {"warehouse": "main"}.'),
     ({"kwargs": b"{}"}, 'kwargs is a bytes: write an object, such as {"warehouse": "main"}.'),
+    ({"takeover_after": 5.0}, "takeover_after is 5 s: set it to a duration from 10 s to 1 h."),
+    ({"scope": "region"}, "scope is 'region': choose one of each_node, fleet."),
+    ({"where": "zone~b"}, "where names the label 'zone~b': use letters, digits, - _ . and, in a name, /, "),
     ({"target": ""}, "Neither target nor command is set: set one of them."),
     ({"target": "os.system"}, "“os.system” is not allowed. Allow it."),
     ({"name": b"\xff"}, "name is b'\\xff', not a text: write it as a text."),
@@ -265,6 +276,66 @@ def test_a_problem_of_any_length_fits_a_message(mail: Job) -> None:
 
     assert isinstance(messages[0], JobRefused)
     assert len(messages[0].problem) == 4000
+
+
+# where a row may run
+
+
+def specs_of(messages: list[Message]) -> list[tuple[str, int, str]]:
+    """Return name, processes, and why it cannot run here, of each row that is told."""
+    return [
+        (
+            message.spec["name"],
+            message.spec["processes"],
+            getattr(message, "misfit", "") or getattr(message, "problem", ""),
+        )
+        for message in messages
+        if isinstance(message, JobChanged | JobRefused)
+    ]
+
+
+def test_a_job_of_each_node_asks_for_no_process_where_the_labels_do_not_fit(mail: Job) -> None:
+    rows = JobRows("default", allow_shop, here=Here("default", "a", {"zone": "a"}))
+    Job.objects.update(where="zone=b", processes=2)
+    misfit = specs_of(rows.poll())
+    Job.objects.update(where="zone=a")
+    fit = specs_of(rows.poll())
+    Job.objects.update(where="zone=b", scope="fleet")
+    fleet = specs_of(rows.poll())
+
+    assert misfit == [("mail", 0, "has zone=a, and where asks for zone=b")]
+    assert fit == [("mail", 2, "")]
+    assert fleet == [("mail", 2, "")], "a node that does not fit claims no seat of it"
+
+
+def test_labels_that_cannot_be_read_refuse_the_row(mail: Job) -> None:
+    Job.objects.update(where="zone~b", takeover_after=10)
+
+    assert [(name, "names the label" in why) for name, _, why in specs_of(JobRows("default", allow_shop).poll())] == [
+        ("mail", True)
+    ]
+
+
+@pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")
+def test_a_fleet_job_is_refused_while_another_host_uses_the_file_of_sqlite(mail: Job) -> None:
+    rows = JobRows("default", allow_shop, here=Here("default", "a"))
+    Job.objects.update(scope="fleet")
+    Job.objects.create(name="other", target="shop.jobs.mail")
+    Node.objects.create(name="web", host="a", pulse=read_now("default"))
+    alone = specs_of(rows.poll())
+    there = Node.objects.create(name="web", host="b", pulse=read_now("default"))
+    shared = rows.poll()
+    rows.write_problems()
+    problem, jobs = problem_of(mail), rows.fleet_jobs()
+    there.delete()
+    again = specs_of(rows.poll())
+
+    assert alone == [("mail", 1, ""), ("other", 1, "")]
+    if connection.vendor == "sqlite":
+        assert problem.startswith("scope is fleet, and SQLite serves one host: a node on b uses the file, too.")
+        assert (specs_of(shared), jobs, again) == ([("mail", 1, problem)], [], [("mail", 1, "")])
+    else:
+        assert (specs_of(shared), problem, len(jobs), again) == ([], "", 1, [])
 
 
 @pytest.mark.backends("sqlite")

@@ -12,16 +12,18 @@ from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
+from workerd.admin.jobs.form import JobForm
 from workerd.job_rules import find_faults, values_of
 from workerd.job_rules.choices import CHOICES
-from workerd.job_rules.kwargs import MAX_KWARGS_DEPTH
 from workerd.job_rules.ranges import RANGES
+from workerd.job_rules.stored_json import MAX_DEPTH
 from workerd.job_rules.texts import TEXT_LIMITS
+from workerd.management.refused_jobs import find_refused_jobs
 from workerd.models import Job, Node, Operation, Run, Slot
 from workerd.models.job import HEARTBEAT_CHOICES, RESTART_CHOICES
 from workerd.models.run import OUTCOME_CHOICES
 from workerd.models.slot import STATE_CHOICES
-from workerd.wire.spec import JobSpec
+from workerd.wire.spec import LATER_FIELDS, JobSpec
 from workerd.wire.words import Heartbeat, Outcome, Restart, State
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +69,7 @@ GOOD_ROWS: list[dict[str, Any]] = [
     {"nice": -20},
     {"nice": 19},
     {"kwargs": {"warehouse": [1, 2.5, None, {"ü": "ß💥"}]}},
-    {"kwargs": nested(MAX_KWARGS_DEPTH)},
+    {"kwargs": nested(MAX_DEPTH)},
     {"notes": "ü" * 70_000},
 ]
 
@@ -241,10 +243,26 @@ def test_a_job_with_defaults_is_a_spec_with_defaults() -> None:
     assert Job.objects.get().to_spec() == JobSpec(name="mail-outbox", id=job.pk, target="shop.jobs.ship_orders")
 
 
+def test_what_an_earlier_release_has_left_null_is_the_default_to_everybody() -> None:
+    job = make_job()
+    Job.objects.update(**dict.fromkeys(LATER_FIELDS))
+    job.refresh_from_db()
+
+    assert job.environment is None
+    job.full_clean()
+    assert job.to_spec() == JobSpec(name="mail-outbox", id=job.pk, target="shop.jobs.ship_orders")
+    assert list(find_refused_jobs("default", jobs_are_loaded=True)) == []
+    shown = JobForm(instance=job).initial
+    assert (shown["environment"], shown["starts_after"], shown["umask"], shown["working_directory"]) == ({}, [], "", "")
+    Job.objects.update(enabled=False, target="shop.jobs.was_renamed")
+    job.refresh_from_db()
+    job.full_clean()  # nothing of what it runs was edited
+
+
 def test_every_field_of_a_spec_is_a_field_of_the_row() -> None:
     names = {field.name for field in Job._meta.fields}
 
-    assert set(JobSpec._fields) == names - {"notes", "problem", "public_problem"}
+    assert set(JobSpec._fields) == names - {"notes", "problem", "public_problem", "source", "synced"}
 
 
 @pytest.mark.parametrize(
@@ -339,3 +357,63 @@ def test_a_run_keeps_long_texts_and_its_own_id() -> None:
 
 def test_the_migrations_are_complete() -> None:
     call_command("makemigrations", "workerd", check=True, dry_run=True, verbosity=0)
+
+
+# the order of start
+
+
+def job(name: str, *starts_after: str, **fields: Any) -> Job:
+    return Job(name=name, target="shop.jobs.ship_orders", starts_after=list(starts_after), **fields)
+
+
+def test_a_row_that_would_close_a_circle_is_refused() -> None:
+    job("a", "b").save()
+    job("b", "c").save()
+    closing = job("c", "a")
+    with pytest.raises(ValidationError) as caught:
+        closing.full_clean()
+
+    assert caught.value.message_dict == {
+        "starts_after": [
+            "starts_after makes a circle, c → a → b → c, in which each job would wait for the next: remove one name."
+        ]
+    }
+
+
+def test_a_row_that_is_edited_is_judged_as_it_is_now() -> None:
+    """Its stored row, and its name before, do not count."""
+    first = job("a", "b")
+    first.save()
+    job("b").save()
+    second = Job.objects.get(name="b")
+    first.starts_after = []
+    first.save()
+    second.starts_after = ["a"]
+    second.full_clean()
+    second.save()
+    second.name, second.starts_after = "c", ["b"]
+    second.full_clean()
+
+
+def test_a_row_may_not_start_after_one_with_a_schedule() -> None:
+    job("nightly", schedule="@daily", restart="never").save()
+    with pytest.raises(ValidationError) as caught:
+        job("web", "nightly").full_clean()
+
+    assert list(caught.value.message_dict) == ["starts_after"]
+
+
+def test_a_row_may_name_one_that_is_made_later() -> None:
+    job("web", "bridge").full_clean()
+
+
+def test_rows_without_an_order_ask_the_database_nothing_about_it(django_assert_num_queries: Any) -> None:
+    plain = job("web")
+    plain.clean_fields()  # what is looked up once
+    with django_assert_num_queries(0):
+        plain.clean_fields()
+
+
+def test_a_row_whose_order_is_left_out_is_not_judged_by_it() -> None:
+    job("a", "b").save()
+    job("b", "a").clean_fields(exclude={"starts_after"})

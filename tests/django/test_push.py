@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from tests.harness.pooler import Pooler
 from workerd.ledger.push import Push
 from workerd.models import Job, Operation
+from workerd.push import CHANNEL, SEATS
 from workerd.wire.messages import Message, PushFound
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,6 +45,19 @@ def test_a_saved_a_deleted_and_an_ordered_row_wake(push: Push) -> None:
 
     Operation.objects.create(verb="restart", job_name="mail")
     assert push.heard()
+
+
+@pytest.mark.backends("postgres")
+def test_a_released_seat_wakes_the_keeper_and_not_the_poll(sent: list[Message]) -> None:
+    seats: list[str] = []
+    push = Push(connection, sent.append, lambda: seats.append("released"))
+    push.listen()
+    with connection.cursor() as cursor:
+        cursor.execute(f"NOTIFY {CHANNEL}, '{SEATS}'")
+
+    assert not push.heard()
+    assert seats == ["released"]
+    connection.close()
 
 
 @pytest.mark.backends("postgres")

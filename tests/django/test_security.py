@@ -38,6 +38,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.backends("any")]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "security.md"
 SECRET = "sk-live-0123456789"
+URL = f"postgres://shop:{SECRET}@db"
 WORDS = "Kunde 4711 unbekannt"
 TARGET = "shop.jobs.ship_orders"
 
@@ -108,7 +109,8 @@ def test_may_operate(a_job: Job) -> None:
 
     for verb in ("start", "stop", "restart", "resume", "dump"):
         client.post(reverse("admin:workerd_job_orders", args=[a_job.pk]), {"order": verb})
-    assert Operation.objects.filter(requested_by="operator").count() == 5
+    client.post(reverse("admin:workerd_node_orders", args=[Node.objects.get().pk]), {"order": "drain"})
+    assert Operation.objects.filter(requested_by="operator").count() == 6
     assert client.post(reverse("admin:workerd_job_change", args=[a_job.pk]), JOB_FORM).status_code == 403
     assert client.post(reverse("admin:workerd_job_switch", args=[a_job.pk]), {"enabled": "0"}).status_code == 403
     assert not any(WORDS in text for text in pages(client, a_job).values())
@@ -121,6 +123,8 @@ def test_may_change(a_job: Job) -> None:
         {"target": "os.system"},
         {"target": "", "command": "flush --no-input", "kwargs": "{}"},
         {"kwargs": '{"warehouse": {"$env": "PATH"}}'},
+        {"environment": '{"A": {"$env": "PATH"}}'},
+        *({"environment": json.dumps({name: "x"})} for name in ("LD_PRELOAD", "PATH", "PYTHONPATH", "PGHOSTADDR")),
     ):
         response = client.post(url, {**JOB_FORM, "name": "a", "target": TARGET, **values})
         assert response.context["adminform"].errors
@@ -134,11 +138,14 @@ def test_may_write_rows_by_sql() -> None:
         {"target": "os.system"},
         {"command": "flush"},
         {"target": TARGET, "kwargs": {"a": {"$env": "PATH"}}},
+        {"target": TARGET, "environment": {"A": {"$env": "PATH"}}},
+        {"target": TARGET, "environment": {"LD_PRELOAD": "x"}},
     ):
         spec = JobSpec(name="a", **values)
         with pytest.raises(RowError):
             resolve(spec)
-    row = tuple({**spec._asdict(), "target": "os.system", "kwargs": "{}"}[name] for name in COLUMNS)
+    texts = {"kwargs": "{}", "environment": "{}", "starts_after": "[]"}
+    row = tuple({**spec._asdict(), "target": "os.system", **texts}[name] for name in COLUMNS)
     assert "not a job that the project allows" in judge_row(row, check_allowed).problem
 
 
@@ -206,6 +213,32 @@ def test_an_argument_whose_name_matches_secret_kwargs(a_job: Job) -> None:
     for role in ("viewer", "editor", "superuser"):
         read = pages(client_of(role), a_job)
         assert f"identify --api-key {MASK}" in read["job_changelist"]
+        assert not any(SECRET in text for text in read.values())
+
+
+def test_a_url_with_a_password(a_job: Job) -> None:
+    def copy_rows(context: Any, database: str = URL) -> None: ...
+
+    copy_rows.__qualname__ = "copy_rows"
+    before = dict(registered())
+    mark(copy_rows)
+    [found] = [known for name, known in registered().items() if name not in before]
+    assert isinstance(found, RegisteredJob)
+    assert parameters_of(found) == f"database: str = {MASK}"
+    Job.objects.filter(pk=a_job.pk).update(kwargs={"database": URL}, environment={"BROKER": URL})
+    Job.objects.create(name="b", command=f"identify {URL}")
+    for role in ("viewer", "editor", "superuser"):
+        read = pages(client_of(role), a_job)
+        assert f"identify postgres://shop:{MASK}@db" in read["job_changelist"]
+        assert not any(SECRET in text for text in read.values())
+
+
+def test_a_variable_of_a_row_whose_name_matches_secret_kwargs(a_job: Job) -> None:
+    Job.objects.filter(pk=a_job.pk).update(kwargs={}, environment={"QUEUE": "mail", "API_KEY": SECRET})
+
+    for role in ("viewer", "editor", "superuser"):
+        read = pages(client_of(role), a_job)
+        assert all(MASK in read[name] for name in ("job_page", "job_change"))
         assert not any(SECRET in text for text in read.values())
 
 

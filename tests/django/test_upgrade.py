@@ -12,13 +12,14 @@ import pytest
 from django.core.management import call_command
 from django.db import connections, migrations, models
 from django.db.migrations.operations.base import Operation as MigrationOperation
-from pytest_django.plugin import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
 
 from tests.harness.backends.backend import Databases
 from tests.harness.project import ALIAS, Project
 from workerd.ledger.jobs import JobRows
 from workerd.models import Node, Operation, Run, Slot
 from workerd.wire.messages import JobChanged, JobsListed
+from workerd.wire.spec import LATER_FIELDS, JobSpec
 
 from .upgrade.breaks import columns_of, fill_and_upgrade, find_breaks, migrate_to_newest, state_of
 from .upgrade.release_0_1_0 import COLUMNS, JOBS
@@ -27,8 +28,11 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def alias(databases: Databases, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """The alias of an empty database of the test's own."""
+def alias(
+    databases: Databases, tmp_path: Path, settings: Settings, django_db_blocker: DjangoDbBlocker
+) -> Iterator[str]:
+    """The alias of an empty database of the test's own, which is the project's meanwhile."""
+    settings.WORKERD = {**settings.WORKERD, "DATABASE": ALIAS}
     name = f"workerd_upgrade_{os.getpid()}_{next(_numbers)}"
     databases.create(name)
     with django_db_blocker.unblock():
@@ -55,6 +59,7 @@ def test_the_release_before_reads_and_writes_the_newest_schema(alias: str) -> No
     assert find_breaks(alias, lambda: migrate_to_newest(alias)) == []
 
 
+@pytest.mark.slow
 def test_the_newest_code_reads_every_row_of_the_release_before(alias: str) -> None:
     fill_and_upgrade(alias, lambda: migrate_to_newest(alias))
 
@@ -63,6 +68,33 @@ def test_the_newest_code_reads_every_row_of_the_release_before(alias: str) -> No
     assert listed == JobsListed(len(JOBS))
     for model in (Node, Operation, Run, Slot):
         assert list(model._default_manager.using(alias))
+
+
+def test_a_row_that_old_code_writes_has_what_is_new_at_its_default_and_is_sound(alias: str) -> None:
+    """It leaves the columns null that it does not know."""
+    release, _ = fill_and_upgrade(alias, lambda: migrate_to_newest(alias))
+    release.insert_rows("after")
+    changes = JobRows(alias, check_allowed=lambda *_words: None).poll()
+    specs = [JobSpec.from_dict(change.spec) for change in changes if isinstance(change, JobChanged)]
+
+    assert len(specs) == 2 * len(JOBS)
+    for spec in specs:
+        assert {name: getattr(spec, name) for name in LATER_FIELDS} == {
+            "schedule": "",
+            "time_zone": "",
+            "start_within": 600.0,
+            "overlap": "skip",
+            "spread": 0.0,
+            "environment": {},
+            "working_directory": "",
+            "umask": "",
+            "starts_after": [],
+            "scope": "each_node",
+            "where": "",
+            "takeover_after": 30.0,
+            "without_database": "stop",
+            "movable": False,
+        }
 
 
 @pytest.mark.backends("any")

@@ -15,7 +15,7 @@ from .case import Case
 
 VARIABLE = "WORKERD_FIDELITY_ENV"
 """Names the folder of the environments; by default it is in the user's cache."""
-OURS = ("Django", "structlog", "setproctitle")
+OURS = ("Django", "structlog", "setproctitle", "cronsim")
 """What workerd needs, in the versions that the tests run with."""
 ALSO = ("psycopg[binary]",)
 PIP_WITHIN_S = 600

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from tests.harness.backends.server import ending_with_us
 from tests.harness.daemon import Daemon
@@ -17,12 +18,13 @@ from .output import exit_of, read_events, read_plain
 from .stage import Stage
 
 JOB = "command"
-WORK_WITHIN_S, END_WITHIN_S = 40.0, 30.0
+WORK_WITHIN_S, END_WITHIN_S, HANDLER_WITHIN_S = 40.0, 30.0, 1.0
 
 
 def run_plain(stage: Stage, number: int = signal.SIGTERM) -> Observation:
     """Run ``manage.py COMMAND``, as a shell or supervisor does; send ``number`` while it works."""
-    with _work_beforehand(stage), _started(stage) as process, _work_in_hand(stage, lambda: process.poll() is None):
+    with _work_beforehand(stage), _started(stage) as process, work_in_hand(stage, lambda: process.poll() is None):
+        _wait_for_handler(process.pid, number)
         began = time.monotonic()
         os.kill(process.pid, number)
         code = process.wait(END_WITHIN_S)
@@ -32,12 +34,22 @@ def run_plain(stage: Stage, number: int = signal.SIGTERM) -> Observation:
     return Observation(exit_of(code), stage.deeds(), stage.remains(), tuple(said), seconds)
 
 
+def _wait_for_handler(pid: int, number: int) -> None:
+    """Give a command the time to catch the signal, if it does: huey has begun a task before that."""
+    deadline = time.monotonic() + HANDLER_WITHIN_S
+    while time.monotonic() < deadline:
+        status = Path(f"/proc/{pid}/status").read_text()
+        if int(status.partition("SigCgt:")[2].split()[0], 16) >> (number - 1) & 1:
+            return
+        time.sleep(0.01)
+
+
 def run_under(stage: Stage, daemon: Daemon) -> Observation:
     """Run a row with the command, and stop it while it works."""
     daemon.start()
     with _work_beforehand(stage):
         stage.project.add_job(JOB, command=stage.command, stop_timeout=END_WITHIN_S - 5, backoff_initial=60)
-        with _work_in_hand(stage, lambda: not daemon.events("child.exited", job=JOB)):
+        with work_in_hand(stage, lambda: not daemon.events("child.exited", job=JOB)):
             began = time.monotonic()
             # Not by an edit of the row, which would wait for the locks of a job in a transaction.
             daemon.ask({"verb": "stop", "names": [JOB]}, END_WITHIN_S)
@@ -78,7 +90,7 @@ def _work_beforehand(stage: Stage) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _work_in_hand(stage: Stage, is_running: Callable[[], bool]) -> Iterator[None]:
+def work_in_hand(stage: Stage, is_running: Callable[[], bool]) -> Iterator[None]:
     """Hand out work, and go on when the short piece is done and the long one has begun."""
     handing = None if stage.case.beforehand else _hand_out(stage)
     try:

@@ -1,9 +1,10 @@
 """The system checks, one test an id."""
 
+import socket
 from typing import Any
 
 import pytest
-from django.core.checks import CheckMessage
+from django.core.checks import CheckMessage, run_checks
 from django.db import connection
 from django.test import override_settings
 
@@ -40,6 +41,22 @@ def _ids(messages: list[CheckMessage]) -> list[str | None]:
 )
 def test_connection_settings_are_checked(database: dict[str, Any], expected: list[str]) -> None:
     assert _ids(_connections(default=database)) == expected
+
+
+@pytest.mark.parametrize("deploy", [True, False])
+@pytest.mark.django_db
+def test_a_server_that_the_load_has_connected_to_is_named_before_a_deployment(deploy: bool) -> None:
+    """And not the databases of Django's own connections."""
+    connection.ensure_connection()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with socket.create_connection(server.getsockname()), socket.create_connection(server.getsockname()):
+            found = run_checks(tags=["workerd"], include_deployment_checks=deploy)
+
+    messages = [message for message in found if message.id == "workerd.W107"]
+    assert len([message for message in messages if f"is connected to {address}: " in message.msg]) == deploy
+    port = connection.settings_dict["PORT"]
+    assert not any(f":{port}: " in message.msg for message in messages if port)
 
 
 @pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")

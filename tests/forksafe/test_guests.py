@@ -11,12 +11,17 @@ import textwrap
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from tests.harness.backends.backend import Backend
 from tests.harness.backends.server import free_port
+from tests.harness.published import POOLS, engine_of, without
 from tests.harness.waiting import eventually
+from workerd.forksafe.audit import audit
 
 from .conftest import ROOT, run_program
 
@@ -29,6 +34,7 @@ from django_site.databases import database_from_url, use_drivers
 URL = {url!r}
 use_drivers([URL])
 DATABASES = {{"default": database_from_url(URL, Path("/"))}}
+DATABASES["default"]["ENGINE"] = {engine!r} or DATABASES["default"]["ENGINE"]
 INSTALLED_APPS = ["guest"]
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -73,8 +79,11 @@ WSGI = """
 import os
 from django.core.wsgi import get_wsgi_application
 application = get_wsgi_application()
-from guest.urls import session
+from django.conf import settings
+from guest.urls import connection, session
 print("master", session(None).content.decode(), flush=True)
+if not settings.DATABASES["default"]["ENGINE"].startswith("django."):
+    connection.close()  # which gives it to the pool
 """
 
 
@@ -82,11 +91,11 @@ print("master", session(None).content.decode(), flush=True)
 def guest(tmp_path: Path, url: Callable[[str], str]) -> Callable[..., dict[str, str]]:
     """Return a function that writes a project and returns the environment to run it in."""
 
-    def write(database: str | None = None, *, install: bool = True) -> dict[str, str]:
+    def write(database: str | None = None, *, install: bool = True, engine: str = "") -> dict[str, str]:
         package = tmp_path / "guest"
         package.mkdir()
         files = {
-            "settings.py": SETTINGS.format(url=database or url("plain"), install=install),
+            "settings.py": SETTINGS.format(url=database or url("plain"), install=install, engine=engine),
             "models.py": MODELS,
             "tests.py": TESTS,
             "urls.py": URLS,
@@ -177,8 +186,23 @@ def answers(port: int, count: int) -> list[tuple[int, int]]:
             break
         except OSError:
             assert time.monotonic() < deadline
-    texts = [urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20).read().split() for _ in range(count)]
-    return [(int(pid), int(number)) for pid, number in texts]
+    return [ask(port) for _ in range(count)]
+
+
+def ask(port: int) -> tuple[int, int]:
+    pid, number = urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20).read().split()
+    return int(pid), int(number)
+
+
+def answers_of_both(port: int) -> list[tuple[int, int]]:
+    """Ask from four sides at once, until both workers have answered."""
+    found = answers(port, 1)
+    with ThreadPoolExecutor(4) as askers:
+        deadline = time.monotonic() + FIRST_ANSWER_WITHIN_S
+        while len(found) < 200 or len({pid for pid, _ in found}) < 2:
+            assert time.monotonic() < deadline, found[-1]
+            found += askers.map(ask, [port] * 20)
+    return found
 
 
 def wait_for_workers(master: int, count: int) -> None:
@@ -198,13 +222,57 @@ def test_a_preloading_gunicorn_is_safe_with_install(guest: Callable[..., dict[st
         assert master not in {pid for pid, _ in seen}
 
 
-@NETWORKED
-def test_a_preloading_uwsgi_is_safe_with_install(guest: Callable[..., dict[str, str]], tmp_path: Path) -> None:
-    with uwsgi(guest(), tmp_path) as (port, master, session):
-        seen = answers(port, 200)
+@pytest.fixture
+def preloaded(
+    guest: Callable[..., dict[str, str]], url: Callable[[], str], backend: Backend, tmp_path: Path
+) -> Callable[..., AbstractContextManager[tuple[int, int, int]]]:
+    """Return a function that runs a uWSGI whose master has left its session open, or with a package: in the pool."""
 
-        assert session not in {number for _, number in seen}
-        assert master not in {pid for pid, _ in seen}
+    def serve(package: str, *, install: bool) -> AbstractContextManager[tuple[int, int, int]]:
+        engine = engine_of(package, backend) if package else ""
+        return uwsgi(guest(f"{url()}&conn_max_age=none", install=install, engine=engine), tmp_path)
+
+    return serve
+
+
+@pytest.fixture
+def shared(database_server: object) -> Callable[..., list[int]]:
+    """Return a function that returns by how many processes each shared session is held."""
+    port = getattr(database_server, "address").port  # noqa: B009 - of either kind of server
+    return lambda *pids: [len(found.holders) for found in audit(pids, [port]).shared]
+
+
+PACKAGES = pytest.mark.parametrize("package", ["", *(pytest.param(name, marks=without(name)) for name in POOLS)])
+
+
+@NETWORKED
+@PACKAGES
+def test_a_preloading_uwsgi_is_safe_with_install(
+    preloaded: Callable[..., AbstractContextManager[tuple[int, int, int]]],
+    shared: Callable[..., list[int]],
+    package: str,
+) -> None:
+    with preloaded(package, install=True) as (port, master, session):
+        seen = set(answers_of_both(port))
+        workers = {pid for pid, _ in seen}
+
+        assert master not in workers
+        assert shared(master, *workers) == []
+    numbers = [number for _, number in seen]
+    assert session not in numbers
+    assert len(set(numbers)) == len(numbers), "both workers have spoken on one session"
+
+
+@NETWORKED
+@PACKAGES
+def test_without_install_the_workers_of_uwsgi_speak_on_the_masters_session(
+    preloaded: Callable[..., AbstractContextManager[tuple[int, int, int]]],
+    shared: Callable[..., list[int]],
+    package: str,
+) -> None:
+    with preloaded(package, install=False) as (port, master, session):
+        assert {number for _, number in answers(port, 4)} == {session}
+        assert shared(master) == [3]
 
 
 @NETWORKED

@@ -89,6 +89,15 @@ def test_a_pool_is_left_whole_to_the_parent(run_script: RunScript) -> None:
     assert result == {"children": [[True, True]] * 3, "answers": [5] * 8, "pool": True}
 
 
+@pytest.mark.backends("postgres-psycopg")
+def test_a_fork_that_no_hook_has_seen_takes_nothing_out_of_the_pool(run_script: RunScript) -> None:
+    result, _ = run_script("inherited:pool_forked_unseen", "pool")
+
+    assert all(isinstance(number, int) for number in [*result["children"], result["parent"]]), result
+    assert len({result["session"], *result["children"]}) == 4
+    assert result["parent"] not in result["children"]
+
+
 @NETWORKED
 def test_ended_children_leave_no_session(run_script: RunScript) -> None:
     assert run_script("inherited:leftovers")[0] == 1

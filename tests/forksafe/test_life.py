@@ -42,7 +42,7 @@ def test_a_failed_connect_is_an_event_and_names_the_database_as_unreachable(run_
     result, _ = run_script("life:failed")
     [event] = result["events"]
 
-    assert (event["alias"], event["error"], event["level"]) == ("default", "OperationalError", "error")
+    assert (event["alias"], event["error"], event["level"]) == ("default", "OperationalError", "warning")
     assert "\n" not in event["message"]
     assert result["alias"] == "default"
 
@@ -89,6 +89,15 @@ def test_a_session_ended_while_idle_costs_no_turn(run_script: RunScript) -> None
     assert result == {"answers": [5] * 6, "sessions": 2, "reasons": ["health_check_failed"]}
 
 
+@NETWORKED
+def test_no_refresh_raises_whatever_has_become_of_the_session(run_script: RunScript) -> None:
+    """A job that swallows the errors of its queries has nobody who swallows those of a refresh."""
+    answers, _ = run_script("life:refreshes")
+
+    assert {name: answer[0] for name, answer in answers.items()} == dict.fromkeys(answers)
+    assert {name: answer[-1] for name, answer in answers.items()} == dict.fromkeys(answers, 5)
+
+
 def test_a_connection_persists_until_workerds_own_age_limit(run_script: RunScript) -> None:
     assert run_script("life:old_age")[0] == ["max_age"]
 
@@ -105,7 +114,10 @@ def test_a_session_that_holds_what_a_new_one_would_not_is_kept_and_told_of_once(
         "holding_settings": "settings of the session",
     }
 
-    assert run_script(f"life:{held}")[0] == {"same": True, "kept": [words[held]]}
+    result, events = run_script(f"life:{held}")
+
+    assert result == {"same": True, "kept": [words[held]]}
+    assert [event["level"] for event in named(events, "connection.kept")] == ["warning"]
 
 
 @pytest.mark.backends("postgres")

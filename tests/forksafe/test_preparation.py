@@ -1,5 +1,6 @@
 """prepare_to_fork(): everything of ours closed, each with its event, or a refusal that says why."""
 
+import re
 from typing import Any
 
 import pytest
@@ -162,7 +163,9 @@ def test_a_cache_is_closed_and_another_socket_named_once(run_script: RunScript) 
     assert result["reasons"] == ["", "", ""]
     assert (result["closed"], result["before"]) == (True, 0)
     assert len(result["peers"]) == 1
-    assert [event["level"] for event in named(events, "socket.inherited")] == ["warning"]
+    [event] = named(events, "socket.inherited")
+    assert event["level"] == "warning"
+    assert "in child_started or at its first use" in event["remedy"]
 
 
 @pytest.mark.backends("sqlite")
@@ -182,8 +185,12 @@ def test_a_thread_that_is_only_now_connecting_does_not_refuse_a_fork(run_script:
 
 
 @NETWORKED
-def test_a_connection_to_a_database_of_the_settings_is_known_before_django_connects(run_script: RunScript) -> None:
-    assert "(the database “default”), and Django does not know it" in run_script("fork:unknown_to_django")[0]
+def test_connections_to_a_database_of_the_settings_are_known_before_django_connects(run_script: RunScript) -> None:
+    """Whatever driver's pool they are of; one sentence for each server."""
+    reason = run_script("fork:unknown_to_django")[0]
+
+    assert re.search(r"Descriptors \d+, \d+ are open sockets to the database server ", reason)
+    assert reason.count("(the database “default”), and Django does not know it") == 1
 
 
 @pytest.mark.backends("sqlite")

@@ -20,6 +20,7 @@ class FakeClock:
     now: float = 1_000.0
     wall_now: float = 1_700_000_000.0
     used: float = 0.0
+    boot_now: float = 5_000.0
 
     def monotonic(self) -> float:
         return self.now
@@ -27,12 +28,16 @@ class FakeClock:
     def wall(self) -> float:
         return self.wall_now
 
+    def boot(self) -> float:
+        return self.boot_now
+
     def processor(self) -> float:
         return self.used
 
     def advance(self, seconds: float) -> None:
         self.now += seconds
         self.wall_now += seconds
+        self.boot_now += seconds
 
 
 @dataclass

@@ -11,7 +11,8 @@ from unittest.mock import patch
 
 from workerd.daemon.node import parts as parts_module
 from workerd.daemon.node.ledger import LEDGER_SPEC
-from workerd.daemon.node.parts import build_parts
+from workerd.daemon.node.orders import Orders
+from workerd.daemon.node.parts import Parts, build_parts
 from workerd.daemon.processes import signals as signals_module
 from workerd.daemon.processes.forkserver import Forkserver
 from workerd.daemon.rules.outcome import ExitStatus
@@ -165,6 +166,14 @@ class FakeForkserver(FakeProcess):
             channel, output, errors, page = descriptors
             self.births.append(message.birth)
             self.asked.append(FakeChild(next(self._pids), Channel.from_descriptor(channel), output, errors, page))
+
+
+def orders_of(parts: Parts) -> Orders:
+    """Return what takes the orders of a node, as the daemon makes it."""
+    obstacle = parts.generations.obstacle
+    return Orders(
+        *(parts.loop, parts.stack_dumps, parts.slot_set, parts.lifecycle, parts.gate), obstacle, parts.seat_orders
+    )
 
 
 class Node:

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from tests.harness.backends.backend import Databases
 from tests.process.bad_jobs.models import Mark
-from workerd.models import Job, Node, Run, Slot
+from workerd.models import Job, Node, Operation, Run, Slot
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = ROOT / "django_site" / "manage.py"
@@ -88,6 +88,10 @@ class Project:
     @property
     def slots(self) -> QuerySet[Slot]:
         return Slot.objects.using(ALIAS)
+
+    @property
+    def operations(self) -> QuerySet[Operation]:
+        return Operation.objects.using(ALIAS)
 
     @property
     def nodes(self) -> QuerySet[Node]:

@@ -21,12 +21,14 @@ def lines_of(text: str) -> list[str]:
 
 
 @pytest.mark.backends("postgres-psycopg2", "mysql-pymysql")
-def test_a_database_that_is_out_is_a_warning(project: Project, databases: Databases) -> None:
+def test_a_database_that_is_out_is_a_warning_and_an_error_of_the_gate(project: Project, databases: Databases) -> None:
     nobody = SimpleNamespace(address=Address("127.0.0.1", free_port(), "nobody"))
     env = {"DATABASE_URL": databases.url("nowhere", server=cast("Any", nobody))}
+    project.settings["DEFINITIONS"] = []
 
     done = project.manage("workerd", "check", env=env)
     compared = project.manage("workerd", "check", "--stop-within", "90s", env=env)
+    gate = project.manage("workerd", "check", "--rows", env=env)
 
     assert (done.returncode, done.stderr) == (DONE, "")
     warning, can_run = lines_of(done.stdout)
@@ -36,6 +38,7 @@ def test_a_database_that_is_out_is_a_warning(project: Project, databases: Databa
     )
     assert can_run == "workerd: can run."
     assert (compared.returncode, compared.stderr) == (FAILED, "")
+    assert (gate.returncode, lines_of(gate.stdout)) == (FAILED, [warning.replace("warning: ", "error: ")])
     assert lines_of(compared.stdout)[-1] == (
         "error: The jobs' stop_timeout could not be read, so --stop-within was compared with nothing."
     )

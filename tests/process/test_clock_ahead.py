@@ -8,6 +8,7 @@ from django.db.models import F
 from tests.harness.daemon import Daemon
 from tests.harness.project import ALIAS, Project
 from tests.harness.waiting import eventually
+from workerd.ledger.gone_nodes import GONE_AFTER
 from workerd.models import Node, Slot
 from workerd.wire.epochs import COUNTS_A_LIFE
 
@@ -35,7 +36,12 @@ def test_rows_follow_a_daemon_that_starts_after_one_from_the_future(project: Pro
 
     eventually(lambda: Slot.objects.using(ALIAS).filter(run=run, state="RUNNING").exists(), 10, "the slot of now")
     assert Node.objects.using(ALIAS).get().daemon_pid == daemon.pid
+    assert project.runs.get(pk=former).outcome == "", "the former daemon may run on, as nobody has its STATE_DIR"
+    Node.objects.using(ALIAS).update(contested=F("contested") - GONE_AFTER)
+    daemon.stop()
+    daemon.start()
     eventually(lambda: project.runs.get(pk=former).outcome == "lost", 10, "the end of the former run")
+    run = daemon.wait_state("idle", "RUNNING")["run"]
     assert project.runs.get(pk=run).outcome == ""
     daemon.stop()
     eventually(lambda: project.runs.get(pk=run).outcome == "stopped", 10, "its end in the table")

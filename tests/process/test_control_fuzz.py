@@ -24,7 +24,7 @@ FUZZ_S = float(os.environ.get("WORKERD_FUZZ_SECONDS", "5"))
 CLIENTS = 200
 ON_TIME_S = 1.0
 """A killed child is back within this on a machine that also runs the fuzzer; without either it takes milliseconds."""
-VERBS = ("ping", "status", "start", "stop", "restart", "resume", "dump", "tail", "reload", "shutdown")
+VERBS = ("ping", "status", "start", "stop", "restart", "resume", "dump", "trigger", "tail", "reload", "shutdown")
 REQUEST_BYTES = 64 * 1024
 AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "python3", "-S")
 SYSTEM_PATH = "/usr/bin:/bin"

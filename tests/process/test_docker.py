@@ -142,6 +142,11 @@ def test_the_daemon_has_time_to_stop_and_is_pid_1(services: dict[str, Any]) -> N
     assert "command" not in daemon
 
 
+def test_a_container_that_is_recreated_is_the_same_node(services: dict[str, Any]) -> None:
+    """Without a name of its own it would have another one each time, and its former runs would never end."""
+    assert services["daemon"]["hostname"] == "shop"
+
+
 def test_the_health_check_follows_readyz(services: dict[str, Any], project: Project, daemon: Daemon) -> None:
     port = free_port()
     settings = json.loads(services["daemon"]["environment"]["WORKERD_SETTINGS"])

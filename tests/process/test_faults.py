@@ -32,6 +32,7 @@ SOON_S = 1.0
         ("die", {"number": signal.SIGSEGV}, "crashed", {"signal": "SIGSEGV", "reason": "killed by SIGSEGV"}),
         ("die", {"number": signal.SIGKILL}, "crashed", {"signal": "SIGKILL", "level": "error"}),
         ("die", {"number": signal.SIGABRT}, "crashed", {"signal": "SIGABRT", "reason": "killed by SIGABRT"}),
+        ("interrupt_itself", {}, "crashed", {"signal": "SIGINT", "reason": "killed by SIGINT"}),
     ],
 )
 def test_an_end_is_told_as_what_it_was(
@@ -177,14 +178,15 @@ def test_a_grandchild_left_behind_is_ended(case: Case, own_session: bool) -> Non
 def test_a_job_that_puts_itself_into_the_background_is_told_so(case: Case, daemon: Daemon, own_session: bool) -> None:
     kwargs = {"path": str(case.path), "own_session": own_session, "code": 0}
     case.start("leave_a_child", kwargs=kwargs)
-    case.event("leftover.ended")
+    run = case.event("leftover.ended")["run"]
 
     def told() -> None:
-        reason = daemon.slot(case.name)["reason"]
-        assert "; a process that it left in the background was ended (“" in reason
-        assert reason.endswith("”): have the job stay in the foreground")
+        for reason in (daemon.slot(case.name)["reason"], case.row(run).reason):
+            assert "; a process that it left in the background was ended (“" in reason
+            assert reason.endswith("”): have the job stay in the foreground")
 
     eventually(told, 5, "the reason")
+    assert case.row(run).reason.startswith("exit code 0; ")
 
 
 def test_a_stranger_without_our_mark_is_let_be(case: Case, daemon: Daemon) -> None:

@@ -14,7 +14,7 @@ from tests.harness.project import Project
 from tests.harness.small_disk import make_room, small_disk
 from tests.harness.waiting import eventually
 
-pytestmark = pytest.mark.backends("sqlite")
+pytestmark = [pytest.mark.backends("sqlite"), pytest.mark.slow]
 OWN_FAULT = 70
 NO_ROOM = ["No room for a whole line"]
 

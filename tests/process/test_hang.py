@@ -46,6 +46,7 @@ def test_a_hang_is_shown_with_function_and_line_ended_and_recorded(
     assert hung["note"] == f"last beat of {case.name}"
     for function, line in stands:
         assert _stands_in(stack["stack"], function, line), stack["stack"]
+    assert not re.search(r"/child/(call|run|main)\.py|manage\.py", stack["stack"]), "what has called the job is no news"
     assert (end["outcome"], end["reason"]) == ("hung", f"no sign of life for {LIMIT_S:g} s")
     assert moment(end) - moment(hung) < 0.5 + 1.0 + 1.0, "stop_timeout, the dump, and some"
     run = case.row(end["run"])

@@ -1,7 +1,8 @@
 """A job is who it would be alone: its arguments, its environment, and all that starts processes by them."""
 
 import json
-import os
+import socket
+import subprocess
 
 import pytest
 
@@ -76,12 +77,19 @@ def test_once_is_who_a_child_of_the_daemon_is(probes: Project) -> None:
 
 
 def test_a_process_that_has_the_forkserver_s_words_is_none(probes: Project) -> None:
-    read, write = os.pipe()
-    try:
-        done = probes.manage("workerd", "forkserver", "--channel", str(read))
-    finally:
-        os.close(read)
-        os.close(write)
+    """A job may have got them, and at that number a socket of its own, which another process than its parent made."""
+    ours, theirs = socket.socketpair()
+    words = [*probes.command, "workerd", "forkserver", "--channel", str(theirs.fileno())]
+    with ours, theirs:
+        done = subprocess.run(
+            ["sh", "-c", '"$@"; exit $?', "sh", *words],
+            pass_fds=[theirs.fileno()],
+            capture_output=True,
+            text=True,
+            env=probes.env,
+            timeout=60,
+            check=False,
+        )
 
     assert done.returncode == 2
     assert "invalid choice: 'forkserver'" in done.stderr

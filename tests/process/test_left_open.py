@@ -11,12 +11,13 @@ import pytest
 from tests.harness.daemon import Daemon
 from tests.harness.modules import write_module
 from tests.harness.processes import Process
-from tests.harness.project import Project
+from tests.harness.project import JOBS_SETTINGS, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
 
 LOADED = """
 import atexit, logging.handlers, queue, random, socket, subprocess, threading
+from django.db import connection
 
 waiting = threading.Event()
 threading.Thread(target=waiting.wait, name="ticker", daemon=True).start()
@@ -25,6 +26,7 @@ atexit.register(helper.kill)
 listening = socket.create_server(("127.0.0.1", {free}))
 talking = socket.create_connection(("127.0.0.1", {taken}))
 dice = random.Random()
+connection.ensure_connection()
 
 records = queue.Queue()
 listener = logging.handlers.QueueListener(records, logging.StreamHandler())
@@ -33,11 +35,12 @@ atexit.register(listener.stop)
 logger = logging.getLogger("queued")
 logger.propagate = False
 logger.addHandler(logging.handlers.QueueHandler(records))
+logging.getLogger("unread").addHandler(logging.handlers.QueueHandler(queue.Queue()))
 
 def report():
     logger.warning("through the queue")
     try:
-        said = talking.recv(10)
+        said = talking.recv(100)
     except OSError as error:
         said = error
     print("read", said)
@@ -58,7 +61,10 @@ def free_port() -> int:
 
 def test_each_thing_is_named_and_no_child_shares_it(project: Project, daemon: Daemon, peer: socket.socket) -> None:
     free, taken = free_port(), peer.getsockname()[1]
+    broker = f"CELERY_BROKER_URL = 'redis://127.0.0.1:{taken}/0'\n"
+    write_module(project, "broker_settings", f"from {JOBS_SETTINGS} import *\n{broker}")
     write_module(project, "loaded", LOADED.format(free=free, taken=taken))
+    project.extra_env["DJANGO_SETTINGS_MODULE"] = "broker_settings"
     project.settings |= {"PRELOAD": ["loaded"], "TARGETS": ["loaded.*"]}
     project.add_job("report", target="loaded.report", restart="never")
     daemon.start()
@@ -75,7 +81,10 @@ def test_each_thing_is_named_and_no_child_shares_it(project: Project, daemon: Da
         "of a logging queue: each process of a job starts its own",
         "(sleep) was started while the project is loaded",
         f"The socket that listens at 127.0.0.1:{free}",
-        f"The connection to 127.0.0.1:{taken}",
+        f"The connection to the broker of CELERY_BROKER_URL at 127.0.0.1:{taken}",
+        "The logger “unread” writes into a queue, and no QueueListener reads it",
+        "The session with the database “default” is closed before a fork",
+        "what the project reads while it is loaded stays as it is until the next reload",
         "The random generator loaded.dice",
     ):
         assert words in text, text
@@ -101,6 +110,32 @@ def test_a_child_holds_no_port_of_the_load_when_the_forkserver_is_gone(project: 
 
     daemon.wait_event("forkserver.ready", since=since, within=30)
     assert daemon.picture()["daemon"]["forkserver_pid"] != first
+
+
+SIGNALS = """
+import signal
+signal.signal(signal.SIGUSR1, lambda *_: None)
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2, signal.SIGTERM})
+
+def report():
+    print(signal.getsignal(signal.SIGUSR1), sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
+    print("told to stop:", signal.getsignal(signal.SIGINT) is not signal.SIG_IGN)
+    signal.pause()
+"""
+
+
+def test_signals_are_in_a_process_as_in_a_fresh_one(project: Project, daemon: Daemon) -> None:
+    write_module(project, "loaded", SIGNALS)
+    project.settings |= {"PRELOAD": ["loaded"], "TARGETS": ["loaded.*"]}
+    project.add_job("report", target="loaded.report")
+    daemon.start()
+    daemon.wait_event("child.output", line="told to stop: True")
+
+    project.edit_job("report", enabled=False)
+
+    assert daemon.wait_event("child.exited", job="report")["outcome"] == "stopped"
+    assert daemon.events("child.output", line="0 []")
 
 
 def test_a_reload_that_finds_its_port_taken_says_what_to_do(project: Project, daemon: Daemon) -> None:

@@ -1,6 +1,7 @@
 """The daemon's own end, by kill -9: its children go with it, what they left goes before the next daemon bears any."""
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -82,6 +83,7 @@ def test_a_daemon_whose_state_dir_was_taken_away_makes_it_anew(project: Project,
     daemon.start()
     pid = daemon.wait_state("idle", "RUNNING")["pid"]
     epoch = (project.state_dir / "tests.epoch").read_text()
+    key = json.loads((project.state_dir / "tests.node").read_text())["key"]
     shutil.rmtree(project.state_dir)
 
     restored = daemon.wait_event("state_dir.restored", within=15)
@@ -93,6 +95,7 @@ def test_a_daemon_whose_state_dir_was_taken_away_makes_it_anew(project: Project,
     assert f"already runs (pid {daemon.pid}): it holds" in project.manage("workerd", "run").stderr
     eventually((project.state_dir / "tests.journal").exists, 10, "the journal")
     assert (project.state_dir / "tests.epoch").read_text() == epoch
+    assert json.loads((project.state_dir / "tests.node").read_text())["key"] == key
     daemon.stop()
     assert project.runs.get().outcome == "stopped"
 

@@ -25,6 +25,7 @@ def test_a_row_becomes_a_child_and_ends_with_the_daemon(project: Project, daemon
     assert daemon.log.foreign_lines == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["count", "count-async", "count-in-a-thread"])
 def test_every_session_that_a_child_opened_is_closed_at_its_end_and_the_log_says_so(
     project: Project, daemon: Daemon, name: str
@@ -68,6 +69,7 @@ def test_a_row_made_while_the_daemon_runs_is_started_and_a_disabled_one_stopped(
     daemon.wait_state("idle", "STOPPED")
 
 
+@pytest.mark.slow
 def test_nothing_of_a_killed_daemon_is_left_after_a_second(project: Project, daemon: Daemon) -> None:
     project.add_job("idle", processes=3)
     project.add_job("ignore-stop")

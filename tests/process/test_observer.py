@@ -5,17 +5,21 @@ import signal
 import socket
 import urllib.error
 import urllib.request
+import uuid
 
 import pytest
+from django.db.models import F
 
 from tests.harness.backends.server import free_port
 from tests.harness.daemon import Daemon
 from tests.harness.modules import write_module
-from tests.harness.project import Project
+from tests.harness.project import ALIAS, Project
 from tests.harness.waiting import eventually
+from workerd.models import Seat
 
 OBSERVER = "workerd.observer"
 RESTARTED_WITHIN_S = 10.0
+TAKEN_OVER_WITHIN_S = 40.0
 
 pytestmark = [pytest.mark.backends("any"), pytest.mark.slow]
 
@@ -77,6 +81,7 @@ def test_it_is_live_ready_and_tells_its_figures(observed: Observed, project: Pro
     assert sample(text, 'workerd_connections_opened_total{alias="default"}') >= 2
     assert sample(text, 'workerd_connections_closed_total{alias="default",reason="before_fork"}') == 1
     assert sample(text, "workerd_fork_preparation_seconds_count") >= 3
+    assert sample(text, "workerd_seats_lost_total") == sample(text, "workerd_seats_taken_over_total") == 0
     assert sample(text, "workerd_log_lines_total") >= len(observed.daemon.events()) - 2
     assert observed.get("/elsewhere") == (404, "no such path; there are /livez, /readyz, /metrics\n")
 
@@ -97,6 +102,47 @@ def test_a_significant_job_that_is_parked_is_not_ready(observed: Observed, proje
 
     assert observed.get("/readyz") == (503, "leave is parked, and its job is significant\n")
     assert observed.get("/livez") == (200, "ok\n")
+
+
+NIGHTLY = {"schedule": "30 2 1 1 *", "time_zone": "UTC", "restart": "never"}
+
+
+def run_now(observed: Observed, name: str) -> None:
+    assert observed.daemon.ask({"verb": "trigger", "names": [name], "to_end": True}, within=20)["slots"]
+
+
+def test_a_significant_scheduled_job_that_failed_is_not_ready_until_it_finishes(
+    observed: Observed, project: Project
+) -> None:
+    project.add_job("nightly", "crash", significant=True, **NIGHTLY)
+    observed.start()
+
+    run_now(observed, "nightly")
+    assert observed.get("/readyz") == (503, "nightly failed at its last time, and its job is significant\n")
+    project.edit_job("nightly", target="tests.process.bad_jobs.jobs.finish")
+    eventually(lambda: len(observed.daemon.events("jobs.changed")) > 1, 10, "the edit")
+    run_now(observed, "nightly")
+
+    assert observed.get("/readyz") == (200, "ok\n")
+
+
+def test_the_figures_of_a_schedule_outlive_the_daemon(observed: Observed, project: Project) -> None:
+    project.add_job("finish", **NIGHTLY)
+    succeeded, due = (f'workerd_job_{name}_timestamp_seconds{{job="finish"}}' for name in ("last_success", "next_due"))
+    observed.start()
+    before = observed.get("/metrics")[1]
+    run_now(observed, "finish")
+    after = observed.get("/metrics")[1]
+    observed.daemon.kill()
+    observed.start()
+    later = observed.get("/metrics")[1]
+
+    assert succeeded not in before
+    assert sample(later, succeeded) == sample(after, succeeded) > 0
+    assert sample(later, due) == sample(before, due)
+    assert sample(later, 'workerd_slots{job="finish",state="RESTING"}') == 1
+    assert sample(later, 'workerd_job_missed_total{job="finish"}') == 0
+    assert sample(later, "workerd_job_lateness_seconds_count") == 0
 
 
 def test_a_daemon_that_does_not_turn_is_not_live(observed: Observed) -> None:
@@ -164,3 +210,22 @@ def test_a_reload_moves_it_too(observed: Observed) -> None:
 
     assert observed.pid != first
     assert observed.get("/livez") == (200, "ok\n")
+
+
+def test_seats_of_the_fleet_are_counted(observed: Observed, project: Project) -> None:
+    """Another life is written into the row: the seat is lost, and taken over once that life is not heard of."""
+    project.add_job("only", "idle", scope="fleet", takeover_after=10.0)
+    observed.start()
+
+    def figure(name: str) -> float:
+        _, text = observed.get("/metrics")
+        return sample(text, name) if f"\n{name} " in text else 0.0
+
+    eventually(lambda: figure('workerd_seats_held{job="only"}') == 1, TAKEN_OVER_WITHIN_S, "the seat to be held")
+    seats = Seat.objects.using(ALIAS).filter(job__name="only")
+    seats.update(life=uuid.uuid4(), token=F("token") + 1)
+
+    eventually(lambda: figure("workerd_seats_lost_total") == 1, TAKEN_OVER_WITHIN_S, "the loss")
+    eventually(lambda: figure("workerd_seats_taken_over_total") == 1, TAKEN_OVER_WITHIN_S, "the takeover")
+    eventually(lambda: figure('workerd_seats_held{job="only"}') == 1, TAKEN_OVER_WITHIN_S, "the seat to be held again")
+    assert observed.daemon.wait_event("seat.lost")["slot"] == "only"

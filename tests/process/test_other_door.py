@@ -53,6 +53,15 @@ def test_it_answers_where_the_project_waits_for_a_silent_database_as_it_loads(
 
 
 @pytest.mark.backends("any")
+@pytest.mark.parametrize("words", [("status", "--fleet"), ("drain", "web@b")])
+def test_what_stands_in_the_database_needs_the_project(project: Project, words: tuple[str, ...]) -> None:
+    done = ask(project, *words)
+
+    assert done.returncode == USAGE
+    assert "use “manage.py workerd" in done.stderr
+
+
+@pytest.mark.backends("any")
 def test_it_answers_while_the_release_in_place_does_not_load(project: Project, daemon: Daemon) -> None:
     write_module(project, "released", "")
     project.settings["PRELOAD"] = ["released"]

@@ -3,15 +3,17 @@
 import os
 import signal
 import socket
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from tests.harness.daemon import Daemon
 from tests.harness.modules import write_module
 from tests.harness.project import Project
 from tests.harness.waiting import eventually
-from workerd.daemon.processes.generations import HURRIED_S
+from workerd.daemon.processes.loading import HURRIED_S
 
 DONE, FAILED = 0, 1
 LOADED_WITHIN_S = 60.0
@@ -155,6 +157,30 @@ def test_go_on_moves_the_others_and_tells_who_is_down(project: Project, daemon: 
     eventually(lambda: older not in {child.pid for child in daemon.children()}, 20, "the end of the old forkserver")
 
 
+@pytest.mark.parametrize(
+    ("verb", "result"), [("reload_back", "done"), ("reload_go_on", "0 of 6 slots run generation 2; ")]
+)
+def test_a_halt_is_decided_by_a_row_as_the_admin_writes_it(
+    project: Project, daemon: Daemon, verb: str, result: str
+) -> None:
+    halt(project, daemon)
+    nodes = project.nodes.filter(halt__gt="")
+    [node] = eventually(lambda: list(nodes.all()), 10, "the halt on the node's row")
+
+    expires = timezone.now() + timedelta(minutes=1)
+    order = project.operations.create(verb=verb, node=node, requested_by="ada", expires=expires)
+
+    done = project.operations.filter(pk=order.pk).exclude(result="")
+    [answered] = eventually(lambda: list(done.all()), 60, "the answer")
+    assert "bills:0 failed: RuntimeError: not today" in str(node.halt)
+    assert "not today" not in str(node.public_halt)
+    assert answered.result.startswith(result)
+    assert "not today" not in str(answered.public_result)
+    eventually(lambda: not nodes.exists(), 10, "the end of the halt on the node's row")
+    if verb == "reload_back":
+        assert set(generations(daemon).values()) == {1}
+
+
 def test_a_better_release_moves_everybody_after_a_halt(project: Project, daemon: Daemon) -> None:
     halt(project, daemon)
     write_module(project, "released", GOOD)
@@ -223,6 +249,41 @@ def test_a_release_without_what_a_row_runs_is_rejected_and_nothing_else_happens(
     assert reason in done.stderr
     assert pids(daemon) == before
     assert daemon.picture()["daemon"]["reload"].startswith("the new generation was rejected: the job “bills”")
+
+
+def test_a_module_that_is_tried_sees_the_words_of_its_job(project: Project, daemon: Daemon) -> None:
+    look = "import sys\nassert sys.argv[1:] == ['workerd', 'once', 'looks'], sys.argv\n"
+    write_module(project, "looking", f"{look}{GOOD}")
+    project.settings["TARGETS"] = ["looking.*"]
+    project.add_job("looks", target="looking.work", start_grace=GRACE_S)
+    daemon.start()
+    daemon.wait_state("looks", "RUNNING")
+
+    done = project.manage("workerd", "reload")
+
+    assert done.returncode == DONE, done.stderr
+    assert generations(daemon) == {"looks": 2}
+
+
+def test_what_a_release_forks_as_it_loads_does_not_speak_for_what_loads_after_it(
+    project: Project, daemon: Daemon
+) -> None:
+    waiting = "import time\ndef work():\n    time.sleep(3600)\n"
+    for name in ("first", "second"):
+        write_module(project, name, waiting)
+        project.add_job(name, target=f"{name}.work", start_grace=GRACE_S)
+    project.settings["TARGETS"] = ["first.*", "second.*"]
+    daemon.start()
+    eventually(lambda: set(states(daemon).values()) == {"RUNNING"}, 20, "two running slots")
+    before = pids(daemon)
+    write_module(project, "first", f"import os\nos.fork()\n{waiting}")
+    write_module(project, "second", "import time\ntime.sleep(0.5)\nimport nowhere_to_be_found\n")
+
+    done = project.manage("workerd", "reload")
+
+    assert done.returncode == FAILED, done.stdout
+    assert "the new generation was rejected: the job “second”: " in done.stderr
+    assert pids(daemon) == before
 
 
 def start_with_command(project: Project, daemon: Daemon, code: str = COMMAND, *, row: bool) -> None:

@@ -1,9 +1,13 @@
 """Arguments reach the child and nobody else: no line of the log, no answer, no record has their values."""
 
+import pytest
+
 from tests.harness.daemon import Daemon
 from tests.harness.project import ALIAS, Project
 from tests.harness.waiting import eventually
 from workerd.models import Operation, Slot
+
+pytestmark = pytest.mark.slow
 
 SECRET = "hunter2-and-more"
 

@@ -27,7 +27,9 @@ def test_each_process_shows_what_it_is(project: Project, daemon: Daemon) -> None
     titles |= dict.fromkeys(spares, "workerd: tests spare")
 
     def are_shown() -> None:
-        assert {child.pid: child.command_line() for child in children_of(daemon.pid)} == titles
+        shown = list(children_of(daemon.pid))
+        assert {child.pid: child.command_line() for child in shown} == titles
+        assert [child.name for child in shown if " " in child.name] == [], "Python counts the words of /proc/PID/stat"
 
     eventually(are_shown, what="the titles")
 

@@ -12,14 +12,15 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from tests.harness.backends.backend import Databases
 from tests.harness.daemon import Daemon
-from tests.harness.project import ROOT, SETTINGS_MODULE, Project
+from tests.harness.examples import examples
+from tests.harness.project import BAD_JOBS, ROOT, SETTINGS_MODULE, Project
 
 from .typed.pages import Line, collect, read_comments, read_page
 from .typed.places import PARSED, PLACES, Place, find_place
 from .typed.shell import Shell
 
 LINES = collect()
-DONE = 0
+DONE, FAILED = 0, 1
 ENDLESS = {"workerd run": '"daemon.ready"', "workerd once mail": "said by mail", "workerd once JOB": "said by mail"}
 """What such a line says, somewhere, before it is ended by Ctrl-C."""
 FILLED_IN = {
@@ -28,6 +29,16 @@ FILLED_IN = {
     "benchmarks.fork_proof": "benchmarks.fork_proof sqlite --strategy 'prepare_to_fork()'",
 }
 """What stands for a reader's own words, and less of what takes minutes."""
+ADOPTS = re.compile(r".* workerd adopt (\S+) > (jobs\.toml)")
+"""Ends with 1 where the page's own file has a program that stays where it is: the timer has none."""
+EXAMPLES = examples((ROOT / "docs" / "moving.md").read_text())
+MAIL = f"""
+[jobs.mail]
+target = "{BAD_JOBS}.say"
+kwargs = {{ text = "said by mail" }}
+processes = 1
+start_grace = 0.05
+"""
 
 pytestmark = [pytest.mark.backends("sqlite"), pytest.mark.slow]
 
@@ -43,7 +54,10 @@ def project(
     with django_db_blocker.unblock():
         project = Project(tmp_path_factory.mktemp("typed"), databases, "typed")
         project.extra_env["DJANGO_SETTINGS_MODULE"] = SETTINGS_MODULE
-        project.add_job("mail", "say", kwargs={"text": "said by mail"})
+        file = project.folder / "jobs.toml"
+        file.write_text(MAIL)
+        project.settings["DEFINITIONS"] = [str(file)]
+        assert project.manage("workerd", "sync").returncode == DONE
         yield project
         project.close()
 
@@ -70,6 +84,8 @@ def daemon(lasting: Daemon) -> Daemon:
 
 @pytest.fixture
 def shell(project: Project, tmp_path: Path) -> Shell:
+    for name, text in EXAMPLES.items():
+        (tmp_path / name).write_text(text)
     return Shell(tmp_path, project.env)
 
 
@@ -90,6 +106,10 @@ def test_a_line_does_what_it_is_there_for(line: Line, shell: Shell, daemon: Daem
 
     done = shell.run(text)
 
+    if adopted := ADOPTS.fullmatch(text):
+        assert done.returncode == (DONE if adopted[1].endswith(".timer") else FAILED), done.stderr
+        assert "[jobs." in (shell.folder / adopted[2]).read_text()
+        return
     assert done.returncode == DONE, done.stdout + done.stderr
     if text.endswith("shutdown"):
         assert daemon.wait() == DONE
@@ -129,7 +149,9 @@ def parsed(program: str) -> list[str]:
 
 @pytest.mark.parametrize("text", parsed("pip install"))
 def test_what_pip_is_told_to_install_is_here(text: str) -> None:
-    what = shlex.split(text)[-1]
+    *words, what = shlex.split(text)
+    if words[-1] == "-r":  # a list of the reader's own
+        return
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
     assert what in {".", "path/to/this/directory", *(f".[{extra}]" for extra in extras)}

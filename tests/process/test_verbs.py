@@ -204,13 +204,22 @@ def test_an_order_that_cannot_be_done_says_why(daemon: Daemon, words: tuple[str,
 
 
 @pytest.mark.parametrize(
-    "words", [("restart",), ("restart", "--all", "single"), ("restart", "--sideways"), ("dance",), ()], ids=" ".join
+    ("words", "said"),
+    [
+        (("restart",), "Name the jobs or slots to restart, or use --all; not both.\n"),
+        (("restart", "--all", "single"), "Name the jobs or slots to restart, or use --all; not both.\n"),
+        (("restart", "--sideways"), "unrecognized arguments: --sideways"),
+        (("dance",), "invalid choice: 'dance'"),
+        ((), "the following arguments are required: VERB"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_words_that_are_no_order_are_a_usage_error(daemon: Daemon, words: tuple[str, ...]) -> None:
+def test_words_that_are_no_order_are_a_usage_error(daemon: Daemon, words: tuple[str, ...], said: str) -> None:
     done = workerd(daemon, *words)
 
     assert done.returncode == USAGE
-    assert done.stderr
+    assert said in done.stderr
+    assert "forkserver" not in done.stderr, "no operator types the daemon's own verb"
 
 
 def test_orders_are_done_while_the_ledger_is_deaf(daemon: Daemon) -> None:
@@ -270,5 +279,18 @@ def test_every_verb_that_asks_a_daemon_says_when_none_answers(daemon: Daemon, pr
 def test_every_verb_describes_itself(daemon: Daemon) -> None:
     done = workerd(daemon, "--help")
 
-    for verb in ("run", "check", "status", "start", "stop", "restart", "resume", "reload", "dump", "tail", "once"):
+    for verb in (
+        "run",
+        "check",
+        "status",
+        "start",
+        "stop",
+        "restart",
+        "resume",
+        "trigger",
+        "reload",
+        "dump",
+        "tail",
+        "once",
+    ):
         assert f"\n    {verb} " in done.stdout

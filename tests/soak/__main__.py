@@ -6,22 +6,15 @@ at most. Ends with 1 where an invariant did not hold or a kind of fault was too 
 """
 
 import argparse
-import json
-import os
 import random
-import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from tests.harness.backends.server import make_folder
+from .session import calm, hold
 
-CALM_WITHIN_S = 90.0
 LEFT_WITHIN_S = 5.0
-ENDED_EARLY = 143
 LONGER = 3
 PAUSES_S = {
     "main": (3.0, 7.0),
@@ -38,26 +31,9 @@ GROWTH = {"descriptors": 2, "mib": 25.0}
 def main() -> int:
     """Run one soak, print its figures as JSON, return the exit code."""
     options = _read_options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ENDED_EARLY))  # so that disk and cgroup are taken away
     seed = options.seed if options.seed is not None else random.randrange(10**6)
     print(f"soak: {options.minutes:g} minutes, seed {seed}", flush=True)
-    folder = make_folder()
-    _prepare_django(folder)
-    from tests.soak.runner import close_soak, open_soak
-
-    soak = open_soak(options.database, folder)
-    try:
-        figures = _run(soak, options, seed)
-    finally:
-        soak.write_logs()
-        close_soak(soak)
-    print(json.dumps(figures, indent=1))
-    if figures["complaints"]:
-        print(f"FAILED; the daemons' logs are {folder}/log.*")
-        return 1
-    shutil.rmtree(folder, ignore_errors=True)
-    print("passed")
-    return 0
+    return hold(options.database, lambda soak: _run(soak, options, seed))
 
 
 def _run(soak: Any, options: argparse.Namespace, seed: int) -> dict[str, Any]:
@@ -69,7 +45,7 @@ def _run(soak: Any, options: argparse.Namespace, seed: int) -> dict[str, Any]:
 
     inspector = Inspector(soak)
     soak.start(soak.daemon, within=60)
-    complaints = _calm(inspector.disorder, "at the beginning")
+    complaints = calm(inspector.disorder, "at the beginning")
     before = inspector.size()
     inspector.begin()
     main = Injector(soak, main_faults(soak), random.Random(f"{seed} main"), PAUSES_S["main"])
@@ -95,9 +71,9 @@ def _run(soak: Any, options: argparse.Namespace, seed: int) -> dict[str, Any]:
         injector.end()
     soak.heal()
     soak.put_rows_back()
-    complaints += _calm(lambda: settle_rollout(soak), "at the end")
-    complaints += _calm(soak.unwritten, "at the end")
-    complaints += _calm(lambda: inspector.disorder() or _growth(before, inspector.size()), "at the end")
+    complaints += calm(lambda: settle_rollout(soak), "at the end")
+    complaints += calm(soak.unwritten, "at the end")
+    complaints += calm(lambda: inspector.disorder() or _growth(before, inspector.size()), "at the end")
     inspector.end()
     turns.end()
     after = inspector.size()
@@ -123,16 +99,6 @@ def _run(soak: Any, options: argparse.Namespace, seed: int) -> dict[str, Any]:
     }
 
 
-def _calm(look: Callable[[], list[str]], when: str) -> list[str]:
-    """Wait until all is as it should be at rest; return what is not."""
-    deadline = time.monotonic() + CALM_WITHIN_S
-    while disorder := look():
-        if time.monotonic() > deadline:
-            return [f"{when}: {problem}" for problem in disorder]
-        time.sleep(0.5)
-    return []
-
-
 def _stop(soak: Any) -> list[str]:
     """Stop the daemon; return what is wrong with its end. Known by the mark: over hours, pids come again."""
     from tests.harness.processes import ProcessTree
@@ -153,16 +119,6 @@ def _growth(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         for name in before
         if after[name][0] - before[name][0] > GROWTH["descriptors"] or after[name][1] - before[name][1] > GROWTH["mib"]
     ]
-
-
-def _prepare_django(folder: Path) -> None:
-    import django
-
-    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.process.settings"
-    os.environ["DATABASE_URL"] = f"sqlite:///{folder}/unused.sqlite3"
-    os.environ["WORKERD_STATE_DIR"] = str(folder / "unused")
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "django_site"))
-    django.setup()
 
 
 def _read_options() -> argparse.Namespace:

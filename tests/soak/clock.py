@@ -1,10 +1,13 @@
 """The wall clock of the daemon and all that it starts, which the soak sets; the machine's own clock stays."""
 
 import mmap
+import os
 import shutil
 import struct
 import subprocess
 from pathlib import Path
+
+from tests.harness.backends.server import Server
 
 SOURCE = Path(__file__).with_name("clock.c")
 
@@ -31,3 +34,16 @@ class WallClock:
     def set_ahead(self, seconds: int) -> None:
         """Have it be ahead of the machine's clock by so many seconds, or behind it."""
         struct.pack_into("q", self._page, 0, seconds)
+
+
+def start_server(server: Server, clock: WallClock) -> None:
+    """Start it with a wall clock that the soak sets."""
+    for path in clock.env.values():
+        Path(path).chmod(0o755)  # the server is another user's
+    before = dict(os.environ)
+    os.environ.update(clock.env)
+    try:
+        server.start()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -39,11 +39,26 @@ def read_reports(folder: Path) -> list[ChildReport]:
     return [ChildReport(run, (job, int(index)), int(pid)) for run, job, index, pid in map(str.split, lines)]
 
 
+def note_due(context: Any, word: str) -> None:
+    """Leave a line that a run for a due moment has begun, or has come to its end."""
+    moment = round(context.due.timestamp())
+    _append(Path(os.environ[FOLDER]) / "dues", f"{word} {context.job_name} {moment} {context.run_id}")
+
+
+def read_dues(folder: Path, word: str) -> list[tuple[str, int, str]]:
+    """Return job, moment and run of each such line."""
+    path = folder / "dues"
+    lines = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+    return [(job, int(moment), run) for found, job, moment, run in lines if found == word]
+
+
 def read_latest(folder: Path) -> set[str]:
     """Return the last two runs of each slot: those that live now, or have ended just now."""
     latest: dict[tuple[str, int], list[str]] = {}
     for report in read_reports(folder):
         latest.setdefault(report.slot, []).append(report.run)
+    for job, _moment, run in read_dues(folder, "begin"):
+        latest.setdefault((job, 0), []).append(run)
     return {run for runs in latest.values() for run in runs[-2:]}
 
 

@@ -4,7 +4,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +68,8 @@ class Soak:
     """Held while a daemon starts, and while the machine lacks something that a start needs."""
     rows: threading.Lock = field(default_factory=threading.Lock)
     """Held while a row and what is wanted of it change."""
+    serving: threading.Lock = field(default_factory=threading.Lock)
+    """Held while the server is asked for something, or restarts."""
     lives: int = 0
     """Odd while one daemon has been killed and the next is not ready yet."""
     spare_daemon: bool = False
@@ -179,7 +181,7 @@ class Soak:
                 time.sleep(0.2)
 
 
-def open_soak(url: str, folder: Path) -> Soak:
+def open_soak(url: str, folder: Path, jobs: Mapping[str, dict[str, Any]] = JOBS) -> Soak:
     """Start the server, make the database, fill the shop; the daemon is not started yet.
 
     A URL without a host has a throw-away server started; one with a host names a server that is never restarted.
@@ -207,11 +209,11 @@ def open_soak(url: str, folder: Path) -> Soak:
     project.state_dir = disk.folder / "state"
     project.extra_env = {"DJANGO_SETTINGS_MODULE": SETTINGS, FOLDER: str(folder), **clock.env}
     soak = Soak(folder, databases, project, proxy, disk, Group(), clock)
-    _fill(soak)
+    _fill(soak, jobs)
     return soak
 
 
-def _fill(soak: Soak) -> None:
+def _fill(soak: Soak, jobs: Mapping[str, dict[str, Any]]) -> None:
     for words in (
         ("migrate", "--verbosity=0"),
         ("shell", "--no-imports", "-c", "from shop.opening import *; open_shop()"),
@@ -219,9 +221,10 @@ def _fill(soak: Soak) -> None:
         done = soak.project.manage(*words)
         if done.returncode:
             raise SystemExit(done.stderr)
-    for name, fields in JOBS.items():
+    for name, fields in jobs.items():
         soak.project.add_job(name, **(WATCHED | fields))
-        soak.wanted[name] = fields.get("processes", 1)
+        if "schedule" not in fields:
+            soak.wanted[name] = fields.get("processes", 1)
 
 
 def close_soak(soak: Soak) -> None:

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness.node import Node
+from tests.harness.node import Node, orders_of
 from workerd.daemon.node.audit import KNOWN, RESULT_CHARACTERS, Audit, result_row
-from workerd.daemon.node.orders import Orders
 from workerd.daemon.node.reloading import Reloading
 from workerd.daemon.node.shutdown import Shutdown
 from workerd.wire.messages import OperationTaken
@@ -19,8 +18,8 @@ def operation(key: str, verb: str = "resume", name: str = "mail") -> OperationTa
 @pytest.fixture
 def audit(node: Node) -> Audit:
     """The audit of a node with two jobs that run: mail, and feed with two slots."""
-    parts, obstacle = node.parts, node.parts.generations.obstacle
-    orders = Orders(parts.loop, parts.stack_dumps, parts.slot_set, parts.lifecycle, obstacle)
+    parts = node.parts
+    orders = orders_of(parts)
     reloading = Reloading(parts, Shutdown(parts))
     parts.loop.at_turn_end(orders.go_on)
     node.start()
@@ -70,6 +69,13 @@ def test_a_row_may_ask_for_a_reload(node: Node, audit: Audit) -> None:
     node.turn()
 
     assert results(node) == {"one": "the new generation was rejected: SyntaxError"}
+
+
+@pytest.mark.parametrize("verb", ["reload_go_on", "reload_back"])
+def test_a_row_may_decide_on_a_reload(node: Node, audit: Audit, verb: str) -> None:
+    node.tell(operation("one", verb=verb, name=""))
+
+    assert results(node)["one"].startswith("no reload is halted")
 
 
 def test_a_verb_that_is_none_is_answered_in_the_row(node: Node, audit: Audit) -> None:

@@ -21,14 +21,20 @@ MAY_IMPORT = {
     "daemon": frozenset({"wire"}),
     "forksafe": frozenset({"wire", "root"}),
     "child": APP | {"wire", "job_rules", "forksafe"},
-    "ledger": APP | {"wire", "job_rules", "forksafe"},
+    "ledger": APP | {"wire", "job_rules", "forksafe", "fleet"},
     "observer": APP | {"wire", "forksafe"},
     "forkserver": APP | {"wire", "forksafe", "child", "ledger", "observer"},
     "root": APP | {"wire", "job_rules", "forksafe", "child"},
     "models": APP | {"wire", "job_rules"},
     "migrations": APP | {"wire"},
-    "admin": APP | {"wire", "job_rules"},
-    "management": APP | {"wire", "job_rules", "forksafe", "child", "ledger", "forkserver"},
+    "definitions": APP | {"wire", "job_rules"},
+    "fleet": APP | {"wire", "job_rules"},
+    "sync": APP | {"wire", "job_rules", "definitions", "forksafe"},
+    "adopt": frozenset({"wire", "job_rules", "root"}),
+    "admin": APP | {"wire", "job_rules", "definitions", "sync", "fleet"},
+    "testing": APP | {"wire", "job_rules", "definitions", "child"},
+    "management": APP
+    | {"wire", "job_rules", "definitions", "sync", "adopt", "forksafe", "child", "ledger", "forkserver", "fleet"},
 }
 """By folder; ``root`` is the modules beside them. The package itself, for its version, is open to all."""
 
@@ -40,6 +46,9 @@ AGAINST_THE_ARROWS = {
 OPEN_TO_ALL = {"workerd.__version__", "workerd.errors.WorkerdError", "workerd.durations.format_duration"}
 JOB_RULES_TAKE = {"durations"}
 """The rules of a row are pure: of the root they read how durations are written."""
+OUTSIDE = {"wire": {"cronsim", "zoneinfo"}, "daemon": {"structlog"}}
+"""What they import besides the standard library. ``zoneinfo`` is of it, and named since it reads files."""
+
 COSTLY = {"argparse", "asyncio", "hashlib", "inspect", "pathlib", "secrets", "subprocess", "tempfile", "urllib"}
 FORKSAFE_TAKES = {"conf"}
 """Fork safety works in a project without the app, so of the root it reads the settings alone."""
@@ -66,8 +75,8 @@ def run_fresh(script: str, *words: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("package", ["workerd.daemon", "workerd.wire", "workerd.job_rules"])
-def test_daemon_wire_and_the_rules_of_a_row_never_load_django(package: str) -> None:
+@pytest.mark.parametrize("package", ["workerd.daemon", "workerd.wire", "workerd.job_rules", "workerd.adopt"])
+def test_what_must_not_load_django_never_does(package: str) -> None:
     assert run_fresh(IMPORT_ALL, package) == ""
 
 
@@ -77,11 +86,26 @@ def test_importing_workerd_loads_nothing_of_django() -> None:
     assert run_fresh(script) == ""
 
 
-def test_the_daemon_loads_nothing_but_structlog_from_outside() -> None:
-    """What the daemon imports lives in memory for months and can stop every job: the standard library and structlog."""
+def test_the_daemon_loads_neither_django_nor_a_database() -> None:
+    """What the daemon imports lives in memory for months and can stop every job."""
     script = IMPORT_ALL.replace('startswith("django")', "startswith(('django', 'psycopg', 'MySQLdb', 'sqlite3'))")
 
     assert run_fresh(script, "workerd.daemon") == ""
+
+
+@pytest.mark.parametrize("folder", OUTSIDE)
+def test_wire_and_the_daemon_import_nothing_else_from_outside(folder: str) -> None:
+    found = {name.partition(".")[0] for path in (PACKAGE / folder).rglob("*.py") for name in imports_of(path)}
+
+    assert found - (sys.stdlib_module_names - {"zoneinfo"}) - {"workerd"} == OUTSIDE[folder]
+
+
+def test_a_daemon_without_schedules_pays_for_none() -> None:
+    script = (
+        "import sys, workerd.daemon.__main__, workerd.wire.schedule; print(*{'cronsim', 'zoneinfo'} & {*sys.modules})"
+    )
+
+    assert run_fresh(script) == ""
 
 
 def test_the_daemon_imports_no_module_that_costs_more_than_it_gives() -> None:

@@ -13,7 +13,11 @@ CALLED_ONLY_IN = {
         "workerd/forkserver/birth.py",
         "workerd/forkserver/rehearsal.py",
     },
-    "threading.Thread": {"workerd/ledger/receiver.py"},
+    "threading.Thread": {
+        "workerd/ledger/receiver.py",
+        "workerd/ledger/seats/fleet.py",
+        "workerd/ledger/seats/warden.py",
+    },
     "signal.set_wakeup_fd": {
         "workerd/child/main.py",
         "workerd/child/stopping.py",
@@ -24,6 +28,9 @@ CALLED_ONLY_IN = {
 NEVER_CALLED_IN_THE_DAEMON = ("time.sleep", "threading.Thread", "subprocess.run", "subprocess.Popen", "os.waitpid")
 SIGNALLING = ("os.kill", "os.killpg", "os.fork")
 """In the daemon, by its processes layer alone."""
+
+CLOCKS = ("timezone.now", "datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time")
+"""What tells the time of the process's own machine, which may be another one than the database's."""
 
 
 @cache
@@ -52,3 +59,12 @@ def test_only_the_processes_layer_of_the_daemon_forks_and_kills() -> None:
     elsewhere = [call for call in calls() if call[0].startswith("workerd/daemon/") and "/processes/" not in call[0]]
 
     assert [f"{path}: {name}" for path, name in elsewhere if name in SIGNALLING] == []
+
+
+def test_what_is_in_the_database_goes_by_its_clock() -> None:
+    """In the ledger and on every page; the offset of a zone is the same by any clock, but for a moment."""
+    places = ("workerd/ledger/", "workerd/admin/", "workerd/models/")
+    found = {(path, name) for path, name in calls() if path.startswith(places) and name.endswith(CLOCKS)}
+
+    tokens = ("workerd/ledger/seats/claims.py", "time.time")  # no time: it keeps tokens growing after a failover
+    assert found == {("workerd/models/clock.py", "datetime.now"), tokens}

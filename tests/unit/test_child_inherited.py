@@ -1,7 +1,11 @@
 """What a child must not share with its siblings; what other packages do in that must not cost the process."""
 
+import multiprocessing
+import multiprocessing.util
 import os
+import signal
 import sys
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
@@ -20,14 +24,43 @@ class Strange(ModuleType):
 def test_a_generator_that_cannot_be_seeded_costs_nothing(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setitem(sys.modules, name, Strange(name))
 
+    assert exit_code_of_child(lambda: 0) == 0
+
+
+def test_generators_that_a_process_shares_are_seeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeded: list[str] = []
+    numpy, faker, mod_random = (ModuleType(name) for name in ("numpy.random", "faker.generator", "random"))
+    vars(numpy)["seed"] = lambda: seeded.append("numpy")
+    vars(mod_random)["seed"] = lambda: seeded.append("faker")
+    vars(faker)["mod_random"] = mod_random
+    for module in (numpy, faker):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    assert exit_code_of_child(lambda: len(seeded)) == 2
+    assert seeded == []
+
+
+def test_a_process_of_the_load_is_not_ended_by_a_child() -> None:
+    """Only its own parent may join it; the exit function of multiprocessing ends those that are daemons."""
+    process = multiprocessing.get_context("fork").Process(target=signal.pause, daemon=True)
+    process.start()
+    try:
+        assert exit_code_of_child(lambda: multiprocessing.util._exit_function() or 0) == 0  # type: ignore[attr-defined]
+        assert process.is_alive()
+    finally:
+        process.kill()
+        process.join()
+
+
+def exit_code_of_child(then: Callable[[], int]) -> int:
+    """Have a fork leave what it inherits and do what comes ``then``; return the number of that, or 99."""
     child = os.fork()
     if child == 0:
-        code = 1
+        code = 99
         try:
             leave_inheritance()
-            code = 0
+            code = then()
         finally:
             os._exit(code)
-
     _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
+    return os.waitstatus_to_exitcode(status)

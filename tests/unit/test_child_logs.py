@@ -18,6 +18,7 @@ from workerd.child.rendering import LineRenderer
 from workerd.child.reports import describe_failure, log_failure
 from workerd.child.standard_logging import PipeHandler
 from workerd.forksafe import events
+from workerd.wire.messages import Failed
 
 
 class Lines:
@@ -229,7 +230,7 @@ def test_a_project_that_logs_to_a_file_alone_goes_on_so(lines: Lines, tmp_path: 
 def test_a_record_that_meets_two_of_our_handlers_is_one_line(lines: Lines) -> None:
     shop = logging.getLogger("shop.twice")
     shop.addHandler(logging.StreamHandler(sys.stdout))
-    install(lines)
+    install(lines, logging.StreamHandler(sys.stderr))
     shop.error("once")
     shop.handlers.clear()
 
@@ -281,3 +282,23 @@ def test_a_failure_is_one_line_and_still_reaches_the_projects_other_handlers(lin
     assert record.getMessage() == "a-job:1 failed"
     assert record.exc_info is not None
     assert record.exc_info[1] is error
+    assert record.levelname == "ERROR"
+
+
+def test_an_outage_is_a_warning_to_the_projects_other_handlers_at_each_try(lines: Lines) -> None:
+    """A handler for errors, as Sentry's, would open an issue for each start of each job."""
+    seen: list[logging.LogRecord] = []
+
+    class Sentry(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(record)
+
+    log = install(lines, Sentry())
+    error = ValueError("connection refused")
+    failed = Failed("ValueError", "connection refused", "", unreachable="default", outage="the database is unreachable")
+    log_failure(log, "a-job:1", error, failed)
+
+    [line], [record] = lines.lines, seen
+    assert (line["event"], line["level"]) == ("job.failed", "warning")
+    assert (record.levelname, record.exc_info) == ("WARNING", None)
+    assert record.getMessage() == "a-job:1 ended, as the database is unreachable: connection refused"

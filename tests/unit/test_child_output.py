@@ -8,12 +8,13 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.harness.fakes import FakeClock, Lines, loop_of, recording_log, turn
+from tests.harness.properties import examples
 from workerd.daemon.io.child_output import KEPT_LINES, ChildOutput
-from workerd.daemon.io.child_stream import CHUNK_BYTES, LAST_WORDS_S, SHARE_BYTES, SHARE_LINES
+from workerd.daemon.io.child_stream import CHUNK_BYTES, LAST_WORDS_S, SHARE_BYTES, SHARE_LINES, STREAM_SHARE_S
 from workerd.daemon.io.line_splitter import CUT, TAIL_BYTES
 from workerd.daemon.rules.clock import Clock
 from workerd.wire.marked_lines import LINE_BYTES, PACKET_BYTES, pack
@@ -151,7 +152,7 @@ def test_bytes_that_are_no_text_are_replaced(pipe: Pipe) -> None:
     assert pipe.printed == ["caf\ufffd\ufffd"]
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40))
 @given(st.lists(st.tuples(st.booleans(), st.text("abc é", min_size=1, max_size=30)), max_size=12), st.data())
 def test_lines_survive_however_the_chunks_are_torn(lines: list[tuple[bool, str]], data: st.DataObject) -> None:
     pipe = Pipe()
@@ -230,6 +231,13 @@ def test_of_a_long_progress_bar_the_last_state_is_kept(pipe: Pipe) -> None:
     pipe.write("\rFATAL: no disk\nnext\n")
 
     assert pipe.printed == ["FATAL: no disk", "next"]
+
+
+def test_of_a_bar_of_long_states_the_last_is_whole(pipe: Pipe) -> None:
+    states = [f"{percent:3} %{'#' * 2 * TAIL_BYTES}" for percent in range(10)]
+    pipe.write("".join(f"\r{state}" for state in states) + "\nnext\n")
+
+    assert pipe.printed == [states[-1], "next"]
 
 
 def test_a_long_progress_bar_that_is_killed_shows_its_last_state(pipe: Pipe) -> None:
@@ -337,6 +345,45 @@ def test_one_child_beyond_its_share_is_read_on_in_the_next_turn(pipe: Pipe, line
     assert len(pipe.printed) == count
 
 
+def test_a_share_ends_by_time_where_each_line_costs_much() -> None:
+    clock = FakeClock()
+    pipe = Pipe(clock=clock)
+    take, shares = pipe.output.stdout._take, []
+
+    def take_slowly(line: bytes) -> None:
+        clock.advance(STREAM_SHARE_S / 3)
+        take(line)
+
+    pipe.output.stdout._take = take_slowly
+    os.write(pipe.writing, b"x\n" * 20)
+    while len(pipe.printed) < 20:
+        before = len(pipe.printed)
+        turn(pipe.loop)
+        shares.append(len(pipe.printed) - before)
+
+    assert shares == [3, 3, 3, 3, 3, 3, 2]
+    pipe.close()
+
+
+def test_a_child_without_patience_is_taken_at_once_however_long_it_takes() -> None:
+    clock = FakeClock()
+    pipe = Pipe(clock=clock)
+    pipe.loop.unwatch(pipe.output.stdout.descriptor)
+    take = pipe.output.stdout._take
+
+    def take_slowly(line: bytes) -> None:
+        clock.advance(STREAM_SHARE_S)
+        take(line)
+
+    pipe.output.stdout._take = take_slowly
+    os.write(pipe.writing, b"x\n" * 20)
+    told: list[int] = []
+    pipe.output.finish(lambda: told.append(len(pipe.printed)), patience_s=0)
+
+    assert told == [20]
+    pipe.close()
+
+
 def test_what_an_ended_child_has_left_is_taken_in_shares_too() -> None:
     """While others have their turn; its own end is told when all is said. Another process of the job writes on."""
     pipe = Pipe(clock=FakeClock())
@@ -364,7 +411,7 @@ def test_an_ended_child_that_has_left_too_much_loses_some_of_it_and_it_is_said()
     told: list[int] = []
     pipe.output.finish(lambda: told.append(1))
     clock.advance(LAST_WORDS_S)
-    turn(pipe.loop)
+    pipe.read()
 
     [dropped] = pipe.lines.of("log.dropped")
     assert told == [1]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies
 
+from tests.harness.properties import examples
 from workerd.child.rendering import LineRenderer
 
 MAX_BYTES = 64 * 1024 - 128
@@ -90,7 +91,7 @@ values = strategies.recursive(
 
 
 @given(strategies.dictionaries(texts, values, max_size=5), strategies.integers(1, 20_000))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(60))
 def test_every_event_is_one_line_of_json(event: dict[str, Any], times: int) -> None:
     long = {name: value * times if isinstance(value, str) else value for name, value in event.items()}
 

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,8 +106,32 @@ def test_a_daemon_that_so_many_wait_for_that_no_more_fit_hangs_too(
         listener.bind("shop.sock")
         listener.listen(0)
         waiter.connect("shop.sock")
+        began = time.monotonic()
 
         assert f"The daemon (pid {os.getpid()}) has taken" in why_no_answer(settings_of(tmp_path))
+        assert time.monotonic() - began >= 0.05, "it did not wait for a place"
+
+
+def test_one_who_comes_with_many_waits_for_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a deployment gives hundreds of orders in one moment, and somebody asks how things are."""
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as waiter:
+        listener.bind("shop.sock")
+        listener.listen(0)
+        waiter.connect("shop.sock")
+
+        def take_one_after_the_other() -> None:
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with connection:
+                    if connection.recv(4096):
+                        connection.sendall(b'{"ok": true}\n')
+
+        asked = threading.Timer(0.05, take_one_after_the_other)
+        asked.start()
+        waiter.shutdown(socket.SHUT_WR)
+        assert ask(settings_of(tmp_path), {"verb": "status"}, patience_s=10) == {"ok": True}
+        asked.join()
 
 
 def test_a_daemon_that_is_stopped_needs_to_be_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

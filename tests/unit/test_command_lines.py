@@ -11,6 +11,16 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from workerd.command_lines import check_command, check_command_name
 from workerd.refusals import RowError
+from workerd.targets import find_row_problems
+from workerd.wire.spec import JobSpec
+
+
+class Shard(BaseCommand):
+    """Takes the numbers of three processes."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("part", type=int, choices=range(3))
+        parser.add_argument("of", type=int, choices=range(1, 4))
 
 
 class Mail(BaseCommand):
@@ -25,7 +35,8 @@ class Mail(BaseCommand):
 
 @pytest.fixture(autouse=True)
 def commands(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.WORKERD = {**settings.WORKERD, "COMMANDS": ["mail", "absent", "broken"]}
+    settings.WORKERD = {**settings.WORKERD, "COMMANDS": ["mail", "absent", "broken", "shard"]}
+    monkeypatch.setitem(get_commands(), "shard", Shard())
     monkeypatch.setitem(get_commands(), "mail", Mail())  # call_command takes an instance too
     monkeypatch.setitem(get_commands(), "broken", "nothing_of_that_name")
 
@@ -155,3 +166,19 @@ def test_what_does_not_fit_is_refused_beside_such_an_argument(monkeypatch: pytes
 
     with pytest.raises(RowError, match="“mail” does not take"):
         check_command(f"mail {words}")
+
+
+@pytest.mark.parametrize(
+    ("processes", "refused"), [(0, ""), (1, ""), (3, ""), (4, "shard 0 4")], ids=["none", "one", "all", "more"]
+)
+def test_a_line_is_judged_with_the_numbers_of_its_first_and_of_its_last_process(processes: int, refused: str) -> None:
+    found = find_row_problems(JobSpec("form", command="shard {index} {processes}", processes=processes))
+
+    assert list(found) == (["command"] if refused else [])
+    assert refused.partition(" ")[2] in str(found)
+    by_index = find_row_problems(JobSpec("form", command="shard {index} 3", processes=processes))
+    assert ("“3 3”" in str(by_index)) == (processes == 4)
+
+
+def test_the_name_of_a_command_has_no_number() -> None:
+    assert list(find_row_problems(JobSpec("form", command="shard{index} 0 1", processes=1))) == ["command"]

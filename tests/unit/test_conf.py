@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -47,6 +48,8 @@ def test_a_project_that_sets_nothing_has_the_defaults() -> None:
         log_level=None,
         env=(),
         max_processes=1000,
+        definitions=(),
+        labels={},
     )
     assert {"*password*", "*secret*", "*token*", "*key*"} <= set(found.secret_kwargs)
 
@@ -76,6 +79,7 @@ def test_a_change_of_the_settings_is_seen_at_once() -> None:
         ("PRELOAD", ["shop.pricing"], ("shop.pricing",)),
         ("TARGETS", ("shop.tasks.*",), ("shop.tasks.*",)),
         ("COMMANDS", ["db_worker"], ("db_worker",)),
+        ("DEFINITIONS", ["/srv/jobs.toml", Path("/srv/b.toml")], (Path("/srv/jobs.toml"), Path("/srv/b.toml"))),
         ("BEFORE_FORK", [os.getpid], (os.getpid,)),
         ("BEFORE_FORK", ["os.getpid"], ("os.getpid",)),
         ("CONN_MAX_AGE", None, None),
@@ -91,6 +95,8 @@ def test_a_change_of_the_settings_is_seen_at_once() -> None:
         ("LOG_LEVEL", "INFO", 20),
         ("LOG_LEVEL", None, None),
         ("ENV", ["SHOP_*", "MAIL_PASSWORD"], ("SHOP_*", "MAIL_PASSWORD")),
+        ("LABELS", {"zone": "a", "k8s.io/disk": ""}, {"zone": "a", "k8s.io/disk": ""}),
+        ("LABELS", MappingProxyType({"zone": "a"}), {"zone": "a"}),
     ],
 )
 def test_a_good_value_is_read(key: str, value: object, read: object) -> None:
@@ -130,6 +136,11 @@ def test_a_good_value_is_read(key: str, value: object, read: object) -> None:
         ("BEFORE_FORK", "shop.search.close"),
         ("BEFORE_FORK", [7]),
         ("BEFORE_FORK", ["shop.search.close()"]),
+        ("DEFINITIONS", "/srv/jobs.toml"),
+        ("DEFINITIONS", Path("/srv/jobs.toml")),
+        ("DEFINITIONS", ["jobs.toml"]),
+        ("DEFINITIONS", ["/srv/jobs\0.toml"]),
+        ("DEFINITIONS", [None]),
         ("STRICT_FORK", "no"),
         ("STRICT_FORK", 1),
         ("CONN_MAX_AGE", -1),
@@ -153,6 +164,20 @@ def test_a_good_value_is_read(key: str, value: object, read: object) -> None:
         ("LOG_LEVEL", "info"),
         ("LOG_LEVEL", 20),
         ("LOG_LEVEL", []),
+        ("LABELS", "zone=a"),
+        ("LABELS", None),
+        ("LABELS", ["zone"]),
+        ("LABELS", {"zone": None}),
+        ("LABELS", {"zone": 1}),
+        ("LABELS", {1: "a"}),
+        ("LABELS", {"": "a"}),
+        ("LABELS", {"two words": "a"}),
+        ("LABELS", {"zone": "a b"}),
+        ("LABELS", {"zone": "a,disk=hdd"}),
+        ("LABELS", {"zone\n": "a"}),
+        ("LABELS", {"z" * 101: "a"}),
+        ("LABELS", {"zone": "a" * 64}),
+        ("LABELS", {f"label-{number}": "" for number in range(101)}),
     ],
 )
 def test_a_bad_value_is_one_problem_that_names_key_value_and_remedy(key: str, value: object) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from workerd import JobContext
-from workerd.child import context as context_module
+from workerd.child import runtime as runtime_module
 from workerd.child.beats import LOOP_PAUSE_S, Beats
+from workerd.child.runtime import ProcessRuntime
 from workerd.child.stopping import StopRequest
 from workerd.child.turns import Turns, as_seconds
 from workerd.wire.channel import Channel
@@ -95,13 +96,15 @@ def refreshed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     async def arefresh_connections() -> None:
         calls.append("refresh")
 
-    monkeypatch.setattr(context_module, "refresh_connections", lambda: calls.append("refresh"))
-    monkeypatch.setattr(context_module, "arefresh_connections", arefresh_connections)
+    monkeypatch.setattr(runtime_module, "refresh_connections", lambda: calls.append("refresh"))
+    monkeypatch.setattr(runtime_module, "arefresh_connections", arefresh_connections)
     return calls
 
 
 def make(page: Any, stop: StopRequest, timeout: float | None = None, sender: Any = None) -> JobContext:
-    return JobContext("a-job", 1, "run-1", beats=Beats(page, timeout), stop=stop, sender=sender, log=None)
+    beats = Beats(page, timeout)
+    runtime = ProcessRuntime(beats, stop)
+    return JobContext("a-job", 1, "run-1", beats=beats, stop=stop, runtime=runtime, sender=sender, log=None)
 
 
 @pytest.fixture
@@ -149,7 +152,7 @@ def test_a_duration_may_be_a_timedelta(alarm: Alarm, diary: Diary) -> None:
 
 
 def test_a_turn_is_due_again_at_once_without_a_period(clock: SimpleNamespace) -> None:
-    turns = Turns(0)
+    turns = Turns(0, lambda: clock.now)
     turns.start_next()
 
     assert turns.left() == 0
@@ -178,6 +181,27 @@ def test_each_turn_has_fresh_connections_at_both_ends(context: JobContext, refre
             ask(context)
 
     assert refreshed == ["refresh"] * 4
+
+
+def test_after_a_wait_dead_connections_are_dropped_unless_the_job_stops(
+    context: JobContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their servers may have ended them meanwhile: the next query is not to fail for that."""
+    calls: list[str] = []
+
+    async def adrop_dead_connections() -> None:
+        calls.append("in the thread of async code")
+
+    monkeypatch.setattr(runtime_module, "drop_dead_connections", lambda: calls.append("here"))
+    monkeypatch.setattr(runtime_module, "adrop_dead_connections", adrop_dead_connections)
+    context.wait(0)
+    context.wait(0.001)
+    asyncio.run(context.await_stop(0.001))
+    ask(context)
+    context.wait(60)
+    asyncio.run(context.await_stop(60))
+
+    assert calls == ["here", "in the thread of async code"]
 
 
 def test_items_end_when_asked_to_stop_and_each_beats(context: JobContext, diary: Diary) -> None:

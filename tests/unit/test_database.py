@@ -5,6 +5,7 @@ import pytest
 from tests.harness.fakes import FakeClock, Lines, recording_log
 from workerd.daemon.node.database import Database
 from workerd.wire.messages import DatabaseConnected, DatabaseLost, DatabaseRecovered
+from workerd.wire.reasons import Reason
 
 
 class Setup:
@@ -76,7 +77,7 @@ def test_what_was_reachable_is_not_known_without_a_ledger_and_an_outage_stays_on
     setup.database.receive(DatabaseConnected("postgresql", "15"))
     setup.database.forget()
     first = setup.database.reachable
-    setup.database.lose("the ledger hangs")
+    setup.database.lose(Reason("the ledger hangs"))
     setup.database.forget()
 
     assert (first, setup.database.reachable) == (None, False)

@@ -108,6 +108,18 @@ def test_an_import_that_hangs_does_not_hold_up_every_job(node: Node) -> None:
     assert (waiting, slots[-1].state) == (State.WAITING, State.STARTING)
 
 
+def test_the_ledger_stands_in_no_line_behind_jobs(node: Node) -> None:
+    """What the daemon knows is on no disk while it is missing."""
+    places = node.parts.pacing._places
+    jobs = [node.add_job(f"job-{number}") for number in range(places + 3)]
+    node.bear()
+    node.end_child(node.parts.ledger.slot, signal=signal.SIGKILL)
+    node.turn()
+
+    assert [job.state for job in jobs] == [State.STARTING] * places + [State.WAITING] * 3
+    assert node.parts.ledger.slot.state is State.STARTING
+
+
 # deadlines
 
 
@@ -247,6 +259,9 @@ def test_a_job_that_a_child_refused_is_parked_with_its_words(node: Node) -> None
     node.end_child(slot, code=78)
 
     assert (slot.state, slot.reason) == (State.PARKED, "no such printer")
+    said = {name: node.lines.of(name)[-1]["reason"] for name in ("job.refused", "child.exited", "child.parked")}
+    assert said.pop("job.refused") == "no such printer"
+    assert set(said.values()) == {"the job cannot run: job.refused says why"}, "its words stand in the log once"
 
 
 # the database

@@ -90,6 +90,27 @@ def test_a_good_run_keeps_no_lines(node: Node) -> None:
     assert last_run(node)["last_lines"] == ""
 
 
+@pytest.mark.parametrize("runs_again", [False, True])
+def test_a_run_that_finished_and_left_a_process_says_so_once(node: Node, runs_again: bool) -> None:
+    """A job that daemonises looks like that; where it is started again at once, its slot has a run to speak of."""
+    slot = node.add_job(restart="always" if runs_again else "never")
+    node.settle()
+    node.end_child(slot, code=0)
+    run, blame = slot.last_run, node.parts.slot_set.blame
+    before = last_run(node)
+    if runs_again:
+        node.clock.advance(60)
+        node.settle()
+    for name in ("keeper", "worker"):
+        blame(run, name)
+    node.turn()
+    [_, *told] = [record.row for record in node.records("run") if record.key == run and (record.row or {})["ended"]]
+
+    left = "; a process that it left in the background was ended (“keeper”): have the job stay in the foreground"
+    assert told == [{**before, "reason": f"exit code 0{left}"}]
+    assert (slot.is_running, left in slot.reason) == (runs_again, not runs_again)
+
+
 def test_a_refusal_parks_the_slot_and_stands_on_the_row(node: Node) -> None:
     slot = node.add_job()
     node.bear()

@@ -8,7 +8,8 @@ import pytest
 from tests.harness.fakes import open_descriptors
 from tests.harness.node import Node
 from workerd.daemon.processes.forkserver import LOAD_PATIENCE_S, Forkserver
-from workerd.daemon.processes.generations import END_PATIENCE_S, HURRIED_S, RETRY_INITIAL_S, RETRY_MAX_S, Generations
+from workerd.daemon.processes.generations import END_PATIENCE_S, Generations
+from workerd.daemon.processes.loading import HURRIED_S, RETRY_INITIAL_S, RETRY_MAX_S
 from workerd.wire.messages import Load
 
 

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 from workerd.durations import MAX_SECONDS
 from workerd.job_rules import FIELDS, RULES, find_faults, join_sentences, values_of
-from workerd.job_rules.kwargs import MAX_KWARGS_BYTES, MAX_KWARGS_DEPTH, UnreadableKwargs, decode_kwargs, depth_of
 from workerd.job_rules.ranges import RANGES, WHOLE
+from workerd.job_rules.starts_after import MAX_NAMES
+from workerd.job_rules.stored_json import JSON_COLUMNS, MAX_DEPTH, UnreadableJson, decode_json, depth_of
+from workerd.wire.messages import JobChanged, License
+from workerd.wire.packets import MAX_PACKET_BYTES, encode
 from workerd.wire.spec import JobSpec
 
 SOUND = values_of(JobSpec(name="mail", target="shop.jobs.mail"))
@@ -27,8 +30,11 @@ def faults_of(**values: Any) -> list[tuple[str, str]]:
 
 TOO_DEEP = "kwargs nests deeper than 30 lists and objects: make it flatter."
 UNWRITABLE_TEXT = "kwargs holds a text with a null character or half a surrogate pair: remove it."
+BAD_VARIABLE = "write letters, digits and _, with no digit first."
+NO_JOB = 'which is no job\'s name: write names of jobs, such as ["redis-bridge"].'
 FOREIGN = "may not be given “{}” in a row: it would print and end, or name another project. Remove that option."
 TARGET_REMEDY = "write it like shop.jobs.ship_orders, or put a management command into the field command"
+LETTERS = "letters, digits, - _ . and, in a name, /, with a letter or a digit at both ends"
 LONG = "shop." + "x" * 600
 
 ONE_FIELD: list[tuple[str, Any, str]] = [
@@ -75,11 +81,11 @@ ONE_FIELD: list[tuple[str, Any, str]] = [
     ("kwargs", "main", 'kwargs is a text: write an object, such as {"warehouse": "main"}.'),
     ("kwargs", True, 'kwargs is true or false: write an object, such as {"warehouse": "main"}.'),
     ("kwargs", b"{}", 'kwargs is a bytes: write an object, such as {"warehouse": "main"}.'),
-    ("kwargs", UnreadableKwargs("kwargs is at odds with us."), "kwargs is at odds with us."),
-    ("kwargs", nested(MAX_KWARGS_DEPTH + 1), TOO_DEEP),
+    ("kwargs", UnreadableJson("kwargs is at odds with us."), "kwargs is at odds with us."),
+    ("kwargs", nested(MAX_DEPTH + 1), TOO_DEEP),
     ("kwargs", nested(600), TOO_DEEP),
-    ("kwargs", {"a": float("nan")}, "kwargs holds nan, which is not JSON: leave the argument out, or use null."),
-    ("kwargs", {"a": [float("-inf")]}, "kwargs holds -inf, which is not JSON: leave the argument out, or use null."),
+    ("kwargs", {"a": float("nan")}, "kwargs holds nan, which is not JSON: leave it out, or use null."),
+    ("kwargs", {"a": [float("-inf")]}, "kwargs holds -inf, which is not JSON: leave it out, or use null."),
     ("kwargs", {"a": {"b": "nul\0"}}, UNWRITABLE_TEXT),
     ("kwargs", {"nul\0": 1}, UNWRITABLE_TEXT),
     ("kwargs", {"a": ["\ud800"]}, UNWRITABLE_TEXT),
@@ -99,6 +105,75 @@ ONE_FIELD: list[tuple[str, Any, str]] = [
     ("kwargs", {"a": {"$env": 5}}, 'kwargs.a names no environment variable: write {"$env": "NAME"}.'),
     ("kwargs", {"a": [{"$env": "A=B"}]}, 'kwargs.a[0] names no environment variable: write {"$env": "NAME"}.'),
     ("kwargs", {"a": {"$env": "A", "b": 1}}, 'kwargs.a names no environment variable: write {"$env": "NAME"}.'),
+    ("environment", [1], 'environment is a list: write an object, such as {"QUEUE": "mail"}.'),
+    ("environment", UnreadableJson("environment is at odds with us."), "environment is at odds with us."),
+    ("environment", {"two words": "x"}, f"environment has the name 'two words': {BAD_VARIABLE}"),
+    ("environment", {"1ST": "x"}, f"environment has the name '1ST': {BAD_VARIABLE}"),
+    ("environment", {"": "x"}, f"environment has the name '': {BAD_VARIABLE}"),
+    ("environment", {"A\n": "x"}, f"environment has the name 'A\\n': {BAD_VARIABLE}"),
+    ("environment", {"A": 5}, 'environment.A is a number: write a text, or {"$env": "NAME"}.'),
+    ("environment", {"A": True}, 'environment.A is true or false: write a text, or {"$env": "NAME"}.'),
+    ("environment", {"A": None}, 'environment.A is null: write a text, or {"$env": "NAME"}.'),
+    ("environment", {"A": {"b": "c"}}, 'environment.A is an object: write a text, or {"$env": "NAME"}.'),
+    ("environment", {"A": {"$env": "B=C"}}, 'environment.A names no environment variable: write {"$env": "NAME"}.'),
+    (
+        "environment",
+        {"A": "nul\0"},
+        "environment holds a text with a null character or half a surrogate pair: remove it.",
+    ),
+    (
+        "environment",
+        {"A": "x" * 40_000},
+        "environment takes 40009 bytes, more than 32768: keep large values in a file, and set its path.",
+    ),
+    (
+        "environment",
+        {"LD_PRELOAD": "/tmp/x.so"},
+        (
+            "environment sets LD_PRELOAD, which has processes load code, or says where they find it: "
+            "set it where the service is started."
+        ),
+    ),
+    (
+        "environment",
+        {"WORKERD_JOB": "x"},
+        "environment sets WORKERD_JOB, which workerd or the service manager sets itself: remove it.",
+    ),
+    (
+        "working_directory",
+        "srv/shop",
+        "working_directory is 'srv/shop': write an absolute path, such as /srv/shop.",
+    ),
+    ("working_directory", "~", "working_directory is '~': write an absolute path, such as /srv/shop."),
+    ("working_directory", 5, "working_directory is 5, not a text: write it as a text."),
+    ("working_directory", "/a\0", "working_directory holds a null character or half a surrogate pair: remove it."),
+    ("umask", "22", "umask is '22': write three octal digits, such as 027."),
+    ("umask", "0o027", "umask is '0o027': write three octal digits, such as 027."),
+    ("umask", "1777", "umask is '1777': write three octal digits, such as 027."),
+    ("umask", "028", "umask is '028': write three octal digits, such as 027."),
+    ("umask", "027\n", "umask is '027\\n': write three octal digits, such as 027."),
+    ("umask", 18, "umask is 18, not a text: write it as a text."),
+    ("scope", "region", "scope is 'region': choose one of each_node, fleet."),
+    ("without_database", "wait", "without_database is 'wait': choose one of stop, go_on."),
+    ("movable", "yes", "movable is 'yes': set it to true or false."),
+    ("takeover_after", 9.9, "takeover_after is 9.9 s: set it to a duration from 10 s to 1 h."),
+    ("takeover_after", 3601.0, "takeover_after is 1 h 1 s: set it to a duration from 10 s to 1 h."),
+    ("takeover_after", 0, "takeover_after is 0 s: set it to a duration from 10 s to 1 h."),
+    ("takeover_after", "soon", "takeover_after is 'soon': set it to a duration from 10 s to 1 h."),
+    ("where", 5, "where is 5, not a text: write it as a text."),
+    ("where", "a" * 401, "where has 401 characters, more than 400: shorten it."),
+    ("where", "zone~a", f"where names the label 'zone~a': use {LETTERS}."),
+    ("starts_after", {"a": 1}, 'starts_after is an object: write a list, such as ["redis-bridge"].'),
+    ("starts_after", "feed", 'starts_after is a text: write a list, such as ["redis-bridge"].'),
+    ("starts_after", [5], f"starts_after holds 5, {NO_JOB}"),
+    ("starts_after", ["two words"], f"starts_after holds 'two words', {NO_JOB}"),
+    ("starts_after", [["feed"]], f"starts_after holds ['feed'], {NO_JOB}"),
+    ("starts_after", ["feed", "bridge", "feed"], "starts_after names “feed” more than once: remove the others."),
+    (
+        "starts_after",
+        [f"job-{number}" for number in range(MAX_NAMES + 1)],
+        "starts_after names 51 jobs, more than 50: name those alone that this job needs.",
+    ),
 ]
 
 
@@ -187,6 +262,7 @@ TWO_FIELDS: list[tuple[dict[str, Any], list[str], str]] = [
         ["kwargs"],
         "kwargs holds “a”, “b”, which no command takes: write options on the command line and leave kwargs empty.",
     ),
+    ({"starts_after": ["mail"]}, ["starts_after"], "starts_after names “mail”, the job itself: remove it."),
     (
         {"backoff_max": 0.1},
         ["backoff_max"],
@@ -214,10 +290,19 @@ GOOD: list[dict[str, Any]] = [
     {"processes": 0},
     {"max_restarts": None, "heartbeat_timeout": None, "max_memory": None, "max_age": None},
     {"backoff_initial": 0, "backoff_max": 0.0},
+    {"environment": {"QUEUE": "mail", "_a1": "", "TOKEN": {"$env": "MAIL_TOKEN"}, "TEXT": "two\nlines = ü"}},
+    {"environment": {"A": "x" * (JSON_COLUMNS["environment"].most_bytes - 9)}},
+    {"working_directory": "/srv/shop two", "umask": "027"},
+    {"umask": "0777"},
+    {"umask": "000"},
+    {"starts_after": [f"job-{number}" for number in range(MAX_NAMES)]},
+    dict.fromkeys(("environment", "working_directory", "umask", "starts_after")),
+    dict.fromkeys(("scope", "where", "takeover_after", "without_database", "movable")),
+    {"scope": "fleet", "where": "zone=a, disk!=hdd", "takeover_after": 10.0, "without_database": "go_on"},
     {"start_timeout": 1.0, "start_grace": 1.0, "signals_ready": True},
     {"kwargs": {"a": [1, 2.5, None, {"ü": "ß💥"}], "b": {"$env": "NAME"}}},
-    {"kwargs": nested(MAX_KWARGS_DEPTH)},
-    {"kwargs": {"a": "x" * (MAX_KWARGS_BYTES - 9)}},
+    {"kwargs": nested(MAX_DEPTH)},
+    {"kwargs": {"a": "x" * (JSON_COLUMNS["kwargs"].most_bytes - 9)}},
 ]
 
 
@@ -290,10 +375,11 @@ def test_whatever_a_row_holds_its_faults_are_sentences_that_any_log_takes(values
     ],
 )
 def test_text_that_python_cannot_take_stands_for_its_sentence(text: str, sentence: str) -> None:
-    kwargs = decode_kwargs(text)
+    for field in JSON_COLUMNS:
+        value = decode_json(field, text)
 
-    assert isinstance(kwargs, UnreadableKwargs)
-    assert faults_of(kwargs=kwargs)[0][1].startswith(sentence)
+        assert isinstance(value, UnreadableJson)
+        assert faults_of(**{field: value})[0][1].startswith(sentence.replace("kwargs", field))
 
 
 @given(JSON)
@@ -303,3 +389,52 @@ def test_depth_counts_lists_and_objects_inside_each_other(value: Any) -> None:
         return 1 + max(map(depth, values), default=0) if isinstance(inner, dict | list) else 0
 
     assert depth_of(value) == depth(value)
+
+
+REFUSED_VARIABLES = {
+    "the loader's": "LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT DYLD_INSERT_LIBRARIES GCONV_PATH LOCPATH",
+    "interpreters'": "PYTHONPATH PYTHONSTARTUP PYTHONHOME NODE_OPTIONS PERL5LIB PERL5OPT RUBYOPT JAVA_TOOL_OPTIONS",
+    "shells'": "PATH HOME ENV BASH_ENV SHELLOPTS IFS PS4",
+    "programs that others start": "GIT_SSH_COMMAND GIT_CONFIG_COUNT EDITOR PAGER BROWSER RSYNC_RSH AWS_CONFIG_FILE",
+    "of connections": "HOSTALIASES https_proxy HTTPS_PROXY PGHOSTADDR PGPASSFILE SSLKEYLOGFILE KRB5_CONFIG",
+    "read before": "DJANGO_SETTINGS_MODULE MALLOC_ARENA_MAX GLIBC_TUNABLES",
+    "set by others": "WORKERD_JOB WORKERD_TREE NOTIFY_SOCKET WATCHDOG_USEC LISTEN_FDS",
+}
+
+
+@pytest.mark.parametrize("names", REFUSED_VARIABLES.values(), ids=REFUSED_VARIABLES)
+def test_what_would_run_other_code_or_lead_elsewhere_may_not_be_set(names: str) -> None:
+    for name in names.split():
+        [(field, sentence)] = faults_of(environment={"QUEUE": "mail", name: "x"})
+
+        assert (field, sentence.startswith(f"environment sets {name}, which ")) == ("environment", True), sentence
+
+
+@pytest.mark.parametrize("name", ["QUEUE", "TZ", "LANG", "TMPDIR", "APP_ENV", "MY_PATH", "DEBUG", "GITHUB"])
+def test_a_variable_of_the_projects_own_may_be_set(name: str) -> None:
+    assert faults_of(environment={name: "x"}) == []
+
+
+def test_the_largest_row_fits_a_packet() -> None:
+    widest = "\U0001f4a5"
+    row = JobSpec(
+        "x" * 100,
+        command=widest * 1000,
+        kwargs={"a": "x" * (JSON_COLUMNS["kwargs"].most_bytes - 9)},
+        environment={"A": "x" * (JSON_COLUMNS["environment"].most_bytes - 9)},
+        working_directory="/" + widest * 999,
+        starts_after=[f"{number:03}" + "x" * 97 for number in range(MAX_NAMES)],
+        schedule=widest * 200,
+    )
+    assert find_faults({field: getattr(row, field) for field in ("kwargs", "environment", "starts_after")}) == []
+
+    for message in (
+        JobChanged(row.to_dict()),
+        License(row.to_dict(), 999, "r" * 36, 9, "n" * 255, "h" * 255, "m" * 40),
+    ):
+        assert len(encode(message)) <= MAX_PACKET_BYTES
+
+
+def test_a_fault_of_a_variable_does_not_tell_its_value() -> None:
+    for environment in ({"LD_PRELOAD": "hunter2"}, {"bad name": "hunter2"}, {"A": ["hunter2"]}, {"A": "hunter2\0"}):
+        assert "hunter2" not in str(faults_of(environment=environment))

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from tests.harness.fakes import FakeClock
 from workerd.ledger.entry import Entry
 from workerd.ledger.journal import Journal
 from workerd.ledger.spool import Spool
@@ -47,8 +49,8 @@ def open_journal(path: Path | None, limit: int = LIMIT) -> Journal:
     return journal
 
 
-def open_spool(path: Path) -> Spool:
-    _opened.append(spool := Spool(path, LIMIT))
+def open_spool(path: Path, clock: Callable[[], float] = time.monotonic) -> Spool:
+    _opened.append(spool := Spool(path, LIMIT, clock))
     return spool
 
 
@@ -96,6 +98,15 @@ def test_forgetting_an_old_version_keeps_a_newer_one_that_came_meanwhile(path: P
     journal.forget(written)
 
     assert held(journal) == [("a", 2)]
+
+
+def test_the_records_of_one_kind_are_told_alone(path: Path) -> None:
+    journal = open_journal(path)
+    journal.append(
+        [Record(1, "run", "a", 1, {}), Record(2, "slot", "b", 2, {"due": 1.5}), Record(3, "slot", "c", 3, None)]
+    )
+
+    assert journal.records_of("slot") == [Record(0, "slot", "b", 2, {"due": 1.5}), Record(0, "slot", "c", 3, None)]
 
 
 def test_an_emptied_journal_is_false_and_gives_its_disk_back(path: Path) -> None:
@@ -247,19 +258,43 @@ def test_a_full_disk_changes_over_to_memory_with_what_the_file_held(path: Path) 
     assert [(log["event"], log["reason"]) for log in logs] == [("journal.unwritable", "database or disk is full")]
 
 
-def test_when_the_disk_has_room_again_the_records_go_back_to_the_file(path: Path) -> None:
-    spool = open_spool(path)
+def test_when_the_disk_has_room_again_the_records_go_back_to_the_file_within_a_second(path: Path) -> None:
+    clock = FakeClock()
+    spool = open_spool(path, clock.monotonic)
     fill_disk(spool)
     spool.append([record("b", 2, {"text": "x" * 100_000})])
+    clock.advance(0.9)
     spool.mend()
     too_early = spool.durable
+    clock.advance(0.2)
     with capture_logs() as logs:
-        spool.mend(at_once=True)
+        spool.mend()
 
     assert not too_early
     assert spool.durable
     assert logs == [{"event": "journal.restored", "log_level": "info", "path": str(path), "records": 1}]
     assert held(open_journal(path)) == [("b", 2)]
+
+
+def test_a_try_that_takes_long_is_made_less_often(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A memory that holds a long outage takes a while to be written, and all that is for nothing on a full disk."""
+    clock = FakeClock()
+    tries: list[float] = []
+    spool = open_spool(path, clock.monotonic)
+    fill_disk(spool)
+    spool.append([record("b", 2, {"text": "x" * 100_000})])
+
+    def fail_slowly(_spool: Spool, _path: Path) -> None:
+        tries.append(clock.monotonic())
+        clock.advance(2.0)
+
+    monkeypatch.setattr(Spool, "_return_to_file", fail_slowly)
+    began = clock.monotonic()
+    while clock.monotonic() < began + 60.0:
+        clock.advance(0.1)
+        spool.mend()
+
+    assert [round(at - began) for at in tries] == [1, 23, 45]
 
 
 def test_a_backlog_of_many_mebibytes_survives_the_way_to_memory_and_back(path: Path) -> None:

@@ -1,10 +1,11 @@
 """The ledger as the daemon knows it: what it tells becomes slots, and what it has not acknowledged is sent again."""
 
+import signal
 from typing import Any
 
 import pytest
 
-from tests.harness.node import Node
+from tests.harness.node import Node, orders_of
 from workerd.daemon.node.ledger import LEDGER_SPEC, Ledger
 from workerd.wire.messages import (
     DatabaseConnected,
@@ -53,6 +54,48 @@ def test_a_row_that_cannot_be_run_is_parked_with_its_problem(node: Node, ledger:
     node.tell(JobRefused(JobSpec("feed").to_dict(), "there is no such target"))
 
     assert (node.slot("feed").state, node.slot("feed").reason) == (State.PARKED, "there is no such target")
+
+
+MISFIT = "has zone=a, and where asks for zone=b"
+
+
+def test_a_row_that_the_labels_of_this_node_do_not_fit_has_no_slots_here_and_says_why(
+    node: Node, ledger: Ledger
+) -> None:
+    orders: list[dict[str, Any]] = []
+    node.tell(changed("mail"), JobChanged(JobSpec("feed", processes=0).to_dict(), MISFIT), JobsListed(2))
+    orders_of(node.parts).carry_out("restart", ["feed"], orders.append)
+    node.turn()
+
+    assert names(node) == ["mail"]
+    assert node.parts.slot_set.misfits == {"feed": MISFIT}
+    assert orders[0]["slots"][0]["text"] == f"it runs on other nodes: this node {MISFIT}"
+
+
+def test_a_process_ends_where_its_row_asks_for_other_labels_and_starts_where_it_does_no_more(
+    node: Node, ledger: Ledger
+) -> None:
+    node.tell(changed("feed"), JobsListed(1))
+    node.settle()
+    slot = node.slot("feed")
+    node.tell(JobChanged(JobSpec("feed", processes=0).to_dict(), MISFIT), JobsListed(1))
+    node.end_child(slot, signal=signal.SIGTERM)
+    left = names(node)
+    node.tell(changed("feed"), JobsListed(1))
+    node.settle()
+
+    assert slot.cause == f"this node {MISFIT}"
+    assert left == []
+    assert node.slot("feed").state is State.RUNNING
+    assert node.parts.slot_set.misfits == {}
+
+
+def test_labels_that_have_changed_are_told_although_the_row_is_the_same(node: Node, ledger: Ledger) -> None:
+    none = JobSpec("feed", processes=0).to_dict()
+    node.tell(JobChanged(none), JobsListed(1))
+    node.tell(JobChanged(none, MISFIT), JobsListed(1))
+
+    assert node.parts.slot_set.misfits == {"feed": MISFIT}
 
 
 def test_a_row_that_was_deleted_takes_its_slots_along(node: Node, ledger: Ledger) -> None:

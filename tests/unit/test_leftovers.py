@@ -62,6 +62,22 @@ def test_what_a_living_run_has_put_into_the_background_is_let_be(setup: Setup) -
     assert ended_by(helper) == signal.SIGTERM
 
 
+def test_what_a_run_left_that_ends_while_it_looks_is_ended_too(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has looked at the process already, and let it be, as its run lived."""
+    monkeypatch.setattr(leftovers_module, "SHARE_S", -1.0)  # one process a turn
+    helper, stranger = setup.start(run=OTHER_RUN), setup.start(marks={})
+    setup.runs.living = {RUN, OTHER_RUN}
+    setup.end_run(RUN)
+    alive = helper.poll() is None
+    setup.end_run(OTHER_RUN)
+    for _ in range(4):
+        setup.pass_time(POLL_S)
+
+    assert alive
+    assert ended_by(helper) == signal.SIGTERM
+    assert stranger.poll() is None
+
+
 def test_what_does_not_end_is_killed(setup: Setup) -> None:
     stranger = setup.start(sys.executable, "-c", DEAF)
     setup.end_run()
@@ -87,12 +103,18 @@ def test_what_cannot_be_ended_is_said_once_and_looked_at_seldom(setup: Setup, mo
 
 
 def test_who_is_killed_with_the_group_is_named(setup: Setup) -> None:
-    """The leader is reaped, and what was in its group is killed."""
+    """What the kernel has killed already shows no mark any more: its group alone tells whose it was."""
     member = setup.start()
+    member.kill()
+    os.waitid(os.P_PID, member.pid, os.WEXITED | os.WNOWAIT)
+    found: list[tuple[str, str]] = []
+    setup.leftovers.on_found.add(lambda run, name: found.append((run, name)))
     setup.end_run(OTHER_RUN, pid=member.pid)
 
-    named = [event["leftover_pid"] for event in setup.lines.of("leftover.ended")]
-    assert named[:1] == [member.pid]
+    assert setup.lines.of("leftover.ended") == [
+        {"job": "mail", "run": OTHER_RUN, "leftover_pid": member.pid, "name": "sleep"}
+    ]
+    assert found == [(OTHER_RUN, "sleep")]
 
 
 def test_nothing_is_ended_that_may_be_a_newborn(setup: Setup) -> None:

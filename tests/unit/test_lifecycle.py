@@ -1,36 +1,27 @@
 """Any story of rows, orders, births and ends: table, effects, policy, plan and pacing together never lose a slot."""
 
 import signal
+from collections import Counter
 from typing import Any
-from unittest.mock import patch
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.harness.births import FakeGenerations, FakeKernel
-from tests.harness.fakes import FakeClock, Recorder, loop_of, recording_log, turn
-from workerd.daemon.processes import signals as signals_module
-from workerd.daemon.processes.births import BIRTH_TIMEOUT_S, Births
-from workerd.daemon.processes.child import Child
-from workerd.daemon.processes.earlier import EarlierProcesses
-from workerd.daemon.processes.stack_dump import StackDumps
+from tests.harness.fakes import turn
+from tests.harness.properties import examples
+from tests.harness.slots import PLACES, Slots
+from workerd.daemon.processes.births import BIRTH_TIMEOUT_S
+from workerd.daemon.rules.dues import Due
 from workerd.daemon.rules.facts import Effect, Fact
 from workerd.daemon.rules.outcome import ExitStatus
-from workerd.daemon.slots.child_messages import ChildMessages
-from workerd.daemon.slots.effects import Effects
-from workerd.daemon.slots.exits import Exits
-from workerd.daemon.slots.lifecycle import Lifecycle
-from workerd.daemon.slots.pacing import Pacing
-from workerd.daemon.slots.places import Places
+from workerd.daemon.slots.rows import iso_utc
 from workerd.daemon.slots.slot import LiveSlot, slot_of
-from workerd.daemon.slots.slot_set import SlotSet
 from workerd.daemon.slots.waiting import explain
 from workerd.wire.messages import BecameReady, Loaded, RecycleAsked, Refused
 from workerd.wire.spec import JobSpec
-from workerd.wire.words import ALIVE, Restart, State
+from workerd.wire.words import ALIVE, Overlap, Restart, State, Trigger
 
-PLACES = 2
 JOBS = ["feed", "mail"]
 TELL_WHY = ["child.stopping", "child.resumed", "child.parked", "child.restart_scheduled", "child.exited"]
 QUIET = {State.RUNNING, State.DONE, State.PARKED}
@@ -45,6 +36,11 @@ specs = st.fixed_dictionaries(
         "max_restarts": st.sampled_from([None, 0, 2]),
         "signals_ready": st.booleans(),
         "max_age": st.sampled_from([None, 60.0]),
+        "schedule": st.sampled_from(["", "", "every 10 s", "every 1 min", "at 2023-11-14 22:15"]),
+        "time_zone": st.just("UTC"),
+        "start_within": st.sampled_from([0.0, 5.0, 600.0]),
+        "overlap": st.sampled_from(Overlap),
+        "spread": st.sampled_from([0.0, 4.0]),
     }
 )
 picks = st.integers(0, 20)
@@ -53,34 +49,30 @@ exits = st.sampled_from(
 )
 
 
-class World(RuleBasedStateMachine):
-    """The daemon's slots and births, whole; the forkserver, the kernel and time are the story's."""
+def open_dues(slot: LiveSlot) -> list[Due]:
+    """Return the moments that the slot has taken or remembered, and not begun to run for."""
+    dues = slot.dues
+    if dues is None:
+        return []
+    return [due for due in (None if dues.begun else dues.taken, dues.remembered) if due is not None]
+
+
+def place(slot: str) -> str:
+    """Return a name that stays the same when the row wants one process or more."""
+    return slot if ":" in slot else f"{slot}:0"
+
+
+class World(Slots, RuleBasedStateMachine):
+    """The daemon's slots and births, whole, in a story."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.clock = FakeClock()
-        self.loop = loop_of(self.clock)
-        log, self.lines = recording_log()
-        records: Any = Recorder()
-        self.generations = FakeGenerations()
-        self.server = self.generations.server
-        self.kernel = patch.object(signals_module, "os", FakeKernel())
-        self.kernel.start()
-        self.births: Births[LiveSlot] = Births(self.loop, log, self.generations)  # type: ignore[arg-type]
-        self.lifecycle = Lifecycle(self.loop, log)
+        RuleBasedStateMachine.__init__(self)
+        Slots.__init__(self)
         self.announced: dict[LiveSlot, State] = {}
         self.lifecycle.on_entered.add(self._entered)
-        self.slot_set = SlotSet(self.loop, records, self.lifecycle)
-        self.pacing: Pacing[LiveSlot] = Pacing(PLACES)
-        dumps = StackDumps(self.loop, log)
-        roster: Any = Recorder()
-        earlier = EarlierProcesses(self.loop, log, "/nowhere", roster)
-        node = ("node", "host")
-        self.effects = Effects(
-            self.loop, log, self.lifecycle, self.pacing, Places(1000), self.births, dumps, earlier, roster, node
-        )
-        self.messages = ChildMessages(log, records, self.lifecycle, self.births)
-        self.exits = Exits(self.loop, log, records, self.lifecycle)
+        self.effects.on_licensed.add(self._licensed)
+        self.begun: Counter[tuple[str, str]] = Counter()
+        """How often a run was begun for a due moment, but for those that try it again."""
         self.due: dict[LiveSlot, float] = {}
         self._forgive, self.lifecycle.effects[Effect.FORGIVE] = self.lifecycle.effects[Effect.FORGIVE], self._forgiven
 
@@ -94,29 +86,14 @@ class World(RuleBasedStateMachine):
         if slot.state is State.STARTING:
             assert self.clock.now >= self.due.pop(slot, 0.0), "a restart before its time"
 
+    def _licensed(self, slot: LiveSlot) -> None:
+        child = slot.child
+        if child is not None and child.due is not None and child.trigger != Trigger.RETRY:
+            self.begun[place(slot.name), iso_utc(child.due)] += 1
+
     def _forgiven(self, slot: LiveSlot) -> None:
         self.due.pop(slot, None)
         self._forgive(slot)
-
-    # who there is
-
-    @property
-    def slots(self) -> list[LiveSlot]:
-        return sorted(self.slot_set.job_slots(), key=lambda slot: (slot.spec.name, slot.index))
-
-    @property
-    def awaited(self) -> list[Child]:
-        """The children that have not said their pid yet."""
-        return list(self.births._expecting)
-
-    @property
-    def children(self) -> list[Child]:
-        """The children that have a licence and have not ended."""
-        return [child for child in self.births.children.values() if slot_of(child) is not None]
-
-    @property
-    def running(self) -> list[LiveSlot]:
-        return [slot for slot in self.slots if slot.state is State.RUNNING]
 
     # what people do
 
@@ -181,19 +158,31 @@ class World(RuleBasedStateMachine):
     def find_fault(self, pick: int, hung: bool) -> None:
         self.lifecycle.apply(self.running[pick % len(self.running)], Fact.DEADLINE_PASSED, hung=hung)
 
+    @precondition(lambda self: self.slots)
+    @rule(pick=picks)
+    def end_lease(self, pick: int) -> None:
+        slot = self.slots[pick % len(self.slots)]
+        had = slot.child is not None
+        self.lifecycle.apply(slot, Fact.LEASE_ENDED)
+
+        assert not had or (slot.child is not None and slot.child.killed), "its seat may be another node's by now"
+
     @precondition(lambda self: self.births.children)
     @rule(pick=picks, end=exits)
     def exit(self, pick: int, end: ExitStatus) -> None:
         pids = sorted(self.births.children)
-        self._exit(pids[pick % len(pids)], end)
-
-    def _exit(self, pid: int, end: ExitStatus) -> None:
-        self.exits.conclude(self.births.forget(pid), end)
-        turn(self.loop)
+        self.exit_pid(pids[pick % len(pids)], end)
 
     @rule(seconds=st.sampled_from([0.05, 0.6, 2.0, 11.0, 70.0]))
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
+        self.alarm.look(self.clock.wall())
+        turn(self.loop)
+
+    @rule(seconds=st.sampled_from([-86_400.0, -600.0, -5.0, 30.0, 7200.0]))
+    def set_clock(self, seconds: float) -> None:
+        self.clock.wall_now += seconds
+        self.alarm.call()
         turn(self.loop)
 
     # what holds at any time
@@ -207,7 +196,7 @@ class World(RuleBasedStateMachine):
                 case State.STOPPED:
                     assert not slot.wanted
                 case State.WAITING:
-                    assert armed or slot in self.pacing._line
+                    assert armed or slot in self.pacing._line or slot.is_resting
                 case State.BACKOFF:
                     assert armed
                 case State.STARTING:
@@ -258,19 +247,39 @@ class World(RuleBasedStateMachine):
         assert self.lines.of("daemon.degraded") == []
         assert all(slot.history.failures >= 0 and slot.history.waits >= 0 for slot in self.slots)
 
+    @invariant()
+    def every_due_moment_comes_to_one_end(self) -> None:
+        told = Counter((place(event["slot"]), event["due"]) for event in self.lines.of("job.due"))
+        missed = Counter(
+            (place(event["slot"]), event["due"])
+            for event in self.lines.of("job.missed")
+            if event["due"] == event["last"]
+        )
+        waiting = Counter((place(slot.name), iso_utc(due.moment)) for slot in self.slots for due in open_dues(slot))
+        for key, times in told.items():
+            assert self.begun[key] + missed[key] + waiting[key] == times, key
+
+    @invariant()
+    def what_rests_knows_its_time(self) -> None:
+        resting = [slot for slot in self.slots if slot.is_resting]
+        assert all(slot.dues is not None and slot.dues.next is not None for slot in resting)
+        assert all(slot.next_start_wall == slot.dues.next for slot in resting if slot.dues is not None)
+
     def teardown(self) -> None:
         """Left alone, everything that is wanted comes to run, unless it is done or parked; the rest stops."""
         try:
+            began = self.clock.now
             self.forkserver(there=True)
             for _ in range(30):
                 self._help_along()
                 self.pass_time(1.0 if self.awaited or self.children else BIRTH_TIMEOUT_S + 40.0)
 
-            assert {slot.state for slot in self.slots if slot.wanted} <= QUIET
+            moving = [slot for slot in self.slots if slot.wanted and not slot.is_resting and slot.state not in QUIET]
+            assert [slot.name for slot in moving if not slot.runs_at_times] == []
+            assert [slot.name for slot in moving if slot.since < began] == [], "a due moment is stuck"
             assert {slot.state for slot in self.slots if not slot.wanted} <= {State.STOPPED}
         finally:
-            self.kernel.stop()
-            self.server.close()
+            self.close()
 
     def _help_along(self) -> None:
         """Have every birth come, every child load and be ready, and every child that was asked to go end."""
@@ -283,8 +292,8 @@ class World(RuleBasedStateMachine):
         for slot in [slot for slot in self.slots if slot.state is State.STOPPING]:
             assert slot.child is not None
             assert slot.child.pid is not None
-            self._exit(slot.child.pid, ExitStatus(signal=signal.SIGTERM))
+            self.exit_pid(slot.child.pid, ExitStatus(signal=signal.SIGTERM))
 
 
 TestLifecycle = World.TestCase
-TestLifecycle.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestLifecycle.settings = settings(max_examples=examples(40), stateful_step_count=40)

@@ -105,8 +105,12 @@ def test_a_spare_that_was_never_measured_has_no_peak() -> None:
     assert growth.peak is None
 
 
-def test_a_process_that_has_ended_has_none() -> None:
-    assert (private_mib(2**22 + 1), resident_mib(2**22 + 1)) == (None, None)
+@pytest.mark.parametrize("reaped", [True, False])
+def test_a_process_that_has_ended_has_none(reaped: bool) -> None:
+    with subprocess.Popen(["true"]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | (0 if reaped else os.WNOWAIT))
+
+        assert (private_mib(process.pid), resident_mib(process.pid)) == (None, None)
 
 
 @pytest.mark.parametrize("hidden", ["at its birth", "at a look"])

@@ -1,8 +1,10 @@
 """The wire: every message comes back as it was, and nonsense is a WireError and nothing else."""
 
 import copy
+import inspect
 import json
 import pickle
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -10,6 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.harness.properties import examples
+from workerd.ledger.inbox import ABOUT_SEATS
 from workerd.wire import messages
 from workerd.wire.messages import Born, Failed, Message, Record
 from workerd.wire.packets import MAX_PACKET_BYTES, WireError, decode, encode
@@ -21,9 +25,12 @@ plain = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(all
 rows = st.dictionaries(texts, plain, max_size=4)
 VALUES: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(-(2**63), 2**63),
+    int | None: st.none() | st.integers(-(2**63), 2**63),
     float: st.floats(allow_nan=False),
+    float | None: st.none() | st.floats(allow_nan=False),
     bool: st.booleans(),
     str: texts,
+    list[list[Any]]: st.lists(st.lists(plain, max_size=5), max_size=4),
     list[str]: st.lists(texts, max_size=4),
     dict[str, Any]: rows,
     dict[str, Any] | None: st.none() | rows,
@@ -37,7 +44,7 @@ def instances_of(kind: str) -> st.SearchStrategy[Message]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_message_comes_back_as_it_was(kind: str) -> None:
-    @settings(max_examples=8)
+    @settings(max_examples=examples(8))
     @given(instances_of(kind))
     def go(message: Message) -> None:
         assert decode(encode(message)) == message
@@ -56,10 +63,10 @@ def test_a_missing_a_foreign_and_a_wrong_field_are_wire_errors(kind: str) -> Non
 
 
 def _takes_lists(kind: str, name: str) -> bool:
-    return bool(Message.kinds[kind].__annotations__[name] == list[str])
+    return bool(Message.kinds[kind].__annotations__[name] in {list[str], list[list[Any]]})
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.binary(max_size=60))
 @example(b"")
 @example(b"[]")
@@ -89,7 +96,7 @@ def test_nonsense_is_a_wire_error_and_nothing_else(packet: bytes) -> None:
 json_values = st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3))
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(
     st.sampled_from([*KINDS, "Nobody"]), st.dictionaries(st.sampled_from(["pid", "birth", "spec", "row"]), json_values)
 )
@@ -177,3 +184,10 @@ def test_messages_can_be_copied_and_pickled() -> None:
     message = Record(1, "run", "a", 1, {"note": ["x"]})
 
     assert pickle.loads(pickle.dumps(message)) == copy.deepcopy(message) == copy.copy(message) == message
+
+
+def test_the_ledger_hears_each_message_that_is_meant_for_it() -> None:
+    source = inspect.getsource(messages).partition("# daemon -> ledger")[2]
+    meant = {*re.findall(r"^class (\w+)\(Message\)", source, re.MULTILINE)}
+    heard = {message.__name__ for message in (Record, messages.Drain, *ABOUT_SEATS)}
+    assert meant == heard

@@ -6,19 +6,28 @@ import pytest
 
 from tests.harness.node import Node
 from workerd.daemon.node.node_record import NodeRecord
+from workerd.daemon.node.reloading import Reloading
+from workerd.daemon.node.shutdown import Shutdown
 from workerd.wire.messages import Refused, VersionSeen
 
 
 @pytest.fixture
 def node_record(node: Node) -> NodeRecord:
-    return NodeRecord(node.parts)
+    return NodeRecord(node.parts, Reloading(node.parts, Shutdown(node.parts)))
 
 
 def test_a_ledger_is_told_of_the_node_that_it_belongs_to(node: Node, node_record: NodeRecord) -> None:
     node.start()
 
     assert [record.row for record in node.records("node")] == [
-        {"daemon_pid": os.getpid(), "workerd_version": "0", "started": node.parts.started, "generation": 1}
+        {
+            "daemon_pid": os.getpid(),
+            "workerd_version": "0",
+            "started": node.parts.started,
+            "generation": 1,
+            "halt": "",
+            "public_halt": "",
+        }
     ]
 
 
@@ -79,7 +88,7 @@ def test_what_is_wrong_with_a_row_is_told_to_each_ledger(node: Node, node_record
     node.start()
     slot = node.add_job()
     node.bear()
-    node.child_in(slot).say(Refused("no such printer"))
+    node.child_in(slot).say(Refused("it does not import: no such printer", "it does not import"))
     node.turn()
     node.end_child(slot, code=78)
     node.acknowledge()
@@ -87,5 +96,5 @@ def test_what_is_wrong_with_a_row_is_told_to_each_ledger(node: Node, node_record
     node.settle()
 
     assert [(record.key, record.row) for record in node.records("problem")] == [
-        ("feed", {"problem": "no such printer"})
+        ("feed", {"problem": "it does not import: no such printer", "public_problem": "it does not import"})
     ]

@@ -107,6 +107,16 @@ def test_a_client_that_sends_a_byte_now_and_then_has_one_time_for_all(server: Se
     assert time.monotonic() - begun < 4.0
 
 
+def test_a_request_that_is_answered_takes_no_place(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one that takes its time would go as the oldest, though nobody else is there."""
+    monkeypatch.setattr(module, "REQUEST_S", 60.0)
+    with connect(server, b"GET /livez HTTP/1.1\r\nX: ") as client:
+        assert [get(server) for _ in range(2 * MOST_AT_ONCE)] == [200] * (2 * MOST_AT_ONCE)
+        client.sendall(b"x\r\n\r\n")
+
+        assert client.recv(4096).startswith(b"HTTP/1.0 200")
+
+
 @pytest.mark.parametrize("failure", ["thread", "verify"])
 def test_a_place_is_given_back_whatever_fails(server: Server, monkeypatch: pytest.MonkeyPatch, failure: str) -> None:
     def refuse(*_args: Any) -> None:

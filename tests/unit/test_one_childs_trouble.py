@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.harness.node import Node
+from tests.harness.properties import examples
 from workerd.daemon.io import child_stream
 from workerd.daemon.io.files import read_text
 from workerd.daemon.io.log import EventLog
@@ -99,7 +100,7 @@ def do(deed: str, node: Node, slot: LiveSlot) -> None:
     node.turn()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=examples(50))
 @given(
     faults=st.dictionaries(st.sampled_from(CALLS), st.sampled_from(ERRORS), max_size=3),
     deeds=st.lists(st.sampled_from(DEEDS), min_size=1, max_size=3),

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness.node import Node
-from workerd.daemon.node.orders import MARGIN_S, Orders
+from tests.harness.node import Node, orders_of
+from workerd.daemon.node.orders import MARGIN_S
+from workerd.daemon.rules.facts import Fact
 from workerd.wire.messages import Loaded, Refused
 from workerd.wire.words import State
 
@@ -16,8 +17,7 @@ class Setup:
 
     def __init__(self, node: Node) -> None:
         parts = node.parts
-        obstacle = parts.generations.obstacle
-        self.orders = Orders(parts.loop, parts.stack_dumps, parts.slot_set, parts.lifecycle, obstacle)
+        self.orders = orders_of(parts)
         parts.loop.at_turn_end(self.orders.go_on)
         self.node = node
         self.answers: list[dict[str, Any]] = []
@@ -243,6 +243,14 @@ def test_a_dump_of_a_slot_without_a_child_says_so(setup: Setup) -> None:
     setup.give("dump", "news")
 
     assert setup.slots() == {"news": (False, "nothing to dump: it is STOPPED")}
+
+
+def test_a_dump_of_a_slot_whose_stack_was_taken_says_where_it_is(node: Node, setup: Setup) -> None:
+    """As of one that hangs, and was asked for its stack before it is ended."""
+    node.parts.lifecycle.apply(node.slot("mail"), Fact.DEADLINE_PASSED, hung=True)
+    setup.give("dump", "mail")
+
+    assert setup.slots() == {"mail": (False, "its stack was taken already: see “tail --event child.stack”")}
 
 
 def test_without_jobs_an_order_for_everyone_is_done(node: Node) -> None:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.harness.fakes import FakeClock
+from tests.harness.properties import examples
 from workerd.wire.page import MAX_NOTE_BYTES, NO_SILENCE_S, PAGE_BYTES, HeartbeatPage
 
 LOOKS = 20_000
@@ -164,7 +165,39 @@ def test_what_a_detached_page_is_told_goes_nowhere(page: HeartbeatPage) -> None:
     assert os.waitstatus_to_exitcode(status) == 0
 
 
-@settings(max_examples=50)
+def test_the_deadline_of_a_seat_is_the_daemons_word(page: HeartbeatPage) -> None:
+    assert page.deadline_ns == 0
+    page.hold_until(27.9)
+    assert page.deadline_ns == 27_900_000_000
+    page.hold_until(math.inf)
+
+    assert page.deadline_ns == 0
+
+
+def test_no_note_reaches_the_deadline(page: HeartbeatPage) -> None:
+    page.hold_until(5.0)
+    page.write_note("x" * 2 * MAX_NOTE_BYTES)
+    page.beat()
+
+    assert page.deadline_ns == 5_000_000_000
+
+
+def test_a_detached_page_still_shows_the_deadline(page: HeartbeatPage) -> None:
+    pid = os.fork()
+    if pid == 0:
+        page.detach()
+        page.write_note("the fork is ready")
+        deadline = time.monotonic() + 10
+        while page.deadline_ns != 7_000_000_000 and time.monotonic() < deadline:
+            os.sched_yield()
+        os._exit(page.deadline_ns != 7_000_000_000)
+    page.hold_until(7.0)
+    _, status = os.waitpid(pid, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+@settings(max_examples=examples(50))
 @given(st.text(st.characters(), max_size=600))
 def test_any_text_can_be_a_note_and_is_cut(text: str) -> None:
     page = HeartbeatPage.create()
@@ -195,7 +228,7 @@ def test_a_note_in_motion_is_never_an_error(page: HeartbeatPage) -> None:
     assert seen & set(texts)
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.binary(min_size=1, max_size=200))
 def test_a_scribbled_page_reads_as_something(scribble: bytes) -> None:
     page = HeartbeatPage.create()
@@ -243,7 +276,7 @@ PAUSES = st.lists((st.integers(0, 10_240) | st.integers(0, 10)).map(lambda parts
 """In 1024ths of a second: sums and differences of these are exact."""
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PAUSES)
 def test_the_longest_silence_is_the_longest_time_between_two_beats(clock: FakeClock, pauses: list[float]) -> None:
     page = HeartbeatPage.create()

@@ -31,6 +31,20 @@ CHANGES: dict[str, Any] = {
     "max_age": 5.0,
     "significant": True,
     "nice": 5,
+    "schedule": "@daily",
+    "time_zone": "Europe/Berlin",
+    "start_within": 5.0,
+    "overlap": "queue",
+    "spread": 5.0,
+    "environment": {"QUEUE": "mail"},
+    "working_directory": "/srv/shop",
+    "umask": "027",
+    "starts_after": ["bridge"],
+    "scope": "fleet",
+    "where": "zone=a",
+    "takeover_after": 60.0,
+    "without_database": "go_on",
+    "movable": True,
 }
 
 
@@ -62,7 +76,33 @@ def test_every_field_that_can_change_is_tried_here() -> None:
 def test_only_what_is_a_new_program_restarts(field: str) -> None:
     now = JOB._replace(**{field: CHANGES[field]})
 
-    assert plan(JOB, now) == Plan(edited=(0, 1, 2), restarting=field in RESTARTING_FIELDS)
+    assert plan(JOB, now) == Plan(
+        edited=(0, 1, 2),
+        restarting=field in {*RESTARTING_FIELDS, "schedule"},
+        rescheduled=field in {"schedule", "time_zone", "spread"},
+    )
+
+
+@pytest.mark.parametrize(("line", "restarting"), [("shard --of {processes}", True), ("shard {index}", False)])
+def test_a_command_that_has_their_number_restarts_where_it_changes(line: str, *, restarting: bool) -> None:
+    job = JobSpec("feed", command=line, processes=3)
+
+    assert plan(job, job._replace(processes=2)) == Plan(edited=(0, 1), doomed=(2,), restarting=restarting)
+    assert plan(job, job._replace(processes=4)) == Plan(edited=(0, 1, 2), added=(3,), restarting=restarting)
+
+
+def test_only_the_two_placeholders_are_replaced_wherever_they_stand() -> None:
+    line = """shard{index} --part={index}/{processes} '{"index": {}, "a": "{ index }", "b": "{Index}"}'"""
+
+    assert JobSpec("feed", command=line, processes=12).for_slot(10).command == (
+        """shard10 --part=10/12 '{"index": {}, "a": "{ index }", "b": "{Index}"}'"""
+    )
+
+
+def test_a_process_that_runs_always_ends_when_its_row_is_given_times_and_no_other_edit_of_times_ends_one() -> None:
+    daily, hourly = JOB._replace(schedule="@daily"), JOB._replace(schedule="@hourly")
+
+    assert [plan(*rows).restarting for rows in [(JOB, daily), (daily, hourly), (daily, JOB)]] == [True, False, False]
 
 
 COUNTS = [None, 0, 1, 2, 5]

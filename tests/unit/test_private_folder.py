@@ -13,6 +13,7 @@ from workerd.conf import find_problems
 from workerd.daemon.io.versions import Versions
 from workerd.daemon.node.state_dir import StateDir
 from workerd.daemon.processes.lock import DaemonLock
+from workerd.daemon.processes.roster import Roster
 from workerd.ledger.journal_connection import open_journal
 from workerd.wire.config import DaemonConfig
 from workerd.wire.private_folder import why_not_private
@@ -87,11 +88,18 @@ def write_journal(folder: Path) -> None:
     open_journal(folder / "shop.journal").close()
 
 
+def write_roster(folder: Path) -> None:
+    roster = Roster(folder, "shop")
+    for _ in range(2):
+        roster.add(os.getpid(), "a-run", "feed", 0)
+
+
 WRITERS = {
     write_pid: ("shop.pid", "shop.pid.new"),
     take_lock: ("shop.lock",),
     write_epoch: ("shop.epoch", "shop.epoch.new"),
     write_journal: ("shop.journal",),
+    write_roster: ("shop.processes", "shop.processes.new"),
 }
 
 

@@ -1,9 +1,11 @@
 """The daemon is ready when every wanted slot was started once, or when the database that names them is out."""
 
+from unittest.mock import patch
+
 import pytest
 
 from tests.harness.node import Node
-from workerd.daemon.node.readiness import Readiness
+from workerd.daemon.node.readiness import MARGIN_S, Readiness
 from workerd.wire.messages import DatabaseLost, JobChanged, JobsListed
 from workerd.wire.spec import JobSpec
 
@@ -60,3 +62,18 @@ def test_it_is_said_once(node: Node, readiness: Readiness) -> None:
     node.settle()
 
     assert len(node.lines.of("daemon.ready")) == 1
+
+
+def test_the_service_manager_waits_as_long_as_a_slot_may_wait_for_others(node: Node, readiness: Readiness) -> None:
+    said: list[float] = []
+    bridge, web = JobSpec("bridge", start_timeout=300.0), JobSpec("web", starts_after=["bridge"])
+    with patch.object(node.parts.sd_notifier, "starting", said.append):
+        node.tell(JobChanged(web.to_dict()), JobChanged(bridge.to_dict()), JobsListed(2))
+        node.settle()
+        asked, reached = list(said), readiness.reached
+        late = JobSpec("late", starts_after=["other"])
+        node.tell(JobChanged(late.to_dict()), JobChanged(bridge._replace(name="other").to_dict()), JobsListed(4))
+
+    assert set(asked) == {300.0 + MARGIN_S}
+    assert reached
+    assert said == asked

@@ -173,3 +173,21 @@ def test_without_a_ledger_everything_is_kept(records: RecordQueue, ledger: Ledge
     records.flush(ledger.link)
 
     assert brief(ledger.read()) == [("a", 1)]
+
+
+def test_a_row_is_safe_once_the_journal_has_its_newest_version(records: RecordQueue, ledger: Ledger) -> None:
+    told: list[bool] = []
+    records.on_safe.add(lambda: told.append(records.is_safe("run", "a")))
+    assert records.is_safe("run", "a")
+    put(records, ("a", 1), ("b", 1))
+    assert not records.is_safe("run", "a")
+    records.flush(ledger.link)
+    first, _ = ledger.read()
+    put(records, ("a", 2))
+    records.acknowledge(first.sequence)
+    assert not records.is_safe("run", "a")
+    records.flush(ledger.link)
+    records.acknowledge(ledger.read()[-1].sequence)
+
+    assert records.is_safe("run", "a")
+    assert told == [False, True]

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -170,3 +170,93 @@ def test_the_package_names_what_it_hands_out() -> None:
     assert {"job", "JobContext", "__version__"} <= set(dir(workerd))
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = workerd.nothing
+
+
+# fields of a row
+
+
+def test_a_mark_with_fields_defines_a_job_of_its_own_name() -> None:
+    job(name="ship", schedule="@daily", start_within="5 min", max_age=None, kwargs={"limit": 1})(plain)
+
+    assert registered()[f"{__name__}.plain"].defines == (
+        "ship",
+        {"schedule": "@daily", "start_within": 300.0, "max_age": None, "kwargs": {"limit": 1}},
+    )
+
+
+def test_a_job_has_the_functions_name_as_a_slug() -> None:
+    def ship_all_orders(_context: Any) -> None: ...
+
+    ship_all_orders.__qualname__ = "ship_all_orders"
+    job(processes=2)(ship_all_orders)
+
+    assert registered()[f"{__name__}.ship_all_orders"].defines == ("ship-all-orders", {"processes": 2})
+
+
+def test_a_mark_without_fields_defines_none() -> None:
+    job(plain)
+    job()(coroutine)
+
+    assert [found.defines for found in registered().values()] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"procesess": 2}, "'procesess' is no field of a job. Did you mean “processes”?"),
+        ({"procesess": 2, "shedule": "@daily"}, "Did you mean “processes”? 'shedule' is no field of a job."),
+        ({"target": "shop.jobs.other"}, "A mark takes no target and no command: the job runs the function."),
+        ({"function": 3}, "'function' is no field of a job. The fields are "),
+        ({"id": 3}, "'id' is no field of a job. The fields are "),
+    ],
+)
+def test_a_field_that_no_row_has_is_a_type_error(fields: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(TypeError, match="cannot be a @job") as raised:
+        job(**fields)(plain)
+
+    assert sentence in str(raised.value)
+    assert not registered()
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"processes": "two"}, "processes is 'two': set it to a whole number from 0 to 1000."),
+        ({"stop_timeout": "soon"}, "stop_timeout cannot be read: “soon” is not a duration"),
+        ({"schedule": "@daily", "restart": "always"}, "restart is “always”, which no job with a schedule can be"),
+        ({"schedule": "@dayly"}, "@dayly"),
+        ({"name": "two words", "nice": 40}, "name is 'two words': write letters, digits, - and _ only. nice is 40"),
+        ({"name": 3}, "name is 3, not a text"),
+        ({"kwargs": {"limit": object()}}, "kwargs is not JSON"),
+        ({"kwargs": "{"}, "kwargs is not JSON"),
+        ({"notes": 3}, "notes is 3, not a text"),
+    ],
+)
+def test_a_value_that_no_row_may_have_is_refused_with_the_rows_sentence(fields: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(RegistrationError) as raised:
+        job(**fields)(plain)
+
+    assert f"“{__name__}.plain” cannot be a @job: a field of the job that it defines is wrong." in str(raised.value)
+    assert sentence in str(raised.value)
+    assert not registered()
+
+
+def test_a_name_that_no_row_can_have_is_to_be_given_another() -> None:
+    def of_size(_context: Any) -> None: ...
+
+    of_size.__qualname__ = of_size.__name__ = "größe"
+    with pytest.raises(RegistrationError, match="name is 'größe'"):
+        job(processes=2)(of_size)
+
+    job(name="size", processes=2)(of_size)
+
+
+def test_what_a_mark_takes_is_told_to_type_checkers() -> None:
+    from workerd.job_fields import JobFields
+    from workerd.job_rules.choices import CHOICES
+    from workerd.job_rules.written import DEFAULTS
+
+    hints = get_type_hints(JobFields)
+
+    assert list(hints) == ["name", *(field for field in DEFAULTS if field not in ("target", "command"))]
+    assert {field: get_args(hints[field]) for field in CHOICES} == dict(CHOICES)

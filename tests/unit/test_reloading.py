@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 
 from tests.harness.node import Node
-from workerd.daemon.node.reloading import Reloading
+from workerd.daemon.node.node_record import NodeRecord
+from workerd.daemon.node.reloading import NAMED, Reloading
 from workerd.daemon.node.shutdown import Shutdown
+from workerd.daemon.rules.dues import Due
+from workerd.daemon.rules.facts import Fact
 from workerd.daemon.slots.rollout import PROOF_S
+from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire.messages import Failed, Refused
 from workerd.wire.reasons import public_part
-from workerd.wire.words import State
+from workerd.wire.words import State, Trigger
 
 
 class Setup:
@@ -21,6 +25,7 @@ class Setup:
         self.node = node
         self.shutdown = Shutdown(node.parts)
         self.reloading = Reloading(node.parts, self.shutdown)
+        node.parts.rollout.rows_are_judged = lambda: True
         self.answers: list[dict[str, Any]] = []
         node.start()
         self.slot = node.add_job()
@@ -86,6 +91,55 @@ def test_it_is_answered_when_every_job_runs_the_new_code(node: Node, setup: Setu
     assert setup.slot.child.generation == 2
 
 
+def begin_scheduled(node: Node, count: int) -> list[LiveSlot]:
+    """Have jobs that run for a time of their schedule."""
+    slots = [
+        node.add_job(f"report-{n}", schedule="30 2 * * *", time_zone="UTC", restart="on_failure") for n in range(count)
+    ]
+    for slot in slots:
+        node.parts.lifecycle.apply(slot, Fact.CAME_DUE, due=Due.at(node.clock.wall(), Trigger.SCHEDULE))
+    node.settle()
+    return slots
+
+
+def test_scheduled_runs_end_on_their_code_and_the_answer_names_them(node: Node, setup: Setup) -> None:
+    slots = begin_scheduled(node, NAMED + 2)
+    node.add_job("resting", schedule="30 2 * * *", time_zone="UTC", restart="on_failure")
+    setup.ask()
+    setup.load()
+    setup.replace_ledger()
+    node.end_child(setup.slot, signal=signal.SIGTERM)
+    node.settle()
+    node.pass_time(setup.slot.spec.start_grace)
+    [answer] = setup.answers
+
+    assert (answer["ok"], node.parts.rollout.finishing()) == (True, slots)
+    assert answer["note"].startswith(
+        f"{NAMED + 2} scheduled runs finish with the code before: report-0 (generation 1), report-1 (generation 1), "
+    )
+    assert answer["note"].endswith(" and 2 more")
+    assert all(node.signals_to(slot) == [] for slot in slots)
+
+
+def test_a_scheduled_run_that_has_ended_is_no_more_finishing_and_the_next_has_the_new_code(
+    node: Node, setup: Setup
+) -> None:
+    [slot] = begin_scheduled(node, 1)
+    setup.ask()
+    setup.load()
+    setup.replace_ledger()
+    node.end_child(setup.slot, signal=signal.SIGTERM)
+    node.settle()
+    node.pass_time(setup.slot.spec.start_grace)
+    node.end_child(slot, code=0)
+    after = node.parts.rollout.finishing()
+    node.parts.lifecycle.apply(slot, Fact.CAME_DUE, due=Due.at(node.clock.wall(), Trigger.OPERATOR))
+    node.settle()
+
+    assert slot.child is not None
+    assert (after, slot.child.generation) == ([], 2)
+
+
 def test_a_generation_that_is_rejected_is_answered_with_the_reason_and_stops_nothing(node: Node, setup: Setup) -> None:
     setup.ask()
     node.forkserver.reject("SyntaxError: never closed")
@@ -146,6 +200,23 @@ def test_a_reload_that_is_halted_is_answered_with_who_failed_and_what_can_be_don
     )
     assert "not today" not in public_part(answer["error"])
     assert answer["error"].startswith(setup.reloading.account)
+
+
+@pytest.mark.parametrize("way", ["go_on", "back"])
+def test_the_node_says_that_its_reload_is_halted_until_that_is_decided(node: Node, setup: Setup, way: str) -> None:
+    NodeRecord(node.parts, setup.reloading)
+    setup.halt()
+    [*_, record] = node.records("node")
+    setup.ask(way)
+    if way == "back":
+        setup.replace_ledger()
+    [*_, decided] = node.records("node")
+
+    assert record.row is not None
+    assert record.row["halt"].startswith("the move to generation 2 is halted: feed failed: RuntimeError: not today. 0 ")
+    assert record.row["public_halt"] == record.row["halt"].replace(": not today", "")
+    assert decided.row is not None
+    assert (decided.row["halt"], decided.row["public_halt"]) == ("", "")
 
 
 def test_what_came_of_a_reload_is_told_until_the_next_one_ends_well(node: Node, setup: Setup) -> None:

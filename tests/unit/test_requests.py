@@ -10,13 +10,20 @@ from typing import Any
 
 import pytest
 
-from tests.harness.node import Node
-from workerd.daemon.io.control import ControlSocket
+from tests.harness.node import Node, orders_of
+from workerd.daemon.io.control import MAX_CLIENTS, ControlSocket
+from workerd.daemon.node import requests
 from workerd.daemon.node.audit import Audit
-from workerd.daemon.node.orders import Orders
 from workerd.daemon.node.readiness import Readiness
 from workerd.daemon.node.reloading import Reloading
-from workerd.daemon.node.requests import MAX_NAMES, TAIL_LINES, TAILS_A_PROCESS, Requests
+from workerd.daemon.node.requests import (
+    MAX_NAMES,
+    MAX_TAILS,
+    MAX_WAITING,
+    TAIL_LINES,
+    TAILS_A_PROCESS,
+    Requests,
+)
 from workerd.daemon.node.shutdown import Shutdown
 from workerd.daemon.node.status import Status
 from workerd.wire.asking import connect
@@ -59,12 +66,12 @@ def shutdown(node: Node) -> Shutdown:
 @pytest.fixture
 def control(node: Node, tmp_path: Path, shutdown: Shutdown) -> Iterator[ControlSocket]:
     """The socket of a node that runs its ledger, with everything that answers, as the daemon puts it together."""
-    parts, obstacle = node.parts, node.parts.generations.obstacle
-    orders = Orders(parts.loop, parts.stack_dumps, parts.slot_set, parts.lifecycle, obstacle)
+    parts = node.parts
+    orders = orders_of(parts)
     reloading = Reloading(parts, shutdown)
     audit = Audit(parts, orders, reloading)
     status = Status(parts, shutdown, Readiness(parts), reloading, None)
-    requests = Requests(parts.log, orders, audit, reloading, shutdown, status)
+    requests = Requests(parts.log, orders, audit, reloading, shutdown, status, parts.drain)
     parts.loop.at_turn_end(orders.go_on)
     control = ControlSocket(parts.loop, tmp_path, "shop", requests.answer)
     control.open()
@@ -90,8 +97,23 @@ def test_an_unknown_verb_is_answered_with_those_that_are_known(client: Client) -
 
     assert answer["error"] == (
         "unknown verb 'dance': this daemon knows "
-        "ping, status, tail, reload, shutdown, start, stop, restart, resume, dump"
+        "ping, status, tail, reload, drain, shutdown, start, stop, restart, resume, dump, trigger"
     )
+
+
+def test_a_drain_is_answered_by_how_it_ended(node: Node, client: Client) -> None:
+    [done] = client.ask("drain")
+    [sideways] = client.ask("drain", way="sideways")
+    [undone] = client.ask("drain", way="undo")
+
+    assert (done["ok"], "slots" in done) == (True, False)
+    assert "sideways" in sideways["error"]
+    assert undone == {"ok": True, "note": "this node takes seats again"}
+    assert [record.row["verb"] for record in node.records("operation") if record.row] == [
+        "drain",
+        "drain",
+        "drain_undo",
+    ]
 
 
 def test_a_status_is_answered_from_memory(node: Node, client: Client) -> None:
@@ -261,3 +283,53 @@ def test_open_tails_of_one_process_shut_nobody_out(node: Node, client: Client, t
     assert tails[-1].ask("tail") == []
     for tail in tails:
         tail.socket.close()
+
+
+def test_open_tails_of_many_processes_shut_nobody_out(
+    node: Node, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each with few of its own: together they leave room for orders."""
+    monkeypatch.setattr(requests, "TAILS_A_PROCESS", MAX_CLIENTS)
+    tails = [Client(node, tmp_path) for _ in range(MAX_TAILS + 1)]
+    *served, refused = [tail.ask("tail") for tail in tails]
+
+    assert served == [[]] * MAX_TAILS
+    assert refused == [{"ok": False, "error": f"{MAX_TAILS} clients follow the log already: end one"}]
+    assert client.ask("ping") == [{"ok": True}]
+    assert MAX_TAILS <= MAX_CLIENTS / 2
+    for tail in tails:
+        tail.socket.close()
+
+
+@pytest.mark.parametrize(("verb", "fields"), [("stop", {"all": True}), ("reload", {})])
+def test_orders_that_wait_shut_nobody_out(
+    node: Node, client: Client, tmp_path: Path, verb: str, fields: dict[str, Any]
+) -> None:
+    """Deployments may give hundreds at once, and a job may take minutes to stop: the state is asked for just then."""
+    node.add_job()
+    node.settle()
+    askers = [Client(node, tmp_path) for _ in range(MAX_WAITING + 1)]
+    *waiting, refused = [asker.ask(verb, **fields) for asker in askers]
+
+    assert waiting == [[]] * MAX_WAITING
+    assert refused == [
+        {
+            "ok": False,
+            "error": f"{MAX_WAITING} orders wait for their results already: try again later, or with --no-wait",
+        }
+    ]
+    assert client.ask("status")[0]["ok"]
+    assert client.ask("resume", names=["feed"], wait=False)[0]["slots"][0]["slot"] == "feed"
+    askers[0].socket.close()
+    node.turn()
+    assert askers[-1].ask(verb, **fields) == []
+    for asker in askers:
+        asker.socket.close()
+
+
+def test_an_order_that_was_answered_waits_no_more(node: Node, client: Client) -> None:
+    node.add_job()
+    node.settle()
+    answers = [client.ask("resume", names=["feed"]) for _ in range(MAX_WAITING + 1)]
+
+    assert all(answer[0]["slots"][0]["text"] for answer in answers)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.harness.properties import examples
 from workerd.daemon.rules.facts import Next
 from workerd.daemon.rules.restart import JITTER, LOST_SESSIONS, Decision, EndedRun, FailureHistory, decide
 from workerd.wire.spec import JobSpec
@@ -74,7 +75,7 @@ def test_backoff_initial_zero_means_always_at_once(end: EndedRun) -> None:
     assert delays([end] * 12, JobSpec("feed", backoff_initial=0.0)) == [0.0] * 12
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.lists(st.sampled_from([CRASH, EARLY_CRASH, EARLY_FINISH, LATER]), max_size=60), st.randoms())
 def test_jitter_spreads_a_delay_by_a_tenth_and_no_more(exits: list[EndedRun], random: Random) -> None:
     plain, spread = FailureHistory(), FailureHistory()
@@ -257,7 +258,7 @@ specs = st.fixed_dictionaries(
 ).map(lambda values: JobSpec("feed", **values))
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(specs, st.lists(st.tuples(exits, st.floats(0, 1e5)), max_size=30))
 def test_no_budget_falls_below_zero_and_no_delay_exceeds_its_cap(
     spec: JobSpec, story: list[tuple[EndedRun, float]]

@@ -1,6 +1,7 @@
 """A new generation reaches the slots: who is asked to go and when, what halts that, and which code a restart gets."""
 
 import signal
+from collections.abc import Callable
 
 import pytest
 
@@ -8,7 +9,7 @@ from tests.harness.node import FakeForkserver, Node
 from workerd.daemon.rules.restart import FLOOR_S
 from workerd.daemon.slots.rollout import PATIENCE_S, PROOF_S, Rollout, RolloutEnd
 from workerd.daemon.slots.slot import LiveSlot
-from workerd.wire.messages import BecameReady, DatabaseLost, Failed, Loaded
+from workerd.wire.messages import BecameReady, DatabaseLost, Failed, JobChanged, JobsListed, Loaded
 from workerd.wire.words import State
 
 
@@ -19,6 +20,7 @@ class Setup:
         self.node = node
         self.ends: list[RolloutEnd] = []
         node.start()
+        self.rollout.rows_are_judged = lambda: True
         node.parts.loop.at_turn_end(self.rollout.go_on)
 
     @property
@@ -66,6 +68,19 @@ def setup(node: Node) -> Setup:
     return Setup(node)
 
 
+@pytest.mark.parametrize("is_out", [False, True])
+def test_no_job_moves_before_the_new_ledger_has_judged_the_rows(node: Node, setup: Setup, is_out: bool) -> None:
+    """One that the code before refuses is no failure of the new code; a database that is out is not waited for."""
+    setup.rollout.rows_are_judged = node.parts.ledger.has_told
+    feed = node.add_job("feed")
+    setup.load()
+    before = setup.asked_to_go(feed)
+    node.tell(*([DatabaseLost("gone")] if is_out else [JobChanged(feed.spec.to_dict()), JobsListed(1)]))
+    node.turn()
+
+    assert (before, setup.asked_to_go(feed)) == ([], ["feed"])
+
+
 def test_a_slot_moves_when_the_one_before_has_proved_itself(node: Node, setup: Setup) -> None:
     feed, mail = node.add_job("feed"), node.add_job("mail")
     setup.load()
@@ -77,6 +92,7 @@ def test_a_slot_moves_when_the_one_before_has_proved_itself(node: Node, setup: S
 
     assert (first, ready) == (["feed"], (State.RUNNING, []))
     assert setup.asked_to_go(feed, mail) == ["mail"]
+    assert {event["reason"] for event in node.lines.of("child.stopping")} == {"moves to generation 2"}
 
 
 def test_the_code_before_ends_when_every_slot_has_moved(node: Node, setup: Setup) -> None:
@@ -323,3 +339,45 @@ def test_a_job_that_says_ready_itself_is_watched_for_its_grace(node: Node, setup
 
     assert early == []
     assert setup.asked_to_go(mail) == ["mail"]
+
+
+# the order of starts_after
+
+
+def test_slots_move_after_those_of_the_jobs_that_they_start_after(node: Node, setup: Setup) -> None:
+    web, bridge, feed = node.add_job("web", starts_after=["bridge"]), node.add_job("bridge"), node.add_job("feed")
+    node.parts.slot_set.become_whole()
+    setup.load()
+    moved = []
+    while going := setup.asked_to_go(web, bridge, feed):
+        moved += going
+        setup.end(node.slot(going[0]))
+        setup.prove()
+
+    assert moved == ["bridge", "web", "feed"]
+    assert setup.ends == [RolloutEnd(2, "", 3, 3, ())]
+
+
+def test_no_slot_moves_together_with_one_that_it_starts_after(new_node: Callable[..., Node]) -> None:
+    node = new_node(max_unavailable=2)
+    setup = Setup(node)
+    web, bridge, feed = node.add_job("web", starts_after=["bridge"]), node.add_job("bridge"), node.add_job("feed")
+    node.parts.slot_set.become_whole()
+    setup.load()
+    first = setup.asked_to_go(web, bridge, feed)
+    setup.end(bridge)
+    setup.prove()
+
+    assert first == ["bridge", "feed"]
+    assert setup.asked_to_go(web, bridge, feed) == ["web", "feed"]
+
+
+def test_a_circle_holds_no_rollout_up(node: Node, setup: Setup) -> None:
+    slots = [node.add_job("web", starts_after=["bridge"]), node.add_job("bridge", starts_after=["web"])]
+    node.parts.slot_set.become_whole()
+    setup.load()
+    while going := setup.asked_to_go(*slots):
+        setup.end(node.slot(going[0]))
+        setup.prove()
+
+    assert setup.ends == [RolloutEnd(2, "", 2, 2, ())]

@@ -60,6 +60,8 @@ def test_a_run_is_told_whole(child: Child) -> None:
         "last_lines": "one\ntwo",
         "connections_opened": 0,
         "connections_closed": 0,
+        "due": None,
+        "trigger": "",
     }
 
 

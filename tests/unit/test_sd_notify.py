@@ -59,12 +59,14 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Build]:
 
 def test_each_state_is_told_in_systemds_words(build: Build) -> None:
     setup = build()
+    setup.notifier.starting(90.0)
     setup.notifier.ready()
     setup.notifier.reloading()
     setup.notifier.stopping(7.5)
     setup.notifier.status("2 of 3 running")
-    ready, reloading, stopping, status = setup.messages()
+    starting, ready, reloading, stopping, status = setup.messages()
 
+    assert starting == "EXTEND_TIMEOUT_USEC=90000000"
     assert ready == "READY=1"
     assert reloading.startswith("RELOADING=1\nMONOTONIC_USEC=")
     assert stopping == "STOPPING=1\nEXTEND_TIMEOUT_USEC=7500000"

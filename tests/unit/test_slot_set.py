@@ -73,7 +73,7 @@ def test_more_processes_ask_only_for_the_new_ones(setup: Setup) -> None:
 def test_fewer_processes_end_only_the_last(setup: Setup) -> None:
     setup.apply(JOB, processes=1)
 
-    assert setup.done == [(Effect.WITHDRAW, "feed:1")]
+    assert setup.done == [(Effect.CLEAR_DUES, "feed:1"), (Effect.WITHDRAW, "feed:1")]
     assert len(setup.states) == 1
 
 

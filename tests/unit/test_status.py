@@ -47,14 +47,20 @@ def test_a_daemon_that_has_just_begun_says_what_it_does_not_know(node: Node) -> 
             "forkserver_ready": False,
             "forkserver_trouble": "the forkserver is not started yet",
             "reload": "",
+            "drain": "",
             "database": {"reachable": None, "out_since": None, "vendor": "", "trouble": "", "push": None},
-            "twin": "",
+            "key": node.parts.identity.key,
+            "life": node.parts.identity.life,
+            "misfits": {},
             "log_trouble": "",
             "unjournaled": 0,
             "waiting": 0,
             "set_aside": 0,
             "leftovers": [],
             "significant_parked": [],
+            "significant_failed": [],
+            "unheld": [],
+            "overdue": [],
         },
         "slots": [],
     }
@@ -164,12 +170,46 @@ def test_the_status_line_counts_what_runs(manager: socket.socket, new_node: Call
     assert line.text() == "1 of 3 running, 1 parked; database reachable (sqlite)"
 
 
+def test_the_status_line_tells_scheduled_jobs_apart(node: Node) -> None:
+    """What waits for its time is not one that should run and does not."""
+    line = status_line(node)
+    node.start()
+    node.add_job("feed")
+    node.add_job("report", schedule="30 2 * * *", time_zone="UTC", restart="on_failure")
+    node.add_job("sweep", schedule="every 1 min", time_zone="UTC", restart="on_failure")
+    node.add_job("unused", schedule="every 1 min", time_zone="UTC", restart="on_failure", enabled=False)
+    node.settle()
+    before = line.text().partition(";")[0]
+    node.pass_time(41)
+    node.settle()
+
+    assert before == "1 of 1 running, 2 scheduled (next Tue 22:14 UTC)"
+    assert line.text().partition(";")[0] == "1 of 1 running, 2 scheduled (1 running, next Tue 22:15 UTC)"
+
+
+def test_the_status_line_counts_a_parked_scheduled_job_as_parked(node: Node) -> None:
+    line = status_line(node)
+    node.start()
+    node.add_job("report", schedule="30 2 * * *", time_zone="UTC", restart="on_failure", problem="no such target")
+
+    assert line.text() == "0 of 0 running, 1 scheduled (next Wed 02:30 UTC), 1 parked; database not known"
+
+
 def test_the_status_line_says_that_the_database_is_out(node: Node) -> None:
     line = status_line(node)
     node.start()
-    node.tell(DatabaseLost("connection refused"))
+    node.tell(DatabaseLost('database "default" (db:5432) refuses the login (no user "x")', "it refuses the login"))
 
-    assert line.text() == "0 of 0 running; database OUT: connection refused"
+    assert line.text() == "0 of 0 running; database OUT: it refuses the login"
+
+
+def test_what_the_database_server_says_is_not_in_the_status_line(node: Node) -> None:
+    """Every user of the machine may ask systemd."""
+    line = status_line(node)
+    node.start()
+    node.tell(DatabaseLost('password authentication failed for user "shop"'))
+
+    assert line.text() == "0 of 0 running; database OUT"
 
 
 def test_the_status_line_says_that_the_daemon_stops(node: Node) -> None:

@@ -48,3 +48,75 @@ def test_what_starts_a_parked_slot_again_is_said_where_there_is_one() -> None:
 
     assert lines(slots=parked)[1] == "slots: 1 running, 1 parked; “resume” or an edit of its row starts a parked one"
     assert lines(slots=parked[:1])[1] == "slots: 1 running"
+
+
+def scheduled(state: str, away: float, **fields: Any) -> str:
+    """Return the line of a slot with a schedule that is due in so many seconds."""
+    due = time.time() + away
+    shown = {**slot(state), "schedule": "x", "resting": False, "next_due": due, "next_start": due, **fields}
+    return lines(slots=[shown])[-1]
+
+
+def test_a_slot_that_rests_says_when_it_is_due_and_no_word_twice() -> None:
+    reason = "its time: Tue 17 Nov 2026 02:30 Europe/Berlin; the last run: exit code 1"
+    line = scheduled("WAITING", 2 * 3600 + 59.9, resting=True, reason=reason)
+
+    assert line.endswith("  due in 2 h 1 min: Tue 17 Nov 2026 02:30 Europe/Berlin; the last run: exit code 1")
+
+
+def test_a_distance_is_the_rougher_the_longer_it_is() -> None:
+    said = [scheduled("WAITING", away, resting=True).split("due in ")[1] for away in (9.04, 3599.2, 86399.9, 200_000.0)]
+
+    assert said == ["9 s", "59 min 59 s", "1 d", "2 d 8 h"]
+
+
+def test_a_scheduled_slot_that_runs_says_when_it_is_due_again() -> None:
+    assert scheduled("RUNNING", 30.04).endswith("  due again in 30 s")
+    assert scheduled("RUNNING", 30.04, note="page 7").endswith("  page 7; due again in 30 s")
+
+
+def test_a_delay_is_told_from_the_next_due() -> None:
+    line = scheduled("BACKOFF", 3000.0, next_start=time.time() + 2.04, reason="exit code 1")
+
+    assert line.endswith("  next start in 2 s: exit code 1")
+
+
+def test_slots_that_rest_are_counted_by_themselves() -> None:
+    rests = {**slot("WAITING"), "resting": True}
+
+    assert lines(slots=[slot("RUNNING"), slot("WAITING"), rests, rests])[1] == (
+        "slots: 1 running, 1 waiting, 2 resting until their time"
+    )
+    assert lines(slots=[rests])[1] == "slots: 1 resting until its time"
+
+
+def test_the_significant_ones_among_the_parked_are_counted() -> None:
+    slots = [slot("RUNNING"), slot("PARKED"), slot("PARKED")]
+    shown = lines(slots=slots, significant_parked=["PARKED"])[1]
+
+    assert shown.startswith("slots: 1 running, 2 parked (1 significant); ")
+
+
+def test_a_database_of_which_nothing_is_known_yet_is_neither_reachable_nor_out() -> None:
+    database = {"reachable": None, "vendor": "", "trouble": "", "push": False}
+
+    assert lines(database=database)[3] == "database: not known yet, the ledger has not reported"
+
+
+def test_what_is_wrong_with_a_schedule_is_said() -> None:
+    failed = [{"slot": "report", "outcome": "missed"}]
+
+    assert lines(overdue=["sweep"], significant_failed=failed)[4:6] == [
+        "schedule: sweep was due more than a minute ago and has not started: please report it",
+        "schedule: report, which is significant, came to “missed” last",
+    ]
+
+
+def test_jobs_that_run_on_other_nodes_alone_are_named_with_the_reason() -> None:
+    misfits = {f"job-{number:02}": "has zone=a, and where asks for zone=b" for number in range(12)}
+    told = lines(misfits=misfits)
+    at = told.index("not on this node, by its labels:")
+
+    assert told[at + 1] == "  job-00: this node has zone=a, and where asks for zone=b"
+    assert told[at + 11] == "  and 2 more"
+    assert "not on this node, by its labels:" not in lines(misfits={})

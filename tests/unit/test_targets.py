@@ -259,7 +259,7 @@ def test_secrets_come_from_the_environment_wherever_they_stand(monkeypatch: pyte
 
     kwargs = {"key": {"$env": "STRIPE_KEY"}, "all": [{"deep": {"$env": "STRIPE_KEY"}}], "n": 1}
 
-    filled, secrets = read_environment(kwargs)
+    filled, secrets = read_environment("kwargs", kwargs)
 
     assert filled == {"key": "sk_1", "all": [{"deep": "sk_1"}], "n": 1}
     assert secrets == ["sk_1", "sk_1"]
@@ -282,10 +282,10 @@ def test_a_row_takes_only_variables_that_the_project_allows(
 ) -> None:
     settings.WORKERD = {"ENV": allowed}
     if is_allowed:
-        check_environment({"deep": [{"key": {"$env": name}}]})
+        check_environment("kwargs", {"deep": [{"key": {"$env": name}}]})
         return
     with pytest.raises(TargetError, match="is not allowed or not set"):
-        check_environment({"deep": [{"key": {"$env": name}}]})
+        check_environment("kwargs", {"deep": [{"key": {"$env": name}}]})
 
 
 def test_a_name_that_is_not_allowed_and_one_that_is_not_set_get_one_answer(settings: Any) -> None:
@@ -293,7 +293,7 @@ def test_a_name_that_is_not_allowed_and_one_that_is_not_set_get_one_answer(setti
     answers = []
     for settings.WORKERD, judge in (({}, check_environment), ({"ENV": ["*"]}, read_environment)):
         with pytest.raises(TargetError) as caught:
-            judge({"key": {"$env": "NO_SUCH_KEY"}})
+            judge("kwargs", {"key": {"$env": "NO_SUCH_KEY"}})
         answers.append(str(caught.value))
 
     [answer] = set(answers)

@@ -8,18 +8,25 @@ import pytest
 
 from workerd.daemon.rules.facts import Effect, Fact, Next
 from workerd.daemon.rules.transitions import ENTERING, IGNORED, IMPOSSIBLE, LEAVING, TABLE, Situation, Step, step
-from workerd.wire.words import State
+from workerd.wire.words import Overlap, State
 
 PRODUCT = list(itertools.product(State, Fact))
 CHILDLESS = [State.STOPPED, State.WAITING, State.BACKOFF, State.DONE, State.PARKED]
 FLAGS = ("wanted", "born", "hung", "dumped", "asked", "killed", "signals_ready", "restarting", "refused")
+OF_SCHEDULES = ("wanted", "born", "restarting", "refused", "over", "taken", "remembered", "late", "rescheduled")
 
 
 def situations() -> Iterator[Situation]:
-    """Everything that a rule may look at, in every combination."""
+    """What a rule may look at: of rows that run always in every combination, of schedules with what bears on them."""
     for flags in itertools.product([False, True], repeat=len(FLAGS)):
         for next_ in Next:
-            yield Situation(next=next_, **dict(zip(FLAGS, flags, strict=True)))
+            yield Situation(next=next_, **dict(zip(FLAGS, flags, strict=True)))  # type: ignore[arg-type]
+    for flags in itertools.product([False, True], repeat=len(OF_SCHEDULES)):
+        now = Situation(scheduled=True, **dict(zip(OF_SCHEDULES, flags, strict=True)))  # type: ignore[arg-type]
+        if now.remembered and not now.taken:
+            continue  # it waits for the run of what was taken
+        yield from (now._replace(overlap=overlap) for overlap in Overlap)
+        yield from (now._replace(next=next_) for next_ in Next if next_ is not Next.AGAIN)
 
 
 @functools.cache
@@ -67,7 +74,7 @@ def test_what_cannot_happen_is_this_and_no_more() -> None:
     timeless = of_children | {Fact.DEADLINE_PASSED, Fact.TURN_CAME}
 
     assert {state: {fact for fact, rule in rules.items() if rule is IMPOSSIBLE} for state, rules in TABLE.items()} == {
-        State.STOPPED: timeless,
+        State.STOPPED: timeless | {Fact.CAME_DUE},
         State.DONE: timeless,
         State.PARKED: timeless,
         State.BACKOFF: of_children | {Fact.TURN_CAME},
@@ -108,7 +115,8 @@ def test_a_birth_is_left_behind_only_by_its_withdrawal_or_an_exit() -> None:
         if state is State.STARTING and answer.state in CHILDLESS and fact is not Fact.EXITED
     }
 
-    facts = (Fact.WANTED_DOWN, Fact.RESTART_ASKED, Fact.SPEC_CHANGED)  # the last two where the row is refused by now
+    # the second and third where the row is refused by now, the last two where what is due may not start so late
+    facts = (Fact.WANTED_DOWN, Fact.RESTART_ASKED, Fact.SPEC_CHANGED, Fact.DEADLINE_PASSED, Fact.NEXT_CHANGED)
     assert left == {(fact, False, True) for fact in facts}
 
 
@@ -116,6 +124,30 @@ def test_no_signal_is_sent_from_a_state_without_a_child() -> None:
     sent = {effect for state, _, _, answer in answers() if state in CHILDLESS for effect in answer.effects}
 
     assert not {Effect.TERMINATE, Effect.KILL, Effect.DUMP, Effect.LICENSE} & sent
+
+
+def test_the_end_of_a_lease_kills_every_child_whatever_it_was_allowed() -> None:
+    told = [(state, now, answer) for state, fact, now, answer in answers() if fact is Fact.LEASE_ENDED]
+    living = [
+        (now, answer)
+        for state, now, answer in told
+        if state not in CHILDLESS and (now.born or state is not State.STARTING)
+    ]
+
+    assert {answer.state for _, answer in living} == {State.STOPPING}
+    assert all(now.killed or {Effect.KILL, Effect.ARM_KILL} <= set(answer.effects) for now, answer in living)
+    assert {state for state, now, answer in told if now.killed and answer == Step(state)} == {
+        *CHILDLESS,
+        State.STARTING,
+        State.STOPPING,
+    }
+
+
+def test_the_end_of_a_lease_means_nothing_to_a_slot_without_a_child() -> None:
+    answers_ = [(state, answer) for state, fact, now, answer in answers() if fact is Fact.LEASE_ENDED and not now.born]
+    childless = [(state, answer) for state, answer in answers_ if state in {*CHILDLESS, State.STARTING}]
+
+    assert all(answer == Step(state) for state, answer in childless)
 
 
 @pytest.mark.parametrize("state", CHILDLESS)
@@ -246,3 +278,128 @@ def test_whoever_leaves_the_line_or_its_place_says_so() -> None:
     }
 
     assert stayed == set()
+
+
+# schedules
+
+DUE = Fact.CAME_DUE
+ALIVE_STATES = [State.STARTING, State.RUNNING, State.STOPPING]
+
+
+def at_times(state: State, fact: Fact, **now: object) -> Step:
+    return after(state, fact, scheduled=True, **now)
+
+
+def test_a_due_moment_has_a_resting_slot_stand_in_line() -> None:
+    assert at_times(State.WAITING, DUE) == Step(State.WAITING, (Effect.TAKE, Effect.QUEUE))
+
+
+def test_a_due_moment_takes_the_place_of_one_that_could_not_start() -> None:
+    instead = (Effect.SUPERSEDE, Effect.TAKE, Effect.QUEUE)
+
+    assert at_times(State.WAITING, DUE, taken=True) == Step(State.WAITING, instead)
+    assert at_times(State.BACKOFF, DUE, taken=True) == Step(State.WAITING, instead)
+    anew = (Effect.SUPERSEDE, Effect.TAKE, Effect.BEAR_ANEW)
+    assert {at_times(State.STARTING, DUE, taken=True, overlap=overlap).effects for overlap in Overlap} == {anew}
+
+
+@pytest.mark.parametrize("state", ALIVE_STATES)
+def test_skip_misses_what_comes_due_during_a_run(state: State) -> None:
+    assert at_times(state, DUE, born=True, taken=True) == Step(state, (Effect.MISS,))
+
+
+@pytest.mark.parametrize("state", ALIVE_STATES)
+def test_queue_remembers_the_newest(state: State) -> None:
+    now = {"born": True, "taken": True, "overlap": Overlap.QUEUE}
+
+    assert at_times(state, DUE, **now).effects == (Effect.REMEMBER,)
+    assert at_times(state, DUE, remembered=True, **now).effects == (Effect.SUPERSEDE_REMEMBERED, Effect.REMEMBER)
+
+
+@pytest.mark.parametrize("state", [State.STARTING, State.RUNNING])
+def test_replace_asks_the_run_to_go_and_remembers(state: State) -> None:
+    asked = (Effect.REMEMBER, Effect.TERMINATE, Effect.ARM_STOP)
+
+    assert at_times(state, DUE, born=True, taken=True, overlap=Overlap.REPLACE) == Step(State.STOPPING, asked)
+
+
+def test_a_parked_slot_misses_each_due_moment() -> None:
+    assert at_times(State.PARKED, DUE) == Step(State.PARKED, (Effect.MISS,))
+
+
+@pytest.mark.parametrize("state", ALIVE_STATES)
+def test_what_was_remembered_follows_whatever_the_policy_says(state: State) -> None:
+    follow = Step(State.WAITING, (Effect.TAKE_REMEMBERED, Effect.QUEUE))
+
+    for next_ in set(Next) - {Next.GIVE_UP}:
+        assert at_times(state, Fact.EXITED, taken=True, remembered=True, next=next_) == follow
+    assert at_times(state, Fact.EXITED, taken=True, remembered=True, next=Next.GIVE_UP) == Step(State.PARKED)
+
+
+def test_rest_waits_for_the_next_time_or_is_done_or_parked() -> None:
+    assert at_times(State.RUNNING, Fact.EXITED, next=Next.REST) == Step(State.WAITING, (Effect.AWAIT,))
+    assert at_times(State.RUNNING, Fact.EXITED, next=Next.REST, over=True) == Step(State.DONE)
+    assert at_times(State.RUNNING, Fact.EXITED, next=Next.REST, refused=True) == Step(State.PARKED)
+
+
+@pytest.mark.parametrize("state", [State.STOPPED, State.DONE, State.PARKED])
+def test_whoever_begins_afresh_rests_and_runs_nothing_now(state: State) -> None:
+    fact = Fact.WANTED_UP if state is State.STOPPED else Fact.START_ASKED
+
+    assert at_times(state, fact).state is State.WAITING
+    assert at_times(state, fact).effects[-1] is Effect.AWAIT
+
+
+@pytest.mark.parametrize("fact", [Fact.RESTART_ASKED, Fact.RESUMED])
+def test_no_order_brings_a_due_moment_forward(fact: Fact) -> None:
+    assert at_times(State.WAITING, fact) == Step(State.WAITING)
+
+
+def test_no_edit_ends_a_run_for_a_due_moment() -> None:
+    for state in (State.STARTING, State.RUNNING):
+        assert at_times(state, Fact.SPEC_CHANGED, born=True, taken=True, restarting=True, rescheduled=True) == Step(
+            state
+        )
+
+
+def test_an_edit_of_the_times_gives_up_what_has_not_begun() -> None:
+    edit = {"taken": True, "rescheduled": True}
+
+    assert at_times(State.WAITING, Fact.SPEC_CHANGED, **edit).effects == (Effect.CLEAR_DUES, Effect.AWAIT)
+    assert at_times(State.STARTING, Fact.SPEC_CHANGED, **edit).effects == (
+        Effect.WITHDRAW,
+        Effect.CLEAR_DUES,
+        Effect.AWAIT,
+    )
+    assert at_times(State.BACKOFF, Fact.SPEC_CHANGED, **edit).effects == (
+        Effect.FORGIVE,
+        Effect.CLEAR_DUES,
+        Effect.AWAIT,
+    )
+    assert at_times(State.BACKOFF, Fact.SPEC_CHANGED, taken=True).effects == (Effect.FORGIVE, Effect.QUEUE)
+
+
+def test_a_start_that_comes_too_late_lapses() -> None:
+    assert at_times(State.WAITING, Fact.TURN_CAME, taken=True, late=True).effects == (Effect.LAPSE, Effect.AWAIT)
+    assert at_times(State.STARTING, Fact.DEADLINE_PASSED, taken=True).effects == (
+        Effect.WITHDRAW,
+        Effect.LAPSE,
+        Effect.AWAIT,
+    )
+
+
+def test_another_next_moment_is_waited_for_only_by_what_rests_or_is_done() -> None:
+    assert at_times(State.WAITING, Fact.NEXT_CHANGED) == Step(State.WAITING, (Effect.AWAIT,))
+    assert at_times(State.WAITING, Fact.NEXT_CHANGED, over=True) == Step(State.DONE)
+    assert at_times(State.WAITING, Fact.NEXT_CHANGED, taken=True, over=True) == Step(State.WAITING)
+    assert at_times(State.DONE, Fact.NEXT_CHANGED) == Step(State.WAITING, (Effect.AWAIT,))
+    assert at_times(State.DONE, Fact.NEXT_CHANGED, over=True) == Step(State.DONE)
+    assert after(State.WAITING, Fact.NEXT_CHANGED) == Step(State.WAITING)
+
+
+def test_each_due_moment_is_taken_remembered_or_missed() -> None:
+    """Whatever the situation, nothing of it is dropped in silence."""
+    ends = {Effect.TAKE, Effect.REMEMBER, Effect.MISS}
+    due = [answer for state, fact, _, answer in answers() if fact is DUE and state is not State.STOPPED]
+
+    assert {len(ends & set(answer.effects)) for answer in due} == {1}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.node import Node
+from tests.harness.node import Node, orders_of
 from workerd.daemon.node.orders import Orders
 from workerd.daemon.node.shutdown import Shutdown
 from workerd.daemon.processes import hold
@@ -28,7 +28,7 @@ def started(node: Node) -> None:
 @pytest.fixture
 def orders(node: Node) -> Orders:
     parts = node.parts
-    return Orders(parts.loop, parts.stack_dumps, parts.slot_set, parts.lifecycle, parts.generations.obstacle)
+    return orders_of(parts)
 
 
 def running(node: Node, name: str = "feed", **fields: Any) -> LiveSlot:

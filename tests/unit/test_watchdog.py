@@ -9,11 +9,12 @@ import pytest
 from tests.harness.fakes import FakeClock, loop_of, recording_log, turn
 from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.processes.child import Child
+from workerd.daemon.rules.dues import Due, Dues
 from workerd.daemon.rules.facts import Fact
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.daemon.slots.watchdog import UNCOUNTED, Watchdog
 from workerd.wire.spec import JobSpec
-from workerd.wire.words import Outcome, State
+from workerd.wire.words import Outcome, State, Trigger
 
 
 class Lifecycle:
@@ -237,6 +238,7 @@ def test_memory_above_the_limit_is_a_graceful_end(setup_of: Any) -> None:
 
     assert setup.found == [(Fact.DEADLINE_PASSED, False)]
     assert setup.child.verdict is Outcome.OVER_MEMORY
+    assert setup.child.verdict_reason == "its own memory grew by 55 MiB, over its limit of 50 MiB"
     assert setup.lines.of("child.over_memory")[0]["memory_mib"] == 55.0
     assert not setup.child.killed
 
@@ -323,3 +325,48 @@ def test_a_short_limit_holds_from_the_moment_it_is_set(setup_of: Any) -> None:
     setup.live(0.15)
 
     assert setup.found == HUNG
+
+
+# scheduled runs
+
+
+def scheduled(setup: Setup) -> None:
+    """Have the slot run for a due moment."""
+    due = Due.at(setup.clock.wall(), Trigger.SCHEDULE)
+    setup.slot.dues = Dues(taken=due, begun=True)
+    setup.watch.wake(setup.slot)
+
+
+@pytest.mark.parametrize("limit", [0.25, 1.0, 7.5, 100.0])
+def test_a_scheduled_run_is_ended_at_exactly_its_age(setup_of: Any, limit: float) -> None:
+    setup = setup_of(schedule="@daily", max_age=limit)
+    setup.obstacle = "the project's code is being loaded"  # its successor comes with its time, not now
+    scheduled(setup)
+    setup.live(limit - 0.1)
+    assert setup.found == []
+    setup.live(0.2)
+
+    assert setup.found == HUNG  # so that its stack is taken first
+    assert setup.recycled == []
+    assert setup.child.verdict is Outcome.OVERTIME
+    [told] = setup.lines.of("job.overtime")
+    assert told["limit_s"] == limit
+
+
+def test_overtime_says_what_the_job_was_at(setup_of: Any) -> None:
+    setup = setup_of(schedule="@daily", max_age=2.0)
+    setup.child.page.write_note("order 7 of 9")
+    scheduled(setup)
+    setup.live(2.1)
+
+    [told] = setup.lines.of("job.overtime")
+    assert told["note"] == "order 7 of 9"
+    assert "its longest run" in setup.child.verdict_reason
+
+
+def test_a_scheduled_run_without_a_limit_may_take_its_time(setup_of: Any) -> None:
+    setup = setup_of(schedule="@daily")
+    scheduled(setup)
+    setup.live(300, step=1.0)
+
+    assert setup.found == []

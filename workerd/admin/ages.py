@@ -6,11 +6,15 @@ and the script fills them in, so that an answer changes only when something has 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import pgettext
+
+from workerd.models.clock import as_utc, between
+
+__all__ = ["Ages", "as_utc", "between", "exact", "spell", "spell_span", "unit_words"]
 
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
@@ -79,13 +83,3 @@ class Ages:
 def exact(moment: datetime) -> str:
     """Return the moment to the second, in the admin's time zone, with the zone's name."""
     return f"{timezone.localtime(as_utc(moment)):%Y-%m-%d %H:%M:%S %Z}"
-
-
-def between(earlier: datetime, later: datetime) -> timedelta:
-    """Return the time between two moments, also over a change of the clocks."""
-    return as_utc(later) - as_utc(earlier)
-
-
-def as_utc(moment: datetime) -> datetime:
-    """Return a moment of the project's, which has no zone where USE_TZ is off, in UTC."""
-    return (timezone.make_aware(moment) if timezone.is_naive(moment) else moment).astimezone(UTC)

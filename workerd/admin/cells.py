@@ -2,18 +2,20 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from operator import attrgetter
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from workerd.models import Slot
-from workerd.wire.words import LAST, State
+from workerd.wire.words import ALIVE, LAST, LAST_RUN, State
 
 from .ages import Ages
-from .badges import STATE_TONES, STATE_WORDS, badge, state_badge
+from .badges import STATE_TONES, STATE_WORDS, badge, outcome_badge, resting_badge, state_badge
+from .last_ends import LastEnd
 from .snapshot import WAITING_STATES, JobSnapshot
 
 _MODULE = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z])")
@@ -24,19 +26,24 @@ def state_cell(snapshot: JobSnapshot, ages: Ages) -> SafeString:
     """Return the state and since when; for several slots "3 of 4 running" and what the others are doing."""
     worst = snapshot.worst
     if worst is None:
-        return two_lines(_no_slot_badge(snapshot), "")
+        return two_lines(_no_slot_badge(snapshot), _held(snapshot))
+    if len(snapshot.resting) == len(snapshot.slots):
+        return two_lines(resting_badge(_next_of(snapshot), ages), _last_end(snapshot.last_end, ages))
     others = ""
     if len(snapshot.slots) > 1 or snapshot.wanted > 1:
         counts = dict(snapshot.counts)
         running = counts.pop(State.RUNNING, 0)
         words = _("%(running)s of %(wanted)s running") % {"running": running, "wanted": snapshot.wanted}
         headline = badge(_tone(snapshot, worst, running), words)
-        others = ", ".join(f"{count} {STATE_WORDS.get(state, state)}" for state, count in counts.items())
+        parts = [f"{count} {STATE_WORDS.get(state, state)}" for state, count in counts.items()]
+        if resting := len(snapshot.resting):
+            parts.append(_("%(count)s waiting for its time") % {"count": resting})
+        others = ", ".join(parts)
     elif snapshot.is_held:
         headline = badge("hold", _("stopped by an operator"))
     else:
         headline = state_badge(worst.state)
-    return two_lines(headline, others or _since(worst, ages))
+    return two_lines(headline, _joined(_held(snapshot), others or _since(worst, ages)))
 
 
 def activity_cell(snapshot: JobSnapshot, ages: Ages) -> SafeString:
@@ -44,6 +51,11 @@ def activity_cell(snapshot: JobSnapshot, ages: Ages) -> SafeString:
     worst = snapshot.worst
     if snapshot.problem:
         return over_two_lines(snapshot.problem, "workerd-trouble")
+    if worst is not None and len(snapshot.resting) == len(snapshot.slots):
+        time, _joint, failure = worst.reason.partition(LAST_RUN)
+        return two_lines(clipped(failure, "workerd-trouble"), clipped(time)) if failure else over_two_lines(time, "")
+    if waiting := next((place for place in snapshot.places if place.is_wanted and place.reason), None):
+        return over_two_lines(f"{waiting.name}: {waiting.reason}", "workerd-reason")
     if worst is not None and (worst.state in WAITING_STATES or worst.reason):
         tone = "workerd-trouble" if worst.state == State.PARKED else "workerd-reason"
         counted, _joint, cause = worst.reason.partition(LAST)
@@ -59,12 +71,18 @@ def activity_cell(snapshot: JobSnapshot, ages: Ages) -> SafeString:
 
 
 def restarts_cell(snapshot: JobSnapshot, _ages: Ages) -> SafeString:
-    """Return how many restarts there were within the hour, and how many of them followed a failure."""
+    """Return how many restarts there were within the hour, and how many of them followed a failure.
+
+    A scheduled job is not restarted: of it these are the runs.
+    """
     failures = ""
     if snapshot.failures:
         words = ngettext("%(count)s failure", "%(count)s failures", snapshot.failures) % {"count": snapshot.failures}
         failures = format_html('<span class="workerd-trouble">{}</span>', words)
-    return two_lines(str(snapshot.restarts), failures)
+    count: str = str(snapshot.restarts)
+    if snapshot.job.schedule:
+        count = ngettext("%(count)s run", "%(count)s runs", snapshot.restarts) % {"count": snapshot.restarts}
+    return two_lines(count, failures)
 
 
 def memory_cell(snapshot: JobSnapshot, _ages: Ages) -> SafeString:
@@ -102,7 +120,12 @@ def memory(used: float | None, limit: float | None) -> SafeString:
 
 
 def next_start(slot: Slot, ages: Ages) -> str:
-    """Return "next start in 5 s", or nothing where the slot has no next start."""
+    """Return "next start in 5 s", or nothing where the slot has no next start.
+
+    A slot that runs has one, too, where its job has a schedule.
+    """
+    if slot.state in ALIVE:
+        return ""
     return format_html(_("next start in {}"), ages.until(slot.next_start)) if slot.next_start else ""
 
 
@@ -127,8 +150,31 @@ def live_cell(key: str, content: str) -> SafeString:
     return format_html('<div data-workerd-live="{}">{}</div>', key, content)
 
 
+def _held(snapshot: JobSnapshot) -> str:
+    """Return how many seats of the fleet are held, of how many that are wanted; "" for a job of each node."""
+    if not snapshot.places:
+        return ""
+    return _("%(held)s of %(wanted)s seats held") % {"held": snapshot.held, "wanted": snapshot.job.processes}
+
+
+def _joined(*parts: str) -> SafeString:
+    return format_html_join(", ", "{}", ((part,) for part in parts if part))
+
+
 def _since(slot: Slot, ages: Ages) -> str:
     return format_html(_("for {}"), ages.since(slot.since)) if slot.since else ""
+
+
+def _next_of(snapshot: JobSnapshot) -> datetime | None:
+    return min((slot.next_start for slot in snapshot.resting if slot.next_start), default=None)
+
+
+def _last_end(end: LastEnd | None, ages: Ages) -> SafeString:
+    """Return how the last time of the schedule ended."""
+    if end is None:
+        return SafeString(_("has not run yet"))
+    words = format_html(_("{} {} ago"), outcome_badge(end.outcome), ages.since(end.ended))
+    return format_html('<span class="workerd-clip">{}</span>', words)
 
 
 def _tone(snapshot: JobSnapshot, worst: Slot, running: int) -> str:
@@ -140,6 +186,10 @@ def _tone(snapshot: JobSnapshot, worst: Slot, running: int) -> str:
 def _no_slot_badge(snapshot: JobSnapshot) -> SafeString:
     if snapshot.is_late:
         return badge("wait", _("no daemon"))
+    if snapshot.is_held:
+        return badge("hold", _("stopped by an operator"))
+    if snapshot.places and snapshot.job.enabled and not snapshot.held:
+        return badge("wait", _("no node has it"))
     if snapshot.job.processes == 0:
         return badge("rest", _("its row wants no process"))
     return badge("busy", _("no daemon has read it yet"))

@@ -14,19 +14,20 @@ from workerd.models import Operation
 from workerd.models.clock import DatabaseNow
 
 from .base import CappedPaginator, ReadOnlyAdmin
-from .orders import order_badge, result_for, scope_of
+from .orders_shown import order_badge, result_for, scope_of
 
 
 @admin.register(Operation)
 class OperationAdmin(ReadOnlyAdmin[Operation]):
     """The audit trail, newest first. What a job has written is in a result only for a user who may view output."""
 
-    list_display = ("requested", "verb", "scope", "requested_by", "progress", "taken", "shown_result")
+    list_display = ("requested", "verb", "scope", "node", "requested_by", "progress", "taken", "shown_result")
     list_filter = ("verb", "requested")
+    list_select_related = ("node",)
     paginator = CappedPaginator
     sortable_by = ("requested",)
     search_fields = ("job_name", "slot", "requested_by")
-    fields = ("verb", "job_name", "slot", "requested_by", "requested", "expires", "taken", "shown_result")
+    fields = ("verb", "job_name", "slot", "node", "requested_by", "requested", "expires", "taken", "shown_result")
     readonly_fields = ("shown_result",)
 
     @admin.display(description=_("for"))

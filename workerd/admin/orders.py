@@ -1,29 +1,24 @@
 """Orders to the daemons: each is a row of ``Operation``, which a ledger takes and answers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 
-from workerd.models import Job, Operation
+from workerd.models import Job, Node, Operation
 from workerd.models.clock import read_now
 from workerd.models.operation import LIFETIME
 
-from . import permissions
-from .ages import Ages
-from .badges import badge
-from .snapshot import Nodes
-from .words import result_of
+from .order_nodes import nodes_for
+
+AT_ONCE = 100
+"""The rows that go into one statement: an order for many jobs may be for hundreds of nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +45,37 @@ VERBS: Mapping[str, Verb] = {
         Verb(
             "dump", _lazy("Dump stacks"), _lazy("Dump stacks of selected jobs"), _lazy("Shows what every thread does.")
         ),
+        Verb(
+            "trigger",
+            _lazy("Run now"),
+            _lazy("Run selected jobs now"),
+            _lazy("Runs it once more, now; its schedule stays as it is."),
+        ),
     )
 }
 
 
+def verbs_for(job: Job) -> list[Verb]:
+    """Return what may be asked for the job: only what has a schedule is run now."""
+    return [verb for verb in VERBS.values() if verb.name != "trigger" or job.schedule]
+
+
 def send_orders(request: HttpRequest, verb: str, jobs: Sequence[Job], alias: str, slot: str = "") -> None:
-    """Write an order for each job, and tell the user so. The caller has checked that the user may give it."""
-    now = read_now(alias)  # the web server's clock may be off
-    rows = [
-        Operation(
-            verb=verb,
-            job=job,
-            job_name=job.name,
-            slot=slot,
-            requested_by=request.user.get_username(),
-            requested=now,
-            expires=now + LIFETIME,
-        )
-        for job in jobs
+    """Write an order for each job and each node that has it, and tell the user so.
+
+    The caller has checked that the user may give it.
+    """
+    if refused := {job.name: reason for job in jobs if (reason := _refuse(verb, job))}:
+        for name, reason in refused.items():
+            messages.error(request, f"{VERBS[verb].label}: {name}: {reason}")
+        jobs = [job for job in jobs if job.name not in refused]
+    if not jobs:
+        return
+    nodes = nodes_for(verb, jobs, alias, slot)
+    orders = [
+        Operation(verb=verb, job=job, job_name=job.name, slot=slot, node=node) for job in jobs for node in nodes[job.pk]
     ]
-    with transaction.atomic(using=alias):
-        for row in rows:
-            row.save(using=alias, force_insert=True)  # not in bulk: a save wakes the ledger
+    _write(request, orders, alias)
     names = Truncator(", ".join(slot or job.name for job in jobs)).chars(200)
     words = ngettext(
         "%(verb)s was asked for: %(names)s.", "%(verb)s was asked for %(count)s jobs: %(names)s.", len(jobs)
@@ -79,52 +83,27 @@ def send_orders(request: HttpRequest, verb: str, jobs: Sequence[Job], alias: str
     messages.info(request, words % {"verb": VERBS[verb].label, "count": len(jobs), "names": names})
 
 
-def orders_list(orders: Iterable[Operation], nodes: Nodes, ages: Ages, request: HttpRequest) -> SafeString:
-    """Return the latest orders and what became of each."""
-    items = (_order_parts(order, nodes, ages, request) for order in orders)
-    lines = format_html_join("", "<li>{} <b>{}</b> {} · {}{}</li>", items)
-    return format_html('<ul class="workerd-orders">{}</ul>', lines) if lines else lines
+def send_to_node(request: HttpRequest, verb: Verb, node: Node, alias: str) -> None:
+    """Write an order for one node, and tell the user so. The caller has checked that the user may give it."""
+    _write(request, [Operation(verb=verb.name, node=node)], alias)
+    messages.info(request, _("%(verb)s was asked for: %(names)s.") % {"verb": verb.label, "names": node})
 
 
-def result_for(request: HttpRequest, order: Operation) -> str:
-    """Return the order's result: stacks, and the words of a job, only to a user who may view output."""
-    return result_of(order, may_view_output=permissions.may_view_output(request))
+def _write(request: HttpRequest, orders: Sequence[Operation], alias: str) -> None:
+    now = read_now(alias)  # the web server's clock may be off
+    for order in orders:
+        order.requested_by = request.user.get_username()
+        order.requested, order.expires = now, now + LIFETIME
+    *others, last = orders
+    with transaction.atomic(using=alias):
+        Operation.objects.using(alias).bulk_create(others, batch_size=AT_ONCE)
+        last.save(using=alias, force_insert=True)  # not in bulk: a save wakes the ledgers, at the commit
 
 
-def scope_of(order: Operation) -> str:
-    """Return the slot or the job that the order is for, or "every job"."""
-    return order.slot or order.job_name or _("every job")
-
-
-def order_badge(order: Operation, now: datetime, nodes: Nodes | None = None) -> SafeString:
-    """Return whether a daemon has taken the order, or still may."""
-    if order.taken is not None:
-        return badge("done", _("taken"))
-    if order.expires <= now:
-        return badge("bad", _("expired"))
-    if nodes is not None and not nodes.live:
-        return badge("wait", _("no daemon to take it"))
-    return badge("busy", _("waiting"))
-
-
-def _order_parts(order: Operation, nodes: Nodes, ages: Ages, request: HttpRequest) -> tuple[object, ...]:
-    asked = format_html(_("asked {} ago by {}"), ages.since(order.requested), order.requested_by or "-")
-    return (
-        order_badge(order, nodes.now, nodes),
-        order.get_verb_display(),
-        scope_of(order),
-        asked,
-        _first_line(order, request),
-    )
-
-
-def _first_line(order: Operation, request: HttpRequest) -> str:
-    """Return the result's first line, with a link to the whole where there is more and the user may read it."""
-    result = result_for(request, order)
-    if not result:
+def _refuse(verb: str, job: Job) -> str:
+    """Return why the daemon would refuse the order, as far as the row tells."""
+    if verb != "trigger":
         return ""
-    first, newline, _rest = result.partition("\n")
-    if not newline or not permissions.may_view_operations(request):
-        return format_html(": {}", Truncator(first).chars(200))
-    url = reverse("admin:workerd_operation_change", args=[order.pk], current_app=getattr(request, "current_app", None))
-    return format_html(': {} <a href="{}">{}</a>', Truncator(first).chars(200), url, _("all of it"))
+    if not job.schedule:
+        return _("it has no schedule, so that it runs always.")
+    return "" if job.enabled else _("it is off: turn it on first.")

@@ -4,17 +4,21 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from workerd.models import Run
 from workerd.wire.words import Outcome
 
 from .ages import between, exact, spell_span
 from .badges import OUTCOME_WORDS
+from .due import is_missed
 
 
 def describe_end(run: Run, now: datetime, *, may_view_output: bool) -> str:
     """Return a sentence, or two; without ``may_view_output`` the exception's message is left out."""
     values = {
+        "count": str(run.missed or 1),
+        "due": exact(run.due or run.born or now),
         "span": spell_span(lifetime_s(run, now)),
         "reason": run.reason if may_view_output or run.outcome in _OURS else "",
         "by": run.signal or _("exit code %s") % run.exit_code,
@@ -36,6 +40,12 @@ def exception_of(run: Run, *, may_view_output: bool) -> str:
 
 def describe_run(run: Run, now: datetime) -> str:
     """Return the run's slot, outcome, length and start, for a tooltip and for a screen reader."""
+    if is_missed(run):
+        count = run.missed or 1
+        words = ngettext(
+            "%(slot)s: missed, due %(due)s", "%(slot)s: missed %(count)s times, the first due %(due)s", count
+        )
+        return words % {"slot": run.slot, "due": exact(run.due or run.born or now), "count": count}
     values = {
         "slot": run.slot,
         "outcome": OUTCOME_WORDS.get(run.outcome, run.outcome),
@@ -52,7 +62,7 @@ def lifetime_s(run: Run, now: datetime) -> float:
     return max(0.0, between(run.born or now, run.ended or now).total_seconds())
 
 
-_OURS = frozenset({Outcome.HUNG, Outcome.OVER_MEMORY, Outcome.RECYCLED})
+_OURS = frozenset({Outcome.HUNG, Outcome.OVER_MEMORY, Outcome.RECYCLED, Outcome.OVERTIME})
 """The reasons of these are workerd's own words; others may hold the message of an exception."""
 
 
@@ -65,6 +75,8 @@ def _stopped(_run: Run, values: dict[str, str]) -> str:
 
 
 def _finished(_run: Run, values: dict[str, str]) -> str:
+    if values["reason"] not in ("", "exit code 0"):  # it left a process in the background
+        return _("Finished by itself after %(span)s: %(reason)s.") % values
     return _("Finished by itself after %(span)s, without an error.") % values
 
 
@@ -111,6 +123,21 @@ def _lost(_run: Run, _values: dict[str, str]) -> str:
     return _("Lost: its daemon ended before it could report how this run ended.")
 
 
+def _overtime(_run: Run, values: dict[str, str]) -> str:
+    if values["reason"]:
+        return _("Ended after %(span)s: %(reason)s.") % values
+    return _("Ended after %(span)s: it took longer than its longest run.") % values
+
+
+def _missed(run: Run, values: dict[str, str]) -> str:
+    words = ngettext(
+        "Missed: nothing was started for %(due)s.",
+        "Missed %(count)s times: nothing was started for %(due)s, nor for the times that followed.",
+        run.missed or 1,
+    )
+    return f"{words % values} {_('The reason: %s.') % values['reason'] if values['reason'] else ''}".rstrip()
+
+
 _SENTENCES: Mapping[str, Callable[[Run, dict[str, str]], str]] = {
     Outcome.STOPPED: _stopped,
     Outcome.FINISHED: _finished,
@@ -122,4 +149,6 @@ _SENTENCES: Mapping[str, Callable[[Run, dict[str, str]], str]] = {
     Outcome.REFUSED: _refused,
     Outcome.KILLED: _killed,
     Outcome.LOST: _lost,
+    Outcome.OVERTIME: _overtime,
+    Outcome.MISSED: _missed,
 }

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from workerd.models import Slot
 
 from . import permissions
-from .badges import state_badge
+from .badges import badge, state_badge
 from .base import ReadOnlyAdmin
+from .resting import is_resting
 from .words import reason_of
 
 
@@ -21,7 +22,7 @@ class SlotAdmin(ReadOnlyAdmin[Slot]):
 
     list_display = ("name", "state_badge", "since", "pid", "restarts", "last_beat", "note", "shown_reason", "node")
     list_filter = ("state", "node")
-    list_select_related = ("node",)
+    list_select_related = ("node", "job")
     search_fields = ("name", "job_name")
     readonly_fields = ("shown_reason",)
     fieldsets = (
@@ -52,4 +53,4 @@ class SlotAdmin(ReadOnlyAdmin[Slot]):
 
     @admin.display(description=_("state"), ordering="state")
     def state_badge(self, slot: Slot) -> SafeString:
-        return state_badge(slot.state)
+        return badge("due", _("waits")) if is_resting(slot, slot.job) else state_badge(slot.state)

@@ -10,17 +10,22 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
 
+from workerd.fleet.picture import read_seats
+from workerd.fleet.places import Place, is_fleet, places_of
 from workerd.models import Job, Node, Operation, Run, Slot
 from workerd.models.clock import DatabaseNow, read_now
+from workerd.models.node import LATE
 from workerd.wire.words import FAILURES, MOVING, Outcome, State
 
 from .ages import between
+from .last_ends import LastEnd, read_last_ends
+from .resting import is_resting
 from .words import problem_of, reason_of
 
-LATE = timedelta(seconds=15)
-"""A node that has missed three pulses is silent: its slots are shown as it last reported them."""
 RESTARTS_WITHIN = timedelta(hours=1)
 ORDERS_WITHIN = timedelta(minutes=2)
+MOST_ORDERS = 1000
+"""An order may be for each of several hundred nodes."""
 
 SEVERITY = (
     State.PARKED,
@@ -75,16 +80,31 @@ class JobSnapshot:
     restarts: int = 0
     failures: int = 0
     orders: tuple[Operation, ...] = ()
+    ends: tuple[LastEnd, ...] = ()
+    """How the last time ended in each slot of a scheduled job."""
+    places: tuple[Place, ...] = ()
+    """The places of a job of the fleet, which have a slot only where they are held."""
 
     @property
     def worst(self) -> Slot | None:
         """The slot that an operator wants to hear of first."""
-        return min(self.slots, key=lambda slot: (_severity(slot.state), slot.index), default=None)
+        return min(self.slots, key=lambda slot: (_severity(self._state_of(slot)), slot.index), default=None)
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many slots are in each state, worst first; states without a slot are left out."""
-        return dict(Counter(sorted((slot.state for slot in self.slots), key=_severity)))
+        """How many slots are in each state, worst first; states without a slot are left out, and who rests."""
+        awake = (slot.state for slot in self.slots if not is_resting(slot, self.job))
+        return dict(Counter(sorted(awake, key=_severity)))
+
+    @property
+    def resting(self) -> tuple[Slot, ...]:
+        """The slots that wait for the time of their schedule."""
+        return tuple(slot for slot in self.slots if is_resting(slot, self.job))
+
+    @property
+    def last_end(self) -> LastEnd | None:
+        """How the last time ended, of several slots the one that an operator wants to hear of first."""
+        return min(self.ends, key=lambda end: not end.is_bad, default=None)
 
     @property
     def wanted(self) -> int:
@@ -94,14 +114,24 @@ class JobSnapshot:
     @property
     def is_held(self) -> bool:
         """Whether an operator has stopped the job although it is enabled."""
+        if self.places:
+            return self.job.enabled and all(place.stopped_by for place in self.places)
         return self.job.enabled and bool(self.slots) and all(slot.state == State.STOPPED for slot in self.slots)
+
+    @property
+    def held(self) -> int:
+        """How many seats of the fleet are held."""
+        return sum(place.is_held for place in self.places)
 
     @property
     def is_moving(self) -> bool:
         """Whether a slot or an order is about to change, so that the page should refresh more often."""
-        return any(slot.state in MOVING for slot in self.slots) or any(
+        return any(slot.state in MOVING and not is_resting(slot, self.job) for slot in self.slots) or any(
             is_open(order, self.now) for order in self.orders
         )
+
+    def _state_of(self, slot: Slot) -> str:
+        return State.DONE if is_resting(slot, self.job) else slot.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +140,8 @@ class Snapshot:
 
     nodes: Nodes
     of_job: dict[int, JobSnapshot] = field(default_factory=dict)
+    for_nodes: tuple[Operation, ...] = ()
+    """The latest orders that are for no job: reloads, and what is for every job."""
 
 
 def is_open(order: Operation, now: datetime) -> bool:
@@ -124,13 +156,16 @@ def read_nodes(alias: str) -> Nodes:
 
 
 def read_snapshot(jobs: Sequence[Job], alias: str, *, may_view_output: bool = False) -> Snapshot:
-    """Return what there is to show of ``jobs``, in four queries, to a user who may or may not view output."""
+    """Return what there is to show of ``jobs``, in four queries; one more for schedules, and one for seats.
+
+    The user may or may not view output.
+    """
     nodes = read_nodes(alias)
     slots = _by_job(_read_slots(jobs, alias))
     for slot in (slot for known in slots.values() for slot in known):
         slot.reason = reason_of(slot, may_view_output=may_view_output)
-    ends = _count_ends(jobs, alias, nodes.now)
-    orders = _read_orders(alias)
+    ends, seats = _count_ends(jobs, alias, nodes.now), read_seats(jobs, alias)
+    orders, last_ends = _read_orders(alias), read_last_ends(jobs, alias)
     of_job = {}
     for job in jobs:
         known = slots.get(job.pk, [])
@@ -145,8 +180,10 @@ def read_snapshot(jobs: Sequence[Job], alias: str, *, may_view_output: bool = Fa
             restarts=restarts,
             failures=failures,
             orders=tuple(order for order in orders if order.job_name == job.name),
+            ends=tuple(last_ends.get(job.pk, ())),
+            places=places_of(job, seats.get(job.pk, ()), nodes.nodes, nodes.now) if is_fleet(job) else (),
         )
-    return Snapshot(nodes, of_job)
+    return Snapshot(nodes, of_job, tuple(order for order in orders if not order.job_name))
 
 
 def _read_slots(jobs: Sequence[Job], alias: str) -> Iterable[Slot]:
@@ -159,14 +196,14 @@ def _count_ends(jobs: Sequence[Job], alias: str, now: datetime) -> dict[int | No
     rows = Run.objects.using(alias).filter(ended__gte=now - RESTARTS_WITHIN)
     if len(jobs) == 1:  # of many jobs, the index on the time alone answers; a list of ids would only slow it down
         rows = rows.filter(job_id=jobs[0].pk)
-    ends = Count("outcome", filter=~Q(outcome=Outcome.STOPPED.value))
+    ends = Count("outcome", filter=~Q(outcome__in=[Outcome.STOPPED.value, Outcome.MISSED.value]))
     failures = Count("outcome", filter=Q(outcome__in=[outcome.value for outcome in FAILURES]))
     counted = rows.order_by().values_list("job_id").annotate(ends=ends, failures=failures)
     return {job_id: (ends, failures) for job_id, ends, failures in counted}
 
 
 def _read_orders(alias: str) -> list[Operation]:
-    return list(Operation.objects.using(alias).filter(requested__gte=DatabaseNow() - ORDERS_WITHIN)[:200])
+    return list(Operation.objects.using(alias).filter(requested__gte=DatabaseNow() - ORDERS_WITHIN)[:MOST_ORDERS])
 
 
 def _by_job(slots: Iterable[Slot]) -> dict[int | None, list[Slot]]:

@@ -15,9 +15,14 @@ from workerd.models import Run
 
 from .ages import as_utc, between
 from .badges import OUTCOME_TONES
+from .due import is_missed
 from .recent_runs import WINDOW, RecentRuns
 from .run_sentence import describe_run
 
+MISSED_WIDTH = 0.3
+"""Per cent that what never ran is drawn with, to be seen."""
+LEAST_WIDTH = 0.001
+"""A bar without any width is not drawn, not even its outline."""
 LANE_HEIGHT, BAR_HEIGHT, AXIS_HEIGHT = 30, 18, 22
 TICK = timedelta(hours=3)
 
@@ -79,9 +84,10 @@ def lay_out(recent: RecentRuns, site: str) -> Timeline:
 
 def _bar(run: Run, recent: RecentRuns, site: str, y: int) -> Bar:
     born, ended = max(run.born or recent.start, recent.start), run.ended or recent.now
+    least = MISSED_WIDTH if is_missed(run) else LEAST_WIDTH
     return Bar(
         x=_percent(born, recent),
-        width=f"{max(0.0, between(born, ended) / WINDOW) * 100:.3f}%",
+        width=f"{max(least, between(born, ended) / WINDOW * 100):.3f}%",
         y=y,
         tone=OUTCOME_TONES.get(run.outcome, "rest"),
         url=reverse(f"{site}:workerd_run_change", args=[run.pk]),

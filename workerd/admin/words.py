@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from workerd.models import Job, Operation, Slot
+from workerd.models import Job, Node, Operation, Slot
 from workerd.refusals import public_sentence
 
 
@@ -17,6 +17,10 @@ def problem_of(job: Job, *, may_view_output: bool) -> str:
 
 def result_of(order: Operation, *, may_view_output: bool) -> str:
     return _readable(order.result, order.public_result, may_view_output)
+
+
+def halt_of(node: Node, *, may_view_output: bool) -> str:
+    return _readable(node.halt or "", node.public_halt, may_view_output)
 
 
 def drop_foreign_words(error: ValidationError) -> None:

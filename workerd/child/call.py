@@ -10,19 +10,19 @@ from typing import Any
 
 from workerd.targets import Target
 
-from .connections import aclose_connections, heal_connections
 from .context import JobContext
+from .runtime import Runtime
 from .stopping import StopRequest
 
 
-def call(target: Target, kwargs: dict[str, Any], context: JobContext, stop: StopRequest) -> None:
+def call(target: Target, kwargs: dict[str, Any], context: JobContext, stop: StopRequest, runtime: Runtime) -> None:
     """Call ``target`` and return when it has ended. Raises what it raises, except for the stop that was asked for."""
-    heal_connections()
+    runtime.heal()
     arguments = (context,) if target.takes_context else target.args
     if target.is_async:
         coroutine = target.function(*arguments, **kwargs)
         run = _run_with_stop_event if target.takes_context else _run_until_stop
-        asyncio.run(_run_and_close(run(coroutine, stop)))
+        runtime.run(run(coroutine, stop))
     elif target.takes_context:
         target.function(*arguments, **kwargs)
     else:
@@ -40,13 +40,6 @@ def _call_interruptibly(target: Target, kwargs: dict[str, Any], stop: StopReques
             raise
     finally:
         stop.interrupts = False
-
-
-async def _run_and_close(coroutine: Coroutine[Any, Any, object]) -> None:
-    try:
-        await coroutine
-    finally:
-        await aclose_connections()
 
 
 async def _run_with_stop_event(coroutine: Coroutine[Any, Any, object], stop: StopRequest) -> None:

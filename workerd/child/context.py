@@ -1,19 +1,16 @@
 """The context that a job gets as its first argument: turns, waits, beats, the request to stop, and who the job is."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from datetime import timedelta
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from workerd.wire.messages import BecameReady, Message, RecycleAsked
 
 from .beats import Beats
-from .connections import (
-    adrop_dead_connections,
-    arefresh_connections,
-    drop_dead_connections,
-    refresh_connections,
-)
+from .runtime import Runtime
+from .seat import NoSeat, Seat
 from .secrets import SECRETS
 from .stopping import StopRequest
 from .turns import Turns, as_seconds
@@ -31,22 +28,44 @@ class JobContext:
     """A job's side of workerd. Each process has one, made before the job's function is called.
 
     ``job_name`` is the row's name, ``index`` the number of this process among the job's processes (from 0), ``run_id``
-    the UUID of this run. ``log`` is a structlog logger whose lines carry job, slot, run and generation.
+    the UUID of this run. ``due`` is the time of the row's schedule that it runs for (aware, in UTC), None without a
+    schedule; a run that is made up for or tried again has the time that it stands for. ``token`` is the number of this
+    process's hold on its seat of the fleet, larger than that of any before; None for a job of each node. ``log`` is a
+    structlog logger whose lines carry job, slot, run and generation.
+
+    Beats, waits and turns raise SeatLostError where the seat is over, as another node may have it then.
 
     A duration is a number of seconds or a ``timedelta``; a negative one, or NaN, raises ValueError.
     """
 
     def __init__(
-        self, job_name: str, index: int, run_id: str, *, beats: Beats, stop: StopRequest, sender: Sender, log: Any
+        self,
+        job_name: str,
+        index: int,
+        run_id: str,
+        *,
+        due: datetime | None = None,
+        beats: Beats,
+        stop: StopRequest,
+        runtime: Runtime,
+        sender: Sender,
+        log: Any,
+        seat: Seat | None = None,
     ) -> None:
         self.job_name = job_name
         self.index = index
         self.run_id = run_id
+        self.due = due
         self.log = log
         self._beats = beats
         self._stop = stop
+        self._runtime = runtime
         self._sender = sender
         self._sent: set[str] = set()
+        self._seat = seat or NoSeat()
+        self.token = self._seat.token
+        # Bound once: a job without a seat pays nothing for those that have one.
+        self._beat: Callable[[], None] = beats.beat if seat is None else self._beat_in_seat
 
     def __repr__(self) -> str:
         return f"<JobContext {self.job_name}:{self.index} run {self.run_id}>"
@@ -70,7 +89,7 @@ class JobContext:
         beats = self._beats
         if note:
             beats.write_note(SECRETS.mask(note))
-        beats.beat()
+        self._beat()
         if within is not None or beats.within is not None:
             beats.allow_within(None if within is None else as_seconds(within))
 
@@ -80,14 +99,8 @@ class JobContext:
         A request to stop ends the sleep at once. A sleep never counts as a hang. Database connections that
         their server has ended meanwhile are dropped after it.
         """
-        left = None if seconds is None else as_seconds(seconds)
-        if left != 0:
-            with self._beats.asleep(left):
-                self._stop.wait(left)
-            if not self._stop.asked:
-                drop_dead_connections()
-        self.beat()
-        return self._stop.asked
+        self._runtime.sleep(None if seconds is None else as_seconds(seconds))
+        return self._beat_and_look()
 
     def every(self, seconds: float | timedelta) -> Iterator[int]:
         """Yield 0, 1, 2 … until asked to stop; the turns start ``seconds`` apart, the first one at once.
@@ -95,13 +108,17 @@ class JobContext:
         A late turn starts at once, and missed turns are not made up. Database connections are refreshed before and
         after each turn.
         """
-        turns = Turns(as_seconds(seconds))
+        runtime = self._runtime
+        turns = Turns(as_seconds(seconds), runtime.now)
         turn = 0
-        while not self.wait(turns.left()):
+        while True:
+            runtime.pause(turns.left())
+            if self._beat_and_look():
+                return
             turns.start_next()
-            refresh_connections()
+            runtime.refresh()
             yield turn
-            refresh_connections()
+            runtime.refresh()
             turn += 1
 
     def each(self, iterable: Iterable[Item]) -> Iterator[Item]:
@@ -111,6 +128,14 @@ class JobContext:
                 return
             self.beat()
             yield item
+
+    def fenced(self) -> AbstractContextManager[None]:
+        """Return a transaction on ``WORKERD["DATABASE"]`` that is committed only while this process has its seat.
+
+        It is rolled back, and SeatLostError raised, where another process has claimed the seat meanwhile. It cannot
+        stand inside another transaction. For a job without seats it is ``transaction.atomic()``.
+        """
+        return self._seat.fenced()
 
     def ready(self) -> None:
         """Tell the daemon that the job works now: for rows with ``signals_ready``. Only the first call counts."""
@@ -123,22 +148,22 @@ class JobContext:
 
     async def await_stop(self, seconds: float | timedelta | None = None) -> bool:
         """``wait`` for coroutines. The beats come from the event loop: a loop that blocks still counts as a hang."""
-        left = None if seconds is None else as_seconds(seconds)
-        await self._beats.beat_until(self._stop.event(), left)
-        if left != 0 and not self._stop.asked:
-            await adrop_dead_connections()
-        self.beat()
-        return self._stop.asked
+        await self._runtime.asleep(None if seconds is None else as_seconds(seconds))
+        return self._beat_and_look()
 
     async def aevery(self, seconds: float | timedelta) -> AsyncIterator[int]:
         """``every`` for coroutines."""
-        turns = Turns(as_seconds(seconds))
+        runtime = self._runtime
+        turns = Turns(as_seconds(seconds), runtime.now)
         turn = 0
-        while not await self.await_stop(turns.left()):
+        while True:
+            await runtime.apause(turns.left())
+            if self._beat_and_look():
+                return
             turns.start_next()
-            await arefresh_connections()
+            await runtime.arefresh()
             yield turn
-            await arefresh_connections()
+            await runtime.arefresh()
             turn += 1
 
     async def aeach(self, iterable: AsyncIterable[Item] | Iterable[Item]) -> AsyncIterator[Item]:
@@ -148,6 +173,14 @@ class JobContext:
                 return
             self.beat()
             yield item
+
+    def _beat_in_seat(self) -> None:
+        self._beats.beat()
+        self._seat.check()
+
+    def _beat_and_look(self) -> bool:
+        self.beat()
+        return self._stop.asked
 
     def _send_once(self, message: Message) -> bool:
         """Return whether this was the first message of its kind."""

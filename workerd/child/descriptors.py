@@ -15,6 +15,8 @@ if sys.platform != "win32":  # ``workerd once`` may run there: descriptors stay 
 HIGHEST = 1024
 """Below this number, as the kernel's table of a process's descriptors is as long as the highest number in it."""
 ROOM = 32
+_STREAMS = range(3)
+"""The numbers of stdin, stdout and stderr."""
 
 
 def lift(descriptor: int) -> int:
@@ -29,6 +31,11 @@ def lift(descriptor: int) -> int:
         return descriptor
     os.close(descriptor)
     return lifted
+
+
+def above_streams(descriptor: int) -> int:
+    """Return ``descriptor``, moved up where it has got the number of a stream that the project has closed."""
+    return lift(descriptor) if descriptor in _STREAMS else descriptor
 
 
 class KnownFile:

@@ -16,7 +16,7 @@ from workerd.wire.messages import DUMP_SIGNAL, Born, License, Loaded
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
 
-from .descriptors import lift
+from .descriptors import above_streams, lift
 from .inherited import leave_inheritance
 from .interpreter_end import flush_streams
 from .output_pipe import OUTPUT
@@ -92,7 +92,7 @@ def _leave_forkserver(
     # A module of the project may have blocked signals, too; a fork inherits the mask, and so does exec(2).
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     leave_inheritance()
-    channel, stdout, stderr, page = descriptors
+    channel, stdout, stderr, page = map(above_streams, descriptors)
     connect_streams(stdout, stderr)
     return Channel.from_descriptor(lift(channel)), HeartbeatPage(page)
 

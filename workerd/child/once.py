@@ -18,6 +18,7 @@ from .identity import take_identity
 from .interpreter_end import end_interpreter
 from .logs import install_logging
 from .run import JobRun, run_target, stop_signals
+from .runtime import ProcessRuntime
 from .secrets import SECRETS
 from .stopping import StopRequest
 
@@ -28,23 +29,27 @@ def run_once(spec: JobSpec) -> int:
     A second Ctrl-C interrupts the job at once. Raises what the import of a broken ``jobs`` module raises.
     """
     autodiscover()
+    spec = spec.for_slot(0)
     run_id = str(uuid.uuid4())
     take_identity(spec, 0, run_id)
     log = install_logging(_ConsoleRenderer(colors=sys.stderr.isatty()), _Terminal(), get_settings().log_level)
     stop = StopRequest(impatient=True)
     stop.listen(stop_signals(spec))
     sender = _ConsoleSender(stop)
+    beats = Beats(_NullPage(spec.processes), spec.heartbeat_timeout)
+    runtime = ProcessRuntime(beats, stop)
     try:
         context = JobContext(
             spec.name,
             0,
             run_id,
-            beats=Beats(_NullPage(spec.processes), spec.heartbeat_timeout),
+            beats=beats,
             stop=stop,
+            runtime=runtime,
             sender=sender,
             log=structlog.get_logger(spec.name),
         )
-        code = end_interpreter(run_target(JobRun(spec, spec.name, context, stop, sender, log)))
+        code = end_interpreter(run_target(JobRun(spec, spec.name, context, stop, runtime, sender, log)))
         return code if code >= 0 else 128 - code  # as a shell shows the end by a signal
     finally:
         stop.close()

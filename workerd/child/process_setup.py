@@ -11,7 +11,7 @@ from workerd.wire.spec import JobSpec
 from workerd.wire.words import Heartbeat, slot_name
 
 from .beats import beat_with_queries
-from .identity import take_identity
+from .identity import due_of, take_identity
 from .log_queues import restart_listeners
 from .logs import install_logging
 from .rendering import LineRenderer
@@ -27,7 +27,7 @@ def set_up(spec: JobSpec, license: License, page: HeartbeatPage) -> Any:  # noqa
 
     slot = slot_name(spec.name, license.index, spec.processes)
     mark_process(license.run)
-    take_identity(spec, license.index, license.run)
+    take_identity(spec, license.index, license.run, due_of(license.due))
     if spec.heartbeat != Heartbeat.GROUP:
         os.register_at_fork(after_in_child=page.detach)  # what the job forks gives no sign of the job's own life
     is_implicit = spec.heartbeat != Heartbeat.EXPLICIT

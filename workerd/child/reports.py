@@ -57,25 +57,28 @@ def _judge(error: Exception) -> dict[str, str]:
 def log_failure(log: Any, slot: str, error: BaseException, failed: Failed) -> None:
     """Log ``error`` once into the pipe, and once to the project's other logging handlers (Sentry, mail).
 
-    That a database is out is said at each try, without the traceback, which leads to no fault; the run's row has it.
+    That a database is out is a warning at each try, without the traceback, which leads to no fault; the run's row has
+    it.
     """
+    others, extra = logging.getLogger("workerd.child"), {REPORTED: True}
     if failed.outage:
         emit(log, "job.failed", level="warning", exception_type=failed.exception, exception=failed.message)
+        others.warning("%s ended, as %s: %s", slot, failed.outage, failed.message, extra=extra)
     else:
         emit(log, "job.failed", level="error", exception_type=failed.exception, exc_info=error)
-    extra = {REPORTED: True}
-    logging.getLogger("workerd.child").error("%s failed", slot, exc_info=error, extra=extra)
+        others.error("%s failed", slot, exc_info=error, extra=extra)
 
 
-def call_excepthook(error: BaseException) -> None:
+def call_excepthook(error: BaseException, failed: Failed) -> None:
     """Call the project's ``sys.excepthook`` (Sentry's, say), as Python does with what nobody has caught.
 
+    A database that is out is no fault of the job, which is tried again until it is back: the hook is not called.
     Most hooks call Python's own at their end. The traceback that this one prints is left out: it is logged already.
     """
     from django.core.management import CommandError
 
     # A CommandError never reaches the hook in ``manage.py``, which prints it.
-    if sys.excepthook is not sys.__excepthook__ and not isinstance(error, CommandError):
+    if sys.excepthook is not sys.__excepthook__ and not isinstance(error, CommandError) and not failed.outage:
         sys.stderr.write(_printed(sys.excepthook, error).replace(_printed(sys.__excepthook__, error), "", 1))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from workerd.arguments import read_environment
+from workerd.directories import DirectoryError
 from workerd.job_rules.choices import STOP_SIGNALS
 from workerd.targets import RowError, Target, TargetError, resolve
 from workerd.wire import exit_codes
@@ -19,15 +20,19 @@ from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import slot_name
 
-from .beats import Beats, Page
+from .beats import Beats
 from .call import call
 from .context import JobContext, Sender
 from .descriptors import KnownFile
+from .identity import due_of
 from .interpreter_end import end_interpreter, flush_streams
 from .process_setup import set_up
 from .reports import call_excepthook, describe_failure, drop_our_frames, exit_code_of, log_failure
+from .runtime import ProcessRuntime, Runtime
+from .seat import HeldSeat
 from .secrets import SECRETS
 from .stopping import StopRequest
+from .surroundings import take_surroundings
 
 OOM_ADJUSTMENT = 100
 """Where memory runs out, the kernel counts a job's process as a tenth of all memory larger than it is (proc(5))."""
@@ -41,6 +46,7 @@ class JobRun:
     slot: str
     context: JobContext
     stop: StopRequest
+    runtime: Runtime
     sender: Sender
     log: Any
     pid: int = field(default_factory=os.getpid)
@@ -50,6 +56,13 @@ class JobRun:
         """Whether this process is one that the job has forked."""
         return os.getpid() != self.pid
 
+    def report(self, error: BaseException) -> None:
+        """Tell what has ended the run: to the daemon, in the log, and to the project's own hooks."""
+        failed = describe_failure(error)
+        log_failure(self.log, self.slot, error, failed)
+        self.sender.send(failed)
+        call_excepthook(error, failed)
+
 
 def run_job(spec: JobSpec, license: License, channel: Channel, page: HeartbeatPage) -> int:  # noqa: A002 - the message's name
     """Run the licensed job, and what Python does at the end of a process; return the exit code.
@@ -58,14 +71,13 @@ def run_job(spec: JobSpec, license: License, channel: Channel, page: HeartbeatPa
     The streams must be connected, and the signals at their defaults.
     """
     sender = _ChildSender(channel)
+    spec = spec.for_slot(license.index)
     try:
         stop = StopRequest()
         stop.listen(stop_signals(spec))
         _offer_to_oom_killer()
         log = set_up(spec, license, page)
-        context = _make_context(license, spec, page, stop, sender)
-        slot = slot_name(spec.name, license.index, spec.processes)
-        return end_interpreter(run_target(JobRun(spec, slot, context, stop, sender, log)))
+        return end_interpreter(run_target(_make_run(license, spec, page, stop, sender, log=log)))
     except Exception as error:  # noqa: BLE001 - a fault of workerd's own, before or after the job's code: the daemon must know
         sender.send(describe_failure(error))
         return exit_codes.OWN_FAULT
@@ -76,13 +88,17 @@ def run_job(spec: JobSpec, license: License, channel: Channel, page: HeartbeatPa
 def run_target(run: JobRun) -> int:
     """Resolve the target, announce the start, call the target, and return the exit code."""
     try:
+        take_surroundings(run.spec)
         target = resolve(run.spec)
         _lower_priority(run.spec)
-        kwargs, secrets = read_environment(target.kwargs)
+        kwargs, secrets = read_environment("kwargs", target.kwargs)
         SECRETS.take(secrets)
     except RowError as error:
         run.sender.send(Refused(str(error), error.public))
         return exit_codes.REFUSED
+    except DirectoryError as error:  # no refusal: a directory may come and go, as a mount does
+        run.report(error)
+        return exit_codes.FAILED
     run.context.beat()
     _announce_start(run)
     run.sender.send(Loaded())
@@ -102,7 +118,7 @@ def stop_signals(spec: JobSpec) -> set[int]:
 
 def _call(run: JobRun, target: Target, kwargs: dict[str, Any]) -> int:
     try:
-        call(target, kwargs, run.context, run.stop)
+        call(target, kwargs, run.context, run.stop, run.runtime)
     except SystemExit as error:
         if not isinstance(error.code, int | None):
             sys.stderr.write(f"{error.code}\n")  # as the interpreter does
@@ -112,10 +128,7 @@ def _call(run: JobRun, target: Target, kwargs: dict[str, Any]) -> int:
         if run.is_in_fork:
             sys.excepthook(type(error), error, error.__traceback__)
             return exit_code_of(error)
-        failed = describe_failure(error)
-        log_failure(run.log, run.slot, error, failed)
-        run.sender.send(failed)
-        call_excepthook(error)
+        run.report(error)
         return exit_code_of(error)
     return exit_codes.DONE
 
@@ -139,10 +152,31 @@ def _log_failures(run: JobRun, answers: list[tuple[Any, Any]]) -> None:
             run.log.error("receiver failed", receiver=receiver, exc_info=answer)
 
 
-def _make_context(license: License, spec: JobSpec, page: Page, stop: StopRequest, sender: Sender) -> JobContext:  # noqa: A002
-    log = structlog.get_logger(spec.target.rpartition(".")[0] or "workerd.job")
+def _make_run(
+    license: License,  # noqa: A002 - the message's name
+    spec: JobSpec,
+    page: HeartbeatPage,
+    stop: StopRequest,
+    sender: Sender,
+    *,
+    log: Any,
+) -> JobRun:
     beats = Beats(page, spec.heartbeat_timeout)
-    return JobContext(spec.name, license.index, license.run, beats=beats, stop=stop, sender=sender, log=log)
+    runtime = ProcessRuntime(beats, stop)
+    slot, token = slot_name(spec.name, license.index, spec.processes), license.token
+    context = JobContext(
+        spec.name,
+        license.index,
+        license.run,
+        due=due_of(license.due),
+        beats=beats,
+        stop=stop,
+        runtime=runtime,
+        sender=sender,
+        log=structlog.get_logger(spec.target.rpartition(".")[0] or "workerd.job"),
+        seat=HeldSeat(slot, spec.id or 0, license.index, token, page) if token is not None else None,
+    )
+    return JobRun(spec, slot, context, stop, runtime, sender, log)
 
 
 def _offer_to_oom_killer() -> None:

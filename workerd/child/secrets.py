@@ -17,9 +17,13 @@ class Secrets:
         self._forms: tuple[str, ...] = ()
 
     def take(self, values: Iterable[str]) -> None:
-        """Mask ``values`` from now on, in each form in which a message or a line may hold them."""
-        forms = {form for value in values if value for form in _forms(value)}
+        """Mask ``values``, too, from now on, in each form in which a message or a line may hold them."""
+        forms = {*self._forms, *(form for value in values if value for form in _forms(value))}
         self._forms = tuple(sorted(forms, key=len, reverse=True))
+
+    def forget(self) -> None:
+        """Mask nothing from now on: for a process that runs one job after another."""
+        self._forms = ()
 
     def __bool__(self) -> bool:
         """Return whether anything is to be masked."""

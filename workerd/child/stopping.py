@@ -6,6 +6,7 @@ after the signal finds the socket readable and ends at once. The Python handler 
 """
 
 import asyncio
+import contextlib
 import math
 import os
 import signal
@@ -51,20 +52,25 @@ class StopRequest:
             self._register_at_fork()
 
     def close(self) -> None:
-        """Restore the handlers from before ``listen`` where the job has set none since; main thread only."""
-        current = signal.set_wakeup_fd(self._replaced_wakeup_fd)
-        if current != self._pipe.writer.fileno():
-            signal.set_wakeup_fd(current)
-        for number, handler in self._replaced_handlers.items():
-            if signal.getsignal(number) == self._on_signal:
-                signal.signal(number, handler)
-        self._replaced_handlers.clear()
+        """Restore the handlers from before ``listen`` where the job has set none since; then main thread only."""
+        if self._replaced_handlers:
+            self._restore_handlers()
         self._pipe.close()
 
     def ask(self) -> None:
         """Ask this process to stop; from any thread or handler, and any number of times."""
         self.asked = True
         self._pipe.wake()
+
+    def ask_by_signal(self) -> None:
+        """Do what a signal does: ask, and interrupt code that cannot be asked. Main thread only."""
+        again = self.asked
+        self.ask()
+        if again and self._impatient:
+            raise KeyboardInterrupt
+        if self.interrupts and not self._interrupted:
+            self._interrupted = True  # once only: a second interrupt would cut short the job's own cleaning up
+            raise KeyboardInterrupt
 
     def wait(self, seconds: float | None) -> bool:
         """Sleep until asked to stop (True) or for ``seconds`` (False); None sleeps without end."""
@@ -87,6 +93,13 @@ class StopRequest:
                 self._poll_from(loop, event)
         return self._events[loop]
 
+    def leave_loop(self) -> None:
+        """Have the running loop look for the request no longer."""
+        loop = asyncio.get_running_loop()
+        if self._events.pop(loop, None) is not None:
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_reader(self._pipe.reader)
+
     def check(self) -> bool:
         """Read the signals that have arrived, and return whether the process has been asked to stop."""
         # Once asked, nothing is read any more: the socket stays readable, and wakes every other sleeper too.
@@ -102,6 +115,15 @@ class StopRequest:
         if self._is_asked() or not self._replaced_handlers.keys().isdisjoint(numbers):
             self.ask()
         return self.asked
+
+    def _restore_handlers(self) -> None:
+        current = signal.set_wakeup_fd(self._replaced_wakeup_fd)
+        if current != self._pipe.writer.fileno():
+            signal.set_wakeup_fd(current)
+        for number, handler in self._replaced_handlers.items():
+            if signal.getsignal(number) == self._on_signal:
+                signal.signal(number, handler)
+        self._replaced_handlers.clear()
 
     def _is_asked(self) -> bool:
         # A function, so that mypy does not take the flag's value from before for the one of now: a handler or another
@@ -120,13 +142,7 @@ class StopRequest:
             loop.call_later(_LOOP_POLL_S, self._poll_from, loop, event)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        again = self.asked
-        self.ask()
-        if again and self._impatient:
-            raise KeyboardInterrupt
-        if self.interrupts and not self._interrupted:
-            self._interrupted = True  # once only: a second interrupt would cut short the job's own cleaning up
-            raise KeyboardInterrupt
+        self.ask_by_signal()
 
     def _renew_pipe(self) -> None:
         """Have a pipe again where the job has closed it, as one that becomes a daemon closes every descriptor."""

@@ -1,7 +1,7 @@
-"""The times at which a job's turns start, by the monotonic clock."""
+"""The times at which a job's turns start."""
 
 import math
-import time
+from collections.abc import Callable
 from datetime import timedelta
 
 
@@ -14,19 +14,20 @@ def as_seconds(duration: float | timedelta) -> float:
 
 
 class Turns:
-    """Turns that are due ``period_s`` apart; the first one is due at once."""
+    """Turns that are due ``period_s`` apart by ``clock``, which never goes back; the first one is due at once."""
 
-    def __init__(self, period_s: float) -> None:
+    def __init__(self, period_s: float, clock: Callable[[], float]) -> None:
         self._period_s = period_s
-        self._due = time.monotonic()
+        self._clock = clock
+        self._due = clock()
 
     def left(self) -> float:
         """Return the seconds until the next turn is due; 0 for a late one."""
-        return max(0.0, self._due - time.monotonic())
+        return max(0.0, self._due - self._clock())
 
     def start_next(self) -> None:
         """Start the turn that is due, and compute when the next one is."""
-        now = time.monotonic()
+        now = self._clock()
         # Less than a period late: the next turn keeps the rhythm. Later than that: the rhythm starts again from now,
         # so that missed turns are not made up.
         self._due = self._due if now - self._due < self._period_s else now

@@ -14,6 +14,7 @@ from .node.observer import OBSERVER_SPEC, Counters
 from .node.orders import Orders
 from .node.parts import build_parts
 from .node.readiness import Readiness
+from .node.registration import Registration
 from .node.reloading import Reloading
 from .node.requests import Requests
 from .node.shutdown import Shutdown
@@ -39,15 +40,21 @@ class Daemon:
         self._counters = Counters() if config.http_bind else None
         self._reaper = Reaper(parts.loop, parts.births, self._reaped)
         obstacle = parts.generations.obstacle
-        self._node_record = NodeRecord(parts)
         self._shutdown = Shutdown(parts)
-        self._orders = Orders(parts.loop, parts.stack_dumps, parts.slot_set, parts.lifecycle, obstacle)
+        self._orders = Orders(
+            parts.loop, parts.stack_dumps, parts.slot_set, parts.lifecycle, parts.gate, obstacle, parts.seat_orders
+        )
         self._reloading = Reloading(parts, self._shutdown)
+        self._node_record = NodeRecord(parts, self._reloading)
+        self._registration = Registration(parts)
+        self._registration.on_displaced.add(self._yield_to)
+        self._registration.on_anew.add(self._node_record.note_all)
+        self._registration.on_anew.add(parts.slot_set.note_all)
         audit = Audit(parts, self._orders, self._reloading)
         self._readiness = Readiness(parts)
         status = Status(parts, self._shutdown, self._readiness, self._reloading, self._counters)
         StatusLine(parts, self._shutdown, self._reloading)
-        requests = Requests(parts.log, self._orders, audit, self._reloading, self._shutdown, status)
+        requests = Requests(parts.log, self._orders, audit, self._reloading, self._shutdown, status, parts.drain)
         self._control = ControlSocket(parts.loop, config.state_dir, config.name, requests.answer)
 
     def run(self) -> int:
@@ -58,6 +65,7 @@ class Daemon:
         self._state_dir.watch(parts.loop, parts.log, self._control, self._put_back, self._yield_to)
         where = {"name": config.name, "host": config.host, "state_dir": config.state_dir}
         parts.log.emit("daemon.started", **where, version=config.version)
+        self._registration.say_fault()
         parts.ledger.start()
         if self._counters is not None:
             parts.log.taps.add(self._counters.count_line)
@@ -78,11 +86,12 @@ class Daemon:
 
     def _put_back(self) -> None:
         """Write anew what was in STATE_DIR."""
+        self._parts.identity.keep()
         self._parts.versions.keep()
         self._parts.roster.rewrite()
 
     def _yield_to(self, reason: str) -> None:
-        """Stop in favour of another daemon that has this one's place in STATE_DIR."""
+        """Stop in favour of another daemon that has this one's place in STATE_DIR, or its node."""
         if not self._shutdown.begun:
             self._shutdown.begin(Reason(reason), exit_codes.TRY_LATER)
 
@@ -142,5 +151,6 @@ class Daemon:
             self._readiness.look()
         self._parts.rollout.go_on()
         self._orders.go_on()
+        self._parts.drain.go_on()
         if self._parts.pacing.idle:
             births.replenish()

@@ -22,16 +22,19 @@ from .sockets import connected_sockets, cut_off
 from .sqlite_locks import mark_locked
 
 _kept_alive: list[Any] = []
-
-
 _pid = os.getpid()
 """The process for which the discard has run, or was installed."""
 
 
-def discard_inherited() -> None:
-    """Discard every inherited connection and pool; runs in each forked child before any code of the project."""
+def watch_this_process() -> None:
+    """Take what is open now for this process's own."""
     global _pid
     _pid = os.getpid()
+
+
+def discard_inherited() -> None:
+    """Discard every inherited connection and pool; runs in each forked child before any code of the project."""
+    watch_this_process()
     events.reset_after_fork()
     for wrapper in sessions.wrappers():
         try:

@@ -47,7 +47,10 @@ def flush() -> None:
     try:
         loggers = own_loggers or [_logger()]
         while _pending:
-            name, fields = _pending.popleft()
+            try:
+                name, fields = _pending.popleft()
+            except IndexError:  # another thread has just logged the last one
+                break
             for logger in loggers:
                 emit_event(logger, name, **fields)
     finally:

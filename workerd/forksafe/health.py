@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .connection_events import ClosingFor
 from .discard import discard_unseen
+from .drivers import error_class_of
 from .sessions import SESSION
 
 _is_on = False
@@ -49,7 +52,7 @@ def drop_if_unusable(wrapper: BaseDatabaseWrapper, reason: str) -> bool:
 def drop(wrapper: BaseDatabaseWrapper, reason: str) -> None:
     """Close the wrapper's connection, and have its pool look at the others: the server has probably ended them, too."""
     pool = getattr(wrapper.connection, "_pool", None)
-    with ClosingFor(wrapper, reason):
+    with ClosingFor(wrapper, reason), suppress(error_class_of(wrapper), Error):  # somebody has closed it already
         wrapper.close()
     wrapper.errors_occurred = False
     if pool is not None and hasattr(pool, "check"):

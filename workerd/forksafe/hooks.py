@@ -21,6 +21,7 @@ from .connection_events import (
     report_failed,
     report_opened,
 )
+from .discard import discard_unseen
 from .health import check_before_use
 from .labels import labelled_parameters
 from .sqlite_locks import refuse_locked
@@ -41,6 +42,7 @@ Method = Callable[..., Any]
 
 def _connect(original: Method) -> Method:
     def connect(self: BaseDatabaseWrapper) -> None:
+        discard_unseen()  # or a backend's pool would give what another process has open
         # Django's MySQL backend runs queries inside connect(): a note of the session before would trip the tripwire.
         report_closed(self, "explicit")
         refuse_locked(self)

@@ -6,7 +6,7 @@ import os
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from . import sessions
-from .discard import discard_inherited
+from .discard import discard_inherited, watch_this_process
 from .hooks import install_hooks
 from .labels import label_sessions
 from .servers import learn_servers
@@ -26,6 +26,7 @@ def install(name: str | None = None) -> None:
     if _installed:
         return
     _installed = True
+    watch_this_process()
     install_hooks()
     sessions.adopt(_existing_wrappers())
     os.register_at_fork(before=learn_servers, after_in_child=discard_inherited)

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .connecting import goal_of
+
 _FOLDER = "/proc/self/fd" if Path("/proc/self/fd").is_dir() else "/dev/fd"  # the second one on BSD and macOS
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSocket:
-    """A stream socket that is connected to ``peer``, or one that listens at ``address``; the other text is "".
+    """A stream socket that is connected or connecting to ``peer``, or one that listens at ``address``; else "".
 
     ``inode`` tells it from a later socket that has got the same descriptor.
     An address is ``host:port``, ``[host]:port`` for IPv6, the path of a Unix socket, or ``@name`` for an abstract one.
@@ -68,10 +70,20 @@ def _look(descriptor: int, inode: int) -> OpenSocket | None:
                 return None
             if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 return OpenSocket(descriptor, inode, "", format_address(sock.getsockname()))
-            peer = format_address(sock.getpeername())
+            peer = format_address(_other_end(sock))
             return OpenSocket(descriptor, inode, peer) if peer else None
     except OSError:  # not a socket, closed meanwhile, or not connected
         return None
+
+
+def _other_end(sock: socket.socket) -> object:
+    """Return the address that ``sock`` is connected to, or that it is connecting to. Raises OSError where none is."""
+    try:
+        return sock.getpeername()
+    except OSError:
+        if (goal := goal_of(sock)) is None:
+            raise
+        return goal
 
 
 def _descriptors() -> list[int]:

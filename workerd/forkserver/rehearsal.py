@@ -1,6 +1,7 @@
 """Tries in a fork what jobs name: an import there may raise, hang, or end its process, and this one goes on."""
 
 import errno
+import itertools
 import json
 import os
 import select
@@ -9,8 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
+from workerd.child.descriptors import above_streams
 from workerd.child.identity import take_identity
 from workerd.child.output_pipe import OUTPUT
+from workerd.child.surroundings import has_surroundings, take_surroundings
 from workerd.command_lines import load_command
 from workerd.conf import get_settings
 from workerd.errors import WorkerdError
@@ -33,6 +36,8 @@ class Part:
 
     name: str
     load: Callable[[], object]
+    alone: bool = False
+    """Whether it needs a process of its own: what it takes there, such as a row's environment, is for no other job."""
 
 
 class Found(NamedTuple):
@@ -51,10 +56,11 @@ def part_of_job(spec: JobSpec) -> Part:
     """Return what a row runs."""
 
     def load() -> None:
-        take_identity(spec, 0, "")
+        take_identity(spec.for_slot(0), 0, "")
+        take_surroundings(spec)
         resolve(spec)
 
-    return Part(f"the job “{spec.name}”", load)
+    return Part(f"the job “{spec.name}”", load, alone=has_surroundings(spec))
 
 
 def rehearse(parts: Iterable[Part]) -> dict[str, Found]:
@@ -62,7 +68,8 @@ def rehearse(parts: Iterable[Part]) -> dict[str, Found]:
     found: dict[str, Found] = {}
     parts = list(parts)
     while left := [part for part in parts if part.name not in found]:
-        _try_in_fork(left, found)
+        together = list(itertools.takewhile(lambda part: not part.alone, left))
+        _try_in_fork(together or left[:1], found)
     return found
 
 
@@ -81,7 +88,7 @@ def _try_in_fork(parts: Sequence[Part], found: dict[str, Found]) -> None:
     """Add what is found of ``parts``, until one of them ends or stops the process that loads it."""
     prepare_to_fork()
     parent = os.getpid()
-    reader, writer = os.pipe()
+    reader, writer = map(above_streams, os.pipe())
     pid = os.fork()
     if pid == 0:
         _play(parts, writer, parent)
@@ -122,11 +129,13 @@ def _play(parts: Sequence[Part], writer: int, parent: int) -> NoReturn:
         for stream in (1, 2):
             os.dup2(null, stream)
         OUTPUT.take(null)
-        before = set(find_running())
+        before, player = set(find_running()), os.getpid()
         for part in parts:
             problem, is_certain = _try(part.load)
+            if os.getpid() != player:
+                os._exit(exit_codes.DONE)  # what loads has forked this copy, whose results would count for other parts
             left = set(find_running())
-            harmless = is_certain and not problem and left == before
+            harmless = is_certain and not problem and left == before and not part.alone
             before = left
             os.write(writer, json.dumps([problem, harmless]).encode() + b"\n")
         os._exit(exit_codes.DONE)

@@ -8,12 +8,14 @@ the RULES of its group.
 from collections.abc import Container, Mapping
 from typing import Any
 
-from . import choices, kwargs, order, program, ranges, texts
+from workerd.wire.spec import with_defaults
+
+from . import choices, environment, kwargs, order, program, ranges, starts_after, surroundings, texts, times, where
 from .rule import Fault, Rule, join_sentences
 
 __all__ = ["FIELDS", "RULES", "Fault", "find_faults", "join_sentences", "values_of"]
 
-_GROUPS = (texts, choices, ranges, kwargs, program, order)
+_GROUPS = (texts, choices, ranges, kwargs, environment, surroundings, starts_after, program, order, times, where)
 RULES: tuple[Rule, ...] = tuple(
     # A form judges each field by itself first, so here, too, the rules between fields come last.
     sorted((rule for group in _GROUPS for rule in group.RULES), key=lambda rule: len(rule.reads) > 1)
@@ -38,4 +40,4 @@ def find_faults(values: Mapping[str, Any]) -> list[Fault]:
 
 def values_of(row: object, leave_out: Container[str] = ()) -> dict[str, Any]:
     """Return what the rules read of a spec or a model's instance."""
-    return {field: getattr(row, field) for field in FIELDS if field not in leave_out}
+    return with_defaults({field: getattr(row, field) for field in FIELDS if field not in leave_out})

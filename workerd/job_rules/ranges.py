@@ -18,6 +18,9 @@ DURATIONS: Mapping[str, tuple[float, float]] = {
     "heartbeat_timeout": (SMALLEST_S, MAX_SECONDS),
     "stop_timeout": (SMALLEST_S, MAX_SECONDS),
     "max_age": (SMALLEST_S, MAX_SECONDS),
+    "start_within": (0, MAX_SECONDS),
+    "spread": (0, MAX_SECONDS),
+    "takeover_after": (10.0, 3600.0),
 }
 """Seconds in the row; people type and read "90s" or "5 min"."""
 
@@ -31,8 +34,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
 """Both ends belong to the range. An upper one stands everywhere: it keeps infinity and PostgreSQL's NaN out."""
 
 WHOLE = ("processes", "max_restarts", "nice")
-OPTIONAL = ("max_restarts", "heartbeat_timeout", "max_memory", "max_age")
-"""Null sets no limit."""
+OPTIONAL = ("max_restarts", "heartbeat_timeout", "max_memory", "max_age", "start_within", "spread", "takeover_after")
+"""Null sets no limit, or is the default."""
 
 
 def number_fault(field: str, value: Any) -> str:

@@ -5,9 +5,21 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from workerd.wire.spec import LATER_FIELDS
+
 from .rule import Rule, rule_of, shown
 
-TEXT_LIMITS: Mapping[str, int] = {"name": 100, "target": 500, "command": 1000}
+TEXT_LIMITS: Mapping[str, int] = {
+    "name": 100,
+    "target": 500,
+    "command": 1000,
+    "schedule": 200,
+    "time_zone": 64,
+    "working_directory": 1000,
+    "umask": 5,
+    "where": 400,
+    "source": 100,
+}
 """The most characters of each column."""
 
 UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
@@ -17,6 +29,8 @@ _SLUG = re.compile(r"[-a-zA-Z0-9_]+")
 
 
 def text_fault(field: str, value: Any) -> str:
+    if value is None and field in LATER_FIELDS:
+        return ""
     if not isinstance(value, str):
         return f"{field} is {shown(value)}, not a text: write it as a text."
     if len(value) > TEXT_LIMITS[field]:
@@ -31,6 +45,6 @@ def name_fault(name: str) -> str:
 
 
 RULES: tuple[Rule, ...] = (
-    *(rule_of(field, partial(text_fault, field)) for field in TEXT_LIMITS),
+    *(rule_of(field, partial(text_fault, field)) for field in TEXT_LIMITS if field != "source"),
     rule_of("name", name_fault),
 )

@@ -9,11 +9,15 @@ from workerd.forksafe.closing import close_wrapper
 from workerd.forksafe.db_errors import DatabaseFault, classify
 from workerd.wire.backoff import Backoff
 from workerd.wire.messages import DatabaseConnected, DatabaseLost, DatabaseRecovered, Message
+from workerd.wire.reasons import Reason
 
+from .fleet_size import FleetSize
 from .lock_holder import find_lock_holder
 from .refusals import SharedRefusalError, without_texts
 
 RETRY_CAP_S = 5.0
+CONTACTS_A_SECOND = 100
+"""A server that has been restarted is contacted by so many nodes a second, and not by all that wait for it at once."""
 BUSY_RETRY_S = 0.2
 BUSY_PATIENCE_S = 30.0
 """A lock that blocks the ledger for longer than this is told as an outage."""
@@ -46,9 +50,16 @@ _PRODUCTS = {"postgresql": "PostgreSQL", "mysql": "MySQL or MariaDB"}
 class Availability:
     """Knows whether the database is lost and when to try it again; tells the daemon each change, and each reason."""
 
-    def __init__(self, connection: BaseDatabaseWrapper, send: Callable[[Message], None], poll_seconds: float) -> None:
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        send: Callable[[Message], None],
+        poll_seconds: float,
+        fleet: FleetSize | None = None,
+    ) -> None:
         self._connection: BaseDatabaseWrapper = connection
         self._send = send
+        self._fleet = fleet or FleetSize()
         self._backoff = Backoff(poll_seconds, RETRY_CAP_S)
         self._connected = False
         self._lost = False
@@ -101,8 +112,9 @@ class Availability:
             close_wrapper(self._connection, "unusable")
         if fault is DatabaseFault.UNREACHABLE and self.up and not self._renewed:
             self._renewed = True  # a session may end while the server is well, so one more try is due at once
+            self.retry_at = now + self._fleet.spread(CONTACTS_A_SECOND)
             return
-        self.retry_at = now + self._backoff.next()
+        self.retry_at = now + self._fleet.varied(self._backoff.next()) + self._fleet.spread(CONTACTS_A_SECOND)
         self._answered_at = None
         reason = describe(self._connection, fault, error, holder)
         if not self._lost:
@@ -111,16 +123,16 @@ class Availability:
         elif reason == self._reason:
             return
         self._reason = reason
-        self._send(DatabaseLost(reason))
+        self._send(DatabaseLost(str(reason), reason.public))
 
 
 def _fault_of(error: BaseException) -> DatabaseFault:
     return DatabaseFault.AHEAD if isinstance(error, SharedRefusalError) else classify(error)
 
 
-def describe(connection: BaseDatabaseWrapper, fault: DatabaseFault, error: BaseException, holder: str = "") -> str:
-    """Return one sentence: which database, what is wrong, what to do."""
-    database = f'database "{connection.alias}" ({_place(connection)})'
+def describe(connection: BaseDatabaseWrapper, fault: DatabaseFault, error: BaseException, holder: str = "") -> Reason:
+    """Return one sentence: which database, what is wrong, what to do; its public part leaves the server out."""
+    database = f'database "{connection.alias}"'
     message = str(error if isinstance(error, SharedRefusalError) else error.args[-1] if error.args else error)
     message = message.strip().partition("\n")[0][:300]
     if fault in {DatabaseFault.POISON, DatabaseFault.FAULT}:
@@ -128,7 +140,8 @@ def describe(connection: BaseDatabaseWrapper, fault: DatabaseFault, error: BaseE
     words, remedy = _WORDS[fault]
     if holder:
         message = f"{message}; {holder}, holds a lock"
-    return f"{database} {words} ({message}): {remedy.format(alias=connection.alias)}"
+    remedy = remedy.format(alias=connection.alias)
+    return Reason(f"{database} ({_place(connection)}) {words} ({message}): {remedy}", f"{database} {words}: {remedy}")
 
 
 def _place(connection: BaseDatabaseWrapper) -> str:

@@ -3,9 +3,10 @@
 The time-outs are the server's as well: a session that its client gave up would wait on, and the next one beside it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
+from types import MappingProxyType
 from typing import Any
 
 from django.db import connections, transaction
@@ -36,17 +37,24 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-def prepare_connection(alias: str, conn_max_age: float | None) -> BaseDatabaseWrapper:
-    """Return the wrapper of ``alias``, with settings for the ledger where the project sets none itself.
+def prepare_connection(
+    alias: str, conn_max_age: float | None, forced: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> BaseDatabaseWrapper:
+    """Return the calling thread's wrapper of ``alias``, with settings for the ledger where the project sets none.
 
-    They change in this process alone.
+    ``forced`` has, by the database's vendor, the options that stand whatever the project's are. They change in this
+    process alone.
     """
     connection = connections[alias]
     connection.close()
     values: dict[str, Any] = deepcopy(connection.settings_dict)
     options = values["OPTIONS"]
     options.pop("pool", None)
-    values["OPTIONS"] = {**_DEFAULTS.get(connection.vendor, {}), **options}
+    values["OPTIONS"] = {
+        **_DEFAULTS.get(connection.vendor, {}),
+        **options,
+        **forced.get(connection.vendor, {}),
+    }
     values.update(AUTOCOMMIT=True, CONN_MAX_AGE=conn_max_age)
     connection.settings_dict = values
     connection_created.connect(_limit_waits, weak=False, dispatch_uid="workerd.ledger")

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db.models import Q
 
-from workerd.models import Node, Run
-from workerd.models.clock import DatabaseNow
+from workerd.models import Run
+from workerd.models.clock import DatabaseNow, read_now
 from workerd.wire.epochs import first_of_life
 
-from .gone_nodes import GoneNodes
+from .gone_nodes import GONE_AFTER, GoneNodes
 from .lost_runs import end_as_lost
 from .node import NodeRow
 
@@ -29,25 +29,36 @@ class RunHistory:
         self._retention = timedelta(seconds=retention_s)
         self._gone_nodes = GoneNodes(alias, node, self._retention)
         self._lost_are_marked = False
-        self._prune_at = 0.0
+        self._mark_at = self._prune_at = 0.0
 
     def tend(self, *, drained: bool) -> None:
         """Do what is due; ``drained`` means that no record in the journal can still end a run."""
-        if drained and not self._lost_are_marked:
+        if drained and not self._lost_are_marked and time.monotonic() >= self._mark_at:
             self._mark_lost()
         if time.monotonic() >= self._prune_at:
+            if self._prune_at and self._lost_are_marked:
+                self._node.delete_left_slots()
             self._gone_nodes.tend()
             pruned = self._prune()
             self._prune_at = time.monotonic() + (BACKLOG_SECONDS if pruned == PRUNE_ROWS else PRUNE_SECONDS)
 
     def _mark_lost(self) -> None:
-        """Mark as lost the runs that an earlier life of this daemon began and did not end, at its last pulse."""
-        node = Node.objects.using(self._alias).filter(pk=self._node.pk)
-        version = node.values_list("record_version", flat=True).first()
-        if not version or self._node.is_outpaced:
+        """Mark as lost the runs that an earlier life of this daemon began and did not end, at its last pulse.
+
+        Where that life was displaced and may still run, its runs count as those of a silent node do.
+        """
+        found = self._node.rows.values_list("record_version", "contested").first()
+        if found is None or self._node.is_outpaced or found[0] <= self._node.reserved:
             return  # no record of this life is written yet
+        version, contested = found
+        if contested is not None and read_now(self._alias) - contested < GONE_AFTER:
+            self._mark_at = time.monotonic() + PRUNE_SECONDS
+            return
         runs = Run.objects.using(self._alias).filter(node_id=self._node.pk, ended=None)
-        end_as_lost(runs.filter(version__lt=first_of_life(version)), self._node.last_pulse)
+        pulse = self._node.last_pulse if self._node.reserved else contested or self._node.last_pulse
+        end_as_lost(runs.filter(version__lt=first_of_life(version)), pulse)
+        if contested is not None:
+            self._node.rows.update(contested=None)
         self._lost_are_marked = True
 
     def _prune(self) -> int:

@@ -1,20 +1,36 @@
 """Reads the daemon's messages to the ledger in batches, so that one commit of the journal serves many records."""
 
 import select
+from collections.abc import Callable
 
 from workerd.forksafe.events import emit
 from workerd.wire.channel import Channel
-from workerd.wire.messages import Drain, Record
+from workerd.wire.messages import (
+    Alive,
+    Drain,
+    Draining,
+    Message,
+    PassOn,
+    Record,
+    SeatDeclined,
+    SeatReleased,
+    SeatSettled,
+    StopSeats,
+    WeighDrain,
+)
 from workerd.wire.packets import WireError
 
 MOST_RECORDS = 500
+ABOUT_SEATS = (Alive, SeatReleased, SeatSettled, SeatDeclined, Draining, StopSeats, PassOn, WeighDrain)
 
 
 class Inbox:
     """The reading side of the channel."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, on_seats: Callable[[Message], None] = lambda _: None) -> None:
+        """``on_seats`` is told, in the thread that reads, what the daemon says of its seats."""
         self._channel = channel
+        self._on_seats = on_seats
         self._poll = select.poll()
         self._poll.register(channel.fileno(), select.POLLIN)
         self.closed = False
@@ -48,6 +64,8 @@ class Inbox:
             elif isinstance(message, Drain):
                 self.drain_asked = True
                 break
+            elif isinstance(message, ABOUT_SEATS):
+                self._on_seats(message)
             elif message is None:
                 self.closed = True
         return records

@@ -1,12 +1,10 @@
-"""Which job rows have changed since the daemon was last told: one query a poll, compared value by value."""
+"""Which job rows have changed since the daemon was last told, compared value by value."""
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import Error
-from django.db.models import TextField
-from django.db.models.functions import Cast
 
 from workerd.forksafe.db_errors import DatabaseFault, classify
 from workerd.models import Job
@@ -14,12 +12,16 @@ from workerd.wire.messages import JobChanged, JobRefused, JobRemoved, JobsListed
 from workerd.wire.packets import MAX_PACKET_BYTES, WireError, encode
 from workerd.wire.spec import JobSpec
 
-from .problems import Problem, problem_columns
+from .here import Here
+from .job_reading import JobReading
+from .problems import Problem
 from .refusals import ascii_only
 from .rows import COLUMNS, Row, Verdict, judge_row
 
+WEIGH_SECONDS = 10.0
 _ID_AT = COLUMNS.index("id")
-_SELECTED = tuple("kwargs_text" if name == "kwargs" else name for name in COLUMNS)
+
+Agree = Callable[[Mapping[int, Problem]], dict[int, Problem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +35,39 @@ class _Known:
     def name(self) -> str:
         return self.verdict.spec.name
 
+    @property
+    def is_fleet(self) -> bool:
+        return self.verdict.spec.is_fleet
+
 
 class JobRows:
     """Reads the job rows and says what changed; keeps ``Job.problem`` in step with what ledger and daemon found."""
 
-    def __init__(self, alias: str, check_allowed: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        alias: str,
+        check_allowed: Callable[[str, str], None],
+        agree: Agree = dict[int, Problem],
+        here: Here | None = None,
+    ) -> None:
+        """``agree`` returns what is to stand in the rows of jobs of which this ledger has found something."""
         self._alias = alias
         self._check_allowed = check_allowed
+        self._agree = agree
+        self._here = here or Here(alias)
+        self._reading = JobReading(alias)
         self._known: dict[int, _Known] = {}
         self._found_by_daemon: dict[str, Problem] = {}
-        self._outdated: dict[int, Problem] = {}
+        self._columns: dict[int, Problem] = {}
+        self._weighed: dict[int, tuple[Problem, Problem]] = {}
+        self._weigh_at = 0.0
         self._written: dict[int, Problem] = {}
         self._listed = False
+
+    @property
+    def weight(self) -> int:
+        """What a poll costs the server."""
+        return self._reading.weight
 
     def note_problem(self, name: str, problem: Problem) -> None:
         """Remember what the daemon found wrong with a job, until the row is edited."""
@@ -54,38 +77,70 @@ class JobRows:
         """Return what to tell the daemon: the first time every row, then what changed. Raises the database's errors."""
         rows: dict[int, Row] = {}
         problems: dict[int, Problem] = {}
-        for *values, problem, public_problem in self._fetch():
+        for *values, problem, public_problem in self._reading.rows():
             rows[values[_ID_AT]] = tuple(values)
             problems[values[_ID_AT]] = Problem(problem, public_problem)
-        messages = list(self._compare(rows))
+        messages = [*self._compare(rows), *self._look_at_fleet()]
         if messages or not self._listed:
             self._listed = True
             messages.append(JobsListed(len(rows)))
-        wanted = {pk: self._problem_of(pk) for pk in rows}
-        # What another ledger, of other code, has written over ours stays until the row or our judgement changes.
-        self._outdated = {pk: text for pk, text in wanted.items() if text not in {problems[pk], self._written.get(pk)}}
+        self._columns = problems
         return messages
 
+    def fleet_jobs(self) -> list[JobSpec]:
+        """Return the fleet jobs that may run here, as far as ledger and daemon know."""
+        specs = (known.verdict.spec for pk, known in self._known.items() if not self._problem_of(pk).problem)
+        return [spec for spec in specs if spec.is_fleet and spec.enabled]
+
+    def problems(self) -> dict[int, Problem]:
+        """Return what this ledger and its daemon have found wrong, by the job's id."""
+        return {pk: problem for pk in self._known if (problem := self._problem_of(pk)).problem}
+
     def write_problems(self) -> None:
-        """Correct each ``Job.problem`` that the last poll found outdated. Raises the database's errors."""
-        if self._outdated:
-            try:
-                self._write(self._outdated)
-            except Error as error:
-                if classify(error) is not DatabaseFault.POISON:
-                    raise
-                self._write({pk: Problem(*map(ascii_only, problem)) for pk, problem in self._outdated.items()})
-            self._written |= self._outdated
-            self._outdated = {}
+        """Correct each ``Job.problem`` that the last poll found outdated. Raises the database's errors.
 
-    def _write(self, problems: Mapping[int, Problem]) -> None:
-        rows = Job.objects.using(self._alias).filter(pk__in=problems)
-        rows.update(**problem_columns("pk", problems))
+        Where several nodes differ, none of them finds in the column what it has found itself: the question is put
+        again from time to time, as a node that differed may have gone.
+        """
+        differing = {
+            pk: (found, column) for pk, column in self._columns.items() if (found := self._problem_of(pk)) != column
+        }
+        if not differing or (differing == self._weighed and time.monotonic() < self._weigh_at):
+            return
+        agreed = self._agree({pk: found for pk, (found, _column) in differing.items()})
+        self._weighed, self._weigh_at = differing, time.monotonic() + WEIGH_SECONDS
+        outdated: dict[int, Problem] = {}
+        for pk, problem in agreed.items():
+            if self._written.get(pk) != problem:
+                self._written.pop(pk, None)
+            # What a ledger of an older release has written over ours stays until something else changes.
+            if problem != self._columns[pk] and pk not in self._written:
+                outdated[pk] = problem
+        if outdated:
+            self._write_plainly(outdated)
 
-    def _fetch(self) -> list[tuple[Any, ...]]:
-        """Read all rows; kwargs as text, so that one that is not JSON does not keep the others from being read."""
-        query = Job.objects.using(self._alias).order_by().annotate(kwargs_text=Cast("kwargs", TextField()))
-        return list(query.values_list(*_SELECTED, *Problem._fields))
+    def _write_plainly(self, problems: Mapping[int, Problem]) -> None:
+        try:
+            written = self._write(problems)
+        except Error as error:
+            if classify(error) is not DatabaseFault.POISON:
+                raise
+            written = self._write({pk: Problem(*map(ascii_only, problem)) for pk, problem in problems.items()})
+        for pk in written:
+            self._written[pk] = problems[pk]
+            self._columns[pk] = problems[pk]
+
+    def _write(self, problems: Mapping[int, Problem]) -> Collection[int]:
+        """Write the problems over what was read; return whose could be written, as none was changed meanwhile."""
+        by_change: dict[tuple[Problem, Problem], list[int]] = {}
+        for pk, problem in problems.items():
+            by_change.setdefault((self._columns[pk], problem), []).append(pk)
+        written: list[int] = []
+        for (before, problem), keys in by_change.items():
+            rows = Job.objects.using(self._alias).filter(pk__in=keys, **before._asdict())
+            if rows.update(**problem._asdict()) == len(keys):
+                written += keys
+        return written
 
     def _compare(self, rows: Mapping[int, Row]) -> Iterator[Message]:
         """Remember ``rows``; yield how they differ from the rows remembered before, removed ones first."""
@@ -104,18 +159,25 @@ class JobRows:
             yield JobRemoved(name)
         for known in changed:
             self._found_by_daemon.pop(known.name, None)
-            yield _message(known.verdict)
+            yield _message(known.verdict, self._here)
+
+    def _look_at_fleet(self) -> Iterator[Message]:
+        """Yield every job of the fleet anew where the database can serve them now, or no longer."""
+        if self._here.look(known.verdict.spec for known in self._known.values()):
+            yield from (_message(known.verdict, self._here) for known in self._known.values() if known.is_fleet)
 
     def _problem_of(self, pk: int) -> Problem:
         known = self._known[pk]
-        if problem := known.verdict.problem:
+        if problem := known.verdict.problem or self._here.refusal(known.verdict.spec):
             return Problem(problem, problem)
         return self._found_by_daemon.get(known.name, Problem())
 
 
-def _message(verdict: Verdict) -> Message:
-    spec = verdict.spec.to_dict()
-    message = JobRefused(spec, verdict.problem) if verdict.problem else JobChanged(spec)
+def _message(verdict: Verdict, here: Here) -> Message:
+    problem = verdict.problem or here.refusal(verdict.spec)
+    misfit = "" if problem else here.misfit(verdict.spec)
+    spec = verdict.spec._replace(processes=0 if misfit else verdict.spec.processes).to_dict()
+    message = JobRefused(spec, problem) if problem else JobChanged(spec, misfit)
     try:
         encode(message)
     except WireError:

@@ -105,6 +105,11 @@ class Journal:
         """Return every record in its order, to be appended to another journal."""
         return [Record(0, kind, key, version, load_row(row)) for _, kind, key, version, row in self._select(-1)]
 
+    def records_of(self, kind: str) -> list[Record]:
+        """Return the records of one kind; runs may take all the room that the journal has."""
+        rows = self._sqlite.execute("SELECT key, version, row FROM record WHERE kind = ? ORDER BY position", (kind,))
+        return [Record(0, kind, key, version, load_row(row)) for key, version, row in rows]
+
     def identities(self) -> set[tuple[str, str, int]]:
         """Return kind, key and version of every record, of those that were set aside, too."""
         query = "SELECT kind, key, version FROM record UNION SELECT kind, key, version FROM set_aside"

@@ -1,5 +1,6 @@
 """The ledger's loop: it journals records, applies them to the database, polls the job rows and writes the pulse."""
 
+import math
 import time
 from contextlib import suppress
 
@@ -9,29 +10,38 @@ from workerd.conf import Settings, get_settings
 from workerd.targets import check_allowed
 from workerd.wire import exit_codes
 from workerd.wire.channel import Channel
-from workerd.wire.messages import Drained, License, Message, NodeShared, VersionSeen
+from workerd.wire.messages import Drained, License, Message, VersionSeen
 from workerd.wire.page import HeartbeatPage
 
 from .availability import Availability
 from .connection import prepare_connection, refresh
+from .fleet_orders import ABOUT_THE_FLEET, FleetOrders
+from .fleet_size import FleetSize
+from .here import Here
 from .history import RunHistory
 from .inbox import Inbox
 from .jobs import JobRows
 from .journal_connection import journal_path
+from .living_nodes import LivingNodes
 from .node import NodeRow
+from .node_problems import NodeProblems
 from .operations import OpenOrders
 from .poll_times import PollTimes
 from .push import Push
 from .receiver import DaemonGoneError, Receiver
 from .records import RecordWriter
 from .refusals import SharedRefusalError
+from .registration import Claimant
+from .seats.fleet import Fleet
+from .slot_memory import SlotMemory
 from .spool import Spool
-from .twin import Twin
 
 PULSE_SECONDS = 5.0
 APPLY_SECONDS = 0.1
 """Records that come within this time are applied together, so queries a second do not grow with the children."""
 DRAIN_SECONDS = 5.0
+RELEASE_SECONDS = 2.0
+"""Of these at the most, to give up the seats of processes that have ended."""
 DRAIN_AGAIN_S = 0.05
 DRAIN_AGAIN_LOST_S = 0.5
 LONGEST_WAIT_S = 5.0
@@ -52,24 +62,31 @@ class LedgerLoop:
     def __init__(self, channel: Channel, page: HeartbeatPage, license: License, settings: Settings) -> None:  # noqa: A002
         self._channel = channel
         self._page = page
-        self._inbox = Inbox(channel)
+        self._fleet = Fleet(settings.database, license, settings.labels, self._send)
+        self._inbox = Inbox(channel, self._hear_of_seats)
         path = journal_path(settings.state_dir, settings.name) if settings.state_dir else None
         self._spool = Spool(path, settings.spool_max_bytes)
         self._receiver = Receiver(self._inbox, self._spool, self._send)
         self._connection = prepare_connection(settings.database, settings.conn_max_age)
-        self._availability = Availability(self._connection, self._send, settings.poll_seconds)
-        self._push = Push(self._connection, self._send)
-        self._jobs = JobRows(settings.database, check_allowed)
-        self._node = NodeRow(settings.database, license.node, license.host)
-        self._twin = Twin(settings.database, self._node)
+        self._size = FleetSize()
+        self._availability = Availability(self._connection, self._send, settings.poll_seconds, self._size)
+        self._push = Push(self._connection, self._send, self._fleet.hurry)
+        here = Here(settings.database, license.host, settings.labels)
+        who = Claimant.from_license(license, self._spool.highest_version())
+        self._node = NodeRow(settings.database, who, self._send, settings.labels)
+        self._problems = NodeProblems(settings.database, self._node)
+        self._jobs = JobRows(settings.database, check_allowed, self._problems.agree, here)
+        self._memory = SlotMemory(settings.database, self._node, self._spool)
         self._operations = OpenOrders(settings.database, self._node)
+        self._fleet_orders = FleetOrders(settings.database, self._node, self._send)
         self._records = RecordWriter(
             settings.database, self._node, self._spool.set_aside, self._jobs.note_problem, self._operations
         )
         self._history = RunHistory(settings.database, self._node, settings.run_retention_s)
-        self._polls = PollTimes(settings.poll_seconds)
+        self._polls = PollTimes(settings.poll_seconds, self._size)
+        self._living = LivingNodes(settings.database, self._size)
         self._pulse_at = self._apply_at = 0.0
-        self._has_compared = False
+        self._has_compared = self._has_remembered = False
 
     def run(self) -> None:
         if version := self._spool.highest_version():
@@ -94,10 +111,18 @@ class LedgerLoop:
         except OSError as error:
             raise DaemonGoneError from error
 
+    def _hear_of_seats(self, message: Message) -> None:
+        if isinstance(message, ABOUT_THE_FLEET):
+            self._fleet_orders.hear(message)
+        else:
+            self._fleet.hear(message)
+
     def _due_in(self) -> float:
         """Return the seconds until the next thing is due."""
         due = self._availability.retry_at
-        if self._availability.up:
+        if self._node.is_displaced:
+            due = max(due, self._apply_at if self._spool else math.inf)
+        elif self._availability.up:
             polls = self._polls.due
             due = max(due, min(polls, self._pulse_at, self._apply_at if self._spool else polls))
         return min(max(due - time.monotonic(), 0.0), LONGEST_WAIT_S)
@@ -119,6 +144,9 @@ class LedgerLoop:
 
     def _do_what_is_due(self) -> None:
         now = time.monotonic()
+        if self._node.is_displaced:
+            self._finish(now)
+            return
         self._push.listen()
         if self._push.heard():
             self._polls.push(now)
@@ -126,15 +154,22 @@ class LedgerLoop:
             self._poll(now)
         if now >= self._pulse_at:
             self._pulse(now)
+        self._fleet_orders.carry_out()
         if now >= self._apply_at and self._spool:
             self._apply()
         self._history.tend(drained=not self._spool)
         self._availability.settle(empty=not self._spool)
 
+    def _finish(self, now: float) -> None:
+        """Write only what is left: another daemon has the node's row, and the jobs of this one are to end."""
+        if now >= self._apply_at and self._spool:
+            self._apply()
+        self._availability.settle(empty=not self._spool)
+
     def _try_to_reach(self) -> None:
         """Try to read the jobs, write the pulse and apply a batch: a database that does all three is reached."""
         now = time.monotonic()
-        changes = self._look()
+        changes = self._remember() + self._look()
         try:
             self._pulse(now)
             self._compare_versions()
@@ -143,17 +178,23 @@ class LedgerLoop:
             self._availability.answered()
         finally:
             self._tell(changes)  # jobs that could be read can start, even where nothing can be written
-        self._polls.read(now, now)
+        self._polls.read(now, now, self._jobs.weight)
+        self._has_remembered = True
+        if not self._node.is_displaced:
+            self._fleet.want(self._node.pk, self._jobs.fleet_jobs())
 
     def _compare_versions(self) -> None:
         """Tell the daemon once, before any record is written, which versions earlier lives have left."""
-        if not self._has_compared:
+        if not self._has_compared and not self._node.is_displaced:
             self._send(VersionSeen(self._node.highest_version(), "database"))
             self._has_compared = True
 
     def _poll(self, now: float) -> None:
         self._tell(self._look())
-        self._polls.read(now, time.monotonic())
+        self._living.count(now)
+        self._fleet.want(self._node.pk, self._jobs.fleet_jobs())
+        self._polls.read(now, time.monotonic(), self._jobs.weight)
+        self._problems.publish(self._jobs.problems(), self._fleet.declined)
         self._jobs.write_problems()
         self._tell(self._operations.claim())
 
@@ -161,16 +202,20 @@ class LedgerLoop:
         refresh(self._connection)
         return self._jobs.poll()
 
+    def _remember(self) -> list[Message]:
+        """Return what the daemon has to know of its slots before it hears of any job; once."""
+        if self._has_remembered:
+            return []
+        refresh(self._connection)
+        return [*self._memory.tell()]
+
     def _tell(self, messages: list[Message]) -> None:
         for message in messages:
             self._send(message)
 
     def _pulse(self, now: float) -> None:
-        if self._twin.look():
-            self._send(NodeShared(self._twin.reason))
         self._node.write_pulse()
-        self._twin.note_pulse()
-        self._pulse_at = now + PULSE_SECONDS
+        self._pulse_at = now + self._size.varied(PULSE_SECONDS)
 
     def _apply(self) -> None:
         """Apply one batch; if more is left, the next batch is due at once."""
@@ -187,6 +232,7 @@ class LedgerLoop:
         memory would be lost, so they go to whichever is there first: the database, or the file.
         """
         deadline = time.monotonic() + DRAIN_SECONDS
+        self._fleet.end(RELEASE_SECONDS)
         self._spool.mend(at_once=True)
         while self._spool and time.monotonic() < deadline and not (self._availability.lost and self._spool.durable):
             self._page.beat()
@@ -197,5 +243,8 @@ class LedgerLoop:
                 pause = DRAIN_AGAIN_LOST_S if self._availability.lost else DRAIN_AGAIN_S
                 time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
                 self._spool.mend(at_once=True)
+        if self._availability.up:
+            with suppress(Error, OSError):  # then the row stays this life's, whose daemon has ended
+                self._node.leave()
         self._receiver.acknowledge()
         self._send(Drained(len(self._spool)))

@@ -48,11 +48,12 @@ class OpenOrders:
     def write(self, entries: Sequence[Entry]) -> None:
         """Write the results of orders into their rows, and a row for each order that came by the command."""
         for entry in entries:
-            row = entry.row or {}
+            row, key = entry.row or {}, uuid.UUID(entry.key)
             if "verb" in row:
                 columns = [field for field in Operation._meta.concrete_fields if field.attname in row]
                 values = {field.attname: clean_for(field, row[field.attname]) for field in columns}
-                Operation.objects.using(self._alias).get_or_create(pk=uuid.UUID(entry.key), defaults=values)
-            else:
-                texts = {name: clean_text(str(row.get(name) or "")) for name in ("result", "public_result")}
-                Operation.objects.using(self._alias).filter(pk=uuid.UUID(entry.key)).update(**texts)
+                _, is_new = Operation.objects.using(self._alias).get_or_create(pk=key, defaults=values)
+                if is_new:
+                    continue
+            texts = {name: clean_text(str(row.get(name) or "")) for name in ("result", "public_result")}
+            Operation.objects.using(self._alias).filter(pk=key).update(**texts)

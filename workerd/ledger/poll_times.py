@@ -1,26 +1,38 @@
-"""When the job rows are read: at an interval, and soon after a push, but never for most of the time."""
+"""When the job rows are asked about: at an interval, and soon after a push, but never for most of the time."""
+
+from .fleet_size import FleetSize
 
 SHARE = 4
-"""After a push the rows are read again no sooner than after this many times what the last reading took."""
+"""After a push the rows are asked about again no sooner than after this many times what the last reading took."""
+NODES_A_SECOND = 100
+"""So many nodes may ask in a second about so many rows; of more nodes, or of more rows, each asks less often."""
+ROWS = 1000
+PUSHED_A_SECOND = 250
+"""A push wakes every node at once: so many of them a second ask what it was."""
 
 
 class PollTimes:
-    """Each reading is a query for all rows: with thousands, a stream of edits would leave time for nothing else.
+    """Each asking is at least one query: with thousands of rows, a stream of edits would leave time for nothing else.
 
     Times are monotonic seconds.
     """
 
-    def __init__(self, interval_s: float) -> None:
+    def __init__(self, interval_s: float, fleet: FleetSize | None = None) -> None:
         self._interval_s = interval_s
+        self._fleet = fleet or FleetSize()
         self._rest_until = 0.0
+        self._turn_s = 0.0
         self.due = 0.0
-        """When the rows are to be read next."""
+        """When the rows are to be asked about next."""
 
     def push(self, now: float) -> None:
-        """A row was saved: read soon, once for all that were saved by then."""
-        self.due = min(self.due, max(now, self._rest_until))
+        """A row was saved: ask soon, once for all that were saved by then."""
+        self.due = min(self.due, max(now + self._turn_s, self._rest_until))
 
-    def read(self, began: float, ended: float) -> None:
-        """The rows were read."""
-        self.due = began + self._interval_s
+    def read(self, began: float, ended: float, rows: int = 0) -> None:
+        """It is known how the rows, so many, were at ``began``."""
+        nodes = self._fleet.nodes
+        least = nodes / NODES_A_SECOND * max(1.0, rows / ROWS) if nodes > 1 else 0.0
+        self.due = began + self._fleet.varied(max(self._interval_s, least))
         self._rest_until = began + SHARE * (ended - began)
+        self._turn_s = self._fleet.spread(PUSHED_A_SECOND)

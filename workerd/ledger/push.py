@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from workerd.forksafe.drivers import error_class_of
 from workerd.forksafe.probe import new_session
-from workerd.push import CHANNEL
+from workerd.push import CHANNEL, SEATS
 from workerd.wire.messages import Message, PushFound
 
 PROOF_S = 1.0
@@ -25,9 +25,16 @@ PROOF_S = 1.0
 class Push:
     """Listens on the ledger's connection, and again on each new one."""
 
-    def __init__(self, connection: BaseDatabaseWrapper, send: Callable[[Message], None]) -> None:
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        send: Callable[[Message], None],
+        on_seats: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``on_seats`` is called where a seat was released."""
         self._connection = connection
         self._send = send
+        self._on_seats = on_seats
         self._raw: Any = None
         self._probe = ""
         self._payloads: list[str] = []
@@ -65,7 +72,9 @@ class Push:
             payloads = [payload for payload in self._collect() if payload != self._probe]
         if payloads:
             self._tell(works=True)
-        return bool(payloads)
+        if SEATS in payloads:
+            self._on_seats()
+        return any(payload != SEATS for payload in payloads)
 
     def _is_proven(self) -> bool:
         """Have another session send a NOTIFY, and return whether it arrives while this one asks nothing."""
@@ -83,7 +92,9 @@ class Push:
                 self._payloads += others  # to be heard
                 return True
             if not payloads:
-                select.select([self._raw.fileno()], [], [], left)
+                socket = select.poll()  # select() takes no descriptor above 1,023
+                socket.register(self._raw.fileno(), select.POLLIN)
+                socket.poll(left * 1000)
         return False
 
     def _collect(self) -> list[str]:

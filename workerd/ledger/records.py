@@ -7,19 +7,22 @@ from typing import Any
 from django.db import models, transaction
 
 from workerd.forksafe.db_errors import DatabaseFault, classify
-from workerd.models import Job, Run, Slot
+from workerd.models import Run, Slot
 from workerd.models.clock import DatabaseNow
 
 from .connection import write_transaction
 from .entry import Entry
 from .node import NodeRow
 from .operations import OpenOrders
-from .problems import Problem, problem_columns
+from .problems import Problem
 from .refusals import RefusedRecordError, SharedRefusalError, describe_refusal, narrowed
 from .sanitize import clean_for, clean_text
 
 PLAIN_VERSION = 2**63 - 1
 """Newer than any: what is tried with it is taken back."""
+
+_OF_THE_NODE = frozenset({"node", "slot", "problem"})
+"""What a life that was displaced writes no longer; its runs and orders have ends that no other life knows."""
 
 Write = Callable[[Sequence[Entry]], None]
 SetAside = Callable[[Entry, str], None]
@@ -49,7 +52,9 @@ class RecordWriter:
         self._node.find()  # before the writes, whose rollback would take a row away that was just made
         written: list[Entry] = []
         for kind, write in self._writers.items():
-            written += self._write([entry for entry in batch if entry.kind == kind], write)
+            entries = [entry for entry in batch if entry.kind == kind]
+            is_anothers = self._node.is_displaced and kind in _OF_THE_NODE
+            written += entries if is_anothers else self._write(entries, write)
         for entry in batch:
             if entry.kind not in self._writers:
                 self._set_aside(entry, f'no kind of record is called "{entry.kind}"')
@@ -127,11 +132,9 @@ class RecordWriter:
         self._upsert(Slot, rows, ("node", "job_name", "index"))
 
     def _write_problems(self, entries: Sequence[Entry]) -> None:
-        problems = {entry.key: _problem_of(entry.row or {}) for entry in entries}
-        rows = Job.objects.using(self._alias).filter(name__in=problems)
-        rows.update(**problem_columns("name", problems))
-        for name, problem in problems.items():
-            self._note_problem(name, problem)
+        """Note them: what stands in the jobs' rows is all nodes' affair."""
+        for entry in entries:
+            self._note_problem(entry.key, _problem_of(entry.row or {}))
 
     def _upsert(self, model: type[models.Model], rows: Sequence[models.Model], unique: Sequence[str]) -> None:
         """Insert or update in one statement (on SQLite, which limits parameters, in a few)."""

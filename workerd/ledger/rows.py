@@ -5,16 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+
 from workerd.command_secrets import without_secrets
 from workerd.job_rules import find_faults, join_sentences
-from workerd.job_rules.kwargs import decode_kwargs
-from workerd.wire.spec import JobSpec
+from workerd.job_rules.stored_json import JSON_COLUMNS, decode_json
+from workerd.wire.spec import JobSpec, with_defaults
 
 from .sanitize import clean_text
 
 Row = tuple[Any, ...]
 COLUMNS = JobSpec._fields
-"""The columns of a Row, in its order; kwargs are the text that the database holds."""
+"""The columns of a Row, in its order; those of JSON are the text that the database holds."""
 
 _DEFAULTS = JobSpec(name="").to_dict()
 
@@ -29,9 +31,12 @@ class Verdict:
 
 def judge_row(row: Row, check_allowed: Callable[[str, str], None]) -> Verdict:
     """Return the spec of ``row`` and every fault of it, as far as can be told without an import."""
-    values = dict(zip(COLUMNS, row, strict=True))
-    if isinstance(values["kwargs"], str):
-        values["kwargs"] = decode_kwargs(values["kwargs"])
+    values = with_defaults(dict(zip(COLUMNS, row, strict=True)))
+    for name in JSON_COLUMNS:
+        if isinstance(values[name], str):
+            values[name] = decode_json(name, values[name])
+    if values["schedule"] and not values["time_zone"]:
+        values["time_zone"] = settings.TIME_ZONE  # the daemon has no settings
     faults = find_faults(values)
     problem = join_sentences(faults)
     if not faults:

@@ -14,14 +14,20 @@ from .entry import Entry
 from .journal import Dropped, Journal
 from .journal_file import TakenAwayError, clear_path, is_broken, make_folder
 
-MEND_SECONDS = 10.0
+MEND_SECONDS = 1.0
+"""How soon the file is tried again; later where a try takes long, so that it never takes more than a tenth of the time.
+
+Until then a kill of ledger and daemon, while the database is out, loses what only they know.
+"""
+MEND_SHARE = 0.1
 _T = TypeVar("_T")
 
 
 class Spool:
     """A Journal that changes over to memory when its file fails, and back when the file can be written again."""
 
-    def __init__(self, path: Path | None, limit_bytes: int) -> None:
+    def __init__(self, path: Path | None, limit_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._path = path
         self._limit_bytes = limit_bytes
         self._mend_at = 0.0
@@ -65,6 +71,10 @@ class Spool:
         emit("ledger.set_aside", kind=entry.kind, key=entry.key, reason=reason)
         self._report(dropped)
 
+    def slot_records(self) -> list[Record]:
+        """Return what waits to be written of slots."""
+        return self._attempt(lambda journal: journal.records_of("slot"))
+
     def highest_version(self) -> int:
         return self._attempt(Journal.highest_version)
 
@@ -72,11 +82,14 @@ class Spool:
         return self._attempt(Journal.count_set_aside)
 
     def mend(self, *, at_once: bool = False) -> None:
-        """Begin the file anew where it was taken away; while in memory, try the file again every ten seconds."""
+        """Begin the file anew where it was taken away; while in memory, try the file again every second or so."""
         with self._lock:
             self._replace_if_gone()
-            if self._path is not None and not self.durable and (at_once or time.monotonic() >= self._mend_at):
+            began = self._clock()
+            if self._path is not None and not self.durable and (at_once or began >= self._mend_at):
                 self._return_to_file(self._path)
+                now = self._clock()
+                self._mend_at = now + max(MEND_SECONDS, (now - began) / MEND_SHARE)
 
     def close(self) -> None:
         """Close the file. Records that nothing but this memory holds are lost now, which is logged."""
@@ -131,12 +144,11 @@ class Spool:
                 emit("journal.replaced", path=str(self._path), reason=reason)
                 return journal
         emit("journal.unwritable", path=str(self._path), reason=str(error))
-        self._mend_at = time.monotonic() + MEND_SECONDS
+        self._mend_at = self._clock() + MEND_SECONDS
         return Journal(None, self._limit_bytes)
 
     def _return_to_file(self, path: Path) -> None:
         """Move all that memory holds to the file, if it can be opened and written now."""
-        self._mend_at = time.monotonic() + MEND_SECONDS
         make_folder(path)
         records, refused = self._journal.all_records(), self._journal.all_set_aside()
         try:

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from .verbs import records, reload, shutdown, status, tail
+from .verbs import drain, records, reload, shutdown, status, tail, trigger
 from .verbs.orders import order_verbs
 
 ASKING: dict[str, Any] = {
     "status": status,
     **order_verbs(),
+    "trigger": trigger,
     "reload": reload,
+    "drain": drain,
     "tail": tail,
     "records": records,
     "shutdown": shutdown,

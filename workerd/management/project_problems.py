@@ -8,9 +8,14 @@ from workerd.conf import SettingsError, get_settings
 from workerd.refusals import TargetError, import_failed
 from workerd.registry import autodiscover
 
+from .deadline import in_time
+
 
 def find_project_problems() -> Iterator[str]:
-    """Import the jobs, and what COMMANDS and TARGETS name; yield a sentence for each that is not as it should be."""
+    """Import the jobs, and what COMMANDS and TARGETS name; yield a sentence for each that is not as it should be.
+
+    Raises Hang.
+    """
     try:
         settings = get_settings()
     except SettingsError:
@@ -22,9 +27,10 @@ def find_project_problems() -> Iterator[str]:
 
 
 def why_jobs_do_not_load() -> str:
-    """Find the project's jobs; return a sentence where a module of theirs does not load."""
+    """Find the project's jobs; return a sentence where a module of theirs does not load. Raises Hang."""
     try:
-        autodiscover()
+        with in_time("The project's jobs"):
+            autodiscover()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the border to the project's modules
         return str(import_failed("target", "The project's jobs", error))
     return ""
@@ -33,6 +39,7 @@ def why_jobs_do_not_load() -> str:
 def _unsound(key: str, names: tuple[str, ...], check: Callable[[str], object]) -> Iterator[str]:
     for name in dict.fromkeys(names):
         try:
-            check(name)
+            with in_time(f'WORKERD["{key}"] “{name}”'):
+                check(name)
         except TargetError as error:
             yield f'WORKERD["{key}"] has “{name}”: {error}'

@@ -1,10 +1,12 @@
-"""Finds out within seconds whether a database can be asked."""
+"""Finds out within seconds whether a database can be asked, and says what its errors mean."""
 
 from pathlib import Path
 
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper
+
+from workerd.forksafe.db_errors import classify
 
 PATIENCE_S = 5
 _TIMEOUTS = {
@@ -40,6 +42,11 @@ def lacks_its_file(connection: BaseDatabaseWrapper) -> bool:
     """Return whether this is an SQLite file that nobody has made yet: to connect would make an empty one."""
     name = str(connection.settings_dict["NAME"])
     return isinstance(connection, SQLiteWrapper) and not name.startswith("file:") and not Path(name).exists()
+
+
+def describe_error(error: Error) -> str:
+    """Return what an error of the database means to whoever typed a command."""
+    return f"The database {classify(error).value} ({first_line(error)}). “manage.py workerd check” says more."
 
 
 def first_line(error: Exception) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 from workerd.durations import format_duration
 from workerd.wire.visible import visible
-from workerd.wire.words import State
+from workerd.wire.words import ITS_TIME, State
 
+MISFITS_NAMED = 10
 COLUMNS = ("SLOT", "STATE", "SINCE", "PID", "RESTARTS", "MEMORY", "LAST BEAT")
 
 
@@ -26,7 +27,15 @@ def format_status(status: dict[str, Any]) -> str:
     lines.append(_database_line(daemon, now))
     troubles = [
         line
-        for told in (_set_aside_lines, _reload_lines, _log_lines, _leftover_lines, _twin_lines)
+        for told in (
+            _schedule_lines,
+            _set_aside_lines,
+            _reload_lines,
+            _drain_lines,
+            _log_lines,
+            _leftover_lines,
+            _misfit_lines,
+        )
         for line in told(daemon)
     ]
     return "\n".join([*lines, *troubles, "", *table])
@@ -40,9 +49,11 @@ def _daemon_line(daemon: dict[str, Any], now: float) -> str:
 
 
 def _slots_line(daemon: dict[str, Any], slots: list[dict[str, Any]]) -> str:
-    counts = Counter(slot["state"] for slot in slots if not slot["builtin"])
+    resting = sum(bool(slot.get("resting")) for slot in slots)
+    counts = Counter(slot["state"] for slot in slots if not (slot["builtin"] or slot.get("resting")))
     newer = sorted(counts.keys() - set(State))
     parts = [f"{counts[state]} {state.lower()}" for state in (*State, *newer) if counts[state]]
+    parts += [f"{resting} resting until {'its' if resting == 1 else 'their'} time"] if resting else []
     if significant := len(daemon["significant_parked"]):
         parts = [f"{part} ({significant} significant)" if part.endswith(" parked") else part for part in parts]
     remedy = "; “resume” or an edit of its row starts a parked one" if counts[State.PARKED] else ""
@@ -68,6 +79,16 @@ def _database_line(daemon: dict[str, Any], now: float) -> str:
     return f"database: {out}; it is tried again, running jobs go on{records}\n  {visible(database['trouble'])}"
 
 
+def _schedule_lines(daemon: dict[str, Any]) -> list[str]:
+    """Say which due moments went by unnoticed, and whose last one came to a bad end though it matters."""
+    overdue, failed = daemon.get("overdue", ()), daemon.get("significant_failed", ())  # an older daemon tells neither
+    return [
+        *(f"fleet: no node runs {slot['slot']}: {slot['reason']}" for slot in daemon.get("unheld", ())),
+        *(f"schedule: {slot} was due more than a minute ago and has not started: please report it" for slot in overdue),
+        *(f"schedule: {slot['slot']}, which is significant, came to “{slot['outcome']}” last" for slot in failed),
+    ]
+
+
 def _set_aside_lines(daemon: dict[str, Any]) -> list[str]:
     """Say what the database has refused, if anything."""
     count = daemon["set_aside"]
@@ -81,6 +102,11 @@ def _reload_lines(daemon: dict[str, Any]) -> list[str]:
     """Say how a reload goes, or that the last one has not ended well."""
     account = daemon.get("reload")  # a daemon that was started with an older version tells none
     return [f"reload: {visible(account)}"] if account else []
+
+
+def _drain_lines(daemon: dict[str, Any]) -> list[str]:
+    account = daemon.get("drain")  # a daemon of an older version does not tell
+    return [f"fleet: {visible(account)}"] if account else []
 
 
 def _log_lines(daemon: dict[str, Any]) -> list[str]:
@@ -99,14 +125,15 @@ def _leftover_lines(daemon: dict[str, Any]) -> list[str]:
     ]
 
 
-def _twin_lines(daemon: dict[str, Any]) -> list[str]:
-    return [f"node: {twin}"] if (twin := daemon.get("twin")) else []
+def _misfit_lines(daemon: dict[str, Any]) -> list[str]:
+    """Name the jobs that run on other nodes alone, by their labels."""
+    misfits = sorted(daemon.get("misfits", {}).items())  # a daemon of an older version does not tell
+    more = [f"  and {len(misfits) - MISFITS_NAMED} more"] if len(misfits) > MISFITS_NAMED else []
+    named = [f"  {visible(name)}: this node {visible(misfit)}" for name, misfit in misfits[:MISFITS_NAMED]]
+    return ["not on this node, by its labels:", *named, *more] if misfits else []
 
 
 def _row(slot: dict[str, Any], now: float) -> tuple[str, ...]:
-    remark = slot["reason"] or slot["note"]
-    if slot["next_start"]:
-        remark = f"next start in {format_duration(max(0.0, round(slot['next_start'] - now, 1)))}: {remark}"
     return (
         slot["name"],
         slot["state"],
@@ -115,8 +142,30 @@ def _row(slot: dict[str, Any], now: float) -> tuple[str, ...]:
         str(slot["restarts"]),
         "-" if slot["memory"] is None else f"{slot['memory']:.0f} MiB",
         _age(slot["last_beat"], now) if slot["last_beat"] else "-",
-        remark,
+        _remark(slot, now),
     )
+
+
+def _remark(slot: dict[str, Any], now: float) -> str:
+    """Return why the slot is as it is or what it does, and when it starts next, if that is known."""
+    remark, following = str(slot["reason"] or slot["note"]), slot["next_start"]
+    due = slot.get("next_due")  # a daemon of an older version does not tell
+    if slot.get("resting"):
+        when, remark = "due", remark.removeprefix(ITS_TIME)
+    else:
+        when = "due again" if following == due else "next start"
+    if not following:
+        return remark
+    away = f"{when} in {_distance(following - now)}"
+    return "; ".join(filter(None, (remark, away))) if when == "due again" else ": ".join(filter(None, (away, remark)))
+
+
+def _distance(seconds: float) -> str:
+    """Return a time ahead, the more roughly the longer it is."""
+    if seconds < 60:
+        return format_duration(max(0.0, round(seconds, 1)))
+    step = 1 if seconds < 3600 else 60 if seconds < 86400 else 3600
+    return format_duration(float(round(seconds / step) * step))
 
 
 def _age(moment: float, now: float) -> str:

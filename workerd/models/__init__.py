@@ -1,9 +1,13 @@
-"""workerd's rows: people edit jobs; the ledger writes runs, slots and nodes; both write operations."""
+"""workerd's rows: people edit jobs; the ledger writes runs, slots and nodes; both write operations.
+
+The ledger writes seats, too.
+"""
 
 from .job import Job
 from .node import Node
 from .operation import Operation
 from .run import Run
+from .seat import Seat
 from .slot import Slot
 
-__all__ = ["Job", "Node", "Operation", "Run", "Slot"]
+__all__ = ["Job", "Node", "Operation", "Run", "Seat", "Slot"]

@@ -35,13 +35,28 @@ def stored_offset(connection: BaseDatabaseWrapper) -> timedelta:
     return datetime.now(UTC).astimezone(zone).utcoffset() or timedelta()
 
 
-def read_now(alias: str) -> datetime:
-    """Return the database's time, as the project has its moments."""
+def read_seconds(alias: str) -> float:
+    """Return the database's time in seconds since 1970."""
     with connections[alias].cursor() as cursor:
         cursor.execute(_ASK[connections[alias].vendor])
         (answer,) = cursor.fetchone()
-    moment = datetime.fromtimestamp(float(answer), UTC)
+    return float(answer)
+
+
+def read_now(alias: str) -> datetime:
+    """Return the database's time, as the project has its moments."""
+    moment = datetime.fromtimestamp(read_seconds(alias), UTC)
     return moment if settings.USE_TZ else timezone.make_naive(moment)
+
+
+def between(earlier: datetime, later: datetime) -> timedelta:
+    """Return the time between two moments, also over a change of the clocks."""
+    return as_utc(later) - as_utc(earlier)
+
+
+def as_utc(moment: datetime) -> datetime:
+    """Return a moment of the project's, which has no zone where USE_TZ is off, in UTC."""
+    return (timezone.make_aware(moment) if timezone.is_naive(moment) else moment).astimezone(UTC)
 
 
 _ASK = {

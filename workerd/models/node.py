@@ -1,7 +1,12 @@
 """The row of a node: one daemon on one host."""
 
+from datetime import timedelta
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+LATE = timedelta(seconds=15)
+"""A node that has missed three pulses is silent: its slots are as it last reported them."""
 
 
 class NodeManager(models.Manager["Node"]):
@@ -25,6 +30,30 @@ class Node(models.Model):
     pulse = models.DateTimeField(
         _("pulse"), null=True, blank=True, help_text=_("When it last reached the database, by the database's clock.")
     )
+    halt = models.TextField(
+        _("halt"),
+        null=True,
+        blank=True,
+        default="",
+        help_text=_("Why its reload goes no further; empty where it does."),
+    )
+    public_halt = models.TextField(_("halt in workerd's own words"), null=True, blank=True, default="")
+    # What follows is null where a release before the fleet wrote the row.
+    key = models.UUIDField(_("key"), null=True, blank=True, unique=True, editable=False)
+    """What the daemon keeps in STATE_DIR: name and host are for people."""
+    life = models.UUIDField(_("life"), null=True, blank=True, editable=False)
+    """Made at the daemon's start: whoever writes another one here has taken the row over."""
+    contested = models.DateTimeField(_("contested"), null=True, blank=True, editable=False)
+    """The last pulse of a life that was displaced and may still run: for long no run of it is called lost."""
+    labels = models.TextField(_("labels"), null=True, blank=True, default="{}", editable=False)
+    """WORKERD["LABELS"], a JSON object of texts."""
+    draining = models.BooleanField(
+        _("draining"), null=True, blank=True, default=False, editable=False, help_text=_("It gives its seats away.")
+    )
+    beat = models.BigIntegerField(_("beat"), null=True, blank=True, default=0, editable=False)
+    """Counts the renewals: another node sees by it, and by no clock, that this one lives."""
+    cannot = models.TextField(_("cannot run"), null=True, blank=True, default="{}", editable=False)
+    """A JSON object: by job id why this node cannot run it."""
     record_version = models.BigIntegerField(_("version of the record"), default=0, editable=False)
 
     objects = NodeManager()

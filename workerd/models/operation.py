@@ -4,7 +4,6 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from workerd.conf import get_settings
@@ -22,14 +21,26 @@ VERB_CHOICES = [
     ("restart", _("restart")),
     ("resume", _("resume")),
     ("dump", _("dump stacks")),
+    ("trigger", _("run now")),
     ("reload", _("reload the code")),
+    ("reload_go_on", _("go on with the reload")),
+    ("reload_back", _("take the reload back")),
     ("shutdown", _("shut the daemon down")),
+    ("drain", _("drain")),
+    ("drain_force", _("drain, whatever stops")),
+    ("drain_undo", _("take seats again")),
+    ("move", _("give the seat to another node")),
 ]
 
 
+def database_now() -> datetime:
+    """Return the time by the database's clock, which the ledger asks, too."""
+    return read_now(get_settings().database)
+
+
 def expiry() -> datetime:
-    """Return when a new order expires, by the database's clock: the ledger asks that one, too."""
-    return read_now(get_settings().database) + LIFETIME
+    """Return when a new order expires, by the database's clock."""
+    return database_now() + LIFETIME
 
 
 class Operation(models.Model):
@@ -62,7 +73,7 @@ class Operation(models.Model):
         help_text=_("Empty means the node that takes it first."),
     )
     requested_by = models.CharField(_("requested by"), max_length=255, blank=True)
-    requested = models.DateTimeField(_("requested"), default=timezone.now)
+    requested = models.DateTimeField(_("requested"), default=database_now)
     expires = models.DateTimeField(
         _("expires"), default=expiry, help_text=_("The order is dropped if no daemon has taken it by then.")
     )

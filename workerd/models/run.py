@@ -5,7 +5,7 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from workerd.wire.words import Outcome
+from workerd.wire.words import Outcome, Trigger
 
 from .job import Job
 from .node import Node
@@ -21,6 +21,14 @@ OUTCOME_CHOICES = [
     (Outcome.REFUSED.value, _("refused")),
     (Outcome.KILLED.value, _("killed")),
     (Outcome.LOST.value, _("lost")),
+    (Outcome.OVERTIME.value, _("ran for too long")),
+    (Outcome.MISSED.value, _("missed")),
+]
+TRIGGER_CHOICES = [
+    (Trigger.SCHEDULE.value, _("on time")),
+    (Trigger.CATCH_UP.value, _("made up for")),
+    (Trigger.RETRY.value, _("tried again")),
+    (Trigger.OPERATOR.value, _("an operator")),
 ]
 
 
@@ -88,6 +96,16 @@ class Run(models.Model):
         help_text=_("Connections to databases during the run; empty if it did not report them."),
     )
     connections_closed = models.PositiveIntegerField(_("connections closed"), null=True, blank=True)
+    due = models.DateTimeField(
+        _("due"), null=True, blank=True, help_text=_("The time of the schedule that it ran for, or that was missed.")
+    )
+    # Null where a release before schedules wrote the row.
+    trigger = models.CharField(
+        _("started by"), max_length=20, blank=True, null=True, default="", choices=TRIGGER_CHOICES
+    )
+    missed = models.PositiveIntegerField(
+        _("times missed"), null=True, blank=True, help_text=_("How many times of the schedule the row stands for.")
+    )
     recorded = models.DateTimeField(
         _("written down"),
         null=True,
@@ -111,6 +129,7 @@ class Run(models.Model):
             models.Index(fields=("node", "ended"), name="workerd_run_node_ended"),
             models.Index(fields=("ended", "job", "outcome"), name="workerd_run_ended"),
             models.Index(fields=("recorded",), name="workerd_run_recorded"),
+            models.Index(fields=("trigger", "-born"), name="workerd_run_trigger"),
         )
 
     def __str__(self) -> str:

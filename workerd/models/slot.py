@@ -52,6 +52,22 @@ class Slot(models.Model):
     longest_silence = models.FloatField(_("longest silence (s)"), null=True, blank=True)
     run = models.UUIDField(_("run"), null=True, blank=True)
     generation = models.PositiveIntegerField(_("generation"), default=0)
+    # Seconds since 1970, as a moment without a zone is two moments in the hour that a clock change repeats.
+    due = models.FloatField(
+        null=True, blank=True, editable=False, help_text=_("The time of the schedule that it runs for, or is about to.")
+    )
+    settled_until = models.FloatField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Every time of the schedule up to this one is accounted for."),
+    )
+    last_success = models.FloatField(
+        null=True, blank=True, editable=False, help_text=_("When a run of its schedule last finished.")
+    )
+    due_rule = models.CharField(
+        max_length=400, blank=True, null=True, default="", editable=False, help_text=_("What its times are found by.")
+    )
     version = models.BigIntegerField(_("version of the record"), default=0, editable=False)
 
     class Meta:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from workerd.wire.words import Outcome
+
 OK, NOT_FOUND, NOT_IMPLEMENTED, UNAVAILABLE = 200, 404, 501, 503
 TEXT = "text/plain; charset=utf-8"
 
@@ -30,7 +32,7 @@ def live(ask: Ask) -> Answer:
 
 
 def ready(ask: Ask) -> Answer:
-    """Answer whether the service is up, as systemd sees it, and no significant job is parked."""
+    """Answer whether the service is up, as systemd sees it, and all is well with its schedules and significant jobs."""
     try:
         status = ask("status")
     except (OSError, ValueError) as error:
@@ -41,6 +43,16 @@ def ready(ask: Ask) -> Answer:
     if daemon["stopping"]:
         reasons.append("the daemon is stopping")  # why, may be in a job's words
     reasons += [f"{name} is parked, and its job is significant" for name in daemon["significant_parked"]]
+    reasons += [
+        f"{name} was due more than a minute ago and workerd has not started it: please report it"
+        for name in daemon.get("overdue", ())  # a daemon of an older version does not tell, nor the next
+    ]
+    reasons += [
+        f"{slot['slot']} {'missed its last time' if slot['outcome'] == Outcome.MISSED else 'failed at its last time'}"
+        f", and its job is significant"
+        for slot in daemon.get("significant_failed", ())
+    ]
+    reasons += [f"no node runs {slot['slot']}: {slot['reason']}" for slot in daemon.get("unheld", ())]
     return _unavailable("\n".join(reasons)) if reasons else Answer(OK, b"ok\n")
 
 

@@ -25,6 +25,8 @@ COUNTED = {
         "Inherited database connections that a forked process discarded.",
         ("alias",),
     ),
+    "seat.lost": ("workerd_seats_lost", "Seats of the fleet that the node has lost, not given away.", ()),
+    "seat.taken_over": ("workerd_seats_taken_over", "Seats that the node took from one that was silent.", ()),
 }
 TIMED = {
     "child.exited": ("workerd_run_seconds", "How long runs lasted."),
@@ -36,7 +38,13 @@ TIMED = {
         "workerd_fork_preparation_seconds",
         "How long it took to close every database connection before a fork.",
     ),
+    "late": (
+        "workerd_job_lateness_seconds",
+        "From a time of a schedule to the start of its run; retries and runs that an operator asked for do not count.",
+    ),
 }
+RESTING = "RESTING"
+"""The state, in ``workerd_slots`` alone, of a slot that waits for its time: it is not down."""
 
 
 def render(status: dict[str, Any]) -> bytes:
@@ -57,6 +65,7 @@ class StatusCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._of_the_daemon()
         yield from self._of_slots()
+        yield from self._of_schedules()
         yield from self._of_counters()
 
     def _of_the_daemon(self) -> Iterator[Metric]:
@@ -79,9 +88,11 @@ class StatusCollector(Collector):
 
     def _of_slots(self) -> Iterator[Metric]:
         states = GaugeMetricFamily("workerd_slots", "Slots, by job and state.", labels=("job", "state"))
-        for labels, count in Counter((slot["job_name"], slot["state"]) for slot in self._slots).items():
+        shown = ((slot["job_name"], RESTING if slot.get("resting") else slot["state"]) for slot in self._slots)
+        for labels, count in Counter(shown).items():
             states.add_metric(labels, count)
         yield states
+        yield self._seats()
         last_beats, memory = self._values("last_beat"), self._values("memory")
         beats = GaugeMetricFamily(
             "workerd_beat_age_seconds",
@@ -100,11 +111,42 @@ class StatusCollector(Collector):
             grown.add_metric((job,), max(values))
         yield grown
 
+    def _seats(self) -> Metric:
+        held = GaugeMetricFamily("workerd_seats_held", "Seats of the fleet that the node holds.", labels=("job",))
+        of_fleet = [slot for slot in self._slots if slot.get("fleet")]  # a daemon of an older version tells of none
+        for job, count in Counter(slot["job_name"] for slot in of_fleet if slot["token"] is not None).items():
+            held.add_metric((job,), count)
+        return held
+
+    def _of_schedules(self) -> Iterator[Metric]:
+        succeeded = GaugeMetricFamily(
+            "workerd_job_last_success_timestamp_seconds",
+            "When a run of a scheduled job last finished; of the job's slot for which that is longest ago.",
+            labels=("job",),
+        )
+        for job, moments in self._values("last_success").items():
+            succeeded.add_metric((job,), min(moments))
+        yield succeeded
+        due = GaugeMetricFamily(
+            "workerd_job_next_due_timestamp_seconds", "The next time of a job's schedule.", labels=("job",)
+        )
+        for job, moments in self._values("next_due").items():
+            due.add_metric((job,), min(moments))
+        yield due
+        missed = CounterMetricFamily(
+            "workerd_job_missed",
+            "Times of a job's schedule, of each of its slots, that nothing ran for.",
+            labels=("job",),
+        )
+        for job, counts in self._values("missed").items():
+            missed.add_metric((job,), sum(counts))
+        yield missed
+
     def _values(self, field: str) -> dict[str, list[float]]:
         """Return the slots' values of ``field``, by job; slots without one are left out."""
         found: dict[str, list[float]] = {}
         for slot in self._slots:
-            if slot[field] is not None:
+            if slot.get(field) is not None:  # a daemon of an older version does not tell each
                 found.setdefault(slot["job_name"], []).append(slot[field])
         return found
 
@@ -117,13 +159,14 @@ class StatusCollector(Collector):
             value=counters["dropped"],
         )
         for event, (name, text, labels) in COUNTED.items():
+            found = [(values, count) for kind, *values, count in counters["events"] if kind == event]
             family = CounterMetricFamily(name, text, labels=labels)
-            for kind, *values, count in counters["events"]:
-                if kind == event:
-                    family.add_metric(values, count)
+            for values, count in found or ([] if labels else [([], 0)]):  # what has no labels begins with nought
+                family.add_metric(values, count)
             yield family
         for event, (name, text) in TIMED.items():
-            yield _histogram(name, text, counters["times"][event])
+            if event in counters["times"]:  # a daemon of an older version does not tell each
+                yield _histogram(name, text, counters["times"][event])
 
 
 def _histogram(name: str, text: str, times: dict[str, Any]) -> Metric:

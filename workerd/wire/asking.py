@@ -13,14 +13,25 @@ def connect(state_dir: Path, name: str, patience_s: float | None) -> socket.sock
     folder = os.open(state_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     connection = socket.socket(socket.AF_UNIX)
     try:
-        connection.settimeout(patience_s)
+        if patience_s:
+            # As many may wait already as the socket holds. Python's time-out makes the socket one that does not block,
+            # which is refused then at once; the kernel's own lets it wait for a place.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(patience_s))
+        else:
+            connection.settimeout(patience_s)
         connection.connect(f"/proc/self/fd/{folder}/{name}.sock")  # the path itself may exceed AF_UNIX's 107 bytes
+        connection.settimeout(patience_s)
     except BaseException:
         connection.close()
         raise
     finally:
         os.close(folder)
     return connection
+
+
+def _timeval(seconds: float) -> bytes:
+    """Return a C struct timeval of at least a microsecond: zero would stand for no limit."""
+    return struct.pack("@ll", int(seconds), max(1, int(seconds % 1 * 1e6)))
 
 
 def send(connection: socket.socket, request: dict[str, Any]) -> None:

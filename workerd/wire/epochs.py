@@ -11,3 +11,8 @@ LATEST_EPOCH = 2**26
 def first_of_life(version: int) -> int:
     """Return the smallest version of the life in which ``version`` was made."""
     return version // COUNTS_A_LIFE * COUNTS_A_LIFE
+
+
+def first_after(version: int) -> int:
+    """Return the smallest version of a life that is newer than the one in which ``version`` was made."""
+    return first_of_life(version) + COUNTS_A_LIFE

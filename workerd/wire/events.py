@@ -30,6 +30,15 @@ EVENTS: dict[str, Event] = {
         "an internal error of the daemon; supervision goes on; please report it; "
         "kept_back is how many more there were since the last line",
     ),
+    "seat.taken": _event("info", "token", "this node has a seat of the fleet that was free, and runs its process"),
+    "seat.taken_over": _event(
+        "warning", "token taken_from", "this node has taken a seat from another one that was not heard of any more"
+    ),
+    "seat.released": _event("info", "token", "no process of the seat is left here: another node may have it at once"),
+    "seat.lost": _event("warning", "token", "the database no longer has the seat as this node's: its process ends"),
+    "seat.kept": _event(
+        "error", "reason", "a process cannot be killed: the seat that it runs for stays this node's until it has ended"
+    ),
     "daemon.stopping": _event("info", "reason", "all jobs are asked to stop"),
     "daemon.stopped": _event("info", "exit_code seconds", "the daemon ends; this is its last line"),
     "state_dir.lost": _event(
@@ -93,9 +102,26 @@ EVENTS: dict[str, Event] = {
     ),
     "rollout.ended": _event("info", "generation moved slots", "so many of the slots run the generation now"),
     "jobs.changed": _event("info", "added changed removed", "job rows were added, edited or removed"),
+    "job.order_ignored": _event(
+        "warning", "starts_after reason", "a job starts although the one named by starts_after does not run"
+    ),
+    "job.due": _event("debug", "due trigger", "a scheduled job is to start now"),
+    "job.missed": _event(
+        "warning", "due last count reason", "nothing ran for one due moment, or for count of them from due to last"
+    ),
+    "job.overtime": _event("error", "limit_s note", "a scheduled run went on for longer than max_age and is ended"),
+    "calendar.corrected": _event(
+        "warning",
+        "was now",
+        "due moments were settled up to was, hours ahead of the clock now, which is taken for right",
+    ),
     "job.failed": _event("error", "exception_type exception", "an exception ended the job's code"),
     "job.refused": _event("error", "reason", "a job cannot run as its row says"),
-    "child.born": _event("info", "spare ms", "a process starts to run its job"),
+    "child.born": _event(
+        "info",
+        "spare ms trigger late_s",
+        "a process starts to run its job; of a scheduled one trigger says why, and late_s how late",
+    ),
     "child.ready": _event("info", "ms", "the process counts as running"),
     "child.exited": _event(
         "info",
@@ -138,7 +164,9 @@ EVENTS: dict[str, Event] = {
         "alias vendor session age_s reason",
         "a session was not renewed for its age, as it holds what a new one would not; logged once for each session",
     ),
-    "connection.failed": _event("error", "alias vendor error message ms", "a database connection could not be opened"),
+    "connection.failed": _event(
+        "warning", "alias vendor error message ms", "a database connection could not be opened"
+    ),
     "connection.discarded": _event(
         "warning", "alias vendor session opened_by", "a forked process inherited a connection and discarded it"
     ),
@@ -151,10 +179,34 @@ EVENTS: dict[str, Event] = {
     "ledger.lost": _event("error", "reason", "the ledger does not reach its database; supervision goes on"),
     "ledger.recovered": _event("info", "outage_s caught_up", "the ledger reaches its database again"),
     "ledger.set_aside": _event("error", "kind key reason", "the database refused a record, which was set aside"),
-    "node.shared": _event(
-        "error", "reason", "another daemon writes the same rows, so that every job runs twice; both of them say so"
+    "node.key_replaced": _event(
+        "warning", "path reason", "the node's key in STATE_DIR could not be read; it has a new one"
     ),
-    "node.alone": _event("info", "", "no other daemon writes the rows of this one any more"),
+    "node.taken_over": _event(
+        "warning",
+        "reason",
+        "this daemon has taken the node's row from another that may still run, and that ends now",
+    ),
+    "node.name_taken": _event(
+        "warning", "shown_as", "another node has this one's name and host, so that it is shown as it was called before"
+    ),
+    "node.displaced": _event(
+        "error", "reason", "another daemon has taken the node's row; this one stops its jobs and exits with 75"
+    ),
+    "seats.unconfirmed": _event(
+        "error", "reason", "the ledger cannot renew the seats of its node: what runs with them ends at their deadlines"
+    ),
+    "seats.confirmed": _event("info", "seconds", "the ledger renews the seats again, after so many seconds"),
+    "seats.failed": _event(
+        "error", "reason traceback", "an internal error of the ledger's about seats; it goes on; please report it"
+    ),
+    "seat.ended_by_ledger": _event(
+        "error",
+        "child_pid token late_s others",
+        "the daemon stands still, so the ledger has killed the process of a seat after its deadline, and its others",
+    ),
+    "node.draining": _event("info", "requested_by seats", "the node gives its seats of the fleet away, and takes none"),
+    "node.undrained": _event("info", "requested_by", "the node takes seats of the fleet again"),
     "operation.taken": _event(
         "info", "verb job requested_by", "an operator gave an order; its result is in the audit trail"
     ),

@@ -130,6 +130,26 @@ class License(Message):
     node: str
     host: str
     mark: str
+    due: float | None = None
+    """The moment of the schedule that the run is for, in wall seconds (UTC)."""
+    token: int | None = None
+    """The token of the seat that the run holds; None where its job has no seats."""
+    key: str = ""
+    """For the ledger: the UUID of the node, which STATE_DIR keeps."""
+    life: str = ""
+    """For the ledger: the UUID of this daemon's life."""
+    registered: bool = False
+    """For the ledger: whether the node's row is this life's already, so that another life there has displaced it."""
+    earlier: str = ""
+    """For the ledger: the life that had this very STATE_DIR before; "" for none."""
+    same_boot: bool = False
+    """For the ledger: whether that was on this boot of the machine, so that its daemon has surely ended."""
+    settled: bool = False
+    """For the ledger: whether also no process of that life is left."""
+    yields_to: str = ""
+    """For the ledger: the life that has displaced the one before; as long as it lives, it keeps the row."""
+    version: int = 0
+    """For the ledger: a number that the versions of this life are not smaller than."""
 
 
 # child -> daemon
@@ -181,6 +201,8 @@ class JobChanged(Message):
     """A row as it is now. A ledger sends each row once when it starts, and again when the row has changed."""
 
     spec: dict[str, Any]
+    misfit: str = ""
+    """Why this node runs none of its processes, by its labels; the spec then asks for none."""
 
 
 class JobRefused(Message):
@@ -194,6 +216,16 @@ class JobRemoved(Message):
     """The row is gone."""
 
     name: str
+
+
+class SlotsRemembered(Message):
+    """The memory of scheduled slots that earlier lives of the daemon have left; it comes before the first list of jobs.
+
+    Each is job's id, index, the rule of its due moments, up to which moment they are settled, the moment of the run
+    that was not brought to its end, and when a run last finished; moments are wall seconds (UTC), None for none.
+    """
+
+    slots: list[list[Any]]
 
 
 class JobsListed(Message):
@@ -210,9 +242,13 @@ class DatabaseConnected(Message):
 
 
 class DatabaseLost(Message):
-    """The database is out; sent again before it recovers only where the reason has become another."""
+    """The database is out; sent again before it recovers only where the reason has become another.
+
+    ``public`` is the reason without the words of the server.
+    """
 
     reason: str
+    public: str = ""
 
 
 class DatabaseRecovered(Message):
@@ -253,10 +289,93 @@ class PushFound(Message):
     works: bool
 
 
-class NodeShared(Message):
-    """Another daemon writes this node's rows, too, and what to do; "" when it does so no longer."""
+class NodeRegistered(Message):
+    """The node's row is this life's. ``displaced`` says whose it was, if that one may still live.
+
+    ``shown_as`` is what the row is called where another row has this node's name and host; "" where none has. Where the
+    row had gone and was made ``anew``, it lacks all that was written to it.
+    """
+
+    displaced: str = ""
+    shown_as: str = ""
+    anew: bool = False
+
+
+class NodeDisplaced(Message):
+    """Another daemon, of this ``life``, has taken over the node's row: this one is to end."""
 
     reason: str
+    life: str = ""
+
+
+class SeatsHeld(Message):
+    """The seats of this life, by a statement that was sent at ``sent`` (boot-time seconds) and is confirmed.
+
+    Each is job's id, index, token, takeover_after in seconds. A ``whole`` list is a renewal's: a seat that is not in it
+    is lost. Else it is a claim's, and adds to what is held; each seat then ends with the node from which it was taken
+    over, "" where it was free.
+    """
+
+    sent: float
+    seats: list[list[Any]]
+    whole: bool = True
+
+
+class SeatRemembered(Message):
+    """What the fleet remembers of a scheduled seat that this life holds now; it comes before the seat is told as held.
+
+    The rule of its due moments, up to which moment they are settled, the moment of the run that was not brought to its
+    end, and when a run last finished; moments are wall seconds (UTC), None for none.
+    """
+
+    job_id: int
+    index: int
+    token: int
+    rule: str
+    settled: float | None
+    due: float | None
+    last_success: float | None
+
+
+class SeatNoted(Message):
+    """The seat's row has what SeatSettled said of it: every due moment up to ``settled`` is accounted for."""
+
+    job_id: int
+    index: int
+    token: int
+    settled: float | None
+
+
+class SeatsElsewhere(Message):
+    """Why this node does not hold seats of its fleet jobs; the ledger sends what has changed.
+
+    Each is job's id, index, reason, and one of ``wire.words.Elsewhere``: who has the seat, if anybody.
+    """
+
+    seats: list[list[Any]]
+
+
+class SeatsStopped(Message):
+    """The database has it that an operator has stopped these seats in the whole fleet, or with "" that none has.
+
+    Each is job's id and index. It answers StopSeats, and tells a holder of what another node's operator has done.
+    """
+
+    seats: list[list[Any]]
+    stopped_by: str
+
+
+class PassedOn(Message):
+    """The answer to PassOn: by job's id and index, the node that got the order, "" where none holds the seat."""
+
+    verb: str
+    seats: list[list[Any]]
+
+
+class DrainWeighed(Message):
+    """The answer to WeighDrain: why this node is not to be drained, as some job would stop; "" where none would."""
+
+    refusal: str
 
 
 class OperationTaken(Message):
@@ -282,6 +401,73 @@ class Record(Message):
     key: str
     version: int
     row: dict[str, Any] | None
+
+
+class Alive(Message):
+    """The daemon turns, at ``now`` (boot-time seconds); sent each second while it has a fleet job.
+
+    ``seats`` are those with a process: job's id, index, token, pid (which leads its group), its start time in clock
+    ticks, and the deadline in boot-time seconds at which the ledger kills what the daemon has not.
+    """
+
+    now: float
+    seats: list[list[Any]]
+
+
+class SeatReleased(Message):
+    """No process of the seat is left, and the daemon wants it no longer: another node may have it at once."""
+
+    job_id: int
+    index: int
+    token: int
+
+
+class SeatSettled(Message):
+    """What the fleet is to remember of a scheduled seat (see SeatRemembered); SeatNoted answers it."""
+
+    job_id: int
+    index: int
+    token: int
+    rule: str
+    settled: float | None
+    due: float | None
+    last_success: float | None
+
+
+class SeatDeclined(Message):
+    """This node cannot run the job (``reason``), or can again (""): it claims no seat of a job that it cannot run.
+
+    ``public`` is the reason's own part.
+    """
+
+    job_id: int
+    reason: str
+    public: str = ""
+
+
+class Draining(Message):
+    """Whether the node gives its seats away, and claims none."""
+
+    draining: bool
+
+
+class StopSeats(Message):
+    """An operator stops these seats in the whole fleet, or with "" starts them again; each is job's id and index."""
+
+    seats: list[list[Any]]
+    stopped_by: str
+
+
+class PassOn(Message):
+    """An order for seats that other nodes hold, each job's id and index: have those nodes take it."""
+
+    verb: str
+    seats: list[list[Any]]
+    requested_by: str
+
+
+class WeighDrain(Message):
+    """Tell whether a job would stop if this node gave its seats away."""
 
 
 class Drain(Message):

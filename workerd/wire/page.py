@@ -5,6 +5,7 @@ the page smaller.
 """
 
 import fcntl
+import math
 import mmap
 import os
 import time
@@ -18,6 +19,8 @@ _BEAT, _WITHIN, _PROCESSES, _NOTE_SEQUENCE, _NOTE_LENGTH, _OPENED, _CLOSED, _SIL
 _MOST = 2**31 - 1
 """The largest count that is reported: a row's column holds no more."""
 _NOTE_AT = 64
+_DEADLINE_AT = 1024
+"""The daemon's word, apart from those that the child writes: until when the run's seat is held."""
 _LARGEST = 2**63 - 1
 _monotonic = time.monotonic
 
@@ -25,13 +28,14 @@ _monotonic = time.monotonic
 class HeartbeatPage:
     """4 KiB of shared memory; times are seconds of CLOCK_MONOTONIC, the same clock in every process."""
 
-    __slots__ = ("_bytes", "_look_at", "_map", "_shared", "_times", "_words", "descriptor")
+    __slots__ = ("_bytes", "_deadline", "_look_at", "_map", "_shared", "_times", "_words", "descriptor")
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         self._map = mmap.mmap(descriptor, PAGE_BYTES)
         self._view(memoryview(self._map))
         self._shared = self._words
+        self._deadline = memoryview(self._map)[_DEADLINE_AT : _DEADLINE_AT + 8].cast("Q")
         self._look_at = 0.0
 
     def _view(self, memory: memoryview) -> None:
@@ -59,6 +63,7 @@ class HeartbeatPage:
             self._words.release()
             self._times.release()
             self._shared.release()
+            self._deadline.release()
             self._bytes.release()
             self._map.close()
             os.close(self.descriptor)
@@ -124,8 +129,16 @@ class HeartbeatPage:
         """How many processes of the job are wanted now."""
         return self._shared[_PROCESSES]
 
+    @property
+    def deadline_ns(self) -> int:
+        """The boot-time nanoseconds at which the run's seat is over; 0 for a run without one, or that goes on."""
+        return self._deadline[0]
+
     def detach(self) -> None:
-        """Write nowhere from now on, in a process that the child has forked; ``processes`` still follows the row."""
+        """Write nowhere from now on, in a process that the child has forked.
+
+        ``processes`` still follows the row, and ``deadline_ns`` the seat.
+        """
         self._view(memoryview(bytearray(PAGE_BYTES)))
 
     # the daemon's side
@@ -133,6 +146,10 @@ class HeartbeatPage:
     def want_processes(self, count: int) -> None:
         """Tell the child how many processes of its job are wanted."""
         self._words[_PROCESSES] = count
+
+    def hold_until(self, boot_s: float) -> None:
+        """Tell the child until when its seat is held, in boot-time seconds; infinity is without end."""
+        self._deadline[0] = 0 if boot_s == math.inf else max(1, int(boot_s * 1e9))
 
     @property
     def last_beat(self) -> float:

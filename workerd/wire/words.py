@@ -20,6 +20,8 @@ ALIVE = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
 """The slot has a child, or asks for one."""
 MOVING = frozenset({State.STARTING, State.STOPPING, State.WAITING})
 """The slot leaves this state by itself, soon."""
+LEFT_ALONE = frozenset({State.DONE, State.PARKED})
+"""The slot is left as it is, although it is wanted: only an edit, an order or a due moment starts it again."""
 
 
 class Outcome(StrEnum):
@@ -35,12 +37,23 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     KILLED = "killed"
     LOST = "lost"
+    OVERTIME = "overtime"
+    MISSED = "missed"
+    """There was no process: the row stands for one or more due moments that nothing was started for."""
 
 
 GOOD = frozenset({Outcome.STOPPED, Outcome.FINISHED, Outcome.RECYCLED})
 """The run ended as it should. LOST is neither good nor a failure: nobody saw how the run ended."""
 FAILURES = frozenset(
-    {Outcome.ERROR, Outcome.CRASHED, Outcome.HUNG, Outcome.OVER_MEMORY, Outcome.REFUSED, Outcome.KILLED}
+    {
+        Outcome.ERROR,
+        Outcome.CRASHED,
+        Outcome.HUNG,
+        Outcome.OVER_MEMORY,
+        Outcome.REFUSED,
+        Outcome.KILLED,
+        Outcome.OVERTIME,
+    }
 )
 """Somebody should look at the run."""
 
@@ -61,10 +74,56 @@ class Heartbeat(StrEnum):
     GROUP = "group"
 
 
+class Overlap(StrEnum):
+    """The effect of a due moment that comes while the run before it goes on."""
+
+    SKIP = "skip"
+    QUEUE = "queue"
+    REPLACE = "replace"
+
+
+class Scope(StrEnum):
+    """Where the processes of a job run: so many on each node, or so many in all nodes together."""
+
+    EACH_NODE = "each_node"
+    FLEET = "fleet"
+
+
+class WithoutDatabase(StrEnum):
+    """What a process of a fleet job does when its node can no longer prove that it has the seat."""
+
+    STOP = "stop"
+    GO_ON = "go_on"
+
+
+class Elsewhere(StrEnum):
+    """Who has a seat that this node does not have."""
+
+    HELD = "held"
+    """Another node has it."""
+    FREE = "free"
+    """No node has it, and this one may take it unless it has declined the job."""
+    UNFIT = "unfit"
+    """No node has it, and this one may not: it lacks a label, or does not know the job."""
+
+
+class Trigger(StrEnum):
+    """Why a scheduled job's run was started."""
+
+    SCHEDULE = "schedule"
+    CATCH_UP = "catch_up"
+    RETRY = "retry"
+    OPERATOR = "operator"
+
+
 RUN_VARIABLE = "WORKERD_RUN"
 """Holds the run, in the environment of its processes; in that of a forkserver a mark of its own."""
 LAST = "; last: "
 """Stands in a reason between the count of failures and the reason of the last one."""
+ITS_TIME = "its time: "
+"""Begins the reason of a slot that waits for a time of its schedule."""
+LAST_RUN = "; the last run: "
+"""Stands in a reason between the time that a slot waits for and how its last run failed."""
 
 
 def slot_name(job: str, index: int, processes: int) -> str:

@@ -324,11 +324,13 @@ def connecting_thread() -> list[str]:
 
 
 def unknown_to_django() -> str:
-    """Refuse beside a driver's connection, though Django itself has never connected: the settings name the server."""
+    """Refuse beside a driver's connections, though Django itself has never connected: the settings name the server."""
     connections_of_driver = connection.copy()
-    raw = connections_of_driver.get_new_connection(connections_of_driver.get_connection_params())
+    parameters = connections_of_driver.get_connection_params()
+    raws = [connections_of_driver.get_new_connection(dict(parameters)) for _ in range(2)]
     reason = refusal()
-    raw.close()
+    for raw in raws:
+        raw.close()
     return reason
 
 

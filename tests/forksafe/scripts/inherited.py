@@ -276,6 +276,14 @@ def inherited_pool() -> dict[str, Any]:
     return {"children": children, "answers": [value_of("SELECT 5") for _ in range(8)], "pool": wrapper().pool is own}
 
 
+def pool_forked_unseen() -> dict[str, Any]:
+    """Fork as a C program does with a connection idle in the pool: the wrapper has none, and asks the pool for one."""
+    mine = session()
+    connection.close()
+    children = [in_child(session, fork=_raw_fork) for _ in range(3)]
+    return {"session": mine, "children": children, "parent": session()}
+
+
 def leftovers() -> int:
     """Count the sessions left by three children that were killed or ended at once: none but the parent's."""
     session()

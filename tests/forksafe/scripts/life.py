@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connection, connections
@@ -177,6 +178,54 @@ def turns() -> dict[str, Any]:
         "sessions": len(numbers),
         "reasons": [reason for reason in _reasons() if reason != "explicit"],
     }
+
+
+def refreshes() -> dict[str, Any]:
+    """Refresh a session that is of no use, of each age; return what that raised, and what the next query answered."""
+    breaks: dict[str, Callable[[], Any]] = {
+        "ended": lambda: kill_session(session()),
+        "closed": _close_behind_django,
+        "cut": lambda: _cut(descriptor_of(wrapper().connection)),
+        "error": lambda: attempt(lambda: value_of("SELEKT")),
+    }
+    ages: dict[str, Callable[[], Any]] = {"young": str, "idle": _idle, "old": _grow_old}
+    answers: dict[str, Any] = {}
+    for name, break_it in breaks.items():
+        for age, grow in ages.items():
+            for refresh in (forksafe.refresh_connections, forksafe.drop_dead_connections):
+                value_of("SELECT 5")
+                break_it()
+                grow()
+                raised = attempt(refresh)
+                answers[f"{name}, {age}, {refresh.__name__}"] = [raised, *_ask_until(5)]
+    return answers
+
+
+def _close_behind_django() -> None:
+    raw: Any = wrapper().connection
+    raw.close()
+
+
+def _cut(descriptor: int | None) -> None:
+    """End the connection under its driver, which finds out at its next use."""
+    assert descriptor is not None
+    with socket.socket(fileno=descriptor) as ours:
+        ours.shutdown(socket.SHUT_RDWR)
+        ours.detach()
+
+
+def _ask_until(answer: int) -> list[Any]:
+    """Ask, a second time where the first query fails; return the answers, without the words of an error."""
+    first = attempt(lambda: value_of(f"SELECT {answer}"))
+    return [answer] if first == answer else ["error", attempt(lambda: value_of(f"SELECT {answer}"))]
+
+
+def _grow_old() -> None:
+    from workerd.forksafe.sessions import session_of
+
+    noted = session_of(connections["default"])
+    assert noted is not None
+    noted.opened_at -= 301
 
 
 def _idle() -> None:

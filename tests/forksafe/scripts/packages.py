@@ -1,6 +1,8 @@
 """Published packages that keep connections of their own, or know things of Django's: what a fork makes of them."""
 
+import os
 import threading
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -8,13 +10,11 @@ from django.conf import settings
 from django.db import connection, connections
 
 from tests.forksafe.runner import attempt, in_child, session, value_of
+from workerd.forksafe import prepare_to_fork
+from workerd.forksafe.audit import audit
 
 
-def _use(engine: str) -> None:
-    connections.settings["default"]["ENGINE"] = engine
-
-
-def _ask_in_children() -> dict[str, Any]:
+def ask_in_children() -> dict[str, Any]:
     """Have four children, side by side, ask fifty questions each, and the parent between them."""
     mine = session()
     answers: list[Any] = []
@@ -31,23 +31,23 @@ def _ask_in_children() -> dict[str, Any]:
     return {"children": answers, "parent": parent}
 
 
-def pool_of_backend() -> dict[str, Any]:
-    """django-db-connection-pool: SQLAlchemy's pool under Django's backend."""
-    _use("dj_db_conn_pool.backends.postgresql")
-    return _ask_in_children()
+def sessions_held(forks: int = 3, pids: Sequence[int] = ()) -> Any:
+    """Fork a child that forks a child, and so on; return each one's session, and how many sessions are then shared."""
+    number, pids = session(), [*pids, os.getpid()]
+    if forks == 0:
+        return [[number], len(audit(pids, [int(connection.settings_dict["PORT"])]).shared)]
+    numbers, shared = in_child(partial(sessions_held, forks - 1, pids))
+    return [[number, *numbers], shared]
 
 
-def pool_of_geventpool() -> dict[str, Any]:
-    """django-db-geventpool, whose pool lends a connection until the end of a request."""
-    _use("django_db_geventpool.backends.postgresql_psycopg2")
-    connections.settings["default"]["OPTIONS"] |= {"MAX_CONNS": 4}
-    return _ask_in_children()
-
-
-def metrics_of_backend() -> dict[str, Any]:
-    """django-prometheus, which wraps the backend to count."""
-    _use("django_prometheus.db.backends.postgresql")
-    return _ask_in_children()
+def prepared_again() -> dict[str, list[int]]:
+    """Use the pool, prepare a fork and fork, three times."""
+    parent, children = [], []
+    for _ in range(3):
+        parent.append(session())
+        prepare_to_fork()
+        children.append(in_child(session))
+    return {"parent": parent, "children": children}
 
 
 def engine_of_sqlalchemy() -> dict[str, Any]:
@@ -79,7 +79,7 @@ def tenant() -> dict[str, Any]:
     """django-tenants, which sets the search path once a session where TENANT_LIMIT_SET_CALLS is on."""
     settings.TENANT_LIMIT_SET_CALLS = True
     settings.TENANT_MODEL, settings.TENANT_DOMAIN_MODEL = "guest.Tenant", "guest.Domain"
-    _use("django_tenants.postgresql_backend")
+    connections.settings["default"]["ENGINE"] = "django_tenants.postgresql_backend"
     wrapper: Any = connections["default"]
     with wrapper.cursor() as cursor:
         cursor.execute("CREATE SCHEMA IF NOT EXISTS north")

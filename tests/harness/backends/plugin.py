@@ -13,6 +13,8 @@ import django
 import django.conf
 import pytest
 
+from tests.harness.properties import load_profile
+
 from . import identity, quick, relay
 from .backend import Backend, Databases
 from .choice import HELP, LEFT_TO_WHOLE, Choice
@@ -64,7 +66,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A further backend's session reports to the one that started it."""
+    """Choose the properties' examples; a further backend's session reports to the one that started it."""
+    load_profile()
     if (descriptor := config.getoption("relay_to")) is not None:
         config.pluginmanager.register(relay.Reporter(config, descriptor), "workerd-reporter")
 

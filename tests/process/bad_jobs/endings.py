@@ -4,6 +4,8 @@ import atexit
 import threading
 import time
 
+from .models import Mark
+
 for_ever = threading.Event()
 
 
@@ -36,3 +38,14 @@ def leave_work_in_hand() -> None:
         print("the work is done", flush=True)
 
     threading.Thread(target=work).start()
+
+
+def ask_until_the_end() -> None:
+    """Asks the database, and goes on to do so in a thread and in an exit function."""
+
+    def ask() -> None:
+        print("asked", Mark.objects.count(), flush=True)
+
+    ask()
+    atexit.register(ask)
+    threading.Thread(target=ask).start()

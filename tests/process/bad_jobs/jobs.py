@@ -98,6 +98,12 @@ def die(context: JobContext, number: int = signal.SIGKILL, after: float = 0) -> 
 
 
 @job
+def interrupt_itself(context: JobContext) -> None:
+    """Ends by a KeyboardInterrupt that nobody has asked for."""
+    raise KeyboardInterrupt
+
+
+@job
 def hang(context: JobContext, note: str = "about to hang") -> None:
     """Gives no sign of life any more, asleep."""
     context.beat(note)

@@ -243,6 +243,20 @@ def write_run(context: JobContext, folder: str) -> None:
     context.wait()
 
 
+@job
+def write_begin_and_end(context: JobContext, path: str, seconds: float) -> None:
+    """Adds a line to a file when it begins, and another when it has done its work."""
+    write_line(path, f"begin {context.run_id}")
+    context.wait(seconds)
+    write_line(path, f"end {context.run_id}")
+
+
+def write_line(path: str, line: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(descriptor, f"{line}\n".encode())
+    os.close(descriptor)
+
+
 def beat_last(context: JobContext, path: str) -> None:
     """Beat for the last time, and leave the moment in a file beside ``path``, unless an earlier run did."""
     context.beat(f"last beat of {context.job_name}")

@@ -95,3 +95,14 @@ def show_environment() -> None:
     """Says as one line of JSON what this process knows of itself."""
     names = [f"WORKERD_{end}" for end in ("JOB", "SLOT", "INDEX", "PROCESSES", "RUN")]
     print(json.dumps({"argv": sys.argv[1:], **{name: os.environ[name] for name in names}}))
+
+
+@job
+def show_surroundings(context: JobContext) -> None:
+    """Says what its process was given, and leaves a file where it is."""
+    umask = os.umask(0)
+    os.umask(umask)
+    Path(f"made-{context.index}").touch()
+    shown = {"QUEUE": os.environ.get("QUEUE"), "directory": os.getcwd(), "umask": f"{umask:03o}"}  # noqa: PTH109
+    print(json.dumps(shown), flush=True)
+    context.wait()

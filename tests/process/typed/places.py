@@ -20,6 +20,7 @@ PLACES = {
         r"python3 -m venv \.venv",
         r"(\.venv/bin/)?python (django_site/)?manage\.py( .*)?",
         r"\.venv/bin/pytest( --whole)?",
+        r"python manage\.py workerd export > jobs\.toml\npython manage\.py workerd import jobs\.toml",
         r"python -m workerd status",
         r"python -m workerd\.forksafe audit\necho \$\?",
         r"python -m benchmarks\.fork_proof",
@@ -33,10 +34,14 @@ PLACES = {
 }
 PARSED = {
     r"(\.venv/bin/)?pip install .*": "fetches packages; .ci/run does the README's",
+    r"git pull": "needs a repository to pull from",
     r"docker .*": "needs an engine; tests/process/test_docker.py and tests/test_compose.py try what it would start",
     r"python -m tests\.soak .*": "two minutes of every fault, on a database server that it kills",
     r"python -m benchmarks\.(scale|restart_latency --supervisor|forksafe_costs URL)": "minutes on an idle machine",
+    r"python -m benchmarks\.due_latency": "minutes on an idle machine",
     r"python -m benchmarks\.noise": "half a minute of noise",
+    r"python -m benchmarks\.(fleet_load|failover .*)": "minutes on an idle machine, and a database server",
+    r"python manage\.py workerd drain web@web2.*": "needs a second node; tests/process/test_fleet_verbs.py drains one",
 }
 
 

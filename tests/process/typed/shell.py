@@ -29,12 +29,13 @@ class Shell:
         }
         for name, script in scripts.items():
             self._write(folder / name, script)
+        (folder / "workerd_settings.py").write_text("from tests.process.settings import *\n")  # of docs/settings.md
         (folder / "manage.py").symlink_to(MANAGE)
         (folder / "django_site").symlink_to(MANAGE.parent)
         self.env = {
             **env,
             "PATH": f"{folder}/bin:{env['PATH']}",
-            "PYTHONPATH": f"{env['PYTHONPATH']}:{MANAGE.parent}",  # as for who stands in the project's folder
+            "PYTHONPATH": f"{env['PYTHONPATH']}:{MANAGE.parent}:{folder}",  # as for who stands in the project's folder
         }
 
     def run(self, line: str) -> "subprocess.CompletedProcess[str]":

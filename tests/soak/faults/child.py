@@ -3,6 +3,7 @@
 import random
 import signal
 import time
+from contextlib import suppress
 
 from tests.harness.processes import Process
 from tests.soak import evidence, jobs
@@ -10,11 +11,12 @@ from tests.soak.runner import JOBS, Soak
 
 from .fault import RECOVERY_S, Fault, send
 
+PARKED_WITHIN_S = 20
+
 
 def _misbehave(behaviour: str) -> Fault:
     def tell(soak: Soak, dice: random.Random) -> bool:
         index = dice.randrange(JOBS["misbehaving"]["processes"])
-        since = soak.daemon.log.position
         jobs.order(soak.folder, index, behaviour)
         path = soak.folder / f"order.{index}"
         deadline = time.monotonic() + 15
@@ -25,13 +27,23 @@ def _misbehave(behaviour: str) -> Fault:
             time.sleep(0.05)
         if behaviour == "exit 78":
             with soak.excuse(RECOVERY_S, {"misbehaving"}):
-                soak.daemon.wait_event("child.parked", since=since, slot=f"misbehaving:{index}", within=20)
-                return bool(soak.daemon.ask({"verb": "resume", "names": [f"misbehaving:{index}"], "wait": False})["ok"])
+                return _resume(soak, f"misbehaving:{index}")
         if behaviour == "ignore TERM":
             soak.daemon.ask({"verb": "restart", "names": [f"misbehaving:{index}"], "wait": False})
         return True
 
     return tell
+
+
+def _resume(soak: Soak, slot: str) -> bool:
+    """Resume the slot once it is parked, whichever daemon is there by then: another fault may replace it meanwhile."""
+    deadline = time.monotonic() + PARKED_WITHIN_S
+    while time.monotonic() < deadline:
+        with suppress(OSError, ValueError):
+            if soak.daemon.ask({"verb": "resume", "names": [slot], "wait": False})["ok"]:
+                return True
+        time.sleep(0.1)
+    return False
 
 
 def _signal(number: int) -> Fault:

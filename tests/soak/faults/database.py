@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from tests.soak.runner import Soak
 
-from .fault import RECOVERY_S, SHOP, Fault
+from .fault import JOURNAL_BACK_S, RECOVERY_S, SHOP, Fault
 
 
 def database_faults(soak: Soak) -> dict[str, Fault]:
@@ -49,7 +49,7 @@ def _lose_commits(soak: Soak, dice: random.Random) -> bool:
 
 def _end_sessions(soak: Soak, _: random.Random) -> bool:
     name = soak.project.database
-    with soak.excuse(RECOVERY_S, SHOP):
+    with soak.excuse(RECOVERY_S, SHOP), soak.serving:
         if soak.databases.backend.vendor == "postgresql":
             found = soak.databases.execute(
                 f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
@@ -82,7 +82,7 @@ def _forbid_writing(soak: Soak, dice: random.Random) -> bool:
 
 def _restart_server(soak: Soak, _: random.Random) -> bool:
     assert soak.server is not None
-    with soak.excuse(RECOVERY_S, SHOP):
+    with soak.excuse(RECOVERY_S, SHOP), soak.serving:
         soak.server.restart()
     return True
 
@@ -99,6 +99,7 @@ def _fill_disk(soak: Soak, dice: random.Random) -> bool:
             soak.proxy.accept()
             time.sleep(2)
             resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+            time.sleep(JOURNAL_BACK_S)
     soak.proxy.accept()
     return bool(pid)
 

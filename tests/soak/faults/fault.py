@@ -10,6 +10,9 @@ Fault = Callable[[Soak, random.Random], bool]
 RECOVERY_S = 6.0
 """How long slots may take, on a machine that does other things, to come back after the database did."""
 RELOAD_S = 10.0
+JOURNAL_BACK_S = 2.0
+"""A journal whose file can be written again has all records in it after this. Until then, and while the database is
+out, a kill of daemon and ledger loses what only they know, as docs/reliability.md says."""
 SHOP = set(JOBS) - {"misbehaving"}
 """Jobs that cannot be up without the database; the misbehaving one asks it nothing, and has no such excuse."""
 

@@ -11,7 +11,7 @@ from tests.harness.processes import Process
 from tests.soak.runner import Soak
 
 from .child import any_child
-from .fault import RECOVERY_S, RELOAD_S, Fault, send
+from .fault import JOURNAL_BACK_S, RECOVERY_S, RELOAD_S, Fault, send
 
 LACK_S = (1.5, 4.0)
 KILLED_MEANWHILE = 3
@@ -54,6 +54,7 @@ def _full_disk(soak: Soak, _: random.Random) -> Iterator[bool]:
         yield soak.disk.fill()
     finally:
         soak.disk.make_room()
+        time.sleep(JOURNAL_BACK_S)
 
 
 def _no_inodes(soak: Soak, _: random.Random) -> Iterator[bool]:
@@ -61,6 +62,7 @@ def _no_inodes(soak: Soak, _: random.Random) -> Iterator[bool]:
         yield soak.disk.take_inodes()
     finally:
         soak.disk.make_room()
+        time.sleep(JOURNAL_BACK_S)
 
 
 def _few_processes(soak: Soak, dice: random.Random) -> Iterator[bool]:

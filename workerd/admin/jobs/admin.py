@@ -12,20 +12,25 @@ from django.utils.translation import ngettext
 from workerd.admin import permissions
 from workerd.admin.snapshot import read_nodes, read_snapshot
 from workerd.admin.words import problem_of
+from workerd.fleet.hints import find_hints, read_labels
 from workerd.models import Job
+from workerd.models.clock import read_seconds
+from workerd.wire.placeholders import PROCESSES
 from workerd.wire.spec import RESTARTING_FIELDS
 from workerd.wire.words import ALIVE
 
 from .actions import JobActionsAdmin
 from .form import JobForm
 from .list import JobListAdmin
+from .origin import warn_of_drift
 from .page import JobPageAdmin
 from .preview import preview_save
 from .readonly_fields import as_readonly
+from .schedule_preview import SchedulePreviewAdmin
 
 
 @admin.register(Job)
-class JobAdmin(JobListAdmin, JobPageAdmin, JobActionsAdmin):
+class JobAdmin(JobListAdmin, JobPageAdmin, JobActionsAdmin, SchedulePreviewAdmin):
     """The list, the page and the actions stand in files of their own; the form of a job is here."""
 
     form = JobForm
@@ -33,7 +38,24 @@ class JobAdmin(JobListAdmin, JobPageAdmin, JobActionsAdmin):
     save_as = True
     fieldsets = (
         (_("What runs"), {"fields": ("name", "target", "command", "kwargs", "shown_problem")}),
+        (
+            _("Schedule"),
+            {
+                "fields": ("schedule", "time_zone", ("start_within", "spread"), "overlap"),
+                "description": _(
+                    "Without a schedule the job runs always. With one, choose “on failure” for restart, which tries a "
+                    "failed run again, or “never”."
+                ),
+            },
+        ),
         (_("How many"), {"fields": ("enabled", "processes")}),
+        (
+            _("On which nodes"),
+            {
+                "classes": ("collapse",),
+                "fields": ("scope", "where", "takeover_after", "without_database", "movable"),
+            },
+        ),
         (
             _("When it is restarted"),
             {
@@ -51,15 +73,24 @@ class JobAdmin(JobListAdmin, JobPageAdmin, JobActionsAdmin):
             _("How it starts and stops"),
             {
                 "classes": ("collapse",),  # opened by Django where a field has an error; it looks into no nested tuple
-                "fields": ("start_grace", "start_timeout", "signals_ready", "stop_signal", "stop_timeout", "nice"),
+                "fields": (
+                    *("starts_after", "start_grace", "start_timeout", "signals_ready"),
+                    *("stop_signal", "stop_timeout", "nice"),
+                ),
             },
+        ),
+        (
+            _("Environment of its processes"),
+            {"classes": ("collapse",), "fields": ("environment", "working_directory", "umask")},
         ),
     )
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view
         return [
+            path("reload/", view(self.reload_view), name="workerd_job_reload"),
             path("live/", view(self.live_list_view), name="workerd_job_live"),
+            path("schedule/", view(self.schedule_view), name="workerd_job_schedule"),
             path("<int:pk>/page/", view(self.page_view), name="workerd_job_page"),
             path("<int:pk>/page/live/", view(self.page_live_view), name="workerd_job_page_live"),
             path("<int:pk>/orders/", view(self.orders_view), name="workerd_job_orders"),
@@ -71,11 +102,13 @@ class JobAdmin(JobListAdmin, JobPageAdmin, JobActionsAdmin):
         """Give the form the stored secrets of the job that "save as new" copies, and say what its user may read."""
         form: Any = super().get_form(request, obj, change, **kwargs)
         form.may_view_output = permissions.may_view_output(request)
+        form.alias = self.alias
+        form.schedule_url = reverse(f"{self.admin_site.name}:workerd_job_schedule")
         match = request.resolver_match
         if obj is None and match is not None and "object_id" in match.kwargs:
             original = self.get_object(request, match.kwargs["object_id"])
             if original is not None and self.has_change_permission(request, original):
-                form.stored_kwargs, form.stored_command = original.kwargs, original.command
+                form.stored = original
         return form
 
     @admin.display(description=_("problem"))
@@ -92,14 +125,15 @@ class JobAdmin(JobListAdmin, JobPageAdmin, JobActionsAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         """Add the line that warns, once a field is edited that restarts processes, how many it will be."""
         job = context.get("original")
-        if isinstance(job, Job) and (alive := self._count_alive(job)):
+        if isinstance(job, Job) and not job.schedule and (alive := self._count_alive(job)):
             words = ngettext(
                 "Saving this will restart %(count)s running process.",
                 "Saving this will restart %(count)s running processes.",
                 alive,
             )
             context["restart_notice"] = words % {"count": alive}
-            context["restarting_fields"] = json.dumps(RESTARTING_FIELDS)
+            numbered = ("processes",) if PROCESSES in job.command else ()
+            context["restarting_fields"] = json.dumps((*RESTARTING_FIELDS, "schedule", *numbered))
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Job, form: Any, change: bool) -> None:
@@ -110,7 +144,10 @@ class JobAdmin(JobListAdmin, JobPageAdmin, JobActionsAdmin):
         slots = snapshot.slots if snapshot is not None else ()
         super().save_model(request, obj, form, change)
         before = stored.to_spec() if stored is not None else None
-        messages.info(request, preview_save(before, obj.to_spec(), slots, is_late=is_late))
+        messages.info(request, preview_save(before, obj.to_spec(), slots, read_seconds(self.alias), is_late=is_late))
+        for hint in find_hints(obj.to_spec(), read_labels(self.alias)):
+            messages.warning(request, hint)
+        warn_of_drift(request, stored, obj)
 
     def response_post_save_add(self, request: HttpRequest, obj: Job) -> HttpResponseRedirect:
         """Go on to the job's page, where the user sees it run."""

@@ -1,4 +1,4 @@
-"""The form fields of a job: durations, which people type as "90s" or "5 min", and arguments in JSON."""
+"""The form fields of a job: durations, which people type as "90s" or "5 min", and values in JSON."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput, JSONString
 
 from workerd.durations import DurationError, format_duration, parse_duration
-from workerd.job_rules.kwargs import UnreadableKwargs, decode_kwargs
+from workerd.job_rules.stored_json import JSON_COLUMNS, UnreadableJson, decode_json
 
 
 class DurationField(forms.Field):
@@ -38,18 +38,20 @@ class DurationField(forms.Field):
         return {**super().widget_attrs(widget), "size": 12, "autocomplete": "off"}
 
 
-class KwargsField(forms.JSONField):
-    """A JSON object; an emptied box is an object without arguments."""
+class StoredJsonField(forms.JSONField):
+    """The JSON of ``column``; an emptied box is an object or a list without entries."""
+
+    column = ""
 
     def to_python(self, value: Any) -> Any:
         if value in self.empty_values:
-            return {}
-        decoded = decode_kwargs(value) if isinstance(value, str) else value
-        if isinstance(decoded, UnreadableKwargs):
+            return self._empty()
+        decoded = decode_json(self.column, value) if isinstance(value, str) else value
+        if isinstance(decoded, UnreadableJson):
             raise ValidationError(str(decoded), code="invalid")
         if isinstance(decoded, str):
             return JSONString(decoded)  # so that Django does not decode it once more
-        return {} if decoded is None else decoded
+        return self._empty() if decoded is None else decoded
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         """Return what was typed, for the box of a form that is shown again."""
@@ -57,3 +59,6 @@ class KwargsField(forms.JSONField):
             return super().bound_data(data, initial)
         except (RecursionError, ValueError):
             return InvalidJSONInput(data)
+
+    def _empty(self) -> Any:
+        return [] if JSON_COLUMNS[self.column].kind is list else {}

@@ -7,9 +7,14 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from workerd.admin.last_ends import jobs_that_ended_badly
+from workerd.admin.resting import RESTING
 from workerd.admin.snapshot import WAITING_STATES
 from workerd.models import Job, Slot
 from workerd.models.slot import STATE_CHOICES
+from workerd.wire.words import State
+
+REST = "rest"
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -20,7 +25,7 @@ class StateFilter(admin.SimpleListFilter):
     template = "admin/filter.html"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("look", _("needs a look")), *STATE_CHOICES]
+        return [("look", _("needs a look")), (REST, _("waiting for its time")), *STATE_CHOICES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
         value = self.value()
@@ -28,6 +33,9 @@ class StateFilter(admin.SimpleListFilter):
             return queryset
         slots = Slot.objects.using(queryset.db)
         if value == "look":
-            waiting = slots.filter(state__in=[state.value for state in WAITING_STATES]).values("job_id")
-            return queryset.filter(Q(pk__in=waiting) | ~Q(problem=""))
-        return queryset.filter(pk__in=slots.filter(state=value).values("job_id"))
+            waiting = slots.filter(~RESTING, state__in=[state.value for state in WAITING_STATES]).values("job_id")
+            return queryset.filter(Q(pk__in=waiting) | Q(pk__in=jobs_that_ended_badly(queryset.db)) | ~Q(problem=""))
+        if value == REST:
+            return queryset.filter(pk__in=slots.filter(RESTING).values("job_id"))
+        awake = slots.exclude(RESTING) if value == State.WAITING else slots
+        return queryset.filter(pk__in=awake.filter(state=value).values("job_id"))

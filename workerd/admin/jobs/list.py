@@ -22,14 +22,17 @@ from workerd.admin.ages import Ages
 from workerd.admin.base import WorkerdAdmin
 from workerd.admin.cells import LIVE_CELLS, live_cell
 from workerd.admin.live import answer, script_settings
-from workerd.admin.nodes import nodes_notice
-from workerd.admin.orders import VERBS, orders_list, send_orders
-from workerd.admin.snapshot import Snapshot, read_snapshot
+from workerd.admin.nodes_notice import nodes_notice
+from workerd.admin.orders import VERBS, send_orders
+from workerd.admin.orders_shown import orders_list
+from workerd.admin.reloads import halts_notice
+from workerd.admin.snapshot import Snapshot, is_open, read_snapshot
 from workerd.command_secrets import masked_command
 from workerd.conf import get_settings
 from workerd.models import Job, Operation
 
 from .filters import StateFilter
+from .origin import origin_badge
 from .switch import switch_cell
 
 if TYPE_CHECKING:
@@ -53,13 +56,14 @@ class LiveChangeList(ChangeList):
 
     @property
     def orders(self) -> list[Operation]:
-        """The latest orders for jobs of this page, newest first."""
+        """The latest orders for jobs of this page and for nodes."""
         orders = [order for job in self.snapshot.of_job.values() for order in job.orders]
-        return sorted(orders, key=lambda order: (order.requested, order.pk), reverse=True)[:5]
+        return [*orders, *self.snapshot.for_nodes]
 
     @property
     def is_moving(self) -> bool:
-        return any(job.is_moving for job in self.snapshot.of_job.values())
+        of_job, for_nodes, now = self.snapshot.of_job, self.snapshot.for_nodes, self.snapshot.nodes.now
+        return any(job.is_moving for job in of_job.values()) or any(is_open(order, now) for order in for_nodes)
 
 
 def _column(name: str, description: Any) -> Callable[["JobListAdmin", Any], SafeString]:
@@ -103,13 +107,14 @@ class JobListAdmin(WorkerdAdmin[Job]):
 
     @admin.display(description=_("job"), ordering="name")
     def job(self, job: Any) -> SafeString:
-        """Return the name as a link to the job's page, and below it what the job runs."""
+        """Return the name as a link to the job's page, whether it comes from code, and below that what the job runs."""
         program = job.target or masked_command(job.command)
         return format_html(
-            '<div class="workerd-line"><a href="{}/page/">{}</a></div>'
+            '<div class="workerd-line"><a href="{}/page/">{}</a>{}</div>'
             '<div class="workerd-sub"><span class="workerd-clip" title="{}">{}</span></div>',
             job.pk,  # an address relative to the list's: reverse() a thousand times would double the time of a refresh
             job.name,
+            origin_badge(job),
             program,
             program,
         )
@@ -178,4 +183,8 @@ class JobListAdmin(WorkerdAdmin[Job]):
     def _pieces_above(self, request: HttpRequest, changes: LiveChangeList, ages: Ages) -> dict[str, Any]:
         nodes = changes.snapshot.nodes
         orders = changes.orders if permissions.may_see_orders(request) else []
-        return {"nodes": nodes_notice(nodes, ages), "orders": orders_list(orders, nodes, ages, request)}
+        return {
+            "nodes": nodes_notice(nodes, ages),
+            "halts": halts_notice(nodes, request),
+            "orders": orders_list(orders, nodes, ages, request),
+        }

@@ -1,11 +1,13 @@
-"""Arguments whose names match ``WORKERD["SECRET_KWARGS"]``: shown as a mask; saving the mask changes nothing."""
+"""Values whose names match ``WORKERD["SECRET_KWARGS"]``: shown as a mask; saving the mask changes nothing."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from workerd.command_secrets import MASK, is_secret, masked_command
+from workerd.command_secrets import MASK, masked_command
 from workerd.errors import WorkerdError
-from workerd.job_rules.kwargs import ENVIRONMENT_KEY
+from workerd.secret_arguments import masked
+
+__all__ = ["NothingStoredError", "masked", "restored", "restored_command"]
 
 
 class NothingStoredError(WorkerdError, ValueError):
@@ -19,30 +21,23 @@ class NothingStoredError(WorkerdError, ValueError):
         super().__init__(path)
 
 
-def masked(kwargs: Any) -> Any:
-    """Return kwargs with every secret value masked, however deep, but for {"$env": NAME}: that is only a name."""
-    if isinstance(kwargs, Mapping):
-        return {key: _hidden(value) if is_secret(key) else masked(value) for key, value in kwargs.items()}
-    return [masked(value) for value in kwargs] if isinstance(kwargs, list) else kwargs
-
-
-def restored(kwargs: Any, stored: Any, path: str = "") -> Any:
-    """Return kwargs with each mask replaced by the value stored under that key. Raises NothingStoredError.
+def restored(values: Any, stored: Any, path: str = "") -> Any:
+    """Return ``values`` with each mask replaced by the value stored under that key. Raises NothingStoredError.
 
     A list with masks in it is restored as a whole, and only where nothing in it was changed: after an entry was deleted
     or moved, its number would give it another entry's secret.
     """
-    if isinstance(kwargs, Mapping):
+    if isinstance(values, Mapping):
         known = stored if isinstance(stored, Mapping) else {}
         return {
-            key: restored(value, known.get(key), f"{path}.{key}" if path else str(key)) for key, value in kwargs.items()
+            key: restored(value, known.get(key), f"{path}.{key}" if path else str(key)) for key, value in values.items()
         }
-    if isinstance(kwargs, list):
-        if isinstance(stored, list) and kwargs == masked(stored):
+    if isinstance(values, list):
+        if isinstance(stored, list) and values == masked(stored):
             return stored
-        return [_without_mask(value, f"{path}[{index}]") for index, value in enumerate(kwargs)]
-    if kwargs != MASK:
-        return kwargs
+        return [_without_mask(value, f"{path}[{index}]") for index, value in enumerate(values)]
+    if values != MASK:
+        return values
     if stored is None:
         raise NothingStoredError(path)
     return stored
@@ -63,9 +58,3 @@ def _without_mask(value: Any, path: str) -> Any:
         return restored(value, None, path)
     except NothingStoredError as error:
         raise NothingStoredError(error.path, in_list=True) from None
-
-
-def _hidden(value: Any) -> Any:
-    if value is None or (isinstance(value, Mapping) and set(value) == {ENVIRONMENT_KEY}):
-        return value
-    return MASK

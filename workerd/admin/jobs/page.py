@@ -11,18 +11,24 @@ from django.utils.translation import gettext as _
 
 from workerd.admin import permissions
 from workerd.admin.ages import Ages, exact
-from workerd.admin.badges import outcome_badge, state_badge
+from workerd.admin.badges import outcome_badge, resting_badge, state_badge
 from workerd.admin.base import WorkerdAdmin
 from workerd.admin.cells import clipped, memory, next_start
+from workerd.admin.due import due_cell, is_missed
 from workerd.admin.live import answer, script_settings
-from workerd.admin.nodes import nodes_notice
-from workerd.admin.orders import VERBS, orders_list
+from workerd.admin.nodes_notice import nodes_notice
+from workerd.admin.orders import verbs_for
+from workerd.admin.orders_shown import orders_list
 from workerd.admin.recent_runs import RecentRuns, read_recent_runs
+from workerd.admin.reloads import halts_notice
+from workerd.admin.resting import is_resting
 from workerd.admin.run_sentence import describe_run, exception_of
 from workerd.admin.snapshot import Snapshot, read_snapshot
 from workerd.admin.timeline import lay_out
 from workerd.models import Job, Run
 
+from .schedule_section import schedule_section
+from .seats import seats_section
 from .summary import summary_of
 
 
@@ -43,7 +49,7 @@ class JobPageAdmin(WorkerdAdmin[Job]):
             "problem": snapshot.of_job[pk].problem,
             "opts": self.opts,
             "media": self.media,
-            "verbs": VERBS.values() if permissions.may_operate(request) else (),
+            "verbs": verbs_for(job) if permissions.may_operate(request) else (),
             "orders_url": reverse(f"{site}:workerd_job_orders", args=[pk]),
             "may_change": self.has_change_permission(request, job),
             "may_view_runs": permissions.may_view_runs(request),
@@ -74,17 +80,24 @@ class JobPageAdmin(WorkerdAdmin[Job]):
             "slots": [self._slot_row(slot, job, ages, request) for slot in of_job.slots],
             "job": job,
             "is_late": of_job.is_late,
+            "is_fleet": bool(of_job.places),
             "may_operate": permissions.may_operate(request),
         }
-        orders = of_job.orders[:5] if permissions.may_see_orders(request) else ()
+        orders = of_job.orders if permissions.may_see_orders(request) else ()
         pieces: dict[str, Any] = {
             "nodes": nodes_notice(nodes, ages),
+            "halts": halts_notice(nodes, request),
             "orders": orders_list(orders, nodes, ages, request),
             "slots": render_to_string("admin/workerd/job/slots.html", slots, request),
         }
+        if of_job.places:
+            pieces["seats"] = seats_section(of_job.places, ages, request)
+        recent = None
         if permissions.may_view_runs(request):
             recent = read_recent_runs(job, of_job.slots, nodes.now, self.alias)
-            pieces |= self._history_pieces(request, recent, ages)
+            pieces |= self._history_pieces(request, job, recent, ages)
+        if job.schedule:
+            pieces["schedule"] = schedule_section(job, recent, ages, request)
         return pieces
 
     def _slot_row(self, slot: Any, job: Job, ages: Ages, request: HttpRequest) -> dict[str, Any]:
@@ -93,17 +106,18 @@ class JobPageAdmin(WorkerdAdmin[Job]):
             run_url = reverse(f"{self.admin_site.name}:workerd_run_change", args=[slot.run])
         return {
             "slot": slot,
-            "badge": state_badge(slot.state),
+            "badge": resting_badge(slot.next_start, ages) if is_resting(slot, job) else state_badge(slot.state),
+            "is_resting": is_resting(slot, job),
             "since": ages.since(slot.since),
             "reason": slot.reason,
-            "next_start": next_start(slot, ages),
+            "next_start": "" if is_resting(slot, job) else next_start(slot, ages),
             "beat": ages.since(slot.last_beat),
             "note": clipped(slot.note) if slot.note else "",
             "memory": memory(slot.memory, job.max_memory),
             "run_url": run_url,
         }
 
-    def _history_pieces(self, request: HttpRequest, recent: RecentRuns, ages: Ages) -> dict[str, Any]:
+    def _history_pieces(self, request: HttpRequest, job: Job, recent: RecentRuns, ages: Ages) -> dict[str, Any]:
         site = self.admin_site.name
         may_view_output = permissions.may_view_output(request)
         rows = [_run_row(run, recent, site, ages) for run in recent.shown[:100]]
@@ -112,6 +126,7 @@ class JobPageAdmin(WorkerdAdmin[Job]):
             for run in recent.failures
         ]
         day = {"timeline": lay_out(recent, site), "rows": rows, "cut": exact(recent.cut) if recent.cut else ""}
+        day["is_scheduled"] = bool(job.schedule) or any(run.due for run in recent.shown)
         return {
             "timeline": render_to_string("admin/workerd/job/timeline.html", day, request),
             "failures": render_to_string("admin/workerd/job/failures.html", {"failures": failures}, request),
@@ -124,7 +139,8 @@ def _run_row(run: Run, recent: RecentRuns, site: str, ages: Ages) -> dict[str, A
         "badge": outcome_badge(run.outcome),
         "url": reverse(f"{site}:workerd_run_change", args=[run.pk]),
         "words": describe_run(run, recent.now) if run.ended else "",
-        "started": exact(run.born) if run.born else "-",
+        "due": due_cell(run),
+        "started": exact(run.born) if run.born and not is_missed(run) else "-",
         "ended": ages.since(run.ended),
     }
 

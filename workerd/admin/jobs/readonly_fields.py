@@ -11,7 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from workerd.command_secrets import masked_command
 from workerd.durations import format_duration
 from workerd.job_rules.ranges import DURATIONS
+from workerd.job_rules.stored_json import JSON_COLUMNS
 from workerd.models import Job
+from workerd.wire.spec import with_defaults
 
 from .masking import masked
 
@@ -38,9 +40,17 @@ def _text_of(name: str) -> Callable[[Job], str]:
     return text
 
 
-@admin.display(description=_("arguments"))
-def _kwargs(job: Job) -> str:
-    return json.dumps(masked(job.kwargs), ensure_ascii=False)
+def _json_of(name: str) -> Callable[[Job], str]:
+    field = Job._meta.get_field(name)
+    assert isinstance(field, Field)
+
+    @admin.display(description=field.verbose_name, empty_value="-")
+    def text(job: Job) -> str:
+        value = with_defaults({name: getattr(job, name)})[name]
+        return json.dumps(masked(value), ensure_ascii=False)
+
+    text.__name__ = name
+    return text
 
 
 @admin.display(description=_("command"), empty_value="-")
@@ -50,6 +60,6 @@ def _command(job: Job) -> str:
 
 _SHOWN: Mapping[str, Callable[[Job], str]] = {
     **{name: _text_of(name) for name in DURATIONS},
-    "kwargs": _kwargs,
+    **{name: _json_of(name) for name in JSON_COLUMNS},
     "command": _command,
 }

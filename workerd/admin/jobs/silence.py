@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from workerd.admin.ages import spell_span
+from workerd.admin.ages import between, spell_span
 from workerd.models import Job, Run, Slot
+from workerd.models.clock import DatabaseNow
 
 LATELY = timedelta(days=1)
 MOST_RUNS = 1000
@@ -23,8 +23,8 @@ def describe_silence(job: Job, alias: str) -> str:
 
 def longest_silence(job: Job, alias: str) -> float | None:
     """Return the longest silence in seconds of the runs that go on, and of those that have ended in the last day."""
-    since = timezone.now() - LATELY
-    newest = Run.objects.using(alias).filter(job_id=job.pk).order_by("-born").values_list("ended", "longest_silence")
-    found = [seconds for ended, seconds in newest[:MOST_RUNS] if ended is not None and ended >= since]
+    runs = Run.objects.using(alias).filter(job_id=job.pk).annotate(read_at=DatabaseNow()).order_by("-born")
+    newest = runs.values_list("read_at", "ended", "longest_silence")[:MOST_RUNS]
+    found = [seconds for now, ended, seconds in newest if ended is not None and between(ended, now) <= LATELY]
     found += Slot.objects.using(alias).filter(job_id=job.pk).values_list("longest_silence", flat=True)
     return max((seconds for seconds in found if seconds is not None), default=None)

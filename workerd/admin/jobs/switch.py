@@ -41,10 +41,11 @@ def set_enabled(request: HttpRequest, job: Job, alias: str, *, enabled: bool) ->
         return False
     job.enabled = enabled
     job.save(using=alias, update_fields=["enabled"])
-    words = (
-        _("The job “%(job)s” is on: it will be started.")
-        if enabled
-        else _("The job “%(job)s” is off: it will be stopped gracefully.")
-    )
+    if not enabled:
+        words = _("The job “%(job)s” is off: it will be stopped gracefully.")
+    elif job.schedule:
+        words = _("The job “%(job)s” is on: it runs at the next time of its schedule.")
+    else:
+        words = _("The job “%(job)s” is on: it will be started.")
     messages.success(request, words % {"job": job.name})
     return True

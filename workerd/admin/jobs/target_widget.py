@@ -12,6 +12,7 @@ from django.utils.text import Truncator
 from workerd.command_secrets import MASK, is_secret
 from workerd.conf import SettingsError, get_settings
 from workerd.registry import RegisteredJob, autodiscover, registered
+from workerd.url_passwords import holds_password
 
 OTHER = "-other-"
 
@@ -76,7 +77,8 @@ class _Mask:
 
 
 def _masked(parameter: inspect.Parameter) -> inspect.Parameter:
-    has_secret = parameter.default is not inspect.Parameter.empty and is_secret(parameter.name)
+    has_default = parameter.default is not inspect.Parameter.empty
+    has_secret = has_default and (is_secret(parameter.name) or holds_password(parameter.default))
     return parameter.replace(default=_Mask()) if has_secret else parameter
 
 

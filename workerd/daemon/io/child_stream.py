@@ -1,6 +1,7 @@
 """Reads one pipe of a child, stdout or stderr: a share in each turn of the loop, so that no child keeps the others."""
 
 import fcntl
+import math
 import os
 import struct
 import termios
@@ -8,13 +9,15 @@ from collections import deque
 from collections.abc import Callable
 
 from .line_splitter import LineSplitter
-from .loop import READ, Loop
+from .loop import READ, SHARE_S, Loop
 
 CHUNK_BYTES = 4096
 """Read at once."""
 SHARE_BYTES = 256 * 1024
 SHARE_LINES = 100
 """The most that is taken in one turn of the loop. The pipe of a child that writes more fills up, so that it waits."""
+STREAM_SHARE_S = SHARE_S / 4
+"""After this time a stream's share ends, too: a line may cost much, and a busy machine stretches each."""
 LAST_WORDS_S = 2.0
 """The seconds in which the daemon takes what an ended child has left in a pipe; of the rest it takes the end alone."""
 LAST_LINES = 500
@@ -35,6 +38,7 @@ class ChildStream:
         self._left = 0
         """With ``_then``: how much of it is not read yet."""
         self._finish_by = self.heard_at = 0.0
+        self._at_once = False
         self.dropped = 0
         """Lines that an ended child had left, and for which there was no time."""
         os.set_blocking(descriptor, False)
@@ -51,7 +55,7 @@ class ChildStream:
         The end-of-file may never come: another process may hold the pipe open, and go on to write.
         """
         self._left, self._then = self._unread(), then
-        self._finish_by = self._loop.clock.monotonic() + patience_s
+        self._finish_by, self._at_once = self._loop.clock.monotonic() + patience_s, patience_s <= 0
         if self.descriptor >= 0:
             self._loop.unwatch(self.descriptor)
         if not self._lines or patience_s <= 0:  # else the next share is under way
@@ -81,16 +85,19 @@ class ChildStream:
 
     def _take_lines(self) -> bool:
         """Take this turn's share of the lines; return whether there are more."""
-        count, left = SHARE_LINES, SHARE_BYTES
+        count, left, until = SHARE_LINES, SHARE_BYTES, self._loop.clock.monotonic() + STREAM_SHARE_S
         if self._then is not None and self._loop.clock.monotonic() >= self._finish_by:
             self._hurry()
-            count = LAST_LINES
+            if self._at_once:
+                count, until = LAST_LINES, math.inf
         for _ in range(count):
             while not self._lines and left > 0 and (size := self._read_chunk()):
                 left -= size
             if not self._lines:
                 break
             self._take(self._lines.popleft())
+            if self._loop.clock.monotonic() >= until:
+                break
         return bool(self._lines) or (self._then is not None and self._left > 0)
 
     def _end(self, then: Callable[[], None]) -> None:

@@ -26,5 +26,11 @@ def write_private(path: StrPath, text: str) -> None:
     os.replace(fresh, path)
 
 
+def folder_id(path: StrPath) -> str:
+    """Return what tells a folder from every copy of it on this boot of the machine. Raises OSError."""
+    status = os.stat(path)
+    return f"{status.st_dev}:{status.st_ino}"
+
+
 def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, PRIVATE_FILE)

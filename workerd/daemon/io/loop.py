@@ -14,7 +14,7 @@ from workerd.daemon.rules.clock import Clock
 
 STALL_S = 0.5
 """A timer that is later than this shows that the loop did not run: its process was stopped, or got no processor."""
-SHARE_S = 0.02
+SHARE_S = 0.01
 """The seconds that ready files, calls and timers may each take in one turn; what is left comes first in the next."""
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
@@ -51,6 +51,7 @@ class Loop:
         self._next: deque[Callable[[], None]] = deque()
         self._left: frozenset[int] = frozenset()
         """The descriptors that were ready, and for which there was no time yet: they come first."""
+        self._at_turn_begin: list[Callable[[], None]] = []
         self._at_turn_end: list[Callable[[], None]] = []
         self._signals: dict[int, Callable[[], None]] = {}
         self._raised: set[int] = set()
@@ -99,6 +100,10 @@ class Loop:
         """Call once in the next turn, which comes without a sleep: for work that is more than one turn's share."""
         self._next.append(call)
 
+    def at_turn_begin(self, call: Callable[[], None]) -> None:
+        """Call at the beginning of every turn, before anything else: for deadlines that nothing may delay."""
+        self._at_turn_begin.append(call)
+
     def at_turn_end(self, call: Callable[[], None]) -> None:
         """Call at the end of every turn."""
         self._at_turn_end.append(call)
@@ -129,6 +134,8 @@ class Loop:
         """Sleep until something is ready or due, and make its calls."""
         ready = self._selector.select(self._patience())
         began, used = self.clock.monotonic(), self.clock.processor()
+        for call in self._at_turn_begin:
+            self.attempt(call)
         self._make_signal_calls()
         self._go_on()
         self._make_ready_calls(ready)

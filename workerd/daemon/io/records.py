@@ -5,6 +5,7 @@ from typing import Any
 from workerd.wire.messages import Record
 
 from .link import Link
+from .listeners import Listeners
 from .versions import Versions
 
 OUTBOX_MESSAGES = 256
@@ -19,6 +20,8 @@ class RecordQueue:
         self._kept: dict[tuple[str, str], Record] = {}
         self._unsent: dict[tuple[str, str], None] = {}
         self._sequence = 0
+        self.on_safe: Listeners[[]] = Listeners()
+        """Told when the journal has more of the records."""
 
     def add(self, kind: str, key: str, row: dict[str, Any] | None) -> None:
         """Keep the row as it is now, to be sent with the next flush."""
@@ -28,6 +31,10 @@ class RecordQueue:
         self._kept[identity] = Record(self._sequence, kind, key, self._versions.next(), row)
         self._unsent.pop(identity, None)
         self._unsent[identity] = None
+
+    def is_safe(self, kind: str, key: str) -> bool:
+        """Return whether the journal, or the database, has the newest row that was kept."""
+        return (kind, key) not in self._kept
 
     def send_again(self) -> None:
         """Send to a new ledger all that the old one did not acknowledge, in the order of sequences."""
@@ -50,6 +57,7 @@ class RecordQueue:
         ]
         for identity in done:
             del self._kept[identity]
+        self.on_safe()
 
     def flush(self, link: Link | None) -> None:
         """Send as much as the link takes now."""

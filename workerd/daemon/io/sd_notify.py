@@ -46,6 +46,10 @@ class SdNotifier:
             self._is_due = False
             self.say("WATCHDOG=1")
 
+    def starting(self, patience_s: float) -> None:
+        """Say that the start may take ``patience_s`` from now on."""
+        self.say(f"EXTEND_TIMEOUT_USEC={int(patience_s * 1e6)}")
+
     def ready(self) -> None:
         """Say that the service is up, or up again."""
         self.say("READY=1")

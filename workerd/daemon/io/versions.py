@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 
 from workerd.daemon.rules.clock import Clock
-from workerd.wire.epochs import COUNTS_A_LIFE, LATEST_EPOCH
+from workerd.wire.epochs import COUNTS_A_LIFE, LATEST_EPOCH, first_after
 
 from .files import StrPath, read_text, write_private
 
@@ -19,7 +19,7 @@ class Versions:
     def __init__(self, path: StrPath, clock: Clock) -> None:
         self._path = os.fspath(path)
         self._epoch = max(_read(self._path) + 1, min(int(clock.wall() // 60), LATEST_EPOCH))
-        self._last = self._epoch * COUNTS_A_LIFE
+        self._last = self.first
         self._met: set[str] = set()
         self.keep()
 
@@ -30,13 +30,18 @@ class Versions:
         """
         is_mine = where in self._met and version <= self._last
         self._met.add(where)
-        if is_mine or version < self._epoch * COUNTS_A_LIFE:
+        if is_mine or version < self.first:
             return False
-        self._epoch = version // COUNTS_A_LIFE + 1
-        self._last = self._epoch * COUNTS_A_LIFE
+        self._epoch = first_after(version) // COUNTS_A_LIFE
+        self._last = self.first
         with suppress(OSError):  # the next start finds out again
             self.keep()
         return True
+
+    @property
+    def first(self) -> int:
+        """The number that all versions of this life are larger than."""
+        return self._epoch * COUNTS_A_LIFE
 
     def keep(self) -> None:
         """Write the epoch to its file, for later starts of the daemon. Raises OSError."""

@@ -8,9 +8,11 @@ from workerd.wire.messages import OperationTaken
 from workerd.wire.reasons import Reason, public_part
 from workerd.wire.words import names_slot
 
-from .orders import VERBS, Orders, Reply
+from .node_drain import WAYS as DRAINS
+from .order import Reply
+from .orders import GIVING, VERBS, Orders
 from .parts import Parts
-from .reloading import Reloading
+from .reloading import WAYS, Reloading
 
 RESULT_CHARACTERS = 16_000
 KNOWN = 1000
@@ -26,6 +28,7 @@ class Audit:
         self._records = parts.records
         self._orders = orders
         self._reloading = reloading
+        self._drain = parts.drain
         self._known: dict[str, None] = {}
         parts.ledger.on_operation.add(self.carry_out)
 
@@ -41,36 +44,47 @@ class Audit:
         def answer(result: dict[str, Any]) -> None:
             self._records.add("operation", operation.key, result_row(result))
 
-        if operation.verb == "reload":
-            self._reloading.ask(answer)
-        elif operation.verb in VERBS:
+        if operation.verb in WAYS:
+            self._reloading.ask(answer, WAYS[operation.verb])
+        elif operation.verb in DRAINS:
+            self._drain.ask(answer, DRAINS[operation.verb], operation.requested_by or "an operator")
+        elif operation.verb in {*VERBS, GIVING}:
             names = [operation.name] if operation.name else []
             self._orders.carry_out(operation.verb, names, answer, by=operation.requested_by or "an operator")
         else:
             answer({"ok": False, "error": Reason(f"no row can ask a daemon for “{operation.verb}”")})
 
-    def audited(self, verb: str, names: list[str], requested_by: str, reply: Reply) -> Reply:
-        """Log who orders what, and return a reply that also writes the audit rows, one for each name."""
-        requested = self._clock.wall()
-        for name in names or [""]:
-            self._log.emit("operation.taken", verb=verb, job=name, requested_by=requested_by)
+    def audited(self, verb: str, names: list[str], by: str, reply: Reply, *, at_once: bool = False) -> Reply:
+        """Log who orders what, and return a reply that also writes the audit rows, one for each name.
 
-        def answer(result: dict[str, Any]) -> None:
-            reply(result)
-            for name in names or [""]:
+        With ``at_once`` they are written now as well, for an order that is answered late.
+        """
+        keys = {name: str(uuid.uuid4()) for name in names or [""]}
+        requested = self._clock.wall()
+        for name in keys:
+            self._log.emit("operation.taken", verb=verb, job=name, requested_by=by)
+
+        def write(result: dict[str, Any]) -> None:
+            for name, key in keys.items():
                 job, _, index = name.partition(":")
                 row = {
                     "verb": verb,
                     "job_name": job,
                     "slot": name if index else "",
-                    "requested_by": requested_by,
+                    "requested_by": by,
                     "requested": requested,
                     "expires": requested,
                     "taken": requested,
                     **result_row(result, name),
                 }
-                self._records.add("operation", str(uuid.uuid4()), row)
+                self._records.add("operation", key, row)
 
+        def answer(result: dict[str, Any]) -> None:
+            reply(result)
+            write(result)
+
+        if at_once:
+            write({"error": Reason("asked for; the runs go on")})
         return answer
 
 

@@ -4,6 +4,7 @@ from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.rules.clock import Clock
 from workerd.wire.messages import DatabaseConnected, DatabaseLost, DatabaseRecovered
+from workerd.wire.reasons import Reason
 
 
 class Database:
@@ -16,7 +17,7 @@ class Database:
         self.out_since: float | None = None
         """The wall time at which the outage began; None while there is none."""
         self.reachable: bool | None = None
-        self.trouble = ""
+        self.trouble = Reason("")
         self.vendor = ""
         self.on_recovered: Listeners[[]] = Listeners()
         """Told when the database is reached again after an outage."""
@@ -25,7 +26,7 @@ class Database:
         """Take what the ledger says of its database."""
         match message:
             case DatabaseLost():
-                self.lose(message.reason)
+                self.lose(Reason(message.reason, message.public))
             case DatabaseConnected():
                 self._log.emit("ledger.connected", vendor=message.vendor, version=message.version)
                 self.vendor = message.vendor
@@ -34,10 +35,10 @@ class Database:
             case DatabaseRecovered() if self.reachable is False:
                 outage_s = round(self._clock.monotonic() - self._lost_at, 3)
                 self._log.emit("ledger.recovered", outage_s=outage_s, caught_up=message.caught_up)
-                self.reachable, self.trouble, self.out_since = True, "", None
+                self.reachable, self.trouble, self.out_since = True, Reason(""), None
                 self.on_recovered()
 
-    def lose(self, reason: str) -> None:
+    def lose(self, reason: Reason) -> None:
         """Count the database as out; an outage is logged once, however many ledgers see it."""
         if self.reachable is not False:
             self._lost_at, self.out_since = self._clock.monotonic(), self._clock.wall()

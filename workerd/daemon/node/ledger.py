@@ -4,7 +4,9 @@ from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.records import RecordQueue
 from workerd.daemon.processes.child import Child
+from workerd.daemon.rules.dues import Remembered
 from workerd.daemon.slots.child_messages import ChildMessages
+from workerd.daemon.slots.due_calendar import Calendar
 from workerd.daemon.slots.effects import Effects
 from workerd.daemon.slots.lifecycle import Lifecycle
 from workerd.daemon.slots.slot import LiveSlot
@@ -21,12 +23,15 @@ from workerd.wire.messages import (
     JobRemoved,
     JobsListed,
     Message,
-    NodeShared,
+    NodeDisplaced,
+    NodeRegistered,
     OperationTaken,
     PushFound,
+    SlotsRemembered,
     VersionSeen,
     Waiting,
 )
+from workerd.wire.reasons import Reason
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome
 
@@ -54,12 +59,14 @@ class Ledger:
         effects: Effects,
         messages: ChildMessages,
         database: Database,
+        calendar: Calendar,
     ) -> None:
         self._log = log
         self._records = records
         self._lifecycle = lifecycle
         self._slot_set = slot_set
         self._database = database
+        self._calendar = calendar
         self._child: Child | None = None
         self._draining = False
         self._told_to_drain: Child | None = None
@@ -71,8 +78,6 @@ class Ledger:
         self.listed = False
         """Whether a ledger has told every job once."""
         self.push: bool | None = None
-        self.twin = ""
-        """A sentence on the daemon that writes the same rows, and what to do; "" for none."""
         self.waiting = 0
         """How many records are in the journal that the database has not taken yet, as of the last second."""
         self.set_aside = 0
@@ -85,11 +90,17 @@ class Ledger:
         """Told after each message."""
         self.on_drained: Listeners[[]] = Listeners()
         """Told when a ledger has written down everything, as it was asked to at the end."""
+        self.on_registration: Listeners[[NodeRegistered | NodeDisplaced]] = Listeners()
+        """Told whose the node's row is."""
         self.on_operation: Listeners[[OperationTaken]] = Listeners()
         """Told of an operator's order that stood in the database."""
         effects.on_licensed.add(self._licensed)
         lifecycle.on_changed.add(self._changed)
         messages.on_other.add(self._heard)
+
+    def has_told(self) -> bool:
+        """Return whether this ledger has judged every job, or its database is out, so that no verdict is on its way."""
+        return self._complete or self._database.reachable is False
 
     def start(self) -> None:
         """Have a ledger, from now to the daemon's end."""
@@ -129,7 +140,7 @@ class Ledger:
         if slot.child is not None and slot.child.verdict is Outcome.HUNG:
             limit = LEDGER_SPEC.heartbeat_timeout
             reason = f"the ledger waits for more than {limit:g} s, most likely for its database, and is replaced"
-            self._database.lose(reason)
+            self._database.lose(Reason(reason))
         elif slot.child is None and slot.reason:
             self._database.forget()
 
@@ -142,8 +153,10 @@ class Ledger:
                 self._hear_of_records(message)
             case PushFound():
                 self.push = message.works
-            case NodeShared():
-                self._hear_of_twin(message.reason)
+            case NodeRegistered() | NodeDisplaced():
+                self.on_registration(message)
+            case SlotsRemembered() if not self.listed:
+                self._take_up(message)
             case JobChanged() | JobRefused() | JobRemoved() | JobsListed():
                 self._hear_of_jobs(message)
             case DatabaseConnected() | DatabaseLost() | DatabaseRecovered():
@@ -163,12 +176,9 @@ class Ledger:
             case Waiting():
                 self.waiting, self.set_aside = message.records, message.set_aside
 
-    def _hear_of_twin(self, reason: str) -> None:
-        self.twin = reason
-        if reason:
-            self._log.emit("node.shared", reason=reason)
-        else:
-            self._log.emit("node.alone")
+    def _take_up(self, message: SlotsRemembered) -> None:
+        for job_id, index, *earlier in message.slots:
+            self._calendar.remember(job_id, index, Remembered(*earlier))
 
     def _pass_over(self, found: VersionSeen) -> None:
         """Have every row written anew where an earlier life, of a clock that was ahead, has left larger versions."""
@@ -179,22 +189,23 @@ class Ledger:
     def _hear_of_jobs(self, message: JobChanged | JobRefused | JobRemoved | JobsListed) -> None:
         match message:
             case JobChanged():
-                self._apply(message.spec, "")
+                self._apply(message.spec, misfit=message.misfit)
             case JobRefused():
-                self._apply(message.spec, message.problem)
+                self._apply(message.spec, problem=message.problem)
             case JobRemoved():
                 self._remove(message.name)
             case JobsListed():
                 self._finish_list()
 
-    def _apply(self, values: dict[str, object], problem: str) -> None:
+    def _apply(self, values: dict[str, object], *, problem: str = "", misfit: str = "") -> None:
         spec = JobSpec.from_dict(values)
         self._seen.add(spec.name)
         known = self._slot_set.specs.get(spec.name)
-        if known == spec and self._lifecycle.problems.get(spec.name, "") == problem:
+        told = self._lifecycle.problems.get(spec.name, ""), self._slot_set.misfits.get(spec.name, "")
+        if known == spec and told == (problem, misfit):
             return
         self._counts[0 if known is None else 1] += 1
-        self._slot_set.apply(spec.name, spec, problem)
+        self._slot_set.apply(spec.name, spec, problem, misfit)
 
     def _remove(self, name: str) -> None:
         if name in self._slot_set.specs:
@@ -205,8 +216,10 @@ class Ledger:
         """Log what has changed; after a new ledger's first list, drop the jobs that it did not name."""
         if not self._complete:
             self._complete = self.listed = True
+            self._calendar.forget_earlier(but={spec.id for spec in self._slot_set.specs.values() if spec.is_fleet})
             for name in set(self._slot_set.specs) - self._seen:
                 self._remove(name)
+        self._slot_set.become_whole()
         added, changed, removed = self._counts
         if any(self._counts):
             self._log.emit("jobs.changed", added=added, changed=changed, removed=removed)

@@ -4,15 +4,18 @@ import os
 
 from workerd.daemon.slots.rows import run_row
 from workerd.daemon.slots.slot import LiveSlot
+from workerd.wire.reasons import public_part
 
 from .parts import Parts
+from .reloading import Reloading
 
 
 class NodeRecord:
     """Has this daemon's own row written, and a row for every run that begins or is ready."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, reloading: Reloading) -> None:
         self._parts = parts
+        self._reloading = reloading
         self._row = {
             "daemon_pid": os.getpid(),
             "workerd_version": parts.config.version,
@@ -20,20 +23,25 @@ class NodeRecord:
         }
         parts.generations.on_ready.add(lambda _replaced: self.note_node())
         parts.ledger.on_started.add(self.note_node)
-        parts.ledger.on_passed_over.add(self._note_all)
+        reloading.on_changed.add(self.note_node)
+        parts.ledger.on_passed_over.add(self.note_all)
         parts.effects.on_licensed.add(self.note_run)
         parts.effects.on_ready.add(self.note_run)
 
     def note_node(self) -> None:
         """Record that this daemon lives, with which generation; and that what is wrong with a row is still wrong."""
+        halt = self._reloading.halt
         records, generations = self._parts.records, self._parts.generations
         number = generations.current.generation if generations.current is not None else generations.number
-        records.add("node", "node", {**self._row, "generation": number})
+        row = {**self._row, "generation": number, "halt": halt, "public_halt": public_part(halt)}
+        records.add("node", "node", row)
         for slot in self._parts.slot_set.job_slots():
             if slot.problem:
-                records.add("problem", slot.spec.name, {"problem": slot.problem})
+                problem = {"problem": slot.problem, "public_problem": public_part(slot.problem)}
+                records.add("problem", slot.spec.name, problem)
 
-    def _note_all(self) -> None:
+    def note_all(self) -> None:
+        """Record this daemon and every run that goes on."""
         self.note_node()
         for slot in self._parts.slot_set.job_slots():
             self.note_run(slot)

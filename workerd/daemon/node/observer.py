@@ -18,6 +18,7 @@ OBSERVER_SPEC = JobSpec(
 
 RUN_BOUNDS_S = (0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0)
 BIRTH_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+LATE_BOUNDS_S = (0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 600.0, 3600.0)
 MOST_SERIES = 500
 """A job may log anything under the name of a workerd event: beyond this many label values, the rest are “other”."""
 _EVENT = b'"event":"'
@@ -28,8 +29,17 @@ _LABELS = {
     "connection.closed": ("alias", "reason"),
     "connection.failed": ("alias", "error"),
     "connection.discarded": ("alias",),
+    "seat.lost": (),
+    "seat.taken_over": (),
 }
-_TIMES = {"child.exited": ("seconds", 1.0), "child.born": ("ms", 1e-3), "fork.prepared": ("ms", 1e-3)}
+_TIMES = {
+    "child.exited": ("child.exited", "seconds", 1.0),
+    "child.born": ("child.born", "ms", 1e-3),
+    "fork.prepared": ("fork.prepared", "ms", 1e-3),
+    "late": ("child.born", "late_s", 1.0),
+}
+"""By what is timed: the event that tells it, its field, and how many seconds that counts."""
+_TIMED = {event for event, _, _ in _TIMES.values()}
 
 
 class Times:
@@ -59,6 +69,7 @@ class Counters:
             "child.exited": Times(RUN_BOUNDS_S),
             "child.born": Times(BIRTH_BOUNDS_S),
             "fork.prepared": Times(BIRTH_BOUNDS_S),
+            "late": Times(LATE_BOUNDS_S),
         }
 
     def count_line(self, line: bytes) -> None:
@@ -68,7 +79,7 @@ class Counters:
         if at < 0:
             return
         name = line[at + len(_EVENT) : line.find(b'"', at + len(_EVENT))].decode("ascii", "replace")
-        if name in _LABELS or name in _TIMES or name == "log.dropped":
+        if name in _LABELS or name in _TIMED or name == "log.dropped":
             self._count(name, line)
 
     def snapshot(self) -> dict[str, Any]:
@@ -89,10 +100,9 @@ class Counters:
             series = (name, *(str(event.get(label))[:60] for label in _LABELS[name]))
             known = series in self._events or len(self._events) < MOST_SERIES
             self._events[series if known else (name, *("other" for _ in _LABELS[name]))] += 1
-        if name in _TIMES:
-            field, unit = _TIMES[name]
-            took = event.get(field)
+        for timed, (told_by, field, unit) in _TIMES.items():
+            took = event.get(field) if told_by == name else None
             if isinstance(took, int | float):
-                self._times[name].note(took * unit)
+                self._times[timed].note(took * unit)
         if name == "log.dropped" and isinstance(event.get("lines"), int):
             self._dropped += event["lines"]

@@ -6,7 +6,9 @@ A part is given the parts that it stands on; what those have to tell it, it subs
 import os
 import resource
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from workerd.daemon.io.log import EventLog
@@ -22,9 +24,15 @@ from workerd.daemon.processes.leftovers import Leftovers
 from workerd.daemon.processes.roster import Roster
 from workerd.daemon.processes.stack_dump import StackDumps
 from workerd.daemon.rules.clock import Clock
+from workerd.daemon.rules.dues import Times
+from workerd.daemon.slots.agenda import Alarm
 from workerd.daemon.slots.child_messages import ChildMessages
+from workerd.daemon.slots.due_calendar import Calendar
+from workerd.daemon.slots.due_effects import DueEffects
+from workerd.daemon.slots.due_records import DueRecords
 from workerd.daemon.slots.effects import Effects
 from workerd.daemon.slots.exits import Exits
+from workerd.daemon.slots.gate import Gate
 from workerd.daemon.slots.lifecycle import Lifecycle
 from workerd.daemon.slots.pacing import Pacing
 from workerd.daemon.slots.places import Places
@@ -35,7 +43,11 @@ from workerd.daemon.slots.watchdog import Watchdog
 from workerd.wire.config import DaemonConfig
 
 from .database import Database
+from .fleet import Fleet
+from .identity import Identity
 from .ledger import Ledger
+from .node_drain import NodeDrain
+from .seat_orders import SeatOrders
 
 STDOUT = 1
 
@@ -50,6 +62,7 @@ class Parts(NamedTuple):
     stdout: Stdout
     log: EventLog
     sd_notifier: SdNotifier
+    identity: Identity
     versions: Versions
     records: RecordQueue
     generations: Generations
@@ -59,13 +72,18 @@ class Parts(NamedTuple):
     earlier: EarlierProcesses
     leftovers: Leftovers
     pacing: Pacing[LiveSlot]
+    gate: Gate
     lifecycle: Lifecycle
     slot_set: SlotSet
     effects: Effects
     exits: Exits
     rollout: Rollout
     database: Database
+    calendar: Calendar
     ledger: Ledger
+    fleet: Fleet
+    seat_orders: SeatOrders
+    drain: NodeDrain
 
 
 def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
@@ -73,6 +91,7 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
     loop = Loop(clock, lambda error: _log_fault(log, error))
     stdout = Stdout(loop, STDOUT, lambda lines, error: log.emit("log.dropped", lines=lines, reason=error or None))
     log = EventLog(stdout, config.log_format == "console", clock.monotonic)
+    identity = Identity(config.state_dir, config.name)
     versions = Versions(f"{config.state_dir}/{config.name}.epoch", clock)
     records = RecordQueue(versions)
 
@@ -88,16 +107,45 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
     generations.sound_jobs = slot_set.sound_jobs
     leftovers.on_found.add(slot_set.blame)
     pacing: Pacing[LiveSlot] = Pacing(len(os.sched_getaffinity(0)))
+    gate = Gate(loop, log, lifecycle, slot_set, pacing)
     node, places = (config.name, config.host), Places(config.max_processes)
-    effects = Effects(loop, log, lifecycle, pacing, places, births, stack_dumps, earlier, roster, node)
+    effects = Effects(loop, log, lifecycle, gate, places, births, stack_dumps, earlier, roster, node)
+    where = f"{config.name}@{config.host}"
+    due_records = DueRecords(log, records, slot_set, clock, where)
+    due_effects = DueEffects(lifecycle, gate, due_records)
+    effects.on_licensing.add(due_effects.begin)
+    effects.hold_back = due_records.hold_back
+    records.on_safe.add(effects.try_held_up)
+    calendar = Calendar(loop, log, lifecycle, due_records, where, partial(_wall_timer, loop), _parse_schedule)
+
     messages = ChildMessages(log, records, lifecycle, births)
     Watchdog(loop, log, lifecycle, slot_set.slots, messages.recycle, generations.obstacle)
 
     database = Database(log, clock)
     database.on_recovered.add(lambda: effects.database_recovered(slot_set.job_slots()))
-    ledger = Ledger(log, records, lifecycle, slot_set, effects, messages, database)
+    ledger = Ledger(log, records, lifecycle, slot_set, effects, messages, database, calendar)
+    boot_timer = partial(_boot_timer, loop)
+    fleet = Fleet(
+        loop,
+        log,
+        lifecycle,
+        slot_set,
+        gate,
+        effects,
+        leftovers,
+        generations,
+        messages,
+        ledger,
+        database,
+        calendar,
+        due_records,
+        boot_timer,
+    )
     exits = Exits(loop, log, records, lifecycle)
+    exits.on_ended.add(due_records.note_end)
     rollout = Rollout(loop, log, lifecycle, slot_set, generations, births, exits, config.max_unavailable)
+    rollout.rows_are_judged = ledger.has_told
+    rollout.seat_obstacle = fleet.seats.obstacle
     return Parts(
         config=config,
         clock=clock,
@@ -106,6 +154,7 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
         stdout=stdout,
         log=log,
         sd_notifier=SdNotifier(loop),
+        identity=identity,
         versions=versions,
         records=records,
         generations=generations,
@@ -115,14 +164,37 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
         earlier=earlier,
         leftovers=leftovers,
         pacing=pacing,
+        gate=gate,
         lifecycle=lifecycle,
         slot_set=slot_set,
         effects=effects,
         exits=exits,
         rollout=rollout,
         database=database,
+        calendar=calendar,
         ledger=ledger,
+        fleet=fleet,
+        seat_orders=SeatOrders(fleet, slot_set),
+        drain=NodeDrain(loop, log, lifecycle, slot_set, fleet, config.max_unavailable),
     )
+
+
+def _wall_timer(loop: Loop, call: Callable[[], None]) -> Alarm:
+    from workerd.daemon.io.wall_timer import WallTimer  # what only schedules need is loaded with the first of them
+
+    return WallTimer(loop, call)
+
+
+def _boot_timer(loop: Loop, call: Callable[[], None]) -> Alarm:
+    from workerd.daemon.io.boot_timer import BootTimer  # loaded with the first seat
+
+    return BootTimer(loop, call)
+
+
+def _parse_schedule(text: str, zone: str) -> Times:
+    from workerd.wire.schedule import parse
+
+    return parse(text, zone)
 
 
 def _log_fault(log: EventLog, error: Exception) -> None:

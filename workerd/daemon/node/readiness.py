@@ -2,6 +2,9 @@
 
 from .parts import Parts
 
+MARGIN_S = 60.0
+"""Those that have waited have this long to start themselves before the service manager's own limit counts again."""
+
 
 class Readiness:
     """Told once, to the log and to the service manager."""
@@ -10,6 +13,7 @@ class Readiness:
         self._parts = parts
         self._since = parts.clock.monotonic()
         self.reached = False
+        parts.gate.on_waiting.add(self._ask_for_time)
 
     def look(self) -> None:
         """At the end of a turn: say that the daemon is ready as soon as it is."""
@@ -23,3 +27,8 @@ class Readiness:
             seconds = round(parts.clock.monotonic() - self._since, 3)
             parts.log.emit("daemon.ready", slots=len(wanted), seconds=seconds)
             parts.sd_notifier.ready()
+
+    def _ask_for_time(self, seconds: float) -> None:
+        """Have the service manager wait as long as a slot may wait for others."""
+        if not self.reached:
+            self._parts.sd_notifier.starting(seconds + MARGIN_S)

@@ -8,13 +8,15 @@ from workerd.daemon.slots.rollout import RolloutEnd
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire.reasons import Reason, say
 
-from .orders import Reply
+from .order import Reply
 from .parts import Parts
 from .shutdown import Shutdown
 
 CHOICE = (
     "Correct the code and reload, or “reload --go-on” moves the others all the same, or “reload --back” moves back."
 )
+WAYS = {"reload": "", "reload_go_on": "go_on", "reload_back": "back"}
+"""Each verb of an order, with the way of a reload that it asks for."""
 NAMED = 20
 """The most slots that an answer names."""
 
@@ -34,6 +36,11 @@ class Reloading:
         self.on_changed: Listeners[[]] = Listeners()
         """Told when ``account`` has changed."""
         self._ways: dict[str, Callable[[Reply], None]] = {"": self._load, "go_on": self._insist, "back": self._go_back}
+
+    @property
+    def halt(self) -> Reason:
+        """Why the reload goes no further until an operator decides; "" where it does."""
+        return self._halt if self._rollout.halted else Reason("")
 
     @property
     def account(self) -> Reason:
@@ -113,6 +120,7 @@ class Reloading:
             self._answer(reply, {"ok": False, "error": Reason(f"{own}: {rejection}", own)})
         else:
             self._rejection = Reason("")
+            self._parts.calendar.read_zones_again()
             current = self._parts.generations.current
             if current is not None and current.generation != self._rollout.generation:  # else another one asked, too
                 self._rollout.start()
@@ -131,6 +139,8 @@ class Reloading:
             answer["error"] = self._tell_lagging()
         else:
             self._rejection = Reason("")
+        if finishing := self._rollout.finishing():
+            answer["note"] = _tell_finishing(finishing)
         self._answer(reply, answer)
 
     def _tell_lagging(self) -> Reason:
@@ -152,6 +162,14 @@ class Reloading:
 
 def _how(slot: LiveSlot) -> str:
     return f"; {slot.name} is {slot.state.value}{' again, after' if slot.is_retrying else ''}: "
+
+
+def _tell_finishing(slots: list[LiveSlot]) -> str:
+    """Return which scheduled runs end with the code that they began with."""
+    named = ", ".join(f"{slot.name} (generation {slot.child.generation})" for slot in slots[:NAMED] if slot.child)
+    more = f" and {len(slots) - NAMED} more" if len(slots) > NAMED else ""
+    runs = "1 scheduled run finishes" if len(slots) == 1 else f"{len(slots)} scheduled runs finish"
+    return f"{runs} with the code before: {named}{more}"
 
 
 def _of(moved: int, total: int) -> str:

@@ -7,8 +7,11 @@ from workerd.daemon.io.log import EventLog
 from workerd.wire.reasons import Reason
 
 from .audit import Audit
+from .node_drain import WAYS as DRAINS
+from .node_drain import NodeDrain
+from .order import Reply
 from .orders import VERBS, Orders
-from .reloading import Reloading
+from .reloading import WAYS, Reloading
 from .shutdown import Shutdown
 from .status import Status
 
@@ -16,8 +19,11 @@ TAIL_LINES = 1000
 MAX_TAILS = 128
 TAILS_A_PROCESS = 16
 """How many tails may be open, of all clients and of one process: the others are to be served, too."""
+MAX_WAITING = 64
+"""How many connections may wait for the results of orders; what is left of the socket's places answers the others."""
 MAX_NAMES = 1000
-ORDERS = frozenset({*VERBS, "reload", "shutdown"})
+AWAITED = frozenset({*VERBS, "reload", "drain"})
+ORDERS = frozenset({*AWAITED, "shutdown"})
 
 
 class Requests:
@@ -31,6 +37,7 @@ class Requests:
         reloading: Reloading,
         shutdown: Shutdown,
         status: Status,
+        drain: NodeDrain,
     ) -> None:
         self._log = log
         self._orders = orders
@@ -38,12 +45,16 @@ class Requests:
         self._reloading = reloading
         self._shutdown = shutdown
         self._status = status
+        self._drain = drain
         self._tails: list[ControlConnection] = []
+        self._waiting: list[ControlConnection] = []
+        """For each order whose result has not come, the connection that waits for it."""
         self._verbs = {
             "ping": self._answer_ping,
             "status": self._answer_status,
             "tail": self._answer_tail,
             "reload": self._answer_reload,
+            "drain": self._answer_drain,
             "shutdown": self._answer_shutdown,
         }
 
@@ -56,6 +67,13 @@ class Requests:
         if verb in ORDERS and connection.is_left:
             self._log.emit("operation.dropped", verb=verb, requested_by=connection.peer.user)
             connection.close()
+            return
+        if (
+            verb in {*VERBS, "reload", "drain"}
+            and request.get("wait") is not False
+            and (crowd := self._waiting_in_the_way())
+        ):
+            connection.reply({"ok": False, "error": crowd})
             return
         if verb in VERBS:
             self._answer_order(connection, verb, request)
@@ -77,9 +95,10 @@ class Requests:
         elif self._shutdown.begun:
             connection.reply({"ok": False, "error": "the daemon is stopping and takes no more orders"})
         else:
-            wait = request.get("wait") is not False
-            reply = self._audit.audited(verb, names, connection.peer.user, connection.reply)
-            self._orders.carry_out(verb, names, reply, wait=wait, by=connection.peer.user)
+            wait, to_end = request.get("wait") is not False, verb == "trigger" and request.get("to_end") is True
+            by = connection.peer.user
+            reply = self._audit.audited(verb, names, by, self._reply_to(connection), at_once=to_end)
+            self._orders.carry_out(verb, names, reply, wait=wait, to_end=to_end, by=by, passes_on=True)
 
     def _answer_ping(self, connection: ControlConnection, _: dict[str, Any]) -> None:
         connection.reply({"ok": True})
@@ -89,10 +108,37 @@ class Requests:
 
     def _answer_reload(self, connection: ControlConnection, request: dict[str, Any]) -> None:
         wait, way = request.get("wait") is not False, request.get("way", "")
-        answer = connection.reply if wait else lambda _answer: None
-        self._reloading.ask(self._audit.audited("reload", [], connection.peer.user, answer), str(way))
+        answer = self._reply_to(connection) if wait else lambda _answer: None
+        verb = next((verb for verb, known in WAYS.items() if known == way), "reload")
+        self._reloading.ask(self._audit.audited(verb, [], connection.peer.user, answer), str(way))
         if not wait:
             connection.reply({"ok": True})
+
+    def _answer_drain(self, connection: ControlConnection, request: dict[str, Any]) -> None:
+        wait, way, by = request.get("wait") is not False, str(request.get("way", "")), connection.peer.user
+        answer = self._reply_to(connection) if wait else lambda _answer: None
+        verb = next((verb for verb, known in DRAINS.items() if known == way), "drain")
+        self._drain.ask(self._audit.audited(verb, [], by, answer), way, by)
+        if not wait:
+            connection.reply({"ok": True})
+
+    def _reply_to(self, connection: ControlConnection) -> Reply:
+        """Return the reply to an order; until it is called, the connection counts as one that waits."""
+        self._waiting.append(connection)
+
+        def reply(answer: dict[str, Any]) -> None:
+            if connection in self._waiting:
+                self._waiting.remove(connection)
+            connection.reply(answer)
+
+        return reply
+
+    def _waiting_in_the_way(self) -> str:
+        """Return why no further client may wait for a result, "" where it may."""
+        self._waiting = [connection for connection in self._waiting if not connection.is_left]
+        if len(self._waiting) < MAX_WAITING:
+            return ""
+        return f"{MAX_WAITING} orders wait for their results already: try again later, or with --no-wait"
 
     def _answer_shutdown(self, connection: ControlConnection, _: dict[str, Any]) -> None:
         self._audit.audited("shutdown", [], connection.peer.user, connection.reply)({"ok": True})

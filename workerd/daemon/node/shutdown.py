@@ -44,12 +44,15 @@ class Shutdown:
         parts.lifecycle.stopping = say("the daemon is shutting down: ", reason)
         for slot in parts.slot_set.job_slots():
             parts.lifecycle.want(slot, False, parts.lifecycle.stopping)
+        parts.fleet.drain(parts.lifecycle.stopping)
 
     def go_on(self) -> None:
         """At the end of a turn: take the next step if the one before is done."""
         parts = self._parts
         if any(slot.is_alive and not slot.unkillable for slot in parts.slot_set.job_slots()):
             return
+        if parts.fleet.seats.is_releasing and parts.leftovers.busy:
+            return  # each seat is to be another node's before the ledger ends
         if not self._draining:
             self._draining = True
             parts.slot_set.write_rows()
@@ -67,8 +70,17 @@ class Shutdown:
             self._loop.stop()
 
     def _end_if_significant(self, slot: LiveSlot) -> None:
-        """Stop the daemon where a significant job is parked, and the settings ask for that."""
-        if slot.is_parked and slot.spec.significant and self._parts.config.exit_when_parked and not self.begun:
+        """Stop the daemon where a significant job is parked, and the settings ask for that.
+
+        What the fleet runs may run on another node, which a parked slot gives its seat to.
+        """
+        if (
+            slot.is_parked
+            and not slot.spec.is_fleet
+            and slot.spec.significant
+            and self._parts.config.exit_when_parked
+            and not self.begun
+        ):
             reason = say(f"{slot.name} is parked, and is significant: ", slot.reason)
             self.begin(reason, exit_codes.OWN_FAULT)
 

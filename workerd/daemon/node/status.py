@@ -1,10 +1,13 @@
 """The daemon's own account of itself: the snapshot that ``status`` shows, and the line of ``systemctl status``."""
 
 import os
+from datetime import UTC, datetime
 from typing import Any
 
 from workerd.daemon.io.loop import Timer
+from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire.reasons import public_part
+from workerd.wire.words import FAILURES, Outcome, State
 
 from .observer import Counters
 from .parts import Parts
@@ -12,6 +15,9 @@ from .readiness import Readiness
 from .reloading import Reloading
 from .shutdown import Shutdown
 
+UNHEALTHY = FAILURES | {Outcome.MISSED}
+OVERDUE_S = 60.0
+"""The daemon notices every due moment sooner than this, unless it does not look."""
 REST_S = 0.5
 """However much changes, the line is written no more often than this."""
 
@@ -40,7 +46,7 @@ class Status:
 
     def _daemon(self) -> dict[str, Any]:
         parts, config, forkserver = self._parts, self._parts.config, self._parts.generations.current
-        slots = parts.slot_set.job_slots()
+        slots = list(parts.slot_set.job_slots())
         return {
             "name": config.name,
             "host": config.host,
@@ -56,8 +62,11 @@ class Status:
             "forkserver_ready": forkserver is not None,
             "forkserver_trouble": self._forkserver_trouble(),
             "reload": self._reloading.account,
+            "drain": parts.drain.account,
             "database": self._database(),
-            "twin": parts.ledger.twin,
+            "key": parts.identity.key,
+            "life": parts.identity.life,
+            "misfits": dict(parts.slot_set.misfits),
             "log_trouble": parts.stdout.trouble,
             "unjournaled": parts.records.unacknowledged,
             "waiting": parts.ledger.waiting,
@@ -66,8 +75,22 @@ class Status:
                 {"pid": left.pid, "name": left.name, "job": left.identity.get("job"), "reason": left.stuck}
                 for left in (*parts.earlier.stuck(), *parts.leftovers.stuck())
             ],
-            "significant_parked": [slot.name for slot in slots if slot.spec.significant and slot.is_parked],
+            "significant_parked": [
+                slot.name for slot in slots if slot.spec.significant and slot.shown_state is State.PARKED
+            ],
+            "significant_failed": [
+                {"slot": slot.name, "outcome": slot.dues.outcome.value}
+                for slot in slots
+                if slot.spec.significant and slot.dues is not None and slot.dues.outcome in UNHEALTHY
+            ],
+            "unheld": [{"slot": slot.name, "reason": reason} for slot, reason in parts.fleet.elsewhere.missed()],
+            "overdue": [slot.name for slot in slots if self._is_overdue(slot)],
         }
+
+    def _is_overdue(self, slot: LiveSlot) -> bool:
+        """Return whether a due moment has passed that the calendar has not noticed: a fault of workerd's own."""
+        following = slot.dues.next if slot.dues is not None and slot.wanted else None
+        return following is not None and following < self._parts.clock.wall() - OVERDUE_S
 
     def _forkserver_trouble(self) -> str:
         generations = self._parts.generations
@@ -117,7 +140,9 @@ class StatusLine:
         if self._shutdown.begun:
             return f"stopping: {public_part(self._shutdown.begun)}"  # every user of the machine may ask systemd
         slots = list(self._parts.slot_set.job_slots())
-        running = f"{sum(slot.is_running for slot in slots)} of {sum(slot.wanted for slot in slots)} running"
+        always = [slot for slot in slots if not slot.runs_at_times]
+        running = f"{sum(slot.is_running for slot in always)} of {sum(slot.wanted for slot in always)} running"
+        running += _tell_scheduled([slot for slot in slots if slot.runs_at_times and slot.wanted])
         if parked := sum(slot.is_parked for slot in slots):
             running += f", {parked} parked"
         reload = public_part(self._reloading.account)
@@ -127,4 +152,17 @@ class StatusLine:
         database = self._parts.database
         if database.reachable is None:
             return "database not known"
-        return f"database reachable ({database.vendor})" if database.reachable else f"database OUT: {database.trouble}"
+        if database.reachable:
+            return f"database reachable ({database.vendor})"
+        return ": ".join(part for part in ("database OUT", database.trouble.public) if part)
+
+
+def _tell_scheduled(slots: list[LiveSlot]) -> str:
+    """Return how many slots run at times, how many of them run now, and when the next one does."""
+    if not slots:
+        return ""
+    running = sum(slot.is_alive for slot in slots)
+    coming = [slot.dues.next for slot in slots if slot.dues is not None and slot.dues.next is not None]
+    following = f"next {datetime.fromtimestamp(min(coming), UTC):%a %H:%M} UTC" if coming else ""
+    details = ", ".join(part for part in (f"{running} running" if running else "", following) if part)
+    return f", {len(slots)} scheduled" + (f" ({details})" if details else "")

@@ -147,6 +147,10 @@ class Births(Generic[Owner]):
             self._dismiss(child)
         self._spares.clear()
 
+    def let_go(self, child: Child) -> None:
+        """Have a newborn that its owner cannot use end without a licence; it is reaped like any child."""
+        self._dismiss(child)
+
     # what the forkserver says
 
     def generation_ready(self, replaced: bool) -> None:

@@ -16,6 +16,7 @@ from workerd.daemon.io.link import Link
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
 from workerd.daemon.rules.clock import Clock
+from workerd.daemon.rules.holdings import Holding
 from workerd.daemon.rules.outcome import Evidence, ExitStatus
 from workerd.wire.channel import Channel
 from workerd.wire.messages import Failed, License, Message
@@ -23,7 +24,7 @@ from workerd.wire.packets import WireError
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.reasons import Reason
 from workerd.wire.spec import JobSpec
-from workerd.wire.words import Outcome, slot_name
+from workerd.wire.words import Outcome, Trigger, slot_name
 
 from .frames import drop_our_frames
 from .memory import MemoryGrowth
@@ -55,6 +56,17 @@ class Child:
     """The fields of every event about this child."""
     run: str = field(default_factory=lambda: str(uuid.uuid4()))
     mark: str = field(default_factory=lambda: RECORD_SEPARATOR + os.urandom(8).hex())
+    terms: dict[str, Any] = field(default_factory=dict)
+    """The licence's further fields, by name."""
+    due: float | None = None
+    """The moment of its job's schedule that it runs for, in wall seconds (UTC); None where there is none."""
+    trigger: str = ""
+    seat: Holding | None = None
+    """The seat that it runs for; None where its job has no seats."""
+    seat_ended: str = ""
+    """Why it is killed for its seat's sake, once it is."""
+    started: int = 0
+    """The process's start in clock ticks since the boot, where it has a seat: with the pid it names the process."""
     was_spare: bool = False
     licensed_at: float | None = None
     born_wall: float | None = None
@@ -145,6 +157,11 @@ class Child:
         self.pid = pid
         self.identity = {"pid": pid, "generation": self.generation}
 
+    def late_s(self, clock: Clock) -> float | None:
+        """Return how long ago it was due by its schedule; None where it runs for another reason."""
+        asked_by_schedule = self.trigger in {Trigger.SCHEDULE, Trigger.CATCH_UP}
+        return max(0.0, round(clock.wall() - self.due, 3)) if self.due is not None and asked_by_schedule else None
+
     def last_beat_wall(self, clock: Clock) -> float | None:
         """Return the wall seconds of its last beat, None before the first."""
         beat = self.page.last_beat
@@ -168,7 +185,9 @@ class Child:
         self.page.want_processes(spec.processes)
         self.output.mark = self.mark.encode()
         self.output.identity = dict(self.identity)
-        self.link.send(License(spec.to_dict(), index, self.run, self.generation, node, host, self.mark))
+        token = self.seat.token if self.seat is not None else None
+        values = spec.to_dict(), index, self.run, self.generation, node, host, self.mark, self.due, token
+        self.link.send(License(*values, **self.terms))
         self.growth.set_baseline(self.pid)  # after the licence: the child need not wait for what /proc says
 
     def follow(self, spec: JobSpec, index: int) -> None:

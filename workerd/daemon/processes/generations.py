@@ -4,25 +4,18 @@ from collections.abc import Callable, Iterable
 
 from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog
-from workerd.daemon.io.loop import Loop, Timer
+from workerd.daemon.io.loop import Loop
 from workerd.daemon.rules.outcome import ExitStatus
-from workerd.wire.backoff import Backoff
 from workerd.wire.config import DaemonConfig
 from workerd.wire.spec import JobSpec
 
 from .forkserver import Forkserver, Listener, Present
+from .loading import Loading, Result
 
-RETRY_INITIAL_S = 0.5
-RETRY_MAX_S = 30.0
 END_PATIENCE_S = 5.0
 """A forkserver that is let go and has not ended by then is killed: it is stopped, or hangs in the project's code."""
-HURRIED_S = 10.0
-"""A load for whose successor somebody waits has so long, or twice as long as the last one took: then it hangs."""
 MOST_JOBS = 1000
 """The most jobs that a new generation has to load before it is accepted; a rollout halts where another one fails."""
-
-Result = Callable[[str], None]
-"""Called with why the next generation was rejected, or with "" when it has taken over."""
 
 
 class Generations:
@@ -35,21 +28,11 @@ class Generations:
     def __init__(self, loop: Loop, log: EventLog, config: DaemonConfig, limits: tuple[int, int]) -> None:
         self._loop = loop
         self._log = log
-        self._config = config
-        self._limits = limits
         self._current: Forkserver | None = None
         self._former: Forkserver | None = None
         self._next: Forkserver | None = None
         self._ending: set[Forkserver] = set()
-        self._results: dict[Forkserver, list[Result]] = {}
-        """By the forkserver that loads for them: those who asked for a reload."""
-        self._later: list[Result] = []
-        """Those who asked while a load was under way, which may have read older code: they get a load of their own."""
-        self._retry: Timer | None = None
-        self._backoff = Backoff(RETRY_INITIAL_S, RETRY_MAX_S)
         self._closed = False
-        self._load_s = 0.0
-        """How long the last load took that ended well."""
         self.on_ready: Listeners[[bool]] = Listeners()
         """Told when a generation can start processes; with True where no process may have older code from now on."""
         self.on_trouble: Listeners[[]] = Listeners()
@@ -58,11 +41,15 @@ class Generations:
         """Told of the number of a birth that came to nothing, and why."""
         self.sound_jobs: Callable[[], Iterable[JobSpec]] = lambda: ()
         """The jobs that a generation has to load where it is to replace the current one."""
-        self.number = 0
-        """Of the newest load, whatever came of it."""
         self.trouble = ""
         """Why no process can be started: what became of the last attempt; "" where it has not failed."""
-        self._listener = Listener(self._is_ready, self._is_rejected, self.on_birth_failed)
+        listener = Listener(self._is_ready, self._is_rejected, self.on_birth_failed)
+        self._loading = Loading(loop, log, config, limits, listener)
+
+    @property
+    def number(self) -> int:
+        """The number of the newest load, whatever came of it."""
+        return self._loading.number
 
     @property
     def current(self) -> Forkserver | None:
@@ -82,7 +69,7 @@ class Generations:
     @property
     def awaited(self) -> bool:
         """Whether somebody waits for a load after the one that is under way."""
-        return bool(self._later)
+        return self._loading.awaited
 
     def obstacle(self) -> str:
         """Return why no process can be started now; "" where one only has to be asked for."""
@@ -105,50 +92,43 @@ class Generations:
 
     def start(self) -> None:
         """Start the first generation, or the next attempt at one, also while a reload loads: that one may hang."""
-        self._retry = None
         if self._current is not None or self._closed:
             return
         try:
-            self._current = self._load()
+            self._current = self._loading.begin()
         except OSError as error:
             self._log.emit("forkserver.failed", generation=self.number, reason=str(error))
             self._is_in_trouble(f"the forkserver could not be started: {error}")
-            self._try_again()
+            self._loading.try_again(self.start)
             return
         if self._next is None:
-            self._take_up_later(self._current)
+            self._loading.is_for(self._current)
 
     def reload(self, on_result: Result) -> None:
         """Load the code anew, after the load that is under way: that one may have read older code, and may hang."""
-        self._later.append(on_result)
-        for forkserver in (self._next, self._current):
-            if forkserver is not None and not forkserver.ready:
-                forkserver.hurry(max(HURRIED_S, 2 * self._load_s))
+        self._loading.ask(on_result, (self._next, self._current))
         if self._next is not None:
             return
         if self._current is None:  # there is none to keep: do not wait for the backoff either
-            if self._retry is not None:
-                self._retry.cancel()
+            self._loading.cancel_retry()
             self.start()
         elif self._current.ready:
             self._load_next()
 
-    def _take_up_later(self, forkserver: Forkserver) -> None:
-        self._results[forkserver], self._later = self._later, []
-
     def _load_next(self) -> None:
         try:
             assert self._current is not None
-            self._next = self._load(Present(list(self.sound_jobs())[:MOST_JOBS], self._current.unsound))
+            self._next = self._loading.begin(Present(list(self.sound_jobs())[:MOST_JOBS], self._current.unsound))
         except OSError as error:
-            results, self._later = self._later, []
-            self._answer(results, f"the forkserver could not be started: {error}")
+            self._loading.refuse(f"the forkserver could not be started: {error}")
+            self._load_if_awaited()
         else:
-            self._take_up_later(self._next)
+            self._loading.is_for(self._next)
 
-    def _load(self, present: Present | None = None) -> Forkserver:
-        self.number += 1
-        return Forkserver(self._loop, self._log, self._config, self._limits, self.number, self._listener, present)
+    def _load_if_awaited(self) -> None:
+        """Load again for those who asked while a load was under way."""
+        if self._loading.awaited and self.current is not None and self._next is None:
+            self._load_next()
 
     # ending
 
@@ -157,8 +137,7 @@ class Generations:
         assert self.former is not None, "there is no former generation to go back to"
         self._current, self._former = self._former, self._current
         self.trouble = ""
-        if self._retry is not None:
-            self._retry.cancel()
+        self._loading.cancel_retry()
         self.on_ready(True)
 
     def release_former(self) -> None:
@@ -175,8 +154,7 @@ class Generations:
     def close(self) -> None:
         """Have every forkserver end."""
         self._closed = True
-        if self._retry is not None:
-            self._retry.cancel()
+        self._loading.cancel_retry()
         for forkserver in self.processes():
             forkserver.stop()
 
@@ -213,7 +191,7 @@ class Generations:
         self._loop.call_in(END_PATIENCE_S, kill)
 
     def _start_again(self, ended: Forkserver, end: ExitStatus) -> None:
-        delay = self._try_again()
+        delay = self._loading.try_again(self.start)
         self._say_exited(ended, end, delay)
         if not ended.rejection:
             how = end.signal_name or f"exit code {end.code}"
@@ -229,22 +207,13 @@ class Generations:
             retry_s=retry_s,
         )
 
-    def _try_again(self) -> float:
-        """Start a forkserver after the backoff, or at once where somebody asks for a load; return the delay."""
-        if self._later:
-            self._backoff.reset(at_once=True)
-        delay = self._backoff.next()
-        self._retry = self._loop.call_in(delay, self.start)
-        return delay
-
     # what a forkserver says
 
     def _is_ready(self, forkserver: Forkserver) -> None:
-        self._backoff.reset(at_once=True)  # after the first failure of a healthy one there is no delay
+        self._loading.succeeded(forkserver)
         self.trouble = ""
-        self._load_s = forkserver.load_s
         # Without a forkserver to replace there may still be spares with the code before.
-        replaces = forkserver is self._next or bool(self._results.get(forkserver))
+        replaces = forkserver is self._next or self._loading.was_asked_for(forkserver)
         if forkserver is self._next:
             self._replace_by(forkserver)
         self.on_ready(replaces)
@@ -257,8 +226,7 @@ class Generations:
             if replaced is not kept:
                 self._let_go(replaced)
         self._former, self._current, self._next = kept, forkserver, None
-        if self._retry is not None:
-            self._retry.cancel()
+        self._loading.cancel_retry()
 
     def _is_rejected(self, forkserver: Forkserver, reason: str) -> None:
         if forkserver is self._next:
@@ -273,11 +241,5 @@ class Generations:
         self.on_trouble()
 
     def _tell(self, forkserver: Forkserver, reason: str) -> None:
-        """Tell what came of a load to those who asked for it, and load again for those who asked meanwhile."""
-        self._answer(self._results.pop(forkserver, []), reason)
-
-    def _answer(self, results: list[Result], reason: str) -> None:
-        for result in results:
-            result(reason)
-        if self._later and self.current is not None and self._next is None:
-            self._load_next()
+        self._loading.tell(forkserver, reason)
+        self._load_if_awaited()

@@ -52,6 +52,13 @@ class Leftovers:
         self._look_again = self._hunting = False
         self._hunting_since = 0.0
         self._unreadable: set[int] = set()
+        self._passes = 0
+        self._unclean: dict[str, int] = {}
+        """By run: the first look at all adopted children that may find it clean."""
+        self._found: set[str] = set()
+        """The runs of which the present look has found a process."""
+        self.on_clean: Listeners[[str]] = Listeners()
+        """Told of each ended run once no process of it is left."""
         self.on_found: Listeners[[str, str]] = Listeners()
         """Told, soon after, which run has left a process, and the process's name."""
 
@@ -59,6 +66,7 @@ class Leftovers:
         """End what the run, or the forkserver, of a process has left that was just reaped; its group was killed."""
         self._tell_group(pid, identity)
         self._ended[run] = identity
+        self._unclean[run] = self._passes + 1
         self._look_again = True
         if not self._hunting:
             self._hunting, self._hunting_since = True, self._loop.clock.monotonic()
@@ -82,6 +90,8 @@ class Leftovers:
 
     def _hunt(self) -> None:
         """Look once at all adopted children, and again until none of an ended run is left."""
+        self._passes += 1
+        self._found.clear()
         self._endings.look()
         adopted = [pid for pid in children() if not self._runs.owns(pid)]
         self._unreadable.intersection_update(adopted)
@@ -97,11 +107,18 @@ class Leftovers:
             if self._loop.clock.monotonic() >= until:
                 self._loop.call_next(self._look_at_some)
                 return
+        self._tell_clean()
         self._hunting = self._look_again or bool(self._endings.left)
         if self._hunting:
             self._loop.call_in(self._endings.pause_s, self._hunt)
         else:
             self._ended.clear()
+
+    def _tell_clean(self) -> None:
+        left = self._found | {str(leftover.identity.get("run")) for leftover in self._endings.left.values()}
+        for run in [run for run, since in self._unclean.items() if since <= self._passes and run not in left]:
+            del self._unclean[run]
+            self._loop.attempt(partial(self.on_clean, run))
 
     def _judge(self, pid: int, living: set[str]) -> None:
         seen = look(pid)
@@ -117,6 +134,7 @@ class Leftovers:
             return
         identity = self._ended.get(run, {})
         self._look_again = True
+        self._found.add(run)
         if identity or not self._newborns.may_be(pid):  # a newborn carries its forkserver's mark
             self._endings.end(Leftover(pid, seen.started, seen.name, identity))
             self._tell_found(identity, seen.name)

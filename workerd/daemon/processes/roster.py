@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from workerd.daemon.io.files import StrPath, read_text
+from workerd.daemon.io.files import StrPath, folder_id, read_text
 
-from .proc import look
+from .proc import boot_id, look
 
 KEPT_LINES = 1000
 """More lines than this, and than twice the runs that live, are written anew without those of ended runs."""
@@ -38,12 +38,16 @@ class Roster:
         self._lines = 0
 
     def read(self) -> list[Entry]:
-        """Return what an earlier daemon has written since the machine was started; its broken lines are passed over."""
+        """Return what an earlier daemon has written since the machine was started; its broken lines are passed over.
+
+        What a copy of STATE_DIR tells are the processes of another daemon, which may run.
+        """
         try:
-            boot, *lines = read_text(self._path).splitlines()
+            head, *lines = read_text(self._path).splitlines()
+            here = {self._head(), boot_id()}  # the release before did not write down the folder
         except (OSError, ValueError):
             return []
-        return [entry for line in lines if (entry := _parse(line))] if boot == _boot() else []
+        return [entry for line in lines if (entry := _parse(line))] if head in here else []
 
     def add(self, pid: int, run: str, job: str, index: int) -> None:
         """Note a process that has just got its run."""
@@ -63,11 +67,14 @@ class Roster:
         fresh = f"{self._path}.new"
         try:
             with open(fresh, "w", opener=_private) as file:
-                file.write(f"{_boot()}\n{''.join(entry.line() for entry in entries)}")
+                file.write(f"{self._head()}\n{''.join(entry.line() for entry in entries)}")
             os.replace(fresh, self._path)
         except OSError:
             return  # a full disk, for one: each later process tries it again
         self._lines = len(entries)
+
+    def _head(self) -> str:
+        return f"{boot_id()} {folder_id(os.path.dirname(self._path))}"
 
     def _append(self, entry: Entry) -> bool:
         try:
@@ -90,13 +97,6 @@ def _parse(line: str) -> Entry | None:
         return Entry(int(pid), int(started), run, int(index), job)
     except ValueError:
         return None
-
-
-def _boot() -> str:
-    try:
-        return read_text("/proc/sys/kernel/random/boot_id").strip()
-    except OSError:
-        return ""
 
 
 def _private(path: str, flags: int) -> int:

@@ -20,6 +20,12 @@ class Fact(Enum):
     """An operator gave ``start`` to a slot that is wanted already: if it waits or was given up, it is tried now."""
     RESTART_ASKED = auto()
     RESUMED = auto()
+    CAME_DUE = auto()
+    """A moment of the slot's schedule has come, or an operator has asked for a run now."""
+    NEXT_CHANGED = auto()
+    """The schedule's next due moment is another one, or there is none any more."""
+    LEASE_ENDED = auto()
+    """The child's seat cannot be proven to be this node's any longer: another node may start its child now."""
 
 
 class Effect(Enum):
@@ -29,6 +35,8 @@ class Effect(Enum):
     """Stand in line for a turn to start a process (pacing)."""
     BEAR = auto()
     """Ask for a child: a spare, or a birth."""
+    BEAR_ANEW = auto()
+    """Ask for a child anew, from the same place in the line: what it is to run for is another moment."""
     WITHDRAW = auto()
     """Close the channel of a birth that is not licensed: no child comes of it."""
     LICENSE = auto()
@@ -67,6 +75,23 @@ class Effect(Enum):
     """Log that the slot is given up, and why."""
     SAY_RESUMED = auto()
     """Log that a parked slot is tried again."""
+    AWAIT = auto()
+    """Wait for the next due moment: out of the line, without a deadline."""
+    TAKE = auto()
+    """Run for the moment that came due."""
+    TAKE_REMEMBERED = auto()
+    """Run for the moment that came due while the last run went on."""
+    REMEMBER = auto()
+    """Run for the moment that came due once the present child has ended."""
+    MISS = auto()
+    """Record that nothing runs for the moment that came due."""
+    SUPERSEDE = auto()
+    """Record that nothing ran for the moment that was taken: a later one takes its place."""
+    SUPERSEDE_REMEMBERED = auto()
+    LAPSE = auto()
+    """Record that nothing ran for the moment that was taken: it could not be started in time."""
+    CLEAR_DUES = auto()
+    """Record that nothing runs for what was taken or remembered; an end of the daemon leaves that to the next one."""
 
 
 class Next(Enum):
@@ -77,3 +102,5 @@ class Next(Enum):
     WAIT = auto()
     LEAVE = auto()
     GIVE_UP = auto()
+    REST = auto()
+    """Wait for the schedule's next due moment."""

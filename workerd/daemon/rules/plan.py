@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from workerd.wire.spec import JobSpec, is_restarting
+from workerd.wire.spec import JobSpec, is_rescheduled, is_restarting
 
 
 class Plan(NamedTuple):
@@ -12,6 +12,7 @@ class Plan(NamedTuple):
     edited: tuple[int, ...] = ()
     doomed: tuple[int, ...] = ()
     restarting: bool = False
+    rescheduled: bool = False
 
 
 def plan(was: JobSpec | None, now: JobSpec | None) -> Plan:
@@ -24,4 +25,5 @@ def plan(was: JobSpec | None, now: JobSpec | None) -> Plan:
         edited=tuple(index for index in after if index in before) if changed else (),
         doomed=tuple(index for index in before if index not in after),
         restarting=was is not None and now is not None and is_restarting(was, now),
+        rescheduled=was is not None and now is not None and is_rescheduled(was, now),
     )

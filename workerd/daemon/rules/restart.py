@@ -89,20 +89,20 @@ def decide(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, ra
     if end.asked:
         return Decision(Next.AGAIN)
     if end.outcome is Outcome.RECYCLED:
-        return _again(_floor(end), end.reason)
+        return again(too_short(end), end.reason)
     if spec.restart == Restart.NEVER or (spec.restart == Restart.ON_FAILURE and end.outcome is Outcome.FINISHED):
         left = Reason(f"; not started again, as its row's restart is “{spec.restart}”")
         return Decision(Next.LEAVE, reason=say("", end.reason, left))
     if end.exit_code == exit_codes.TRY_LATER or end.database_out:
-        return _wait(spec, history, end, random)
-    if end.outcome is Outcome.FINISHED and end.ready_s is not None and not _floor(end):
+        return wait_uncounted(spec, history, end, random)
+    if end.outcome is Outcome.FINISHED and end.ready_s is not None and not too_short(end):
         return Decision(Next.AGAIN)
-    if end.lost_session and end.ready_s is not None and _forgive_session(spec, history, now):
-        return _again(_floor(end), end.reason)
+    if end.lost_session and end.ready_s is not None and forgive_session(spec, history, now):
+        return again(too_short(end), end.reason)
     return _count(spec, history, end, now, random)
 
 
-def _forgive_session(spec: JobSpec, history: FailureHistory, now: float) -> bool:
+def forgive_session(spec: JobSpec, history: FailureHistory, now: float) -> bool:
     """Return whether the database's end of a session counts as no failure, and note it then."""
     lost = history.lost_at
     if len(lost) == LOST_SESSIONS and now - lost[0] <= spec.restart_window:
@@ -111,19 +111,20 @@ def _forgive_session(spec: JobSpec, history: FailureHistory, now: float) -> bool
     return True
 
 
-def _wait(spec: JobSpec, history: FailureHistory, end: EndedRun, random: Random) -> Decision:
+def wait_uncounted(spec: JobSpec, history: FailureHistory, end: EndedRun, random: Random) -> Decision:
+    """Return the answer to an end that is no failure: of a job that asks for a later start, or misses its database."""
     history.waits += 1
     reason = Reason("the job asked to be started later (exit code 75)")
     if end.database_out:
         own = "the database is unreachable"
         reason = Reason(end.outage or own, own)
-    return Decision(Next.WAIT, max(_delay(spec, history.waits, random), _floor(end)), reason)
+    return Decision(Next.WAIT, max(restart_delay(spec, history.waits, random), too_short(end)), reason)
 
 
 def _count(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, random: Random) -> Decision:
     reason = end.reason
     if end.outcome is Outcome.FINISHED:
-        early = f", {end.lived_s:.1f} s after its start" if _floor(end) else " before it was ready"
+        early = f", {end.lived_s:.1f} s after its start" if too_short(end) else " before it was ready"
         reason = say("", reason, Reason(early))
     if spec.max_restarts is not None:
         recent = history.note_failure(now, spec.restart_window, spec.max_restarts)
@@ -132,22 +133,23 @@ def _count(spec: JobSpec, history: FailureHistory, end: EndedRun, now: float, ra
             return Decision(Next.GIVE_UP, reason=say(f"gave up after {counted}{LAST}", reason))
     doublings = history.failures if end.ready_s is not None else max(1, history.failures)
     history.failures = doublings + 1
-    delay = _delay(spec, doublings, random)
+    delay = restart_delay(spec, doublings, random)
     if end.outcome is Outcome.FINISHED and spec.backoff_initial:
-        delay = max(delay, _floor(end))
-    return _again(delay, reason)
+        delay = max(delay, too_short(end))
+    return again(delay, reason)
 
 
-def _again(delay: float, reason: str) -> Decision:
+def again(delay: float, reason: str) -> Decision:
+    """Return that the next run follows, at once or after ``delay`` seconds."""
     return Decision(Next.LATER if delay else Next.AGAIN, delay, reason)
 
 
-def _floor(end: EndedRun) -> float:
+def too_short(end: EndedRun) -> float:
     """Return how much the run lived too short, in seconds."""
     return max(0.0, FLOOR_S - end.lived_s)
 
 
-def _delay(spec: JobSpec, doublings: int, random: Random) -> float:
+def restart_delay(spec: JobSpec, doublings: int, random: Random) -> float:
     """Return 0 for the first failure after a healthy life, then ``backoff_initial`` doubling to ``backoff_max``."""
     if doublings == 0 or spec.backoff_initial == 0:
         return 0.0

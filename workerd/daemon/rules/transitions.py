@@ -7,7 +7,7 @@ belongs to its state: the lifecycle cancels it when the state changes.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from workerd.wire.words import State
+from workerd.wire.words import Overlap, State
 
 from .facts import Effect, Fact, Next
 
@@ -33,6 +33,20 @@ class Situation(NamedTuple):
     """The row cannot be run as it is written."""
     next: Next = Next.AGAIN
     """With EXITED: what the restart policy wants."""
+    scheduled: bool = False
+    """The row runs at times, not always."""
+    over: bool = False
+    """The schedule has no further due moment."""
+    taken: bool = False
+    """The slot runs, or waits to run, for a due moment."""
+    remembered: bool = False
+    """Another moment came due, and waits for the present child to end."""
+    late: bool = False
+    """With TURN_CAME: what was taken has not been run for, and may not be started so late."""
+    rescheduled: bool = False
+    """With SPEC_CHANGED: the due moments are others now."""
+    overlap: str = Overlap.SKIP
+    """With CAME_DUE: what it does to a run that goes on."""
 
 
 class Step(NamedTuple):
@@ -64,16 +78,24 @@ def _queue_up(_: State, __: Situation) -> Step:
     return Step(State.WAITING, (Effect.QUEUE,))
 
 
-def _begin_afresh(_: State, __: Situation) -> Step:
+def _try_now(_: State, __: Situation) -> Step:
     return Step(State.WAITING, (Effect.FORGIVE, Effect.QUEUE))
 
 
-def _resume(_: State, __: Situation) -> Step:
+def _begin_afresh(state: State, now: Situation) -> Step:
+    return _rest(now, Effect.FORGIVE) if now.scheduled else _try_now(state, now)
+
+
+def _resume(_: State, now: Situation) -> Step:
+    if now.scheduled:
+        return _rest(now, Effect.SAY_RESUMED, Effect.FORGIVE)
     return Step(State.WAITING, (Effect.SAY_RESUMED, Effect.FORGIVE, Effect.QUEUE))
 
 
 def _bear_or_park(_: State, now: Situation) -> Step:
-    return Step(State.PARKED) if now.refused else Step(State.STARTING, (Effect.BEAR,))
+    if now.refused:
+        return Step(State.PARKED)
+    return _rest(now, Effect.LAPSE) if now.late else Step(State.STARTING, (Effect.BEAR,))
 
 
 def _ask_to_go(_: State, __: Situation) -> Step:
@@ -103,11 +125,19 @@ def _start_over(_: State, now: Situation) -> Step:
 
 
 def _edit_starting(_: State, now: Situation) -> Step:
-    return _replace(_, now) if now.restarting else Step(State.STARTING)
+    if now.scheduled and not now.born and (now.rescheduled or not now.taken):
+        return _rest(now, Effect.WITHDRAW, Effect.CLEAR_DUES)
+    return _replace(_, now) if now.restarting and not (now.born and now.taken) else Step(State.STARTING)
 
 
 def _edit_running(_: State, now: Situation) -> Step:
-    return _ask_to_go(_, now) if now.restarting else Step(State.RUNNING)
+    return _ask_to_go(_, now) if now.restarting and not now.taken else Step(State.RUNNING)
+
+
+def _overdue_starting(state: State, now: Situation) -> Step:
+    if now.taken and not now.born:
+        return _rest(now, Effect.WITHDRAW, Effect.LAPSE)
+    return _overdue(state, now)
 
 
 def _overdue(_: State, now: Situation) -> Step:
@@ -126,9 +156,91 @@ def _insist(_: State, now: Situation) -> Step:
     return Step(State.STOPPING, (Effect.KILL, Effect.ARM_KILL))
 
 
+def _end_now(state: State, now: Situation) -> Step:
+    """Kill at once, whatever the child was allowed: nothing is pardoned where another node may have its seat."""
+    is_unborn = state is State.STARTING and not now.born
+    if is_unborn or (state is State.STOPPING and now.killed):
+        return Step(state)
+    return Step(State.STOPPING, (Effect.KILL, Effect.ARM_KILL))
+
+
+# schedules
+
+
+def _rest(now: Situation, *effects: Effect) -> Step:
+    """Wait for the next due moment; a row that cannot run says so now, not at night."""
+    if now.refused:
+        return Step(State.PARKED, effects)
+    return Step(State.DONE, effects) if now.over else Step(State.WAITING, (*effects, Effect.AWAIT))
+
+
+def _edit_waiting(state: State, now: Situation) -> Step:
+    if not (now.scheduled and now.taken):
+        return _begin_afresh(state, now)
+    return _rest(now, Effect.CLEAR_DUES) if now.rescheduled else Step(State.WAITING, (Effect.QUEUE,))
+
+
+def _edit_backoff(state: State, now: Situation) -> Step:
+    """Try again at once, as the edit may be the cure; what was due by other times is not tried again."""
+    if now.scheduled and now.rescheduled:
+        return _rest(now, Effect.FORGIVE, Effect.CLEAR_DUES)
+    return _try_now(state, now)
+
+
+def _next_waiting(state: State, now: Situation) -> Step:
+    if not now.scheduled:
+        return Step(state)
+    if now.taken:
+        return _rest(now, Effect.LAPSE) if now.late else Step(state)
+    return _rest(now)
+
+
+def _next_starting(state: State, now: Situation) -> Step:
+    """A clock that was set forward may have made it too late for a process that is not there yet."""
+    return _rest(now, Effect.WITHDRAW, Effect.LAPSE) if now.late and not now.born else Step(state)
+
+
+def _next_done(state: State, now: Situation) -> Step:
+    return _rest(now) if now.scheduled and not now.over else Step(state)
+
+
+def _ask_waiting(state: State, now: Situation) -> Step:
+    """An order to restart brings no due moment forward."""
+    return Step(State.WAITING) if now.scheduled and not now.taken else _try_now(state, now)
+
+
+def _due_waiting(_: State, now: Situation) -> Step:
+    return Step(
+        State.WAITING, (Effect.SUPERSEDE, Effect.TAKE, Effect.QUEUE) if now.taken else (Effect.TAKE, Effect.QUEUE)
+    )
+
+
+def _due_instead(_: State, __: Situation) -> Step:
+    return Step(State.WAITING, (Effect.SUPERSEDE, Effect.TAKE, Effect.QUEUE))
+
+
+def _due_starting(state: State, now: Situation) -> Step:
+    """A moment that was taken and has no process yet gives way, as if it waited in line."""
+    return _due_alive(state, now) if now.born else Step(state, (Effect.SUPERSEDE, Effect.TAKE, Effect.BEAR_ANEW))
+
+
+def _due_alive(state: State, now: Situation) -> Step:
+    if now.overlap == Overlap.SKIP and not now.remembered:  # one may have been remembered before an edit
+        return Step(state, (Effect.MISS,))
+    remember = (*((Effect.SUPERSEDE_REMEMBERED,) if now.remembered else ()), Effect.REMEMBER)
+    if now.overlap == Overlap.REPLACE and state is not State.STOPPING:
+        asked = _ask_to_go(state, now)
+        return Step(asked.state, (*remember, *asked.effects))
+    return Step(state, remember)
+
+
 def _gone(_: State, now: Situation) -> Step:
     if not now.wanted:
         return Step(State.STOPPED)
+    if now.remembered and now.next is not Next.GIVE_UP:
+        return Step(State.WAITING, (Effect.TAKE_REMEMBERED, Effect.QUEUE))
+    if now.next is Next.REST:
+        return _rest(now)
     return {
         Next.AGAIN: Step(State.WAITING, (Effect.QUEUE,)),
         Next.LATER: Step(State.BACKOFF, (Effect.ARM_DELAY,)),
@@ -153,6 +265,9 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.START_ASKED: IGNORED,
         Fact.RESTART_ASKED: IGNORED,
         Fact.RESUMED: IGNORED,
+        Fact.CAME_DUE: IMPOSSIBLE,
+        Fact.NEXT_CHANGED: IGNORED,
+        Fact.LEASE_ENDED: IGNORED,
     },
     State.WAITING: {
         Fact.BORN: IMPOSSIBLE,
@@ -162,12 +277,15 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.EXITED: IMPOSSIBLE,
         Fact.DEADLINE_PASSED: _queue_up,
         Fact.TURN_CAME: _bear_or_park,
-        Fact.SPEC_CHANGED: _begin_afresh,
+        Fact.SPEC_CHANGED: _edit_waiting,
         Fact.WANTED_UP: IGNORED,
         Fact.WANTED_DOWN: _go(State.STOPPED),
         Fact.START_ASKED: IGNORED,
-        Fact.RESTART_ASKED: _begin_afresh,
-        Fact.RESUMED: _begin_afresh,
+        Fact.RESTART_ASKED: _ask_waiting,
+        Fact.RESUMED: _ask_waiting,
+        Fact.CAME_DUE: _due_waiting,
+        Fact.NEXT_CHANGED: _next_waiting,
+        Fact.LEASE_ENDED: IGNORED,
     },
     State.STARTING: {
         Fact.BORN: _go(State.STARTING, Effect.LICENSE, Effect.ARM_START),
@@ -175,7 +293,7 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.LOADED: _loaded,
         Fact.BECAME_READY: _go(State.RUNNING),
         Fact.EXITED: _gone,
-        Fact.DEADLINE_PASSED: _overdue,
+        Fact.DEADLINE_PASSED: _overdue_starting,
         Fact.TURN_CAME: IMPOSSIBLE,
         Fact.SPEC_CHANGED: _edit_starting,
         Fact.WANTED_UP: IGNORED,
@@ -183,6 +301,9 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.START_ASKED: IGNORED,
         Fact.RESTART_ASKED: _start_over,
         Fact.RESUMED: IGNORED,
+        Fact.CAME_DUE: _due_starting,
+        Fact.NEXT_CHANGED: _next_starting,
+        Fact.LEASE_ENDED: _end_now,
     },
     State.RUNNING: {
         Fact.BORN: IMPOSSIBLE,
@@ -198,6 +319,9 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.START_ASKED: IGNORED,
         Fact.RESTART_ASKED: _ask_to_go,
         Fact.RESUMED: IGNORED,
+        Fact.CAME_DUE: _due_alive,
+        Fact.NEXT_CHANGED: IGNORED,
+        Fact.LEASE_ENDED: _end_now,
     },
     State.STOPPING: {
         Fact.BORN: IMPOSSIBLE,
@@ -213,6 +337,9 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.START_ASKED: IGNORED,
         Fact.RESTART_ASKED: IGNORED,
         Fact.RESUMED: IGNORED,
+        Fact.CAME_DUE: _due_alive,
+        Fact.NEXT_CHANGED: IGNORED,
+        Fact.LEASE_ENDED: _end_now,
     },
     State.BACKOFF: {
         Fact.BORN: IMPOSSIBLE,
@@ -222,12 +349,15 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.EXITED: IMPOSSIBLE,
         Fact.DEADLINE_PASSED: _queue_up,
         Fact.TURN_CAME: IMPOSSIBLE,
-        Fact.SPEC_CHANGED: _begin_afresh,
+        Fact.SPEC_CHANGED: _edit_backoff,
         Fact.WANTED_UP: IGNORED,
         Fact.WANTED_DOWN: _go(State.STOPPED),
-        Fact.START_ASKED: _begin_afresh,
-        Fact.RESTART_ASKED: _begin_afresh,
-        Fact.RESUMED: _begin_afresh,
+        Fact.START_ASKED: _try_now,
+        Fact.RESTART_ASKED: _try_now,
+        Fact.RESUMED: _try_now,
+        Fact.CAME_DUE: _due_instead,
+        Fact.NEXT_CHANGED: IGNORED,
+        Fact.LEASE_ENDED: IGNORED,
     },
     State.DONE: {
         Fact.BORN: IMPOSSIBLE,
@@ -243,6 +373,9 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.START_ASKED: _begin_afresh,
         Fact.RESTART_ASKED: _begin_afresh,
         Fact.RESUMED: IGNORED,
+        Fact.CAME_DUE: _due_instead,
+        Fact.NEXT_CHANGED: _next_done,
+        Fact.LEASE_ENDED: IGNORED,
     },
     State.PARKED: {
         Fact.BORN: IMPOSSIBLE,
@@ -258,6 +391,9 @@ TABLE: dict[State, dict[Fact, Rule]] = {
         Fact.START_ASKED: _resume,
         Fact.RESTART_ASKED: _resume,
         Fact.RESUMED: _resume,
+        Fact.CAME_DUE: _go(State.PARKED, Effect.MISS),
+        Fact.NEXT_CHANGED: IGNORED,
+        Fact.LEASE_ENDED: IGNORED,
     },
 }
 
@@ -266,10 +402,10 @@ LEAVING: Mapping[State, tuple[Effect, ...]] = {
     State.STARTING: (Effect.LEAVE_LINE, Effect.NOTE_STARTED),
 }
 ENTERING: Mapping[State, tuple[Effect, ...]] = {
-    State.STOPPED: (Effect.LEAVE_LINE,),
+    State.STOPPED: (Effect.LEAVE_LINE, Effect.CLEAR_DUES),
     State.RUNNING: (Effect.SAY_READY,),
-    State.DONE: (Effect.EXPLAIN,),
-    State.PARKED: (Effect.LEAVE_LINE, Effect.NOTE_STARTED, Effect.EXPLAIN, Effect.SAY_PARKED),
+    State.DONE: (Effect.LEAVE_LINE, Effect.NOTE_STARTED, Effect.CLEAR_DUES, Effect.EXPLAIN),
+    State.PARKED: (Effect.LEAVE_LINE, Effect.NOTE_STARTED, Effect.EXPLAIN, Effect.SAY_PARKED, Effect.CLEAR_DUES),
 }
 
 

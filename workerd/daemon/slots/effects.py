@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Iterable
 from functools import partial
 from random import Random
+from typing import Any
 
 from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog
@@ -19,8 +20,8 @@ from workerd.wire.reasons import Reason
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Outcome
 
+from .gate import Gate
 from .lifecycle import Lifecycle
-from .pacing import Pacing
 from .places import Places
 from .slot import LiveSlot
 
@@ -44,7 +45,7 @@ class Effects:
         loop: Loop,
         log: EventLog,
         lifecycle: Lifecycle,
-        pacing: Pacing[LiveSlot],
+        gate: Gate,
         places: Places,
         births: Births[LiveSlot],
         stack_dumps: StackDumps,
@@ -56,7 +57,7 @@ class Effects:
         self._loop = loop
         self._log = log
         self._lifecycle = lifecycle
-        self._pacing = pacing
+        self._gate = gate
         self._places = places
         self._births = births
         self._stack_dumps = stack_dumps
@@ -64,34 +65,41 @@ class Effects:
         self._roster = roster
         self._node = node
         self._held_up: dict[LiveSlot, None] = {}
-        """Those that wait for a process of an earlier daemon to end."""
+        """Those that wait for a process of an earlier daemon to end, or for a record to be on disk."""
         self._random = Random()
         self.on_licensed: Listeners[[LiveSlot]] = Listeners()
         """Told of every run that begins."""
+        self.on_licensing: Listeners[[LiveSlot, Child]] = Listeners()
+        """Told of each child just before its licence is sent."""
+        self.hold_back: Callable[[LiveSlot], str] = lambda _: ""
+        """Returns what has to be written down before a process may start for the slot, or ""."""
+        self.seat_obstacle: Callable[[LiveSlot], str] = lambda _: ""
+        """Returns why its seat lets no process start for the slot, or ""."""
         self.on_ready: Listeners[[LiveSlot]] = Listeners()
         """Told of every run that counts as running now."""
         births.on_born.add(self._born)
         births.on_failed.add(self._birth_failed)
         births.on_delayed.add(lifecycle.explain)
-        earlier.on_gone.add(self._earlier_gone)
+        earlier.on_gone.add(self.try_held_up)
         lifecycle.on_entered.add(self._free_place_of_ended)
         lifecycle.effects.update(
             {
                 Effect.QUEUE: self._queue,
                 Effect.BEAR: self._bear,
+                Effect.BEAR_ANEW: self._bear_anew,
                 Effect.WITHDRAW: self._withdraw,
                 Effect.LICENSE: self._license,
                 Effect.TERMINATE: self._terminate,
                 Effect.KILL: self._kill,
                 Effect.DUMP: self._dump,
                 Effect.REPORT_UNKILLABLE: self._report_unkillable,
-                Effect.ARM_START: lambda slot: self._arm_fairly(slot, slot.spec.start_timeout, self._start_is_overdue),
+                Effect.ARM_START: self._arm_start,
                 Effect.ARM_GRACE: lambda slot: self._arm(slot, slot.spec.start_grace, self._grace_is_over),
                 Effect.ARM_STOP: lambda slot: self._arm_fairly(slot, slot.spec.stop_timeout, self._deadline_passed),
                 Effect.ARM_KILL: lambda slot: self._arm(slot, KILL_PATIENCE_S, self._deadline_passed),
                 Effect.ARM_DELAY: self._arm_delay,
                 Effect.FORGIVE: lambda slot: slot.history.forgive(),
-                Effect.LEAVE_LINE: pacing.leave,
+                Effect.LEAVE_LINE: gate.leave,
                 Effect.NOTE_STARTED: self._note_started,
                 Effect.SAY_READY: self._say_ready,
                 Effect.EXPLAIN: self._explain,
@@ -112,32 +120,46 @@ class Effects:
         """Stand in line; what the slot waited for until now is over."""
         slot.disarm()
         slot.reason, slot.next_start_wall = "", None
-        self._pacing.stand_in_line(slot, lambda: self._lifecycle.apply(slot, Fact.TURN_CAME))
+        if slot.builtin:  # behind jobs the ledger would be missing for as long as they take, and with it a journal
+            self._lifecycle.apply(slot, Fact.TURN_CAME)
+            return
+        self._gate.stand_in_line(slot, lambda: self._lifecycle.apply(slot, Fact.TURN_CAME))
 
     def _bear(self, slot: LiveSlot) -> None:
         """Ask for a birth, unless an earlier daemon's process may still do the slot's work, or too many run."""
-        obstacle = "" if slot.builtin else self._earlier.obstacle(slot.spec.name, slot.index)
-        if obstacle:
+        self._arm_start_by(slot)
+        if obstacle := self._obstacle(slot):
             self._held_up[slot] = None
         elif not self._places.take(slot):
             obstacle = self._places.reason
         else:
             self._births.bear(slot)
             return
-        self._pacing.leave(slot)
+        self._gate.leave(slot)
         slot.started_once = True  # as far as it can be
         self._lifecycle.explain(slot, obstacle)
+
+    def _obstacle(self, slot: LiveSlot) -> str:
+        if slot.builtin:
+            return ""
+        return self._earlier.obstacle(slot.spec.name, slot.index) or self.seat_obstacle(slot) or self.hold_back(slot)
+
+    def _bear_anew(self, slot: LiveSlot) -> None:
+        self._held_up.pop(slot, None)
+        self._births.withdraw(slot)
+        self._bear(slot)
 
     def _withdraw(self, slot: LiveSlot) -> None:
         self._held_up.pop(slot, None)
         self._places.leave(slot)
         self._births.withdraw(slot)
 
-    def _earlier_gone(self) -> None:
-        """Go on with the slots that have waited."""
+    def try_held_up(self) -> None:
+        """Look again at the slots that something has held up."""
         held_up, self._held_up = self._held_up, {}
         for slot in held_up:
-            self._lifecycle.explain(slot, "")
+            if not self._obstacle(slot):
+                self._lifecycle.explain(slot, "")
             self._loop.attempt(partial(self._bear, slot))
 
     def _free_place_of_ended(self, slot: LiveSlot) -> None:
@@ -154,7 +176,7 @@ class Effects:
     def _birth_failed(self, slot: LiveSlot) -> None:
         """Try it again, and let others have their turn meanwhile: they may be luckier."""
         slot.started_once = True  # as far as it can be
-        self._pacing.leave(slot)
+        self._gate.leave(slot)
         self._lifecycle.apply(slot, Fact.BIRTH_FAILED)
 
     def _born(self, slot: LiveSlot, child: Child) -> None:
@@ -164,18 +186,32 @@ class Effects:
 
     def _license(self, slot: LiveSlot) -> None:
         child, clock = child_of(slot), self._loop.clock
+        if obstacle := self.seat_obstacle(slot):
+            self._hold_up_born(slot, child, obstacle)
+            return
+        self.on_licensing(slot, child)
         child.license(slot, slot.spec, slot.index, *self._node, clock)
         if child.pid is not None:
             self._roster.add(child.pid, child.run, slot.spec.name, slot.index)
         ms = round((clock.monotonic() - child.asked_at) * 1000, 1)
-        self._log.emit("child.born", **slot.identity, spare=child.was_spare, ms=None if child.was_spare else ms)
+        why: dict[str, Any] = {"trigger": child.trigger or None, "late_s": child.late_s(clock)}
+        self._log.emit("child.born", **slot.identity, spare=child.was_spare, ms=None if child.was_spare else ms, **why)
         self._loop.call_in(PLACE_S, lambda: self._free_place(slot, child))
         self.on_licensed(slot)
+
+    def _hold_up_born(self, slot: LiveSlot, child: Child, obstacle: str) -> None:
+        """Let a newborn go: its birth took so long that too little is left of the seat, or the seat was lost."""
+        slot.child = None
+        self._births.let_go(child)
+        self._held_up[slot] = None
+        self._places.leave(slot)
+        self._gate.leave(slot)
+        self._lifecycle.explain(slot, obstacle)
 
     def _free_place(self, slot: LiveSlot, child: Child) -> None:
         """Let others start although this child still loads: an import that hangs must not hold up every job."""
         if slot.child is child and slot.is_starting:
-            self._pacing.leave(slot)
+            self._gate.leave(slot)
 
     # deadlines
 
@@ -194,6 +230,25 @@ class Effects:
                 call(slot)
 
         self._arm(slot, seconds, check)
+
+    def _arm_start(self, slot: LiveSlot) -> None:
+        if slot.child is not None:  # else its licence was held back
+            self._arm_fairly(slot, slot.spec.start_timeout, self._start_is_overdue)
+
+    def _arm_start_by(self, slot: LiveSlot) -> None:
+        """Arm the moment after which nothing may be started any more for what the slot has taken."""
+        left = slot.start_within_left(self._loop.clock.wall())
+        if left is not None:
+            self._arm(slot, left, self._may_be_late)
+
+    def _may_be_late(self, slot: LiveSlot) -> None:
+        left = slot.start_within_left(self._loop.clock.wall())
+        if left is None:
+            slot.disarm()  # it has no schedule any more, and starts as soon as it can
+        elif left > 0:
+            self._arm(slot, left, self._may_be_late)
+        else:
+            self._deadline_passed(slot)
 
     def _deadline_passed(self, slot: LiveSlot) -> None:
         self._lifecycle.apply(slot, Fact.DEADLINE_PASSED)
@@ -232,7 +287,8 @@ class Effects:
             self._lifecycle.explain(slot, Reason(f"{number.name} could not be sent: {refusal}"))
 
     def _kill(self, slot: LiveSlot) -> None:
-        child_of(slot).kill(self._log, f"it did not stop within {slot.spec.stop_timeout:g} s")
+        child = child_of(slot)
+        child.kill(self._log, child.seat_ended or f"it did not stop within {slot.spec.stop_timeout:g} s")
 
     def _dump(self, slot: LiveSlot) -> None:
         child = child_of(slot)

@@ -12,6 +12,7 @@ from workerd.daemon.processes.oom import OomCounter
 from workerd.daemon.rules.facts import Fact, Next
 from workerd.daemon.rules.outcome import Evidence, ExitStatus, classify
 from workerd.daemon.rules.restart import EndedRun, decide
+from workerd.daemon.rules.turns import decide_turn
 from workerd.wire.reasons import public_part
 from workerd.wire.words import GOOD, Outcome
 
@@ -90,7 +91,8 @@ class Exits:
         )
         slot.last_run = child.run
         slot.outcome, slot.end_reason, slot.misses_database = outcome, reason, ended.database_out
-        slot.decision = decide(slot.spec, slot.history, ended, now, self._random)
+        policy = decide_turn if slot.runs_at_times else decide
+        slot.decision = policy(slot.spec, slot.history, ended, now, self._random)
         if slot.wanted and slot.decision.next in {Next.AGAIN, Next.LATER, Next.WAIT}:
             slot.restarts += 1
         self._say(slot, child, end, (outcome, reason), ended.asked or outcome in GOOD)
@@ -119,4 +121,6 @@ class Exits:
             slot.problem = reason
             row = {"problem": reason, "public_problem": public_part(reason)}
             self._records.add("problem", slot.spec.name, row)
-        self._records.add("run", child.run, run_row(child, slot, end, outcome, self._loop.clock.wall()))
+        row = run_row(child, slot, end, outcome, self._loop.clock.wall())
+        slot.finished_row = row if outcome is Outcome.FINISHED else None
+        self._records.add("run", child.run, row)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
+from workerd.daemon.rules.dues import Due
 from workerd.daemon.rules.facts import Effect, Fact
 from workerd.daemon.rules.transitions import Situation, step
 
@@ -21,6 +22,9 @@ class Told(NamedTuple):
     fact: Fact
     hung: bool
     restarting: bool
+    rescheduled: bool
+    due: Due | None
+    overlap: str
 
 
 class Lifecycle:
@@ -47,6 +51,8 @@ class Lifecycle:
         """By job: why its row cannot be run as it is written."""
         self.stopping = ""
         """Why the daemon stops, so that no late row or order makes a slot wanted; "" while it goes on."""
+        self.keep_dues: Callable[[LiveSlot], None] = lambda _: None
+        """Brings the due moments of a slot in step with its row and its wish, before the table is asked."""
 
     def want(self, slot: LiveSlot, wanted: bool, cause: str = "") -> None:
         """Change the wish, for a ``cause``; the table closes the gap."""
@@ -59,11 +65,24 @@ class Lifecycle:
             self.apply(slot, Fact.WANTED_UP if wanted else Fact.WANTED_DOWN)
 
     def apply(
-        self, slot: LiveSlot, fact: Fact, *, hung: bool = False, restarting: bool = False, cause: str = ""
+        self,
+        slot: LiveSlot,
+        fact: Fact,
+        *,
+        hung: bool = False,
+        restarting: bool = False,
+        rescheduled: bool = False,
+        due: Due | None = None,
+        overlap: str = "",
+        cause: str = "",
     ) -> None:
-        """Put a fact through the table: now, or when the one that is being dealt with is done."""
+        """Put a fact through the table: now, or when the one that is being dealt with is done.
+
+        CAME_DUE comes with a ``due``; its ``overlap`` is the row's own where none is given.
+        """
         slot.cause = cause or slot.cause
-        (self._caused if self._performing else self._told).append(Told(slot, fact, hung, restarting))
+        told = Told(slot, fact, hung, restarting, rescheduled, due, overlap)
+        (self._caused if self._performing else self._told).append(told)
         if self._stepping is None:
             self._run()
 
@@ -85,7 +104,10 @@ class Lifecycle:
 
     def _step(self, told: Told) -> None:
         slot = self._stepping = told.slot
-        was = slot.state
+        was, slot.reason_before = slot.state, slot.reason
+        self._loop.attempt(partial(self.keep_dues, slot))
+        if slot.dues is not None:
+            slot.dues.came = told.due
         after = step(was, told.fact, self._situation(told))
         entered = after.state is not was
         if entered:
@@ -110,7 +132,8 @@ class Lifecycle:
             raise
 
     def _situation(self, told: Told) -> Situation:
-        slot, child = told.slot, told.slot.child
+        slot, child, dues = told.slot, told.slot.child, told.slot.dues
+        left = slot.start_within_left(self._loop.clock.wall())
         return Situation(
             wanted=slot.wanted,
             born=child is not None and child.licensed_at is not None,
@@ -122,4 +145,11 @@ class Lifecycle:
             restarting=told.restarting,
             refused=slot.spec.name in self.problems,
             next=slot.decision.next,
+            scheduled=dues is not None and bool(slot.spec.schedule),
+            over=dues is not None and dues.next is None,
+            taken=slot.has_taken,
+            remembered=dues is not None and dues.remembered is not None,
+            late=left is not None and left < 0,
+            rescheduled=told.rescheduled,
+            overlap=told.overlap or slot.spec.overlap,
         )

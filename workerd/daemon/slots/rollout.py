@@ -12,6 +12,7 @@ from workerd.daemon.processes.generations import Generations
 from workerd.daemon.rules.facts import Fact
 from workerd.daemon.rules.restart import EndedRun, is_failure
 from workerd.wire.reasons import Reason, say
+from workerd.wire.start_order import groups_in_order
 
 from .exits import Exits
 from .lifecycle import Lifecycle
@@ -47,7 +48,8 @@ class Rollout:
     """Restarts slot after slot with the newest code; those that have not moved are restarted with the former.
 
     Halts at the first slot that fails by itself before it has proved itself. No slot is stopped while no process could
-    be started for it, and no two slots of a job are on their way together, unless all slots may be.
+    be started for it. No two slots of a job are on their way together, and none together with a job that it starts
+    after, which moves first; unless all slots may be.
     """
 
     loop: Loop
@@ -58,6 +60,10 @@ class Rollout:
     births: Births[LiveSlot]
     exits: Exits
     max_unavailable: int | None
+    rows_are_judged: Callable[[], bool] = bool
+    """Whether the ledger has said which rows its code refuses: a job that only the new code has is no lagging one."""
+    seat_obstacle: Callable[[LiveSlot], str] = lambda _: ""
+    """Returns why its seat lets no process start for a slot, so that none is stopped now."""
     under_way: bool = False
     halted: str = ""
     """Why the rollout goes no further until an operator decides; "" where it does."""
@@ -67,6 +73,8 @@ class Rollout:
     """The first generation of the new code: a crashed forkserver comes back with a higher number."""
     _backward: bool = False
     _insisting: bool = False
+    _ranks: dict[str, int] = field(default_factory=dict)
+    """By job: its place in the order of ``starts_after``."""
     _moved: set[LiveSlot] = field(default_factory=set)
     _moving: dict[LiveSlot, Move] = field(default_factory=dict)
     _failed: set[LiveSlot] = field(default_factory=set)
@@ -121,8 +129,13 @@ class Rollout:
 
     def count(self) -> tuple[int, int]:
         """Return how many slots of jobs run the generation, and how many should."""
-        wanted = [slot for slot in self.slot_set.job_slots() if slot.wanted and not slot.is_done]
+        slots = self.slot_set.job_slots()
+        wanted = [slot for slot in slots if slot.wanted and not slot.is_done and not slot.runs_at_times]
         return sum(self._runs_it(slot) for slot in wanted), len(wanted)
+
+    def finishing(self) -> list[LiveSlot]:
+        """Return the slots whose run for a due moment ends with the code that it began with."""
+        return [slot for slot in self.slot_set.job_slots() if self._finishes(slot)]
 
     # moving
 
@@ -131,13 +144,17 @@ class Rollout:
         self.generation = self.generations.current.generation
         self._backward, self._insisting = backward, insisting
         self.under_way, self.halted = True, ""
+        graph = {slot.spec.name: slot.spec.starts_after for slot in self.slot_set.job_slots()}
+        self._ranks = {name: rank for rank, group in enumerate(groups_in_order(graph)) for name in group}
         self._moved.clear()
         self._moving.clear()
         self._be_patient()
 
     def _left(self) -> Iterator[LiveSlot]:
         """Yield the slots that have not been moved yet; the daemon's own come first."""
-        slots = (*self.slot_set.builtins(), *self.slot_set.job_slots())
+        last = len(self._ranks)
+        slots = sorted(self.slot_set.job_slots(), key=lambda slot: self._ranks.get(slot.spec.name, last))
+        slots = [*self.slot_set.builtins(), *slots]
         return (slot for slot in slots if slot not in self._moved)
 
     def _next(self) -> LiveSlot | None:
@@ -147,7 +164,11 @@ class Rollout:
         if len(self._moving) >= limit or any(slot.builtin for slot in self._moving):
             return None
         jobs = set() if limit >= total else {slot.spec.name for slot in self._moving}
-        return next((slot for slot in self._left() if slot.spec.name not in jobs), None)
+        return next((slot for slot in self._left() if self._may_move(slot, jobs)), None)
+
+    def _may_move(self, slot: LiveSlot, jobs: set[str]) -> bool:
+        waits_for_others = not jobs.isdisjoint((slot.spec.name, *slot.spec.starts_after))
+        return not waits_for_others and not (slot.is_alive and self.seat_obstacle(slot))
 
     def _move(self, slot: LiveSlot) -> None:
         """Have the slot's next process run the code of the generation, and its present one end."""
@@ -156,6 +177,8 @@ class Rollout:
         self._failed.discard(slot)
         if slot.is_alive and slot.child is not None and self._runs_code(slot.child):
             return
+        if slot.runs_at_times and not slot.is_parked:
+            return  # its run is never ended for new code, and its next one has it
         if slot.is_alive or slot.is_in_backoff or slot.is_refused or (failed and slot.is_parked):
             healthy = slot.is_running or (slot.is_alive and not slot.history.failures)
             self._moving[slot] = Move(proves=healthy or failed)
@@ -170,6 +193,10 @@ class Rollout:
     def _runs_code(self, child: Child) -> bool:
         return (child.generation < self._boundary) == self._backward
 
+    def _finishes(self, slot: LiveSlot) -> bool:
+        child = slot.child
+        return slot.is_alive and slot.has_taken and child is not None and not self._runs_code(child)
+
     def _runs_it(self, slot: LiveSlot) -> bool:
         return slot.is_running and slot.child is not None and self._runs_code(slot.child)
 
@@ -183,7 +210,7 @@ class Rollout:
         if left > 0 and move.seen_since != slot.since:
             move.seen_since = slot.since
             self.loop.call_in(left, lambda: None)  # look again at the end of that turn
-        return left <= 0
+        return left <= 0 and (not slot.builtin or self.rows_are_judged())
 
     def _run_ended(self, slot: LiveSlot, child: Child, end: EndedRun) -> None:
         """Halt where a slot that ran well on the code before has failed on the new one, by itself."""

@@ -1,14 +1,17 @@
 """The rows that records carry, made from slots and children; times are wall seconds (UTC)."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from workerd.daemon.io.child_output import KEPT_BYTES
 from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.clock import Clock
+from workerd.daemon.rules.dues import Due, Gap
 from workerd.daemon.rules.outcome import ExitStatus
 from workerd.wire.reasons import public_part
-from workerd.wire.words import GOOD, Outcome
+from workerd.wire.spec import JobSpec
+from workerd.wire.words import GOOD, Outcome, Trigger
 
 from .slot import LiveSlot
 from .waiting import explain
@@ -52,32 +55,87 @@ def run_row(
         "connections_closed": child.page.connections_closed,
         "longest_silence": child.page.longest_silence,
         "last_lines": _last_lines(child) if bad else "",
+        "due": child.due,
+        "trigger": child.trigger,
     }
+
+
+def missed_row(slot: LiveSlot, gap: Gap) -> dict[str, Any]:
+    """Return the row that stands for due moments that nothing ran for."""
+    times = f"{gap.count} times until {iso_utc(gap.last)}: " if gap.count > 1 else ""
+    return _without_child(slot, gap.first) | {
+        "born": gap.first,
+        "ended": gap.first,
+        "outcome": Outcome.MISSED.value,
+        "trigger": (Trigger.OPERATOR if gap.trigger == Trigger.OPERATOR else Trigger.SCHEDULE).value,
+        "reason": _head(times + gap.reason, EXCEPTION_BYTES),
+        "missed": gap.count,
+    }
+
+
+def registered_row(slot: LiveSlot, due: Due, now: float) -> dict[str, Any]:
+    """Return the row of a run that is about to begin, written before it does."""
+    return _without_child(slot, due.moment) | {"born": now, "trigger": due.trigger.value}
+
+
+def _without_child(slot: LiveSlot, moment: float) -> dict[str, Any]:
+    spec = slot.spec
+    place = {"job_id": spec.id, "job_name": spec.name, "slot": slot.name, "index": slot.index}
+    return {**place, "due": moment, "trigger": Trigger.SCHEDULE.value, "outcome": "", "reason": ""}
+
+
+def iso_utc(moment: float) -> str:
+    """Return a wall moment as logs show it."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def slot_row(slot: LiveSlot, clock: Clock) -> dict[str, Any]:
     """Return the whole row of a slot as it is now."""
-    child, reason = slot.child, explain(slot)
+    child, dues, reason = slot.child, slot.dues, explain(slot)
     beat = child.last_beat_wall(clock) if child is not None else None
     return {
         "job_id": slot.spec.id,
         "job_name": slot.spec.name,
         "index": slot.index,
         "name": slot.name,
-        "state": slot.state.value,
+        "state": slot.shown_state.value,
         "reason": reason,
         "public_reason": public_part(reason),
         "since": slot.since_wall,
         "pid": child.pid if child is not None else None,
         "restarts": slot.restarts,
-        "next_start": slot.next_start_wall,
+        "next_start": slot.next_start_wall or (dues.next if dues is not None else None),
         "note": child.page.read_note() if child is not None else "",
         "memory": child.growth.seen if child is not None else None,
         "last_beat": beat,
         "longest_silence": child.page.longest_silence if child is not None else None,
         "run": child.run if child is not None else None,
         "generation": child.generation if child is not None else None,
+        "due": dues.taken.moment if dues is not None and dues.taken is not None else None,
+        "settled_until": dues.settled if dues is not None else None,
+        "last_success": dues.last_success if dues is not None else None,
+        "due_rule": rule_text(slot.spec) if dues is not None else "",
     }
+
+
+def live_row(slot: LiveSlot) -> dict[str, Any]:
+    """Return what ``status`` shows of a slot beside its row."""
+    dues = slot.dues
+    return {
+        "builtin": slot.builtin,
+        "wanted": slot.wanted,
+        "fleet": slot.spec.is_fleet,
+        "token": slot.seat.token if slot.seat is not None else None,
+        "schedule": slot.spec.schedule,
+        "resting": slot.is_resting,
+        "next_due": dues.next if dues is not None else None,
+        "missed": dues.missed if dues is not None else None,
+    }
+
+
+def rule_text(spec: JobSpec) -> str:
+    """Return what a slot's due moments are found by; after an edit, nothing of before is made up for."""
+    return f"{spec.schedule} · {spec.time_zone} · {spec.spread:g}"
 
 
 def _last_lines(child: Child) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from workerd.durations import format_duration
 from workerd.wire.reasons import Reason, say
-from workerd.wire.words import State
+from workerd.wire.words import GOOD, ITS_TIME, LAST_RUN, State
 
 from .slot import LiveSlot
 
@@ -41,6 +41,8 @@ def _stopping(slot: LiveSlot) -> str:
 
 
 def _stopped(slot: LiveSlot) -> str:
+    if slot.waits_for_seat:
+        return slot.seat_reason or Reason("waiting for a seat of the fleet")
     if not slot.builtin and not slot.spec.enabled:
         return Reason("disabled in its row")
     if slot.held:
@@ -48,10 +50,26 @@ def _stopped(slot: LiveSlot) -> str:
     return slot.cause
 
 
+def describe_rest(slot: LiveSlot) -> str:
+    """Return which due moment a slot waits for, and how its last run failed, if it did."""
+    from workerd.wire.schedule import local_text
+
+    moment = slot.dues.next if slot.dues is not None else None
+    time = Reason(f"{ITS_TIME}{local_text(moment, slot.spec.time_zone)}" if moment is not None else "no time is known")
+    failed = slot.outcome is not None and slot.outcome not in GOOD
+    return say("", time, say(LAST_RUN, slot.decision.reason or slot.end_reason)) if failed else time
+
+
+def _done(slot: LiveSlot) -> str:
+    over = Reason(f"its schedule, “{slot.spec.schedule}”, has no further time")
+    return say("", slot.decision.reason) or (over if slot.runs_at_times else slot.decision.reason)
+
+
 _OF_STATE: dict[State, Callable[[LiveSlot], str]] = {
     State.STOPPED: _stopped,
     State.WAITING: lambda _: Reason("waiting for its turn to start: others are loading"),
     State.STARTING: _starting,
     State.STOPPING: _stopping,
+    State.DONE: _done,
 }
 """The other states come of the restart policy's decision, which has its own reason."""

@@ -9,9 +9,19 @@ from workerd.forkserver import bootstrap
 from workerd.management.asking import ASKING
 from workerd.management.dispatch import add_parser, run_verb
 from workerd.management.terminal import write_any_character
-from workerd.management.verbs import check, forkserver, once, run
+from workerd.management.verbs import adopt, check, export, forkserver, import_, once, rebalance, run, sync
 
-VERBS: dict[str, Any] = {"run": run, "check": check, "once": once, **ASKING}
+VERBS: dict[str, Any] = {
+    "run": run,
+    "check": check,
+    "once": once,
+    "sync": sync,
+    "export": export,
+    "import": import_,
+    "adopt": adopt,
+    "rebalance": rebalance,
+    **ASKING,
+}
 INTERNAL: dict[str, Any] = {"forkserver": forkserver}
 """Verbs that only the daemon uses: help and a typo do not list them."""
 

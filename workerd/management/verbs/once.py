@@ -23,7 +23,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
     jobs = Job.objects.using(get_settings().database)
     job = jobs.filter(name=options["job"]).first()
     if job is None:
-        command.stderr.write(_describe_unknown(options["job"], list(jobs.values_list("name", flat=True))))
+        command.stderr.write(describe_unknown(options["job"], list(jobs.values_list("name", flat=True))))
         return exit_codes.FAILED
     try:
         return run_once(job.to_spec())
@@ -31,7 +31,8 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
         forksafe.close_connections()
 
 
-def _describe_unknown(name: str, names: list[str]) -> str:
+def describe_unknown(name: str, names: list[str]) -> str:
+    """Return a sentence for a name that no row has."""
     likely = difflib.get_close_matches(name, names, n=1)
     question = f" Did you mean “{likely[0]}”?" if likely else ""
     return f"There is no job “{name}”.{question} Jobs: {', '.join(sorted(names)[:20]) or 'none yet'}."

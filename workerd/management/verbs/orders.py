@@ -50,17 +50,19 @@ class OrderVerb:
         if options["json"]:
             command.stdout.write(json.dumps(answer, indent=2))
         else:
-            self._print_results(command, answer)
+            print_results(command, answer, has_lines=self.verb == "dump")
         return exit_codes.DONE if answer["ok"] else exit_codes.FAILED
 
-    def _print_results(self, command: BaseCommand, answer: dict[str, Any]) -> None:
-        if "error" in answer:
-            command.stderr.write(str(answer["error"]))
-        for result in answer.get("slots", ()):
-            text = result["text"] if self.verb == "dump" else visible(result["text"])  # stacks have lines of their own
-            (command.stdout if result["ok"] else command.stderr).write(f"{result['slot']}: {text}")
-        if "note" in answer:
-            command.stdout.write(str(answer["note"]))
+
+def print_results(command: BaseCommand, answer: dict[str, Any], *, has_lines: bool = False) -> None:
+    """Print what became of each slot; a text that ``has_lines`` of its own, as a stack has, is printed as it is."""
+    if "error" in answer:
+        command.stderr.write(str(answer["error"]))
+    for result in answer.get("slots", ()):
+        text = result["text"] if has_lines else visible(result["text"])
+        (command.stdout if result["ok"] else command.stderr).write(f"{result['slot']}: {text}")
+    if "note" in answer:
+        command.stdout.write(str(answer["note"]))
 
 
 def order_verbs() -> dict[str, "OrderVerb | ModuleType"]:

@@ -47,4 +47,6 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
         command.stdout.write(f"every running job is back on generation {answer['generation']}")
     elif "generation" in answer:
         command.stdout.write(f"generation {answer['generation']} is loaded, and every running job has moved to it")
+    if "note" in answer and not options["json"]:
+        command.stdout.write(str(answer["note"]))
     return exit_codes.DONE if answer["ok"] else exit_codes.FAILED

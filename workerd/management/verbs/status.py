@@ -1,4 +1,4 @@
-"""Show what the daemon and every slot are doing."""
+"""Show what the daemon and every slot are doing; with --fleet, who has which seat."""
 
 import json
 from argparse import ArgumentParser
@@ -14,11 +14,18 @@ from workerd.wire.words import State
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--fleet", action="store_true", help="who has which seat, and how the nodes are, as the database has it"
+    )
     parser.add_argument("--json", action="store_true", help="for programs: one JSON object")
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
-    """Print the status; return FAILED while anything is parked."""
+    """Print the status; return FAILED while anything is parked, or a seat of the fleet has no holder."""
+    if options["fleet"]:
+        from workerd.management.fleet_status import show_fleet
+
+        return show_fleet(command, as_json=options["json"])
     status = ask(get_settings(), {"verb": "status"})
     if not status["ok"]:
         command.stderr.write(str(status["error"]))

@@ -1,4 +1,5 @@
-/* The form of a job: shows which arguments the chosen function takes, and warns of edits that restart processes. */
+/* The form of a job: shows which arguments the chosen function takes and what the schedule means, and warns of edits
+   that restart processes. */
 (function () {
   "use strict";
 
@@ -20,6 +21,34 @@
     show();
   }
 
+  const MEANT_BY = ["schedule", "time_zone", "spread"];
+
+  /* Asks the server what a schedule means once nothing was typed for a moment; of two answers the later one stays. */
+  function followSchedule(words) {
+    const form = words.closest("form");
+    let timer = null;
+    let asked = null;
+    const show = async function () {
+      if (asked) asked.abort();
+      const request = (asked = new AbortController());
+      const query = new URLSearchParams();
+      for (const name of MEANT_BY) query.set(name, form.elements[name].value);
+      try {
+        const options = { signal: request.signal, redirect: "error", credentials: "same-origin" };
+        const response = await fetch(words.dataset.workerdSchedule + "?" + query, options);
+        words.innerHTML = response.ok ? await response.text() : "";
+      } catch (error) {
+        if (!request.signal.aborted) words.textContent = "";
+      }
+    };
+    for (const name of MEANT_BY) {
+      form.elements[name].addEventListener("input", function () {
+        clearTimeout(timer);
+        timer = setTimeout(show, 250);
+      });
+    }
+  }
+
   function isChanged(control) {
     if (control.type === "checkbox") return control.checked !== control.defaultChecked;
     if (control.tagName === "SELECT") {
@@ -39,5 +68,6 @@
   }
 
   document.querySelectorAll("[data-workerd-target]").forEach(followTarget);
+  document.querySelectorAll("[data-workerd-schedule]").forEach(followSchedule);
   document.querySelectorAll("[data-workerd-restart-notice]").forEach(warnOfRestart);
 })();

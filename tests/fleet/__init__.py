@@ -1,0 +1,1 @@
+"""Real daemons on nodes of their own: network namespaces on one database server."""

@@ -1,0 +1,133 @@
+"""Three nodes on one database server, and what all of them show together."""
+
+import contextlib
+from typing import Any
+
+from tests.harness.backends.backend import Databases
+from tests.harness.project import Project
+from tests.harness.waiting import eventually
+from workerd.models import Job, Seat
+from workerd.wire.lease import boot_time, renewal_interval
+
+from .network import Network
+from .node import FleetNode
+from .witnesses import Span, Witnesses
+
+F = 10.0
+"""The shortest takeover_after that a row may have."""
+R = renewal_interval(F)
+SLACK_S = 5.0
+"""What births, polls and a machine that has other work may take beside the lease's own times."""
+READY_WITHIN_S = 90.0
+
+
+class Fleet:
+    """The nodes; ``project`` has the rows, over a connection that no fault touches."""
+
+    def __init__(self, project: Project, databases: Databases, nodes: int = 3) -> None:
+        self.project = project
+        self.databases = databases
+        project.settings["POLL_SECONDS"] = 0.5
+        folder = project.folder / "witnesses"
+        folder.mkdir()
+        self.witnesses = Witnesses(folder)
+        self.make_durable()
+        self.network = Network(nodes)
+        try:
+            assert databases.server is not None
+            self.network.relay(databases.server.address)
+            self.nodes = [FleetNode(project, self.network, number) for number in self.network.nodes]
+        except BaseException:
+            self.network.close()
+            raise
+
+    def make_durable(self) -> None:
+        """Have a throw-away server keep what it has committed when it is killed, as the lease asks of a database."""
+        if self.databases.backend.vendor == "postgresql":
+            self.databases.execute(f"ALTER DATABASE {self.project.database} SET synchronous_commit = on")
+        else:
+            self.databases.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 2")  # until it is started again
+
+    # its life
+
+    def start(self) -> None:
+        """Heal every node, and start each that does not run."""
+        for node in self.nodes:
+            node.heal()
+            if not node.is_running:
+                node.start(ready=False)
+        for node in self.nodes:
+            node.wait_event("daemon.ready", within=READY_WITHIN_S)
+
+    def close(self) -> None:
+        """End the nodes, and take the network away."""
+        try:
+            for node in self.nodes:
+                with contextlib.suppress(Exception):
+                    node.end()
+                node.clean_up()
+        finally:
+            self.network.close()
+
+    def report(self) -> str:
+        return "\n".join(f"===== {node.host}\n{node.report()[-20000:]}" for node in self.nodes)
+
+    # its jobs
+
+    def add(self, name: str, target: str = "witness", **fields: Any) -> Job:
+        """Add a job of the fleet whose processes are witnesses."""
+        fields = {"processes": 1, "takeover_after": F, "backoff_initial": 0.1, **fields}
+        return self.project.add_job(name, scope="fleet", target=f"tests.fleet.jobs.{target}", **fields)
+
+    def remove_all(self) -> None:
+        """Delete every job, and wait until nothing of them runs."""
+        seats = {f"{seat.job.name}:{seat.index}" for seat in self.seats.select_related("job")}
+        self.project.jobs.all().delete()
+        for seat in seats:
+            self.wait_silent(seat, 60)
+
+    @property
+    def seats(self) -> Any:
+        return Seat.objects.using("project")
+
+    # what it shows
+
+    def node(self, host: str) -> FleetNode:
+        return next(node for node in self.nodes if node.host == host)
+
+    def others(self, node: FleetNode) -> list[FleetNode]:
+        return [other for other in self.nodes if other is not node]
+
+    def running(self, seat: str) -> Span | None:
+        return self.witnesses.running(seat, boot_time())
+
+    def wait_running(self, seat: str, within: float = F + R + SLACK_S, *, since: float = 0.0) -> Span:
+        """Return the span of a process of the seat that runs, and that began after ``since``."""
+
+        def runs() -> Span | bool:
+            span = self.running(seat)
+            return span if span is not None and span.began > since else False
+
+        found = eventually(runs, within, f"a process of {seat}")
+        assert isinstance(found, Span)
+        return found
+
+    def wait_silent(self, seat: str, within: float) -> None:
+        """Return when no process of the seat writes."""
+        eventually(lambda: self.running(seat) is None, within, f"no process of {seat}")
+
+    def pass_until(self, moment: float) -> None:
+        """Return when the machine's clock shows this moment: what must not happen has had its time."""
+        eventually(lambda: boot_time() >= moment, moment - boot_time() + 60, "the passing of time")
+
+    def holder(self, seat: str) -> FleetNode:
+        """Return the node that runs the seat now, waiting for one."""
+        return self.node(self.wait_running(seat).node)
+
+    def no_overlap(self) -> None:
+        assert self.witnesses.overlaps() == []
+
+    def tokens_rise(self, seat: str) -> None:
+        """Assert that each holding has a larger token than the one before it."""
+        tokens = [span.token for span in self.witnesses.spans(seat)]
+        assert tokens == sorted(tokens)

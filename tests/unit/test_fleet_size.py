@@ -1,0 +1,78 @@
+"""Many nodes on one database: what a single one does at once, they do one after another."""
+
+import pytest
+
+from workerd.ledger.fleet_size import LEAST_SHARE, FleetSize
+from workerd.ledger.poll_times import NODES_A_SECOND, PUSHED_A_SECOND, ROWS, PollTimes
+
+MANY = 500
+CHANCES = [step / 100 for step in range(101)]
+
+
+def fleet_of(nodes: int, chance: float = 0.5) -> FleetSize:
+    fleet = FleetSize(lambda: chance)
+    fleet.nodes = nodes
+    return fleet
+
+
+def polls_of(nodes: int, rows: int, chance: float = 0.5) -> PollTimes:
+    times = PollTimes(1.0, fleet_of(nodes, chance))
+    times.read(10.0, 10.005, rows)
+    return times
+
+
+@pytest.mark.parametrize("chance", CHANCES)
+def test_a_node_that_is_alone_keeps_its_times(chance: float) -> None:
+    alone = fleet_of(1, chance)
+
+    assert (alone.varied(5.0), alone.spread(100)) == (5.0, 0.0)
+
+
+@pytest.mark.parametrize("rows", [0, 20, 1_000, 10_000])
+def test_a_node_that_is_alone_polls_at_its_interval_however_many_rows_there_are(rows: int) -> None:
+    assert polls_of(1, rows).due == 11.0
+
+
+def test_an_interval_of_many_is_never_longer_and_differs() -> None:
+    varied = [fleet_of(MANY, chance).varied(5.0) for chance in CHANCES]
+
+    assert len(set(varied)) == len(CHANCES)
+    assert (min(varied), max(varied)) == (5.0 * LEAST_SHARE, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "rows", "seconds"),
+    [(2, 20, 1.0), (100, 1_000, 1.0), (500, 20, 5.0), (500, 1_000, 5.0), (100, 3_000, 3.0)],
+)
+def test_more_nodes_and_more_rows_are_asked_about_less_often(nodes: int, rows: int, seconds: float) -> None:
+    assert polls_of(nodes, rows, chance=1.0).due == pytest.approx(10.0 + seconds)
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 100, 500, 5_000])
+@pytest.mark.parametrize("rows", [0, 1_000, 5_000])
+def test_all_nodes_together_ask_for_no_more_than_so_many_rows_a_second(nodes: int, rows: int) -> None:
+    mean_s = polls_of(nodes, rows, chance=0.5).due - 10.0
+
+    assert nodes * rows / mean_s <= max(rows, NODES_A_SECOND * ROWS / (1 - (1 - LEAST_SHARE) / 2)) + 1e-6
+
+
+def test_a_push_to_many_nodes_has_them_ask_one_after_another() -> None:
+    due = []
+    for chance in CHANCES:
+        times = polls_of(MANY, 20, chance)
+        times.push(12.0)
+        due.append(times.due)
+
+    assert due[0] == 12.0
+    assert due == sorted(due)
+    assert max(due) == pytest.approx(12.0 + (MANY - 1) / PUSHED_A_SECOND)
+
+
+def test_further_pushes_do_not_bring_a_nodes_turn_forward() -> None:
+    times = polls_of(MANY, 20, chance=0.9)
+    times.push(12.0)
+    first = times.due
+    for step in range(100):
+        times.push(12.0 + step / 1_000)
+
+    assert times.due == first

@@ -1,0 +1,212 @@
+"""What a node does about the seats that a look shows: claims, seats to make, what is given back, and the reasons."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from workerd.ledger.seats.choice import Choice, Plan
+from workerd.ledger.seats.look import Look
+from workerd.ledger.seats.place import Me, NodeSeen, SeatSeen
+from workerd.ledger.seats.requests import Asked, Wanted
+from workerd.ledger.seats.window import Place
+from workerd.wire.spec import JobSpec
+
+F, R = 30.0, 5.0
+ME = Me(1, uuid.UUID(int=1))
+OTHER, EARLIER = uuid.UUID(int=2), uuid.UUID(int=9)
+JOB = JobSpec(name="feed", id=7, scope="fleet", takeover_after=F)
+FREE = SeatSeen((7, 0), None, None, 0, 0, 30_000, "", 0.0)
+TAKEN = SeatSeen((7, 0), 2, OTHER, 50, 3, 30_000, "", 3 * 3600.0)
+
+
+def node(label: str, life: uuid.UUID | None, **values: Any) -> NodeSeen:
+    given = {"beat": 0, "labels": "{}", "draining": False, "cannot": "{}", "is_recent": True, **values}
+    return NodeSeen(label, life, **given)
+
+
+class Story:
+    """A choice, and looks at it every R seconds; the other node beats unless it is silent."""
+
+    def __init__(self, earlier: uuid.UUID | None = None) -> None:
+        self.now = 1000.0
+        self.choice = Choice(earlier, lambda: self.now)
+        self.nodes = {1: node("web@a", ME.life), 2: node("web@b", OTHER)}
+        self.asked = Asked(Wanted(1, (JOB,)))
+        self.server = "s1"
+
+    def look(self, *seats: SeatSeen, after: float = R) -> Plan:
+        self.now += after
+        for pk, seen in self.nodes.items():
+            self.nodes[pk] = seen._replace(beat=seen.beat + (seen.life is not None))
+        look = Look(self.server, self.now, self.now, {seat.place: seat for seat in seats}, dict(self.nodes))
+        return self.choice.look(look, ME, self.asked)
+
+    def alone(self) -> None:
+        del self.nodes[2]
+
+    def want(self, **changes: Any) -> None:
+        self.asked = replace(self.asked, wanted=Wanted(1, (JOB._replace(**changes),)))
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story()
+
+
+def claimed(plan: Plan) -> list[Place]:
+    return [seat.place for seat in plan.claims]
+
+
+def claims_within(story: Story, seat: SeatSeen, looks: int, beats: Callable[[int], int] = lambda _: 0) -> list[bool]:
+    """Return, for each of so many looks at a seat, whether it is claimed."""
+    return [bool(story.look(seat._replace(beat=seat.beat + beats(turn))).claims) for turn in range(looks)]
+
+
+def test_missing_seats_are_made(story: Story) -> None:
+    story.want(processes=2)
+
+    assert story.look(FREE).missing == {(7, 1): 30_000}
+
+
+def test_a_free_seat_is_claimed_at_the_first_look(story: Story) -> None:
+    story.alone()
+
+    assert claimed(story.look(FREE)) == [(7, 0)]
+
+
+def test_a_held_seat_is_claimed_after_its_holders_time(story: Story) -> None:
+    story.alone()
+    claims = claims_within(story, TAKEN, 8)
+
+    assert claims.index(True) == int(F / R)
+
+
+def test_a_held_seat_that_beats_is_left_alone(story: Story) -> None:
+    story.alone()
+
+    assert not any(claims_within(story, TAKEN, 20, beats=lambda turn: turn))
+
+
+def test_the_seat_of_an_earlier_life_of_this_node_is_claimed_at_once() -> None:
+    story = Story(EARLIER)
+
+    assert claimed(story.look(TAKEN._replace(life=EARLIER))) == [(7, 0)]
+
+
+def test_what_an_earlier_life_left_and_this_node_cannot_run_is_given_back() -> None:
+    story = Story(EARLIER)
+    story.asked = replace(story.asked, declined={7: "no module"})
+    plan = story.look(TAKEN._replace(life=EARLIER))
+
+    assert (claimed(plan), [seat.place for seat in plan.left]) == ([], [(7, 0)])
+
+
+def test_of_two_nodes_one_claims_and_the_other_waits_its_looks(story: Story) -> None:
+    story.want(processes=2)
+    free = [FREE, FREE._replace(place=(7, 1))]
+    first = claimed(story.look(*free))
+
+    assert len(first) == 1
+    left = [seat for seat in free if seat.place not in first]
+    claims = [claimed(story.look(*left)) for _ in range(4)]
+    assert claims[-1] == [left[0].place]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"draining": True}, {"cannot": '{"7": "no module"}'}, {"life": None}, {"labels": '{"zone": "b"}'}],
+)
+def test_a_node_that_may_not_run_it_has_no_turn(story: Story, change: dict[str, Any]) -> None:
+    story.want(where="zone=a")
+    story.nodes[1] = story.nodes[1]._replace(labels='{"zone": "a"}')
+    story.nodes[2] = story.nodes[2]._replace(**{"labels": '{"zone": "a"}', **change})
+
+    assert claimed(story.look(FREE)) == [(7, 0)]
+
+
+def test_a_node_that_drains_or_has_declined_claims_nothing(story: Story) -> None:
+    story.alone()
+    for asked in (replace(story.asked, draining=True), replace(story.asked, declined={7: "no module"})):
+        story.asked = asked
+
+        assert claimed(story.look(FREE)) == []
+
+
+def test_a_node_that_beats_no_more_has_no_turn(story: Story) -> None:
+    silent = story.nodes.pop(2)
+    story.look(TAKEN)
+    plans = []
+    for turn in range(6):
+        story.nodes[2] = silent
+        plans.append(story.look(FREE if turn == 5 else TAKEN._replace(beat=turn + 10)))
+        silent = story.nodes.pop(2)._replace(beat=0)
+
+    assert claimed(plans[-1]) == [(7, 0)]
+
+
+def test_a_seat_that_was_stopped_is_not_claimed_and_says_by_whom(story: Story) -> None:
+    story.alone()
+    plan = story.look(FREE._replace(stopped_by="ann"))
+
+    assert claimed(plan) == []
+    assert plan.words[7, 0] == ("it was stopped in the fleet by ann", "unfit")
+
+
+def test_what_vanished_while_it_was_held_is_left_alone_for_its_holders_time(story: Story) -> None:
+    """The table was truncated: the holder's process lives until its next renewal."""
+    story.alone()
+    story.look(TAKEN)
+    story.look()
+    claims = [bool(story.look(FREE).claims) for _ in range(7)]
+
+    assert claims.index(True) == int(F / R) - 1
+
+
+def test_what_is_free_at_another_server_is_left_alone_at_first(story: Story) -> None:
+    """A replica that took over may have forgotten the last claim."""
+    story.alone()
+    story.look(FREE._replace(stopped_by="ann"))
+    story.server = "s2"
+    claims = [bool(story.look(FREE).claims) for _ in range(8)]
+
+    assert claims.index(True) == int(F / R)
+
+
+def test_what_is_released_at_the_new_server_is_claimed_at_once(story: Story) -> None:
+    story.alone()
+    story.look(TAKEN)
+    story.server = "s2"
+    story.look(TAKEN)
+
+    assert claimed(story.look(FREE._replace(token=50))) == [(7, 0)]
+
+
+def test_free_seats_that_no_row_here_wants_are_named(story: Story) -> None:
+    assert story.look(FREE, FREE._replace(place=(8, 0)), TAKEN._replace(place=(9, 0))).unwanted == [(8, 0)]
+
+
+def test_each_seat_says_why_it_is_not_here(story: Story) -> None:
+    assert story.look(TAKEN).words == {(7, 0): ("another node has it: web@b, since 3 h", "held")}
+    assert story.look(TAKEN._replace(life=ME.life)).words == {(7, 0): ("", "held")}
+    story.asked = replace(story.asked, declined={7: "no module"})
+    assert story.look(FREE).words == {(7, 0): ("web@b is to take it", "free")}
+
+
+def test_a_job_for_a_label_that_no_node_has_says_so(story: Story) -> None:
+    story.want(where="zone=a")
+
+    assert story.look(FREE).words == {
+        (7, 0): ("no node may run it: where is zone=a, and no node has that label", "unfit")
+    }
+
+
+def test_a_job_that_every_node_refuses_says_so(story: Story) -> None:
+    story.alone()
+    story.asked = replace(story.asked, draining=True)
+
+    assert story.look(FREE).words == {
+        (7, 0): ("no node may run it: each one that fits drains, or cannot run the job", "free")
+    }

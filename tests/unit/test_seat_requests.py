@@ -1,0 +1,103 @@
+"""What the daemon and the rows ask of the keeper, and what wakes it."""
+
+import threading
+
+from tests.harness.waiting import eventually
+from workerd.ledger.seats.place import Held
+from workerd.ledger.seats.requests import Requests, Wanted, is_fresh
+from workerd.wire.lease import boot_time
+from workerd.wire.messages import Alive, Draining, SeatDeclined, SeatReleased
+from workerd.wire.spec import JobSpec
+
+JOB = JobSpec(name="feed", id=1, scope="fleet")
+WANTED = Wanted(3, (JOB,))
+LONG_S = 60.0
+
+
+def woken(requests: Requests) -> bool:
+    """Return whether the keeper would go on at once."""
+    thread = threading.Thread(target=requests.wait, args=(LONG_S,), daemon=True)
+    thread.start()
+    return bool(eventually(lambda: not thread.is_alive(), 5.0, "the end of the wait"))
+
+
+def test_a_release_wakes_the_keeper_and_stays_until_it_is_done() -> None:
+    requests = Requests()
+    requests.hear(SeatReleased(1, 0, 7))
+
+    assert requests.wait(LONG_S) is False
+    assert requests.take().releases == {((1, 0), 7)}
+    requests.released([((1, 0), 7)])
+    assert not requests.take().releases
+
+
+def test_a_seat_that_is_to_be_given_up_is_not_told_as_held() -> None:
+    requests = Requests()
+    requests.hear(SeatReleased(1, 0, 7))
+    given_up, kept, newer = Held((1, 0), 7, 30_000, ""), Held((1, 1), 8, 30_000, ""), Held((1, 0), 9, 30_000, "")
+
+    assert requests.kept([given_up, kept, newer]) == [kept, newer]
+
+
+def test_new_jobs_a_drain_and_a_decline_ask_for_a_look() -> None:
+    requests = Requests()
+    requests.want(WANTED)
+    assert requests.wait(LONG_S) is True
+    requests.hear(Draining(draining=True))
+    assert requests.wait(LONG_S) is True
+    requests.hear(SeatDeclined(1, "no module"))
+    assert requests.wait(LONG_S) is True
+    assert requests.take().declined == {1: "no module"}
+    requests.hear(SeatDeclined(1, ""))
+
+    assert requests.take().declined == {}
+
+
+def test_the_same_jobs_ask_for_nothing() -> None:
+    requests = Requests()
+    requests.want(WANTED)
+    requests.wait(LONG_S)
+    requests.want(Wanted(3, (JOB,)))
+
+    assert requests.wait(0.0) is False
+
+
+def test_the_first_word_of_a_daemon_that_was_awaited_wakes_the_keeper() -> None:
+    requests = Requests()
+    requests.await_daemon(awaited=True)
+    requests.hear(Alive(boot_time(), []))
+
+    assert woken(requests)
+    assert is_fresh(requests.take().alive, 5.0)
+    assert not is_fresh(Alive(boot_time() - 5.0, []), 5.0)
+    assert not is_fresh(None, 5.0)
+
+
+def test_one_keeper_runs_while_anything_is_wanted_or_held() -> None:
+    requests = Requests()
+    assert requests.enter() is False
+    requests.want(WANTED)
+    assert requests.enter() is True
+    assert requests.enter() is False
+    assert requests.leave(holds=False) is False
+    requests.want(Wanted(3))
+    assert requests.leave(holds=True) is False
+    requests.hear(SeatReleased(1, 0, 7))
+    assert requests.leave(holds=False) is False
+    requests.released([((1, 0), 7)])
+
+    assert requests.leave(holds=False) is True
+    assert requests.enter() is False
+    requests.want(WANTED)
+    assert requests.enter() is True
+
+
+def test_the_ledgers_end_ends_the_keeper() -> None:
+    requests = Requests()
+    requests.want(WANTED)
+    requests.enter()
+    requests.end()
+
+    assert woken(requests)
+    assert requests.leave(holds=True) is True
+    assert requests.enter() is False

@@ -1,0 +1,144 @@
+"""The warden kills what the daemon has not by its deadline, and nothing else."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.waiting import eventually
+from workerd.ledger.seats.processes import find_marked, kill_group, kill_marked, run_of, start_of
+from workerd.ledger.seats.warden import Warden
+from workerd.wire.events import EVENTS
+from workerd.wire.lease import boot_time
+from workerd.wire.messages import Alive
+from workerd.wire.words import RUN_VARIABLE
+
+pytestmark = pytest.mark.backends("any")
+SLEEP = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def run() -> str:
+    return str(uuid.uuid4())
+
+
+@pytest.fixture
+def start(run: str) -> Iterator[Start]:
+    """Return a function that starts a process with the mark, which leads its group."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start_process(mark: str = run) -> "subprocess.Popen[bytes]":
+        env = {**os.environ, RUN_VARIABLE: mark}
+        process = subprocess.Popen([sys.executable, "-c", SLEEP], env=env, stdout=subprocess.PIPE, process_group=0)
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        return process
+
+    yield start_process
+    for process in started:
+        process.kill()
+        process.wait(10)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@pytest.fixture
+def warden() -> Iterator[Warden]:
+    warden = Warden()
+    yield warden
+    warden.hear(Alive(boot_time(), []))
+    eventually(lambda: "warden" not in {thread.name for thread in threading.enumerate()}, 5.0, "the end of its thread")
+
+
+def alive(process: "subprocess.Popen[bytes]", deadline: float | None) -> Alive:
+    return Alive(boot_time(), [[1, 0, 7, process.pid, start_of(process.pid), deadline]])
+
+
+def test_a_process_past_its_deadline_is_killed(start: Start, warden: Warden) -> None:
+    process = start()
+    warden.hear(alive(process, boot_time() + 0.2))
+
+    assert process.wait(10) == -signal.SIGKILL
+
+
+def test_a_kill_is_said_once(start: Start, warden: Warden, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr("workerd.ledger.seats.warden.emit", lambda name, **fields: said.append((name, fields)))
+    process = start()
+    warden.hear(alive(process, boot_time()))
+    process.wait(10)
+    eventually(lambda: bool(said), 5.0, "an event")
+    [(name, fields)] = said
+
+    assert name == "seat.ended_by_ledger"
+    assert (fields["child_pid"], fields["token"]) == (process.pid, 7)
+    assert set(fields) == set(EVENTS[name].fields)
+
+
+def test_a_process_whose_deadline_moves_on_is_let_be(start: Start) -> None:
+    clock = [100.0]
+    warden, process = Warden(lambda: clock[0]), start()
+    for now in range(100, 130):
+        clock[0] = float(now)
+        warden.hear(alive(process, now + 1.5))
+
+    assert process.poll() is None
+    warden.hear(Alive(clock[0], []))
+
+
+def test_a_process_without_a_deadline_is_let_be(start: Start, warden: Warden) -> None:
+    process, overdue = start(), start(str(uuid.uuid4()))
+    seats = [*alive(process, None).seats, *alive(overdue, boot_time()).seats]
+    warden.hear(Alive(boot_time(), seats))
+    overdue.wait(10)
+
+    assert process.poll() is None
+
+
+def test_what_left_the_group_and_carries_the_mark_is_killed_too(start: Start, warden: Warden) -> None:
+    leader, stray = start(), start()
+    warden.hear(alive(leader, boot_time()))
+
+    assert (leader.wait(10), stray.wait(10)) == (-signal.SIGKILL, -signal.SIGKILL)
+
+
+def test_a_pid_that_is_another_processs_by_now_is_let_be(start: Start) -> None:
+    process = start()
+    started = start_of(process.pid)
+    assert started is not None
+
+    assert kill_group(process.pid, started + 1) is False
+    assert process.poll() is None
+
+
+def test_a_mark_that_is_another_runs_is_let_be(start: Start, run: str) -> None:
+    process = start(str(uuid.uuid4()))
+
+    assert list(find_marked(run)) == []
+    assert kill_marked(process.pid, run) is False
+    assert process.poll() is None
+
+
+def test_the_mark_of_a_forkserver_is_no_run(start: Start) -> None:
+    """A process that was just born still has it: whoever carries it is not to be killed for one seat."""
+    process = start(f"forkserver-{uuid.uuid4()}")
+    started = start_of(process.pid)
+    assert started is not None
+
+    assert run_of(process.pid, started) == ""
+
+
+def test_an_ended_process_has_no_start(tmp_path: Path) -> None:
+    process = subprocess.Popen(["true"], cwd=tmp_path)
+    eventually(lambda: start_of(process.pid) is None, 5.0, "its end")
+    process.wait(10)
+
+    assert start_of(process.pid) is None

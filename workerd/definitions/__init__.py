@@ -1,0 +1,1 @@
+"""Jobs as code: the files of ``WORKERD["DEFINITIONS"]`` and the defaults at ``@job``, as one declared set."""

@@ -1,0 +1,85 @@
+"""Reads the job rows: all of them at first, and again when the database says that one may have changed."""
+
+import time
+from collections.abc import Callable, Collection
+from typing import Any
+
+from django.db import connections
+from django.db.models import BigIntegerField, QuerySet, TextField, Value
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Cast
+
+from workerd.job_rules.stored_json import JSON_COLUMNS
+from workerd.models import Job
+
+from .problems import Problem
+from .row_marks import Mark, ask, has_question
+from .rows import COLUMNS
+
+FULL_SECONDS = 60.0
+"""All rows are read once a minute whatever the database says: a server that forgets a change may hide none for long."""
+FEW = 100
+"""So many changed rows are read by their keys; of more, all are read."""
+WEIGHT = 10
+"""To read a row costs the server about so many times what it costs to ask about one."""
+_SELECTED = tuple(f"{name}_text" if name in JSON_COLUMNS else name for name in COLUMNS)
+_ID_AT = COLUMNS.index("id")
+_VERSION_AT = -1
+
+
+class JobReading:
+    """Keeps the rows as they were last read, each with its problem."""
+
+    def __init__(self, alias: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._alias = alias
+        self._clock = clock
+        self._rows: dict[int, tuple[Any, ...]] = {}
+        self._mark: Mark | None = None
+        self._full_at = 0.0
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return the columns of every row and its problem's. Raises the database's errors."""
+        mark = ask(self._alias)  # before the rows are read, so that what changes meanwhile is found the next time
+        if mark is None or self._mark is None or mark[0] is not self._mark[0] or self._clock() >= self._full_at:
+            self._read_all()
+        elif mark != self._mark:
+            self._read_changed()
+        self._mark = mark
+        return [row[:_VERSION_AT] for row in self._rows.values()]
+
+    @property
+    def weight(self) -> int:
+        """What it costs the server when a node asks for changes: the number of rows, more where it has to read them."""
+        return len(self._rows) * (1 if has_question(self._alias) else WEIGHT)
+
+    def _read_all(self) -> None:
+        self._rows = {row[_ID_AT]: row for row in self._select()}
+        self._full_at = self._clock() + FULL_SECONDS
+
+    def _read_changed(self) -> None:
+        """Read the rows that changed, where the database tells which and they are few."""
+        if connections[self._alias].vendor != "postgresql":
+            self._read_all()
+            return
+        versions = dict(Job.objects.using(self._alias).order_by().values_list("pk", self._version()))
+        changed = {pk for pk, version in versions.items() if self._rows.get(pk, (None,))[_VERSION_AT] != version}
+        if len(changed) > FEW:
+            self._read_all()
+            return
+        for pk in self._rows.keys() - versions.keys():
+            del self._rows[pk]
+        self._rows |= {row[_ID_AT]: row for row in self._select(changed)}
+
+    def _select(self, keys: Collection[int] | None = None) -> QuerySet[Job, tuple[Any, ...]]:
+        """JSON as text, so that one that is not JSON does not keep the others from being read."""
+        texts = {f"{name}_text": Cast(name, TextField()) for name in JSON_COLUMNS}
+        rows = Job.objects.using(self._alias).order_by().annotate(**texts)
+        if keys is not None:
+            rows = rows.filter(pk__in=keys)
+        return rows.values_list(*_SELECTED, *Problem._fields, self._version())
+
+    def _version(self) -> Any:
+        """Return what changes with the row: on PostgreSQL the transaction that wrote it."""
+        if connections[self._alias].vendor != "postgresql":
+            return Value(None, output_field=BigIntegerField(null=True))
+        return RawSQL("xmin::text::bigint", (), output_field=BigIntegerField())

@@ -1,0 +1,1 @@
+"""Which seats of the fleet this node holds: renewed, looked at, claimed and released by the ledger."""

@@ -1,0 +1,83 @@
+"""Which nodes live, and which of them may run a job: seen by beats that move, and by no clock of theirs."""
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from workerd.job_rules.where import Where, WhereError, parse_where
+from workerd.wire.lease import LOOK_GAP, renewal_interval
+from workerd.wire.spec import JobSpec
+
+from .look import Look
+from .place import Me, NodeSeen
+
+
+class _Beat(NamedTuple):
+    beat: int
+    since: float
+    has_moved: bool
+
+
+class Nodes:
+    """What successive looks have shown of the nodes."""
+
+    def __init__(self) -> None:
+        self._beats: dict[int, _Beat] = {}
+        self._nodes: dict[int, NodeSeen] = {}
+        self._now = 0.0
+
+    def look(self, seen: Look) -> None:
+        """Take in a look."""
+        self._now, self._nodes = seen.ended, seen.nodes
+        self._beats = {pk: self._judge(pk, node) for pk, node in seen.nodes.items()}
+
+    def label(self, pk: int | None) -> str:
+        """Return what people call a node."""
+        return self._nodes[pk].label if pk in self._nodes else "a node without a row"
+
+    def living(self, takeover_after: float, me: Me) -> list[int]:
+        """Return this node, and those that have moved of late, or, where they are new, whose pulse is recent."""
+        within = LOOK_GAP * renewal_interval(takeover_after)
+        return [pk for pk in self._nodes if pk == me.node_id or self._lives(pk, within)]
+
+    def eligible(self, job: JobSpec, me: Me, declined: Mapping[int, str], *, draining: bool) -> list[int]:
+        """Return the nodes that may run the job; of this one the ledger knows more than its row says."""
+        return [
+            pk
+            for pk in self.living(job.takeover_after, me)
+            if self.fits(pk, job)
+            and not (draining if pk == me.node_id else self._nodes[pk].draining)
+            and not (job.id in declined if pk == me.node_id else str(job.id) in _read(self._nodes[pk].cannot))
+        ]
+
+    def fits(self, pk: int, job: JobSpec) -> bool:
+        """Return whether the node has the labels that the job asks for."""
+        return pk in self._nodes and _where(job.where).fits(_read(self._nodes[pk].labels))
+
+    def _judge(self, pk: int, node: NodeSeen) -> _Beat:
+        before = self._beats.get(pk)
+        if before is None:
+            return _Beat(node.beat, self._now, has_moved=False)
+        return before if before.beat == node.beat else _Beat(node.beat, self._now, has_moved=True)
+
+    def _lives(self, pk: int, within: float) -> bool:
+        node, beat = self._nodes[pk], self._beats[pk]
+        return node.life is not None and self._now - beat.since <= within and (beat.has_moved or node.is_recent)
+
+
+@lru_cache(maxsize=1000)
+def _where(text: str) -> Where:
+    try:
+        return parse_where(text)
+    except WhereError:  # such a row is refused, and not wanted
+        return Where()
+
+
+@lru_cache(maxsize=2000)
+def _read(text: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,151 @@
+"""What the daemon and the job rows ask of the keeper: other threads write it down, the keeper's takes it."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from workerd.wire.lease import boot_time
+from workerd.wire.messages import Alive, Draining, Message, SeatDeclined, SeatReleased, SeatSettled
+from workerd.wire.spec import JobSpec
+
+from .place import Held
+from .window import Place
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The fleet jobs that may run here by their rows, and this node's primary key."""
+
+    node_id: int | None = None
+    jobs: tuple[JobSpec, ...] = ()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """All that is asked at one moment."""
+
+    wanted: Wanted = Wanted()
+    alive: Alive | None = None
+    draining: bool = False
+    declined: dict[int, str] = field(default_factory=dict)
+    """By job's id: why this node cannot run it."""
+    settled: tuple[SeatSettled, ...] = ()
+    """What is to be written of the due moments of seats, the newest of each."""
+    releases: frozenset[tuple[Place, int]] = frozenset()
+    """Seats and their tokens that are to be given up."""
+    ended: bool = False
+
+
+class Requests:
+    """Keeps what is asked, and wakes the keeper where it should not wait for its time."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._asked = Asked()
+        self._urgent = self._look_asked = self._awaits_daemon = False
+        self._running = False
+
+    def take(self) -> Asked:
+        with self._changed:
+            return self._asked
+
+    def want(self, wanted: Wanted) -> None:
+        with self._changed:
+            is_new = wanted != self._asked.wanted
+            self._asked = replace(self._asked, wanted=wanted)
+            if is_new:
+                self._wake(look=True)
+
+    def hear(self, message: Message) -> None:
+        """Take what the daemon says."""
+        with self._changed:
+            asked = self._asked
+            match message:
+                case Alive():
+                    self._asked = replace(asked, alive=message)
+                    if self._awaits_daemon:
+                        self._wake(look=True)
+                case SeatSettled():
+                    others = [
+                        one for one in asked.settled if (one.job_id, one.index) != (message.job_id, message.index)
+                    ]
+                    self._asked = replace(asked, settled=(*others, message))
+                    self._wake()
+                case SeatReleased():
+                    seat = (message.job_id, message.index), message.token
+                    self._asked = replace(asked, releases=asked.releases | {seat})
+                    self._wake()
+                case SeatDeclined():
+                    declined = {pk: why for pk, why in asked.declined.items() if pk != message.job_id}
+                    declined |= {message.job_id: message.reason} if message.reason else {}
+                    if declined == asked.declined:
+                        return
+                    self._asked = replace(asked, declined=declined)
+                    self._wake(look=True)
+                case Draining() if message.draining != asked.draining:
+                    self._asked = replace(asked, draining=message.draining)
+                    self._wake(look=True)
+
+    def hurry(self) -> None:
+        """Have the keeper look now: another ledger has released a seat."""
+        with self._changed:
+            self._wake(look=True)
+
+    def end(self) -> None:
+        """Have the keeper do the releases that are asked for, and end."""
+        with self._changed:
+            self._asked = replace(self._asked, ended=True)
+            self._wake()
+
+    def enter(self) -> bool:
+        """Return whether a keeper is needed now and none runs; then the caller starts one."""
+        with self._changed:
+            needed = not self._running and bool(self._asked.wanted.jobs) and not self._asked.ended
+            self._running = self._running or needed
+            return needed
+
+    def leave(self, *, holds: bool) -> bool:
+        """Return whether the keeper may end: it is told to, or holds nothing and nothing is wanted."""
+        with self._changed:
+            asked = self._asked
+            done = asked.ended or not (asked.wanted.jobs or asked.releases or holds)
+            self._running = self._running and not done
+            return done
+
+    def released(self, seats: Iterable[tuple[Place, int]]) -> None:
+        """Forget releases that were carried out."""
+        with self._changed:
+            self._asked = replace(self._asked, releases=self._asked.releases - set(seats))
+
+    def noted(self, settled: SeatSettled) -> None:
+        """Forget what was written, unless there is something newer of the seat by now."""
+        with self._changed:
+            self._asked = replace(self._asked, settled=tuple(one for one in self._asked.settled if one is not settled))
+
+    def kept(self, held: Iterable[Held]) -> list[Held]:
+        """Return those of the seats that are not to be given up."""
+        releases = self.take().releases
+        return [seat for seat in held if (seat.place, seat.token) not in releases]
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, until something is asked for at once; return whether that is a look."""
+        with self._changed:
+            if not self._urgent:
+                self._changed.wait(max(0.0, seconds))
+            asked, self._look_asked, self._urgent = self._look_asked, False, False
+            return asked
+
+    def await_daemon(self, *, awaited: bool) -> None:
+        """Note whether the keeper waits for nothing but the daemon's word that it turns."""
+        with self._changed:
+            self._awaits_daemon = awaited
+
+    def _wake(self, *, look: bool = False) -> None:
+        self._look_asked = self._look_asked or look
+        self._urgent = True
+        self._changed.notify_all()
+
+
+def is_fresh(alive: Alive | None, within: float) -> bool:
+    """Return whether the daemon has said within so many seconds that it turns."""
+    return alive is not None and boot_time() - alive.now < within
