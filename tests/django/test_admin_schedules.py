@@ -523,7 +523,7 @@ def test_a_missed_time_has_a_reason_and_no_process(superuser: Client, job: Job, 
     assert "Missed 12 times: nothing was started for" in page
     assert reason in page
     assert ">Times missed</dt><dd>12<" in page
-    for absent in ("pid", "Exit", "Ran for", "Peak memory", "The run left no traceback"):
+    for absent in ("pid ", ">Exit", "Ran for", "Peak memory", "The run left no traceback"):
         assert absent not in page, absent
     blind = client_of("viewer").get(url).content.decode()
     assert "Missed 12 times" in blind

@@ -1,5 +1,6 @@
 """``adopt --from PACKAGE`` with the published packages, installed or skipped; the session “packages” has them all."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -78,10 +79,12 @@ def run_site(tmp_path: Path) -> Any:
 
 def compare(done: "subprocess.CompletedProcess[str]", toml: str, *refused: str, code: int) -> None:
     assert done.stdout == toml.lstrip("\n"), done.stderr
-    lines = done.stderr.splitlines()
+    heading, *lines, counts = done.stderr.splitlines()
+    assert "NOT ADOPTED" in heading
     for words in refused:
         assert any(all(word in line for word in words.split(" … ")) for line in lines), (words, done.stderr)
-    assert len([line for line in lines if "NOT ADOPTED" not in line]) == len(refused), done.stderr
+    assert len(lines) == len(refused), done.stderr
+    assert re.fullmatch(rf"{toml.count('[jobs.')} programs adopted, {len(refused)} not\.", counts), done.stderr
     assert done.returncode == code
 
 
