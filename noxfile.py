@@ -46,24 +46,56 @@ PACKAGES = (
 """Packages with which fork safety is tried, and those whose schedules are adopted."""
 
 AROUND = [
-    f"tests/{name}.py"
+    f"tests/process/test_{name}.py"
     for name in (
-        "process/test_control_fuzz",
-        "process/test_demo",
-        "process/test_docker",
-        "process/test_due_kills",
-        "process/test_full_disk",
-        "process/test_observer",
-        "process/test_schedule_pings",
-        "process/test_supervisor",
-        "process/test_systemd",
-        "process/test_tail",
-        "process/test_wheel",
-        "test_backends",
-        "test_compose",
+        "control_fuzz",
+        "demo",
+        "deploy",
+        "docker",
+        "full_disk",
+        "observer",
+        "rollout",
+        "schedule_pings",
+        "supervisor",
+        "systemd",
+        "tail",
+        "verbs",
+        "verbs_all",
+        "wheel",
     )
 ]
-"""The files that try what is around the daemon, and depend least on the Python: the newest runs them by --slow."""
+"""The files that try what is around the processes: a session of their own has them, and the newest Python by --slow."""
+
+OF_PYTHON = [
+    "tests/unit",
+    "tests/django",
+    "tests/forksafe",
+    *(
+        f"tests/process/test_{name}.py"
+        for name in (
+            "births",
+            "daemon_end",
+            "early_run",
+            "early_signals",
+            "ends",
+            "faults",
+            "hang",
+            "identity",
+            "inheritance",
+            "left_open",
+            "life",
+            "machine",
+            "memory",
+            "output",
+            "reload",
+            "shows",
+            "surroundings",
+            "terminal",
+            "titles",
+        )
+    ),
+]
+"""What may differ with the Python or the Django: the newest run these, and by --slow all."""
 
 FEWER = {
     "WORKERD_TEST_CHAOS_KILLS": "50",
@@ -124,31 +156,33 @@ def longest(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["default"])
+def around(session: nox.Session) -> None:
+    """Run the files that try what is around the processes."""
+    backends = "--backends=sqlite,postgres-psycopg2,mysql-mysqlclient"
+    pytest(session, "default", "--whole", backends, *AROUND, **fewer(session))
+
+
+@nox.session(venv_backend="none", requires=["default"])
 @nox.parametrize("backend", BACKENDS, ids=BACKENDS)
 def tests(session: nox.Session, backend: str) -> None:
     """Run the other tests on one backend; SQLite's session has those that would do on any, but for the README's."""
     slow = ["-m", "slow"] if backend == BACKENDS[0] else []
-    pytest(session, "default", *all_but_longest(backend), *slow, **fewer(session))
+    pytest(session, "default", *the_others(backend), *slow, **fewer(session))
 
 
 @nox.session(venv_backend="none", requires=["newest"])
 @nox.parametrize("backend", NEWEST_BACKENDS, ids=NEWEST_BACKENDS)
 def newest_tests(session: nox.Session, backend: str) -> None:
-    """Do what ``tests`` does, with the newest Python and Django."""
-    around = [] if "--slow" in session.posargs else [f"--ignore={path}" for path in AROUND]
-    pytest(session, "newest", *all_but_longest(backend), *around, **fewer(session))
+    """Run what may differ with the Python or the Django, with the newest of both; by --slow every file."""
+    files = [f"--ignore={FIDELITY}", f"--ignore={FLEET}"] if "--slow" in session.posargs else OF_PYTHON
+    skip_any = ["--skip-any"] if backend != BACKENDS[0] else []
+    pytest(session, "newest", "--whole", f"--backends={backend}", *skip_any, *files, **fewer(session))
 
 
 @nox.session(venv_backend="none", requires=["newest"])
 def newest_mysql(session: nox.Session) -> None:
     """Run the tests of the Django side on MySQL or MariaDB with the newest Django, which asks such a server more."""
     pytest(session, "newest", "--backends=mysql-pymysql", "--skip-any", "tests/django")
-
-
-@nox.session(venv_backend="none", requires=["newest"])
-def newest_longest(session: nox.Session) -> None:
-    """Do what ``longest`` does, with the newest Python and Django."""
-    pytest(session, "newest", f"--backends={','.join(NEWEST_BACKENDS)}", *LONG, **fewer(session))
 
 
 @nox.session(venv_backend="none")
@@ -247,8 +281,8 @@ def fidelity(session: nox.Session) -> None:
     pytest(session, "default", "--backends=sqlite", FIDELITY, **env)
 
 
-def all_but_longest(backend: str) -> list[str]:
-    options = [f"--backends={backend}", *(f"--ignore={path}" for path in [*LONG, FIDELITY, FLEET])]
+def the_others(backend: str) -> list[str]:
+    options = [f"--backends={backend}", *(f"--ignore={path}" for path in [*LONG, *AROUND, FIDELITY, FLEET])]
     return ["--whole", *options, *(["--skip-any"] if backend != BACKENDS[0] else [])]
 
 
