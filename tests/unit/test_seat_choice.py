@@ -222,6 +222,15 @@ def test_what_vanished_while_it_was_held_is_left_alone_for_its_holders_time(stor
     assert claims.index(True) == int(F / R) - 1
 
 
+def test_what_another_node_has_made_anew_is_left_alone_as_well(story: Story) -> None:
+    """It was quicker than our look, which never showed the seat missing."""
+    story.alone()
+    story.look(TAKEN)
+    claims = [bool(story.look(FREE).claims) for _ in range(8)]
+
+    assert claims.index(True) == int(F / R)
+
+
 def test_what_is_free_at_another_server_is_left_alone_at_first(story: Story) -> None:
     """A replica that took over may have forgotten the last claim."""
     story.alone()
