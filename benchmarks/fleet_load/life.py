@@ -2,8 +2,7 @@
 
 import time
 import uuid
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +11,10 @@ from django.db import connections
 from workerd.conf import Settings
 from workerd.ledger.jobs import JobRows
 from workerd.ledger.main import LedgerLoop
-from workerd.ledger.seats.look import look
+from workerd.ledger.seats.contact import Contact
+from workerd.ledger.seats.look import Looks
 from workerd.ledger.seats.place import Me
 from workerd.ledger.seats.renewal import OwnRow, renew
-from workerd.ledger.seats.session import Session, patience
 from workerd.models import Node
 from workerd.targets import check_allowed
 from workerd.wire.channel import Channel
@@ -25,6 +24,8 @@ from workerd.wire.page import HeartbeatPage
 
 TAKEOVER_S = 30.0
 INTERVAL_S = renewal_interval(TAKEOVER_S)
+IN_TRANSACTIONS = {"renewals", "looks"}
+"""The parts of the keeper, over its own session."""
 
 
 class Silent(Channel):
@@ -47,32 +48,66 @@ class Rows(JobRows):
 
 
 class Life:
-    """A node: what its ledger's loop does by itself, and what its keeper does each interval."""
+    """A node: what its ledger's loop does by itself, and what its keeper does each interval.
+
+    ``record`` plays each part once by the ledger's own code; ``replay`` sends the same statements again, over the same
+    sessions, without the ledger: so one process can play hundreds of nodes at their pace.
+    """
 
     def __init__(self, index: int, alias: str, seats_alias: str, settings: Settings, page: HeartbeatPage) -> None:
         self.life = uuid.uuid4()
-        self.asked: Counter[str] = Counter()
+        self.asked = 0
+        self.statements: dict[str, list[str]] = {}
         self._aliases = alias, seats_alias
         self.name = f"node-{index:03}"
         license_ = License({}, 0, "run", 1, self.name, "bench", "mark", key=str(uuid.uuid4()), life=str(self.life))
         self.loop = LedgerLoop(SILENT, page, license_, replace(settings, database=alias, state_dir=None))
         self.loop._jobs = Rows(alias, check_allowed)
-        self._session = Session(seats_alias, patience(TAKEOVER_S))
+        self.contact = Contact(seats_alias)
+        self._session = self.contact.pace(TAKEOVER_S)
+        self._looks = Looks()
         self._me: Me | None = None
 
     def arrive(self) -> None:
-        """Make contact, and count the statements from now on."""
+        """Make contact."""
         self.loop._turn()
         node = Node.objects.using(self._aliases[0]).get(name=self.name)
         Node.objects.using(self._aliases[0]).filter(pk=node.pk).update(record_version=1)
         self._me = Me(node.pk, self.life)
-        for alias in self._aliases:
-            connections[alias].execute_wrappers.append(self._count)
+
+    def record(self) -> None:
+        """Play each part, and write down what it sends once nothing is new."""
+        for part, play in self.parts().items():
+            play()
+            sent: list[str] = []
+            self.statements[part] = sent
+            alias = self._alias(part)
+            with connections[alias].execute_wrapper(self._recorder(sent)):
+                play()
+            if part in IN_TRANSACTIONS:
+                sent[:] = ["BEGIN", *sent, "COMMIT"]
+
+    def parts(self) -> dict[str, Callable[[], Any]]:
+        """Return what is done again and again, by the ledger's own code."""
+        return {
+            "polls": self.poll,
+            "minutes": self.minute,
+            "pulses": self.loop._node.write_pulse,
+            "renewals": self.renew,
+            "looks": self.look,
+        }
+
+    def replay(self, part: str) -> None:
+        """Send the statements of a part; their answers are received, and not read."""
+        raw = connections[self._alias(part)].connection
+        with raw.cursor() as cursor:
+            for statement in self.statements[part]:
+                cursor.execute(statement)
+                self.asked += 1
 
     @property
     def pk(self) -> int:
-        assert self._me is not None
-        return self._me.node_id
+        return self._known.node_id
 
     @property
     def descriptor(self) -> int | None:
@@ -87,20 +122,32 @@ class Life:
         """Ask about the job rows and for orders."""
         self.loop._poll(time.monotonic())
 
+    def minute(self) -> None:
+        """The same, where all rows are read and the nodes counted, as once a minute."""
+        self.loop._jobs._reading._full_at = self.loop._living._count_at = 0.0
+        self.poll()
+
     def renew(self) -> int:
         """Renew the seats; return how many there are."""
         return len(renew(self._session, self._known, OwnRow("{}", draining=False), {}))
 
-    def look(self) -> int:
-        """Look at all seats; return how many rows that read."""
-        seen = look(self._session)
-        return len(seen.seats) + len(seen.nodes)
+    def look(self) -> None:
+        """Look at all seats."""
+        self._looks.look(self._session)
 
     @property
     def _known(self) -> Me:
         assert self._me is not None
         return self._me
 
-    def _count(self, execute: Any, sql: str, *rest: Any) -> Any:
-        self.asked[sql.split(None, 1)[0]] += 1
-        return execute(sql, *rest)
+    def _alias(self, part: str) -> str:
+        return self._aliases[part in IN_TRANSACTIONS]
+
+    def _recorder(self, sent: list[str]) -> Callable[..., Any]:
+        def record(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+            with context["connection"].connection.cursor() as cursor:
+                text = cursor.mogrify(sql, params)
+            sent.append(text.decode() if isinstance(text, bytes) else text)
+            return execute(sql, params, many, context)
+
+        return record

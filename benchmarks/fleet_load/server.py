@@ -1,34 +1,80 @@
-"""A PostgreSQL of the benchmark's own, as a project would run it, with room for two sessions a node."""
+"""A server of the benchmark's own, as a project would run it, with room for two sessions a node."""
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
+from tests.harness.backends.mysql import MySQLServer
 from tests.harness.backends.postgres import PostgresServer
+from tests.harness.backends.server import Server
 
 TICKS = os.sysconf("SC_CLK_TCK")
+SESSIONS = 1_100
 AS_PEOPLE_RUN_IT = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "autovacuum": "on",
     "shared_buffers": "128MB",
+    "max_connections": str(SESSIONS),
 }
 
 
-class BenchServer(PostgresServer):
-    """Durable, and with ``sessions`` free."""
+class Figures(NamedTuple):
+    """What a stretch of time came to."""
 
-    sessions = 1_100
+    statements: float
+    """A second."""
+    share_percent: float
+    """Of one processor."""
 
-    def command(self) -> list[str]:
-        settings = {**AS_PEOPLE_RUN_IT, "max_connections": str(self.sessions)}
-        return super().command() + [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+
+class BenchServer(Server):
+    """What the benchmark asks of a server."""
+
+    @property
+    def url(self) -> str:
+        raise NotImplementedError
 
     def processor_s(self) -> float:
-        """Return the processor time that its processes have used so far, those included that have ended."""
+        """Return the processor time that it has used so far, that of sessions included that have ended."""
+        raise NotImplementedError
+
+
+class BenchPostgres(PostgresServer, BenchServer):
+    """Durable."""
+
+    @property
+    def url(self) -> str:
+        return f"postgres+psycopg2://{self.superuser}@127.0.0.1:{self.address.port}/postgres?sslmode=disable"
+
+    def command(self) -> list[str]:
+        return super().command() + [
+            word for name, value in AS_PEOPLE_RUN_IT.items() for word in ("-c", f"{name}={value}")
+        ]
+
+    def processor_s(self) -> float:
         postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
-        ended = sum(int(ticks) for ticks in _stat(postmaster)[13:15]) / TICKS
-        return ended + sum(_ran_s(pid) for pid in (postmaster, *_children(postmaster)))
+        return _ended_s(postmaster) + sum(_ran_s(pid) for pid in (postmaster, *_children(postmaster)))
+
+
+class BenchMySQL(MySQLServer, BenchServer):
+    """Durable."""
+
+    @property
+    def url(self) -> str:
+        return f"mysql+pymysql://{self.superuser}@127.0.0.1:{self.address.port}/workerd"
+
+    def command(self) -> list[str]:
+        durable = ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1", f"--max-connections={SESSIONS}"]
+        return [*super().command(), *durable]
+
+    def processor_s(self) -> float:
+        user, system = _stat(self.pids()[-1])[11:13]
+        return (int(user) + int(system)) / TICKS
+
+
+SERVERS: dict[str, type[BenchServer]] = {"mariadb": BenchMySQL, "postgresql": BenchPostgres}
 
 
 def _children(pid: int) -> list[int]:
@@ -37,6 +83,10 @@ def _children(pid: int) -> list[int]:
 
 def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _ended_s(pid: int) -> float:
+    return sum(int(ticks) for ticks in _stat(pid)[13:15]) / TICKS
 
 
 def _ran_s(pid: int) -> float:

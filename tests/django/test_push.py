@@ -50,13 +50,13 @@ def test_a_saved_a_deleted_and_an_ordered_row_wake(push: Push) -> None:
 @pytest.mark.backends("postgres")
 def test_a_released_seat_wakes_the_keeper_and_not_the_poll(sent: list[Message]) -> None:
     seats: list[str] = []
-    push = Push(connection, sent.append, lambda: seats.append("released"))
+    push = Push(connection, sent.append, seats.append)
     push.listen()
     with connection.cursor() as cursor:
-        cursor.execute(f"NOTIFY {CHANNEL}, '{SEATS}'")
+        cursor.execute(f"NOTIFY {CHANNEL}, '{SEATS} 7 0 3'")
 
     assert not push.heard()
-    assert seats == ["released"]
+    assert seats == [f"{SEATS} 7 0 3"]
     connection.close()
 
 

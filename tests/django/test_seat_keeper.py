@@ -12,7 +12,7 @@ from django.db import connections
 from tests.harness.proxy import Proxy
 from tests.harness.waiting import eventually
 from workerd.ledger.seats.fleet import Fleet
-from workerd.ledger.seats.look import look
+from workerd.ledger.seats.look import Looks
 from workerd.models import Job, Node, Seat
 from workerd.models.clock import DatabaseNow
 from workerd.wire.lease import boot_time
@@ -213,17 +213,17 @@ def test_the_same_node_has_its_seats_back_at_once(start: Callable[..., Ledger], 
 def test_an_error_of_ours_is_said_and_the_renewals_go_on(
     start: Callable[..., Ledger], job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
-    monkeypatch.setattr("workerd.ledger.seats.keeper.emit", lambda name, **_: said.append(name))
+    said, look = list[str](), Looks.look
+    monkeypatch.setattr("workerd.ledger.seats.contact.emit", lambda name, **_: said.append(name))
     us = start()
     us.want(job)
     us.holds(2)
 
-    def fail_once(_session: Any) -> Any:
-        monkeypatch.setattr("workerd.ledger.seats.keeper.look", look)
+    def fail_once(*_: Any) -> Any:
+        monkeypatch.setattr(Looks, "look", look)
         raise KeyError("ours")
 
-    monkeypatch.setattr("workerd.ledger.seats.keeper.look", fail_once)
+    monkeypatch.setattr(Looks, "look", fail_once)
     us.eventually(lambda: "seats.failed" in said, "the event")
     before = len(us.heard(SeatsHeld))
 

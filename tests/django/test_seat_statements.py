@@ -14,7 +14,8 @@ from django.db import Error, connection
 from tests.harness.pooler import Pooler
 from tests.harness.waiting import eventually
 from workerd.ledger.seats.claims import claim, delete_unwanted, make, release
-from workerd.ledger.seats.look import Look, look
+from workerd.ledger.seats.look import Look, Looks
+from workerd.ledger.seats.node_rows import read_nodes
 from workerd.ledger.seats.place import Held, Me
 from workerd.ledger.seats.renewal import DisplacedError, OwnRow, UnregisteredError, renew
 from workerd.ledger.seats.session import Session
@@ -163,6 +164,11 @@ def claiming(seen: Look, job: Job, who: Me) -> Work:
     return lambda session: claim(session, seen.seats[job.pk, 0], seen.server, who, F_MS)
 
 
+def look(session: Session) -> Look:
+    """Look for the first time."""
+    return Looks().look(session)
+
+
 def renewing(who: Me) -> Work:
     return lambda session: renew(session, who, OWN, {})
 
@@ -268,18 +274,60 @@ def test_several_ledgers_make_the_same_seats(sessions: Pair, job: Job) -> None:
     assert Seat.objects.filter(life=None, token=0).count() == 2
 
 
-def test_a_look_shows_seats_nodes_and_one_server(sessions: Pair, job: Job, us: Me) -> None:
+def test_a_look_shows_seats_and_one_server(sessions: Pair, job: Job, us: Me) -> None:
     held_by(job, us)
     Node.objects.filter(pk=us.node_id).update(beat=9, draining=True, labels='{"zone": "a"}')
-    first, second = sessions.run(look), sessions.run(look)
+    first, second, nodes = sessions.run(look), sessions.run(look), sessions.run(read_nodes)
     seat = first.seats[job.pk, 0]
 
     assert (seat.life, seat.node_id, seat.token, seat.beat, seat.takeover_ms) == (us.life, us.node_id, 7, 3, F_MS)
-    assert first.nodes[us.node_id].label == "shop@us"
-    assert (first.nodes[us.node_id].beat, first.nodes[us.node_id].draining) == (9, True)
+    assert nodes[us.node_id].label == "shop@us"
+    assert (nodes[us.node_id].beat, nodes[us.node_id].draining) == (9, True)
     assert first.server == second.server
     assert bool(first.server) == (connection.vendor != "sqlite")
     assert first.began <= first.ended <= second.began
+
+
+def statements(session: Session, work: Work) -> tuple[Any, int]:
+    """Return what comes of it, and how many statements read seats."""
+    asked: list[str] = []
+
+    def count(execute: Any, sql: str, *rest: Any) -> Any:
+        asked.append(sql)
+        return execute(sql, *rest)
+
+    with session.connection.execute_wrapper(count):
+        done = work(session)
+    return done, sum(sql.startswith("SELECT") and Seat._meta.db_table in sql for sql in asked)
+
+
+def test_a_later_look_reads_whole_only_what_has_changed_hands(sessions: Pair, job: Job, us: Me, them: Me) -> None:
+    """Whatever the server's clock says: a renewal whose time is wrong by an hour is seen by its beat."""
+    held_by(job, us)
+    Seat.objects.create(job=job, index=1, takeover_ms=F_MS)
+    steps: list[Callable[[], Any]] = [
+        lambda: None,
+        lambda: Seat.objects.filter(index=0).update(beat=4, renewed=None),
+        lambda: sessions.run(claiming(sessions.run(look), job, them)),
+        lambda: Seat.objects.filter(index=1).update(stopped_by="ann"),
+        lambda: Seat.objects.filter(index=0).update(life=None, node_id=None, beat=9),
+        lambda: Seat.objects.filter(index=1).delete(),
+        lambda: Seat.objects.all().delete(),
+    ]
+
+    def follow(session: Session) -> list[int]:
+        looks, read = Looks(), []
+        for step in (lambda: None, *steps):
+            step()
+            seen, count = statements(session, looks.look)
+            whole = look(session)
+            ages = {place: seat._replace(held_s=0.0) for place, seat in seen.seats.items()}
+            assert ages == {place: seat._replace(held_s=0.0) for place, seat in whole.seats.items()}
+            assert seen.server == whole.server
+            read.append(count)
+        return read
+
+    assert in_session(follow) == [1, 1, 1, 2, 2, 2, 1, 1]
 
 
 @pytest.mark.usefixtures("level")

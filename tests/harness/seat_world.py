@@ -14,6 +14,8 @@ from random import Random
 from typing import Any
 
 from workerd.daemon.rules.holdings import Holdings
+from workerd.ledger.seats.known import Known, Short, one_server
+from workerd.ledger.seats.place import SeatSeen
 from workerd.ledger.seats.window import Seen, Windows
 from workerd.wire import lease
 
@@ -26,6 +28,7 @@ PATIENCE_S = F / 4
 FAULTS = (
     *("cut", "cut", "cut", "cut", "daemon", "ledger", "both", "kill", "kill ledger"),
     *("server", "failover", "failover", "there and back", "stopped, then cut", "leave"),
+    *("slow, then cut", "slow, then cut"),
 )
 AWAY_S = lease.LOOK_GAP * R * 1.1
 """A server that was left is not returned to before: a look would not notice."""
@@ -156,8 +159,12 @@ class World:
         self.row.beat += 1
         return [[*PLACE, self.row.token, F]]
 
-    def _look(self, _: "SimulatedNode", __: Statement) -> Seen:
-        return Seen(self.row.life, self.row.token, self.row.beat, F)
+    def _look(self, _: "SimulatedNode", __: Statement) -> Short:
+        return Short(1, self.row.token, self.row.beat, int(F * 1000), self.row.life is None, is_stopped=False)
+
+    def _whole(self, _: "SimulatedNode", __: Statement) -> SeatSeen:
+        life: Any = self.row.life
+        return SeatSeen(PLACE, None, life, self.row.token, self.row.beat, int(F * 1000), "", 0.0)
 
     def _claim(self, node: "SimulatedNode", statement: Statement) -> list[list[Any]]:
         seen = statement.seen
@@ -228,6 +235,7 @@ class World:
             "server": lambda: self._change_server(self.random.choice(("restart", "replica", "back"))),
             "failover": lambda: self._fail_over(node, lasts),
             "there and back": lambda: self._there_and_back(node),
+            "slow, then cut": node.slow_and_cut,
             "stopped, then cut": lambda: node.stop_and_cut(self.random.uniform(0, F)),
         }
         carry_out[fault]()
@@ -243,6 +251,8 @@ class SimulatedNode:
         self._rate = world.random.choice((*world.rules.rates, world.random.uniform(*world.rules.rates)))
         self._offset = world.random.uniform(0, 1e6)
         self._cuts = 0
+        self._slow = ""
+        """Whether the next renewal is to be answered late, or one is underway that is."""
         self._there, self._back = (world.random.choice((0.01, 0.01, PATIENCE_S)) for _ in range(2))
         self.daemon, self.ledger = Actor(alive=False), Actor(alive=False)
         self.life = ""
@@ -281,7 +291,7 @@ class SimulatedNode:
         self._say_alive()
 
     def _begin_ledger(self) -> None:
-        self.ledger, self.windows = Actor(), Windows()
+        self.ledger, self.windows, self.known = Actor(), Windows(), Known()
         self.heard = -1e9
         self.wards: dict[Process, float] = {}
         self._turn_at = self.clock()
@@ -297,6 +307,14 @@ class SimulatedNode:
     def stop_and_cut(self, after: float) -> None:
         self.stop(self.daemon, 3 * F)
         self.world.later(after, lambda: self.cut(2 * F))
+
+    def slow_and_cut(self) -> None:
+        """Have the answer to one renewal come as late as it may, and nothing more after it."""
+        self._slow = "next"
+        self.world.later(F, self._be_as_usual)
+
+    def _be_as_usual(self) -> None:
+        self._slow = ""
 
     def stop(self, actor: Actor, lasts: float) -> None:
         if not actor.alive:
@@ -456,9 +474,12 @@ class SimulatedNode:
             return
         self._turn_at = self.clock() + R * self.world.random.uniform(0.1, 1.0)
         self.at(self.ledger, self._turn_at, self._turn)
+        if self._slow == "underway":
+            return
         if self._release_token is not None:
             self._send("release", self._released, Seen(self.life, self._release_token, 0, F))
         elif self.clock() - self.heard < max(R, 2.0) or not self.world.rules.renews_for_a_living_daemon_only:
+            self._slow = "underway" if self._slow else ""
             self._send("renew", self._renewed)
         else:
             self._look()
@@ -472,16 +493,31 @@ class SimulatedNode:
     def _renewed(self, statement: Statement) -> None:
         sent = statement.sent if self.world.rules.counts_from_sending else self.clock()
         self.soon(self.daemon, lambda: self._told(sent, statement.answer, whole=True))
+        if self._slow:
+            self._be_as_usual()
+            self.cut(2 * F)
         self._look()
 
     def _looked(self, statement: Statement) -> None:
-        seen: Seen = statement.answer
-        self.windows.look(statement.server, statement.sent, self.clock(), {PLACE: seen})
+        """Read the seat whole where it has changed hands; another server may answer that."""
+        if self.known.look([statement.answer], statement.sent):
+            self._send("whole", lambda whole: self._seen(statement, whole))
+        else:
+            self._seen(statement, statement)
+
+    def _seen(self, first: Statement, last: Statement) -> None:
+        if last is not first:
+            self.known.take({1: last.answer})
+        seat = self.known.seats[PLACE]
+        life: Any = seat.life
+        seen = Seen(life, seat.token, seat.beat, seat.takeover_ms / 1000)
+        server = one_server({first.server, last.server})
+        self.windows.look(server, first.sent, self.clock(), {PLACE: seen})
         is_left = seen.life is not None and seen.life == self.earlier
         if seen.life == self.life or self.leaving or self.clock() - self.heard >= max(R, 2.0):
             return
         if is_left or self.windows.may_take(PLACE, self.clock()):
-            self._send("claim", self._claimed, seen, statement.server)
+            self._send("claim", self._claimed, seen, server)
 
     def _claimed(self, statement: Statement) -> None:
         if statement.answer:
@@ -500,7 +536,8 @@ class SimulatedNode:
 
         def commit() -> None:
             world.commit(self, statement)
-            world.later(self._delay(self._back), lambda: self.soon(ledger, answer) if not self._cuts else None)
+            takes = 0.9 * PATIENCE_S if self._slow == "underway" else self._delay(self._back)
+            world.later(takes, lambda: self.soon(ledger, answer) if not self._cuts else None)
 
         def answer() -> None:
             is_late = self.clock() - statement.sent > PATIENCE_S

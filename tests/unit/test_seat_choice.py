@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from workerd.ledger.seats.asked import Asked, Wanted
 from workerd.ledger.seats.choice import Choice, Plan
 from workerd.ledger.seats.look import Look
 from workerd.ledger.seats.place import Me, NodeSeen, SeatSeen
-from workerd.ledger.seats.requests import Asked, Wanted
 from workerd.ledger.seats.window import Place
 from workerd.wire.spec import JobSpec
 
@@ -36,13 +36,18 @@ class Story:
         self.nodes = {1: node("web@a", ME.life), 2: node("web@b", OTHER)}
         self.asked = Asked(Wanted(1, (JOB,)))
         self.server = "s1"
+        self.nodes_read = 0
 
-    def look(self, *seats: SeatSeen, after: float = R) -> Plan:
+    def look(self, *seats: SeatSeen, after: float = R, counts: bool = True) -> Plan:
         self.now += after
         for pk, seen in self.nodes.items():
             self.nodes[pk] = seen._replace(beat=seen.beat + (seen.life is not None))
-        look = Look(self.server, self.now, self.now, {seat.place: seat for seat in seats}, dict(self.nodes))
-        return self.choice.look(look, ME, self.asked)
+        look = Look(self.server, self.now, self.now, {seat.place: seat for seat in seats})
+        return self.choice.look(look, ME, self.asked, self._read_nodes, counts=counts)
+
+    def _read_nodes(self) -> dict[int, NodeSeen]:
+        self.nodes_read += 1
+        return dict(self.nodes)
 
     def alone(self) -> None:
         del self.nodes[2]
@@ -135,16 +140,68 @@ def test_a_node_that_drains_or_has_declined_claims_nothing(story: Story) -> None
         assert claimed(story.look(FREE)) == []
 
 
-def test_a_node_that_beats_no_more_has_no_turn(story: Story) -> None:
-    silent = story.nodes.pop(2)
-    story.look(TAKEN)
-    plans = []
-    for turn in range(6):
-        story.nodes[2] = silent
-        plans.append(story.look(FREE if turn == 5 else TAKEN._replace(beat=turn + 10)))
-        silent = story.nodes.pop(2)._replace(beat=0)
+def test_a_node_whose_pulse_is_old_has_no_turn(story: Story) -> None:
+    story.nodes[2] = story.nodes[2]._replace(is_recent=False)
 
-    assert claimed(plans[-1]) == [(7, 0)]
+    assert claimed(story.look(FREE)) == [(7, 0)]
+
+
+def not_ours(story: Story) -> SeatSeen:
+    """Return a free seat that is the other node's to take."""
+    story.want(processes=20)
+    free = [FREE._replace(place=(7, index)) for index in range(20)]
+    mine = claimed(story.look(*free))
+    return next(seat for seat in free if seat.place not in mine)
+
+
+def test_looks_that_an_event_has_caused_end_nobodys_patience(story: Story) -> None:
+    seat = not_ours(story)
+    for _ in range(10):
+        assert claimed(story.look(seat, after=0.1, counts=False)) == []
+    claims = [claimed(story.look(seat)) for _ in range(2)]
+
+    assert claims == [[], [seat.place]]
+
+
+def test_the_nodes_are_read_only_where_a_seat_may_be_taken_here(story: Story) -> None:
+    for turn in range(5):
+        story.look(TAKEN._replace(beat=turn))
+    assert story.nodes_read == 1
+    story.asked = replace(story.asked, declined={7: "no module"})
+    story.look(FREE._replace(token=50))
+    assert story.nodes_read == 1
+    story.asked = replace(story.asked, declined={})
+    story.look(FREE._replace(token=50))
+    assert story.nodes_read == 2
+    story.look(TAKEN, after=61.0)
+
+    assert story.nodes_read == 3
+
+
+def test_a_holder_that_is_new_is_read_once_even_without_a_row(story: Story) -> None:
+    story.look(TAKEN)
+    for turn in range(3):
+        story.look(TAKEN._replace(node_id=3, beat=turn))
+
+    assert story.nodes_read == 2
+
+
+def test_a_seat_that_was_given_up_has_a_rank_without_a_look(story: Story) -> None:
+    story.nodes[3] = node("web@c", uuid.UUID(int=3))
+    held = [TAKEN._replace(place=(7, index), node_id=owner) for index, owner in enumerate((2, 2, 3))]
+    story.want(processes=3)
+    story.look(*held)
+
+    def rank(giver: int | None) -> int | None:
+        return story.choice.rank((7, 0), giver, ME, story.asked)
+
+    assert rank(2) == 0
+    story.look(*held[:2], held[2]._replace(node_id=1))
+    assert rank(2) == 1
+    assert rank(3) in {1, 2}
+    story.asked = replace(story.asked, draining=True)
+    assert rank(2) is None
+    assert story.choice.rank((9, 0), 2, ME, story.asked) is None
 
 
 def test_a_seat_that_was_stopped_is_not_claimed_and_says_by_whom(story: Story) -> None:
@@ -163,6 +220,15 @@ def test_what_vanished_while_it_was_held_is_left_alone_for_its_holders_time(stor
     claims = [bool(story.look(FREE).claims) for _ in range(7)]
 
     assert claims.index(True) == int(F / R) - 1
+
+
+def test_what_another_node_has_made_anew_is_left_alone_as_well(story: Story) -> None:
+    """It was quicker than our look, which never showed the seat missing."""
+    story.alone()
+    story.look(TAKEN)
+    claims = [bool(story.look(FREE).claims) for _ in range(8)]
+
+    assert claims.index(True) == int(F / R)
 
 
 def test_what_is_free_at_another_server_is_left_alone_at_first(story: Story) -> None:
@@ -192,7 +258,7 @@ def test_each_seat_says_why_it_is_not_here(story: Story) -> None:
     assert story.look(TAKEN).words == {(7, 0): ("another node has it: web@b, since 3 h", "held")}
     assert story.look(TAKEN._replace(life=ME.life)).words == {(7, 0): ("", "held")}
     story.asked = replace(story.asked, declined={7: "no module"})
-    assert story.look(FREE).words == {(7, 0): ("web@b is to take it", "free")}
+    assert story.look(FREE._replace(token=50)).words == {(7, 0): ("web@b is to take it", "free")}
 
 
 def test_a_job_for_a_label_that_no_node_has_says_so(story: Story) -> None:

@@ -87,11 +87,19 @@ def _from_the_begin(windows: Windows, server: str, began: float, _: float, seen:
     LOOK(windows, server, began, began, seen)
 
 
+def _whatever_it_beats(windows: Windows, server: str, began: float, ended: float, seen: Any) -> None:
+    LOOK(windows, server, began, ended, {place: one._replace(beat=0) for place, one in seen.items()})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "instead",
-    [_at_any_server, _from_the_begin],
-    ids=["3: looks are at one server", "3: a window counts from the end of its first look"],
+    [_at_any_server, _from_the_begin, _whatever_it_beats],
+    ids=[
+        "3: looks are at one server",
+        "3: a window counts from the end of its first look",
+        "3: a beat begins the window anew",
+    ],
 )
 def test_without_a_rule_of_the_look_an_overlap_is_found(instead: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Windows, "look", instead)

@@ -3,8 +3,10 @@
 import threading
 
 from tests.harness.waiting import eventually
+from workerd.ledger.seats.asked import Wanted
 from workerd.ledger.seats.place import Held
-from workerd.ledger.seats.requests import Requests, Wanted, is_fresh
+from workerd.ledger.seats.requests import Requests, is_fresh
+from workerd.ledger.seats.waking import GivenUp
 from workerd.wire.lease import boot_time
 from workerd.wire.messages import Alive, Draining, SeatDeclined, SeatReleased
 from workerd.wire.spec import JobSpec
@@ -25,7 +27,7 @@ def test_a_release_wakes_the_keeper_and_stays_until_it_is_done() -> None:
     requests = Requests()
     requests.hear(SeatReleased(1, 0, 7))
 
-    assert requests.wait(LONG_S) is False
+    assert not requests.wait(LONG_S).look
     assert requests.take().releases == {((1, 0), 7)}
     requests.released([((1, 0), 7)])
     assert not requests.take().releases
@@ -42,11 +44,11 @@ def test_a_seat_that_is_to_be_given_up_is_not_told_as_held() -> None:
 def test_new_jobs_a_drain_and_a_decline_ask_for_a_look() -> None:
     requests = Requests()
     requests.want(WANTED)
-    assert requests.wait(LONG_S) is True
+    assert requests.wait(LONG_S).look
     requests.hear(Draining(draining=True))
-    assert requests.wait(LONG_S) is True
+    assert requests.wait(LONG_S).look
     requests.hear(SeatDeclined(1, "no module"))
-    assert requests.wait(LONG_S) is True
+    assert requests.wait(LONG_S).look
     assert requests.take().declined == {1: "no module"}
     requests.hear(SeatDeclined(1, ""))
 
@@ -59,7 +61,7 @@ def test_the_same_jobs_ask_for_nothing() -> None:
     requests.wait(LONG_S)
     requests.want(Wanted(3, (JOB,)))
 
-    assert requests.wait(0.0) is False
+    assert not requests.wait(0.0).look
 
 
 def test_the_first_word_of_a_daemon_that_was_awaited_wakes_the_keeper() -> None:
@@ -101,3 +103,19 @@ def test_the_ledgers_end_ends_the_keeper() -> None:
     assert woken(requests)
     assert requests.leave(holds=True) is True
     assert requests.enter() is False
+
+
+def test_a_seat_that_another_node_gives_up_is_told_once_and_asks_for_no_look() -> None:
+    requests = Requests()
+    requests.hurry("seats 7 2 5")
+    requests.hurry("seats 8 0 0")
+
+    assert requests.wait(LONG_S) == (False, (GivenUp((7, 2), 5), GivenUp((8, 0), None)))
+    assert requests.wait(0.0) == (False, ())
+
+
+def test_a_word_that_names_no_seat_asks_for_a_look() -> None:
+    requests = Requests()
+    requests.hurry("seats")
+
+    assert requests.wait(LONG_S) == (True, ())

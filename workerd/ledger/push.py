@@ -29,9 +29,9 @@ class Push:
         self,
         connection: BaseDatabaseWrapper,
         send: Callable[[Message], None],
-        on_seats: Callable[[], None] = lambda: None,
+        on_seats: Callable[[str], None] = lambda _payload: None,
     ) -> None:
-        """``on_seats`` is called where a seat was released."""
+        """``on_seats`` is given what a NOTIFY says of a seat that was released."""
         self._connection = connection
         self._send = send
         self._on_seats = on_seats
@@ -72,9 +72,10 @@ class Push:
             payloads = [payload for payload in self._collect() if payload != self._probe]
         if payloads:
             self._tell(works=True)
-        if SEATS in payloads:
-            self._on_seats()
-        return any(payload != SEATS for payload in payloads)
+        about_seats = {payload for payload in payloads if payload.startswith(SEATS)}
+        for payload in sorted(about_seats):
+            self._on_seats(payload)
+        return any(payload not in about_seats for payload in payloads)
 
     def _is_proven(self) -> bool:
         """Have another session send a NOTIFY, and return whether it arrives while this one asks nothing."""

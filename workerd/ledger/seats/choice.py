@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 
 from workerd.wire.lease import boot_time
 from workerd.wire.spec import JobSpec
-from workerd.wire.words import Elsewhere
 
+from .asked import Asked
+from .bars import Bars
 from .look import Look
 from .nodes import Nodes
-from .place import Me, SeatSeen
+from .place import Me, NodeSeen, SeatSeen
 from .placement import Patience, turns
-from .reasons import MINE, NOT_KNOWN, Word, held_by, nobody, stopped_by, to_take
-from .requests import Asked
+from .reasons import Word, word_for
 from .window import Place, Seen, Windows
+
+ReadNodes = Callable[[], Mapping[int, NodeSeen]]
+Places = Mapping[Place, JobSpec]
 
 
 @dataclass
@@ -41,122 +44,94 @@ class Choice:
         self._clock = clock
         self._windows = Windows()
         self._patience = Patience()
-        self._nodes = Nodes()
-        self._server = ""
-        self._held: dict[Place, float] = {}
-        """By place that somebody held at the last look, his seconds."""
-        self._barred: dict[Place, float] = {}
-        """Until when a free seat is left alone, as the database may have forgotten who has it."""
+        self._bars = Bars()
+        self.nodes = Nodes()
+        self._held: Mapping[Place, int] = {}
+        """Who holds which seat, by the newest look."""
 
-    def look(self, seen: Look, me: Me, asked: Asked) -> Plan:
-        """Take in a look, and return what follows for the seats that ``asked`` wants."""
-        places = {(job.id or 0, index): job for job in asked.wanted.jobs for index in range(job.processes)}
-        self._nodes.look(seen)
-        self._bar(seen, places)
+    def look(self, seen: Look, me: Me, asked: Asked, read_nodes: ReadNodes, *, counts: bool = True) -> Plan:
+        """Take in a look, and return what follows for the seats that ``asked`` wants.
+
+        The nodes are read where this one might take a seat, and now and then. ``counts`` is whether it was time for
+        this look: others are due to an event that all nodes hear of, and nobody's patience ends by them.
+        """
+        places = asked.places
+        self._bars.look(seen, places)
         self._windows.look(seen.server, seen.began, seen.ended, _windowed(seen, places))
         takeable = {place for place in places if self._may_take(seen.seats.get(place), me)}
-        self._patience.look(takeable)
-        plan = Plan(seen.server)
-        plan.missing = {place: _ms(job) for place, job in places.items() if place not in seen.seats}
-        plan.unwanted = [place for place, seat in seen.seats.items() if seat.is_free and place not in places]
-        eligible = self._eligible(places, takeable, me, asked)
-        owners = self._claim(plan, seen, me, takeable, eligible)
-        self._give_back(plan, seen, places, eligible, me)
-        plan.words = {
-            place: self._word(seen.seats[place], job, owners.get(place), me, is_takeable=place in takeable)
-            for place, job in places.items()
-            if place in seen.seats
+        self._patience.look(takeable, counts=counts)
+        self._held = {
+            place: seat.node_id
+            for place, seat in seen.seats.items()
+            if not seat.is_free and seat.node_id is not None and place not in takeable
         }
-        return plan
+        self._read_nodes(places, takeable, me, asked, read_nodes)
+        return self._plan(seen, places, takeable, me, asked)
 
     def taken_from(self, seat: SeatSeen) -> str:
         """Return the node that had the seat and was not heard of; "" where it was free, or left by this very node."""
-        return "" if seat.is_free or self._is_left(seat) else self._nodes.label(seat.node_id)
+        return "" if seat.is_free or self._is_left(seat) else self.nodes.label(seat.node_id)
+
+    def rank(self, place: Place, giver: int | None, me: Me, asked: Asked) -> int | None:
+        """Return how many nodes come before this one for a seat that is free now, as far as is known without a look.
+
+        None where this node is not to take it. Whoever has just given the seat up is not to have it back.
+        """
+        job = asked.places.get(place)
+        if job is None or job.id is None:
+            return None
+        nodes = [pk for pk in self._eligible(job, me, asked) if pk != giver]
+        held = {other: node for other, node in self._held.items() if other != place}
+        return next((turn.rank for _, turn in turns(me.node_id, [place], held, {job.id: nodes})), None)
 
     def _may_take(self, seat: SeatSeen | None, me: Me) -> bool:
         if seat is None or seat.stopped_by or seat.life == me.life:
             return False
         now = self._clock()
-        if seat.is_free and now < self._barred.get(seat.place, 0.0):
+        if seat.is_free and self._bars.is_barred(seat.place, now):
             return False
         return self._is_left(seat) or self._windows.may_take(seat.place, now)
 
     def _is_left(self, seat: SeatSeen) -> bool:
         return seat.life is not None and seat.life == self._earlier
 
-    def _eligible(
-        self, places: Mapping[Place, JobSpec], takeable: set[Place], me: Me, asked: Asked
-    ) -> dict[int, list[int]]:
+    def _read_nodes(self, places: Places, takeable: set[Place], me: Me, asked: Asked, read_nodes: ReadNodes) -> None:
+        pks = {me.node_id, *self._held.values()}
+        might_take = any(self._may_run(places[place], me, asked) for place in takeable)
+        if might_take or not self.nodes.are_known(pks, self._clock()):
+            self.nodes.look(read_nodes(), self._clock(), pks)
+
+    def _may_run(self, job: JobSpec, me: Me, asked: Asked) -> bool:
+        return not asked.draining and job.id not in asked.declined and self.nodes.fits(me.node_id, job)
+
+    def _eligible(self, job: JobSpec, me: Me, asked: Asked) -> list[int]:
+        return self.nodes.eligible(job, me, asked.declined, draining=asked.draining)
+
+    def _plan(self, seen: Look, places: Places, takeable: set[Place], me: Me, asked: Asked) -> Plan:
+        plan = Plan(seen.server)
+        plan.missing = {place: _ms(job) for place, job in places.items() if place not in seen.seats}
+        plan.unwanted = [place for place, seat in seen.seats.items() if seat.is_free and place not in places]
         jobs = {place[0]: places[place] for place in takeable}
-        return {pk: self._nodes.eligible(job, me, asked.declined, draining=asked.draining) for pk, job in jobs.items()}
-
-    def _claim(
-        self, plan: Plan, seen: Look, me: Me, takeable: set[Place], eligible: Mapping[int, list[int]]
-    ) -> dict[Place, int]:
-        """Plan the claims; return to which node each seat belongs that may be taken."""
+        eligible = {pk: self._eligible(job, me, asked) for pk, job in jobs.items()}
         owners: dict[Place, int] = {}
-        held = {
-            place: seat.node_id
+        for place, turn in turns(me.node_id, takeable, self._held, eligible):
+            owners[place], mine = turn.owner, seen.seats[place]
+            if turn.rank is not None and (self._is_left(mine) or self._patience.may_claim(place, turn.rank)):
+                plan.claims.append(mine)
+        plan.left = [
+            seat
             for place, seat in seen.seats.items()
-            if not seat.is_free and seat.node_id is not None and place not in takeable
+            if self._is_left(seat) and (place not in places or me.node_id not in eligible.get(place[0], ()))
+        ]
+        plan.words = {
+            place: word_for(seat, job, self.nodes, owners.get(place), me, is_takeable=place in takeable)
+            for place, job in places.items()
+            if (seat := seen.seats.get(place)) is not None
         }
-        for place, turn in turns(me.node_id, takeable, held, eligible):
-            owners[place], seat = turn.owner, seen.seats[place]
-            if turn.rank is None:
-                continue
-            if self._is_left(seat) or self._patience.may_claim(place, turn.rank):
-                plan.claims.append(seat)
-        return owners
-
-    def _give_back(
-        self,
-        plan: Plan,
-        seen: Look,
-        places: Mapping[Place, JobSpec],
-        eligible: Mapping[int, list[int]],
-        me: Me,
-    ) -> None:
-        for place, seat in seen.seats.items():
-            if self._is_left(seat) and (place not in places or me.node_id not in eligible.get(place[0], ())):
-                plan.left.append(seat)
-
-    def _bar(self, seen: Look, places: Mapping[Place, JobSpec]) -> None:
-        """Let be, for a while, what vanished while somebody had it, and what is free at a server that is new."""
-        gone = {place: seconds for place, seconds in self._held.items() if place not in seen.seats}
-        if self._server and seen.server != self._server:
-            gone |= {
-                place: job.takeover_after
-                for place, job in places.items()
-                if place in seen.seats and seen.seats[place].is_free
-            }
-        self._held = {place: seat.takeover_ms / 1000 for place, seat in seen.seats.items() if not seat.is_free}
-        barred = self._barred | {place: seen.ended + seconds for place, seconds in gone.items()}
-        self._barred = {
-            place: until for place, until in barred.items() if until > seen.ended and place not in self._held
-        }
-        self._server = seen.server or self._server
-
-    def _word(self, seat: SeatSeen, job: JobSpec, owner: int | None, me: Me, *, is_takeable: bool) -> Word:
-        """Return why this node does not have the seat, and who has."""
-        has_holder = not (seat.is_free or is_takeable)
-        no_holder = Elsewhere.FREE if self._nodes.fits(me.node_id, job) else Elsewhere.UNFIT
-        if seat.stopped_by:
-            return Word(stopped_by(seat.stopped_by), (Elsewhere.HELD if has_holder else Elsewhere.UNFIT).value)
-        if seat.life == me.life:
-            return MINE
-        if has_holder:
-            return Word(held_by(self._nodes.label(seat.node_id), seat.held_s), Elsewhere.HELD.value)
-        if not is_takeable:
-            return Word(NOT_KNOWN, no_holder.value)
-        reason = to_take(self._nodes.label(owner)) if owner is not None else self._nobody(job, me)
-        return Word(reason, no_holder.value)
-
-    def _nobody(self, job: JobSpec, me: Me) -> str:
-        living = self._nodes.living(job.takeover_after, me)
-        return nobody(job, fits=any(self._nodes.fits(pk, job) for pk in living))
+        return plan
 
 
-def _windowed(seen: Look, places: Mapping[Place, JobSpec]) -> dict[Place, Seen]:
+def _windowed(seen: Look, places: Places) -> dict[Place, Seen]:
     return {
         place: Seen(str(seat.life) if seat.life else None, seat.token, seat.beat, seat.takeover_ms / 1000)
         for place in places

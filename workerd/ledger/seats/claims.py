@@ -10,13 +10,13 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from workerd.models import Job, Seat
 from workerd.models.clock import DatabaseNow
-from workerd.push import CHANNEL, SEATS
 from workerd.wire.lease import next_token
 from workerd.wire.words import Scope
 
 from .place import Me, SeatSeen
 from .server import Server
 from .session import Session
+from .waking import GivenUp, wake_others
 from .window import Place
 
 
@@ -47,21 +47,17 @@ def claim(session: Session, seat: SeatSeen, server: str, me: Me, takeover_ms: in
     return token if taken else None
 
 
-def release(session: Session, place: Place, token: int, life: uuid.UUID | None) -> None:
-    """Give a seat up, or delete its row where no fleet job wants it any more. Raises the database's errors."""
+def release(session: Session, place: Place, token: int, life: uuid.UUID | None, node_id: int | None = None) -> None:
+    """Give a seat up, or delete its row where no fleet job wants it any more. Raises the database's errors.
+
+    ``node_id`` is the node that had it.
+    """
     job_id, index = place
     with session.transaction():
         seats = Seat.objects.using(session.alias).filter(job_id=job_id, index=index, token=token, life=life)
         if not _unwanted(session, seats).delete()[0]:
             seats.update(life=None, node_id=None, beat=F("beat") + 1)
-        _wake_others(session)
-
-
-def _wake_others(session: Session) -> None:
-    """Have the other ledgers look at once, where the database can wake them; it does so at the COMMIT."""
-    if session.connection.vendor == "postgresql":
-        with session.connection.cursor() as cursor:
-            cursor.execute(f"NOTIFY {CHANNEL}, '{SEATS}'")
+        wake_others(session, GivenUp(place, node_id))
 
 
 def delete_unwanted(session: Session, places: list[Place]) -> None:

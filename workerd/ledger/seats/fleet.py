@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from workerd.wire.messages import Alive, License, Message
 from workerd.wire.spec import JobSpec
 
-from .keeper import Home, Keeper
-from .requests import Requests, Wanted
+from .asked import Wanted
+from .home import Home
+from .keeper import Keeper
+from .requests import Requests
 from .warden import Warden
 
 
@@ -53,9 +55,9 @@ class Fleet:
             self._warden.hear(message)
         self._requests.hear(message)
 
-    def hurry(self) -> None:
-        """Look at the seats now, as one of them was released."""
-        self._requests.hurry()
+    def hurry(self, payload: str) -> None:
+        """Take what a NOTIFY says of a seat that was released."""
+        self._requests.hurry(payload)
 
     def end(self, within_s: float) -> None:
         """Carry out the releases that are asked for, as far as the database answers in time."""

@@ -1,20 +1,25 @@
-"""The look: how all seats and nodes stand, and which server says so."""
+"""The look: how all seats stand, and which server says so."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import BooleanField, Case, Value, When
+from django.db.models import BooleanField, ExpressionWrapper, Q
 
-from workerd.models import Node, Seat
+from workerd.models import Seat
 from workerd.models.clock import DatabaseNow
-from workerd.models.node import LATE
 from workerd.wire.lease import boot_time
 
-from .place import NodeSeen, SeatSeen
+from .known import Known, Short, one_server
+from .place import SeatSeen
 from .server import Server
 from .session import Session
 from .window import Place
+
+FULL_S = 60.0
+"""So old may be what a window does not need: who has stopped a seat, since when somebody has it."""
+FEW = 100
+"""So many changed seats are read by their keys; of more, all are read."""
 
 
 class Look(NamedTuple):
@@ -25,43 +30,68 @@ class Look(NamedTuple):
     began: float
     ended: float
     seats: dict[Place, SeatSeen]
-    nodes: dict[int, NodeSeen]
 
 
-_SEAT = ("job_id", "index", "node_id", "life", "token", "beat", "takeover_ms", "stopped_by", "since", "now", "server")
-_NODE = ("pk", "name", "host", "life", "beat", "labels", "draining", "cannot", "recent")
+_WHOLE = ("pk", "job_id", "index", "node_id", "life", "token", "beat", "takeover_ms", "stopped_by", "since", "now")
 
 
-def look(session: Session) -> Look:
-    """Read all seats, in one statement with the server's identity, and all nodes. Raises the database's errors."""
-    began = boot_time()
-    with session.transaction():
-        seats = Seat.objects.using(session.alias).order_by().annotate(now=DatabaseNow(), server=Server())
-        rows = list(seats.values_list(*_SEAT))
-        ended = boot_time()
-        nodes = Node.objects.using(session.alias).order_by().annotate(recent=_recent()).values_list(*_NODE)
-        seen = {pk: _node(values) for pk, *values in nodes}
-    server = rows[0][-1] if rows else ""
-    return Look(server, began, ended, {seat.place: seat for seat in map(_seat, rows)}, seen)
+class Looks:
+    """Reads of every seat, each time, what tells whether its holder lives; the rest where that has changed.
+
+    No time of the database's takes part: a seat that looked well by its clock would have its window begin late.
+    """
+
+    def __init__(self) -> None:
+        self._known = Known()
+        self._full_at = 0.0
+
+    def look(self, session: Session) -> Look:
+        """Look at all seats. Raises the database's errors."""
+        began = boot_time()
+        with session.transaction():
+            names = self._look_whole(session, began) if began >= self._full_at else self._look(session, began)
+            ended = boot_time()
+        return Look(one_server(names), began, ended, self._known.seats)
+
+    def _look_whole(self, session: Session, began: float) -> set[str]:
+        """Read everything; return which server has answered."""
+        names, seats = _whole(session)
+        self._known.take_all(seats, began)
+        self._full_at = began + FULL_S
+        return names
+
+    def _look(self, session: Session, began: float) -> set[str]:
+        """Read what a window compares, and what has changed; return which servers have answered."""
+        names, rows = _short(session)
+        if changed := self._known.look(rows, began):
+            others, seats = _whole(session, changed if len(changed) <= FEW else None)
+            self._known.take({pk: seat for pk, seat in seats.items() if pk in changed})
+            names |= others
+        return names
 
 
-def _seat(row: tuple[Any, ...]) -> SeatSeen:
-    job_id, index, node_id, life, token, beat, takeover_ms, stopped_by, since, now, _ = row
+def _short(session: Session) -> tuple[set[str], list[Short]]:
+    """Read of every seat what a window compares, by one statement with the server's identity."""
+    seats = Seat.objects.using(session.alias).order_by().annotate(server=Server())
+    is_free = ExpressionWrapper(Q(life=None), output_field=BooleanField())
+    is_stopped = ExpressionWrapper(~Q(stopped_by=""), output_field=BooleanField())
+    rows = list(seats.annotate(is_free=is_free, is_stopped=is_stopped).values_list(*Short._fields, "server"))
+    return {row[-1] for row in rows[:1]}, [Short(*row[:-1]) for row in rows]
+
+
+def _whole(session: Session, keys: Collection[int] | None = None) -> tuple[set[str], dict[int, SeatSeen]]:
+    """Read the seats, by default all, by one statement with the server's identity."""
+    seats = Seat.objects.using(session.alias).order_by().annotate(now=DatabaseNow(), server=Server())
+    if keys is not None:
+        seats = seats.filter(pk__in=keys)
+    rows = list(seats.values_list(*_WHOLE, "server"))
+    return {row[-1] for row in rows[:1]}, {pk: _seat(*values) for pk, *values, _server in rows}
+
+
+def _seat(*values: Any) -> SeatSeen:
+    job_id, index, node_id, life, token, beat, takeover_ms, stopped_by, since, now = values
     return SeatSeen((job_id, index), node_id, life, token, beat, takeover_ms, stopped_by, _age(since, now))
 
 
 def _age(since: datetime | None, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds()) if since is not None else 0.0
-
-
-def _node(row: Sequence[Any]) -> NodeSeen:
-    name, host, life, beat, labels, draining, cannot, recent = row
-    return NodeSeen(f"{name}@{host}", life, beat or 0, labels or "{}", bool(draining), cannot or "{}", bool(recent))
-
-
-def _recent() -> Case:
-    return Case(
-        When(pulse__gt=DatabaseNow() - LATE, then=Value(value=True)),
-        default=Value(value=False),
-        output_field=BooleanField(),
-    )

@@ -1,16 +1,18 @@
 """Which nodes live, and which of them may run a job: seen by beats that move, and by no clock of theirs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from workerd.job_rules.where import Where, WhereError, parse_where
-from workerd.wire.lease import LOOK_GAP, renewal_interval
+from workerd.wire.lease import LONGEST_RENEWAL_S, LOOK_GAP, renewal_interval
 from workerd.wire.spec import JobSpec
 
-from .look import Look
 from .place import Me, NodeSeen
+
+LAST_S = 60.0
+"""So old may be what is known of the nodes while no seat is to be taken."""
 
 
 class _Beat(NamedTuple):
@@ -24,17 +26,34 @@ class Nodes:
 
     def __init__(self) -> None:
         self._beats: dict[int, _Beat] = {}
-        self._nodes: dict[int, NodeSeen] = {}
-        self._now = 0.0
+        self._nodes: Mapping[int, NodeSeen] = {}
+        self._rowless: set[int] = set()
+        self._now = -LAST_S
 
-    def look(self, seen: Look) -> None:
-        """Take in a look."""
-        self._now, self._nodes = seen.ended, seen.nodes
-        self._beats = {pk: self._judge(pk, node) for pk, node in seen.nodes.items()}
+    def look(self, nodes: Mapping[int, NodeSeen], now: float, asked: Iterable[int] = ()) -> None:
+        """Take in all nodes, read now. After a while without a look, a beat that has moved says nothing of today.
+
+        ``asked`` are those of whom something was to be known.
+        """
+        self._rowless = {*asked} - nodes.keys()
+        if now - self._now > LOOK_GAP * LONGEST_RENEWAL_S:
+            self._beats = {}
+        self._now, self._nodes = now, nodes
+        self._beats = {pk: self._judge(pk, node) for pk, node in nodes.items()}
+
+    def are_known(self, pks: Iterable[int], now: float) -> bool:
+        """Return whether the rows of all these nodes, if they have one, were read within the last minute."""
+        return now - self._now < LAST_S and {*pks} <= self._nodes.keys() | self._rowless
+
+    @property
+    def count(self) -> int:
+        """How many nodes have a life."""
+        return sum(node.life is not None for node in self._nodes.values())
 
     def label(self, pk: int | None) -> str:
         """Return what people call a node."""
-        return self._nodes[pk].label if pk in self._nodes else "a node without a row"
+        node = self._nodes.get(pk) if pk is not None else None
+        return node.label if node is not None else "a node without a row"
 
     def living(self, takeover_after: float, me: Me) -> list[int]:
         """Return this node, and those that have moved of late, or, where they are new, whose pulse is recent."""

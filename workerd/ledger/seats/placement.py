@@ -49,8 +49,9 @@ class Patience:
     def __init__(self) -> None:
         self._looks: Counter[Place] = Counter()
 
-    def look(self, free: Iterable[Place]) -> None:
-        self._looks = Counter({place: self._looks[place] + 1 for place in free})
+    def look(self, free: Iterable[Place], *, counts: bool = True) -> None:
+        """Take in a look; one that something but the time has caused counts as the first of a seat alone."""
+        self._looks = Counter({place: max(1, self._looks[place] + counts) for place in free})
 
     def may_claim(self, place: Place, rank: int) -> bool:
         """Return whether the nodes before this one have had their looks, and have not claimed the seat."""

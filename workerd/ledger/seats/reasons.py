@@ -7,6 +7,8 @@ from workerd.wire.messages import SeatsElsewhere
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Elsewhere
 
+from .nodes import Nodes
+from .place import Me, SeatSeen
 from .window import Place
 
 AT_ONCE = 200
@@ -25,6 +27,24 @@ class Word(NamedTuple):
 
 
 MINE = Word("", Elsewhere.HELD.value)
+
+
+def word_for(seat: SeatSeen, job: JobSpec, nodes: Nodes, owner: int | None, me: Me, *, is_takeable: bool) -> Word:
+    """Return why this node does not have the seat, and who has; ``owner`` is the node that is to take it."""
+    has_holder = not (seat.is_free or is_takeable)
+    no_holder = Elsewhere.FREE if nodes.fits(me.node_id, job) else Elsewhere.UNFIT
+    if seat.stopped_by:
+        return Word(stopped_by(seat.stopped_by), (Elsewhere.HELD if has_holder else Elsewhere.UNFIT).value)
+    if seat.life == me.life:
+        return MINE
+    if has_holder:
+        return Word(held_by(nodes.label(seat.node_id), seat.held_s), Elsewhere.HELD.value)
+    if not is_takeable:
+        return Word(NOT_KNOWN, no_holder.value)
+    if owner is not None:
+        return Word(to_take(nodes.label(owner)), no_holder.value)
+    living = nodes.living(job.takeover_after, me)
+    return Word(nobody(job, fits=any(nodes.fits(pk, job) for pk in living)), no_holder.value)
 
 
 def held_by(node: str, held_s: float) -> str:

@@ -2,38 +2,25 @@
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from workerd.wire.lease import boot_time
 from workerd.wire.messages import Alive, Draining, Message, SeatDeclined, SeatReleased, SeatSettled
-from workerd.wire.spec import JobSpec
 
+from .asked import Asked, Wanted
 from .place import Held
+from .waking import GivenUp, read_payload
 from .window import Place
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """The fleet jobs that may run here by their rows, and this node's primary key."""
+class Woken(NamedTuple):
+    """Why the keeper does not wait any longer, beside its time."""
 
-    node_id: int | None = None
-    jobs: tuple[JobSpec, ...] = ()
-
-
-@dataclass(frozen=True)
-class Asked:
-    """All that is asked at one moment."""
-
-    wanted: Wanted = Wanted()
-    alive: Alive | None = None
-    draining: bool = False
-    declined: dict[int, str] = field(default_factory=dict)
-    """By job's id: why this node cannot run it."""
-    settled: tuple[SeatSettled, ...] = ()
-    """What is to be written of the due moments of seats, the newest of each."""
-    releases: frozenset[tuple[Place, int]] = frozenset()
-    """Seats and their tokens that are to be given up."""
-    ended: bool = False
+    look: bool
+    """A look is asked for."""
+    given_up: tuple[GivenUp, ...]
+    """Seats that other nodes have given up."""
 
 
 class Requests:
@@ -44,6 +31,7 @@ class Requests:
         self._asked = Asked()
         self._urgent = self._look_asked = self._awaits_daemon = False
         self._running = False
+        self._given_up: tuple[GivenUp, ...] = ()
 
     def take(self) -> Asked:
         with self._changed:
@@ -86,10 +74,13 @@ class Requests:
                     self._asked = replace(asked, draining=message.draining)
                     self._wake(look=True)
 
-    def hurry(self) -> None:
-        """Have the keeper look now: another ledger has released a seat."""
+    def hurry(self, payload: str) -> None:
+        """Tell the keeper what a NOTIFY of another ledger says: a seat is free."""
+        given_up = read_payload(payload)
         with self._changed:
-            self._wake(look=True)
+            if given_up is not None:
+                self._given_up = (*self._given_up, given_up)
+            self._wake(look=given_up is None)
 
     def end(self) -> None:
         """Have the keeper do the releases that are asked for, and end."""
@@ -127,13 +118,14 @@ class Requests:
         releases = self.take().releases
         return [seat for seat in held if (seat.place, seat.token) not in releases]
 
-    def wait(self, seconds: float) -> bool:
-        """Wait, until something is asked for at once; return whether that is a look."""
+    def wait(self, seconds: float) -> Woken:
+        """Wait, until something is asked for at once; return what that is."""
         with self._changed:
             if not self._urgent:
                 self._changed.wait(max(0.0, seconds))
-            asked, self._look_asked, self._urgent = self._look_asked, False, False
-            return asked
+            woken = Woken(self._look_asked, self._given_up)
+            self._look_asked, self._urgent, self._given_up = False, False, ()
+            return woken
 
     def await_daemon(self, *, awaited: bool) -> None:
         """Note whether the keeper waits for nothing but the daemon's word that it turns."""
