@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -239,7 +240,18 @@ def test_a_release_frees_only_its_own_holding(sessions: Pair, job: Job, us: Me, 
     sessions.run(lambda session: release(session, (job.pk, 0), 7, us.life))
 
     seat = Seat.objects.get()
-    assert (seat.life, seat.node_id, seat.token, seat.beat) == (None, None, 7, 4)
+    assert (seat.life, seat.node_id, seat.token, seat.beat) == (None, us.node_id, 7, 4)
+
+
+def test_only_a_change_of_the_node_is_a_move(sessions: Pair, job: Job, us: Me, them: Me) -> None:
+    seat_of(job)
+    counted = []
+    for who in (us, us, us._replace(life=uuid.uuid4()), them, us):
+        token = sessions.run(claiming(sessions.run(look), job, who))
+        sessions.run(partial(release, place=(job.pk, 0), token=token, life=who.life))
+        counted.append(Seat.objects.get().moves)
+
+    assert counted == [0, 0, 0, 1, 2]
 
 
 def test_a_release_deletes_a_seat_that_no_job_wants(sessions: Pair, job: Job, us: Me) -> None:

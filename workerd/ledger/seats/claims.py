@@ -27,7 +27,7 @@ def claim(session: Session, seat: SeatSeen, server: str, me: Me, takeover_ms: in
     """
     token = next_token(seat.token, int(time.time() * 1000))
     job_id, index = seat.place
-    moved = seat.token and seat.node_id != me.node_id
+    moved = seat.node_id not in {None, me.node_id}
     with session.transaction():
         taken = (
             Seat.objects.using(session.alias)
@@ -41,19 +41,22 @@ def claim(session: Session, seat: SeatSeen, server: str, me: Me, takeover_ms: in
                 takeover_ms=takeover_ms,
                 renewed=DatabaseNow(),
                 since=DatabaseNow(),
-                moves=F("moves") + int(bool(moved)),
+                moves=F("moves") + int(moved),
             )
         )
     return token if taken else None
 
 
 def release(session: Session, place: Place, token: int, life: uuid.UUID | None) -> None:
-    """Give a seat up, or delete its row where no fleet job wants it any more. Raises the database's errors."""
+    """Give a seat up, or delete its row where no fleet job wants it any more. Raises the database's errors.
+
+    The row goes on naming the node: only another one that takes it is a move.
+    """
     job_id, index = place
     with session.transaction():
         seats = Seat.objects.using(session.alias).filter(job_id=job_id, index=index, token=token, life=life)
         if not _unwanted(session, seats).delete()[0]:
-            seats.update(life=None, node_id=None, beat=F("beat") + 1)
+            seats.update(life=None, beat=F("beat") + 1)
         _wake_others(session)
 
 
