@@ -52,6 +52,8 @@ class Choice:
         """Take in a look, and return what follows for the seats that ``asked`` wants."""
         places = {(job.id or 0, index): job for job in asked.wanted.jobs for index in range(job.processes)}
         self._nodes.look(seen)
+        if self._server and seen.server and seen.server != self._server:
+            self._earlier = None  # another node may have taken what that life had, and this server have forgotten it
         self._bar(seen, places)
         self._windows.look(seen.server, seen.began, seen.ended, _windowed(seen, places))
         takeable = {place for place in places if self._may_take(seen.seats.get(place), me)}

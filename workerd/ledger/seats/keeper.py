@@ -22,13 +22,14 @@ from workerd.wire.lease import boot_time, renewal_interval
 from workerd.wire.messages import Alive, Message, NodeDisplaced, SeatsHeld, SeatsStopped
 
 from .choice import Choice, Plan
-from .claims import claim, delete_unwanted, make, release
+from .claims import claim, delete_unwanted, make, release, token_after
 from .look import look
 from .memory import note, remember
 from .place import Held, Me
-from .reasons import MINE, Told
+from .reasons import IN_QUESTION, MINE, Told
 from .renewal import DisplacedError, OwnRow, UnregisteredError, renew, write_draining
 from .requests import Asked, Requests, is_fresh
+from .returned import Returned
 from .session import Session, patience
 from .stopped import Stopped
 from .takeovers import Takeovers
@@ -60,6 +61,7 @@ class Keeper:
         self._send = send
         self._choice = Choice(home.earlier)
         self._takeovers = Takeovers()
+        self._returned = Returned()
         self._stopped = Stopped()
         self._told = Told()
         self._held: list[Held] = []
@@ -82,7 +84,7 @@ class Keeper:
                 goes_on = self._goes_on(look_asked=look_asked)
             except Exception as error:  # noqa: BLE001 - a fault of ours must not end the renewals; an event says it
                 self._broke(error)
-            goes_on = goes_on and not self._requests.leave(holds=bool(self._held))
+            goes_on = goes_on and not self._requests.leave(holds=bool(self._held or self._returned.places))
         if self._session is not None:
             self._session.close()
 
@@ -165,7 +167,8 @@ class Keeper:
 
     def _release(self, session: Session, asked: Asked) -> None:
         for place, token in sorted(asked.releases):
-            release(session, place, token, self._home.life)
+            if self._returned.release(place, token):
+                release(session, place, token, self._home.life, self._returned.server)
             self._held = [seat for seat in self._held if (seat.place, seat.token) != (place, token)]
             self._requests.released([(place, token)])
 
@@ -174,10 +177,12 @@ class Keeper:
         to_write = self._takeovers.to_write(self._held, wanted, alive)
         own = OwnRow(self._home.labels, asked.draining)
         sent = boot_time()
-        self._held = renew(session, me, own, to_write)
+        self._held = self._returned.sort(renew(session, me, own, to_write), asked.wanted.jobs, boot_time)
         told = {
             seat.place: self._takeovers.to_tell(seat, wanted.get(seat.place, seat.takeover_ms)) for seat in self._held
         }
+        for seat in self._held:
+            self._returned.confirm(seat.place, seat.token, sent, told[seat.place] / 1000)
         lost = self._stopped.look(self._held, _stop_timeouts(asked), sent)
         kept = [seat for seat in self._requests.kept(self._held) if seat.place not in lost]
         for seat in kept:
@@ -190,9 +195,13 @@ class Keeper:
         self._answered()
         for seat in self._stopped.over(self._held, alive):
             release(session, seat.place, seat.token, me.life)
+        for place, token in self._returned.over(sent):
+            release(session, place, token, me.life)
 
     def _look(self, session: Session, me: Me, asked: Asked, *, may_claim: bool) -> None:
         plan = self._choice.look(look(session), me, asked)
+        self._returned.reach(plan.server)
+        plan.words |= dict.fromkeys(self._returned.places & plan.words.keys(), IN_QUESTION)
         if plan.missing:
             make(session, plan.missing)
             self._look_at = 0.0
@@ -216,8 +225,9 @@ class Keeper:
                 self._look_at = 0.0
                 return
             sent, ms = boot_time(), wanted[seat.place]
-            token = claim(session, seat, plan.server, me, ms)
-            if token is not None:
+            token = token_after(seat)
+            self._returned.claim(seat.place, token, sent, ms / 1000)
+            if claim(session, seat, token, plan.server, me, ms):
                 self._remember(session, seat.place, token, asked)
                 self._held.append(Held(seat.place, token, ms, ""))
                 taken_from = self._choice.taken_from(seat)

@@ -25,6 +25,7 @@ class Word(NamedTuple):
 
 
 MINE = Word("", Elsewhere.HELD.value)
+IN_QUESTION = Word(NOT_KNOWN, Elsewhere.FREE.value)
 
 
 def held_by(node: str, held_s: float) -> str:
