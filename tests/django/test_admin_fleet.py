@@ -190,6 +190,28 @@ def test_the_list_counts_the_seats_that_are_held(superuser: Client) -> None:
     assert "a node that may run it takes it within seconds" in found[f"{free.pk}:activity"]
 
 
+def test_a_job_whose_seat_nobody_holds_needs_a_look(superuser: Client) -> None:
+    web, gone = add_node("web"), add_node("gone", silent_s=60)
+    states: dict[str, tuple[dict[str, Any], list[tuple[Node | None, dict[str, Any]]]]] = {
+        "disabled": ({"enabled": False}, []),
+        "free": ({}, [(web, {}), (None, {})]),
+        "held": ({}, [(web, {}), (web, {})]),
+        "local": ({"scope": "each_node"}, []),
+        "new": ({}, []),
+        "shrunk": ({"processes": 1}, [(web, {}), (None, {})]),
+        "silent": ({}, [(web, {}), (gone, {})]),
+        "stopped": ({}, [(web, {}), (None, {"stopped_by": "ann"})]),
+    }
+    for name, (fields, seats) in states.items():
+        job = add_fleet_job(name, **{"processes": 2, **fields})
+        for index, (holder, values) in enumerate(seats):
+            seat(job, index, holder, **values)
+
+    page = superuser.get(f"{reverse('admin:workerd_job_changelist')}?state=look")
+
+    assert sorted(job.name for job in page.context["cl"].result_list) == ["free", "new", "silent"]
+
+
 def test_the_pages_take_a_bounded_number_of_queries(superuser: Client) -> None:
     """With thirty nodes, ten jobs and three hundred seats as many as with one."""
 

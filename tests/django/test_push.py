@@ -1,10 +1,13 @@
 """What wakes the ledger: a saved row, on PostgreSQL, on either driver."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from django.db import connection, transaction
 
+from tests.harness.backends.server import Address
+from tests.harness.pgbouncer import PgBouncer, find_pgbouncer
 from tests.harness.pooler import Pooler
 from workerd.ledger.push import Push
 from workerd.models import Job, Operation
@@ -81,17 +84,43 @@ def test_a_new_connection_is_listened_at_too(push: Push, sent: list[Message]) ->
     assert sent == [PushFound(works=True)]
 
 
-@pytest.mark.backends("postgres")
-def test_a_pooler_that_lends_sessions_is_found_not_to_push(sent: list[Message]) -> None:
-    """It takes LISTEN without an error, and a NOTIFY of the same session to itself even arrives."""
-    host, port = connection.settings_dict["HOST"], int(connection.settings_dict["PORT"])
+@contextmanager
+def simulated(host: str, port: int) -> Iterator[int]:
     with Pooler(host, port) as pooler:
+        yield pooler.port
+
+
+@contextmanager
+def pgbouncer(host: str, port: int) -> Iterator[int]:
+    if find_pgbouncer() is None:
+        pytest.skip("PgBouncer is not installed")
+    pooler = PgBouncer(Address(host, port, str(connection.settings_dict["USER"])))
+    pooler.start()
+    try:
+        yield pooler.address.port
+    finally:
+        pooler.close()
+
+
+@pytest.mark.backends("postgres")
+@pytest.mark.parametrize("pooler", [simulated, pgbouncer])
+def test_a_pooler_that_lends_sessions_is_found_not_to_push(
+    pooler: Callable[[str, int], AbstractContextManager[int]], sent: list[Message]
+) -> None:
+    """It takes LISTEN without an error, and a NOTIFY of the same session to itself even arrives."""
+    with pooler(connection.settings_dict["HOST"], int(connection.settings_dict["PORT"])) as port:
         pooled = connection.copy()
-        pooled.settings_dict = {**pooled.settings_dict, "PORT": pooler.port}
-        Push(pooled, sent.append).listen()
+        pooled.settings_dict = {**pooled.settings_dict, "PORT": port}
+        push = Push(pooled, sent.append)
+        push.listen()
         Job.objects.create(name="mail", target="shop.jobs.price_feed")
+        heard = [push.heard()]
+        with pooled.cursor() as cursor:
+            cursor.execute(f"NOTIFY {CHANNEL}")
+        heard.append(push.heard())
         pooled.close()
 
+    assert heard == [False, True]
     assert sent == [PushFound(works=False)]
 
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,10 +14,10 @@ from django.db import Error, connection
 
 from tests.harness.pooler import Pooler
 from tests.harness.waiting import eventually
-from workerd.ledger.seats.claims import claim, delete_unwanted, make, release
+from workerd.ledger.seats.claims import claim, delete_unwanted, make, release, token_after
 from workerd.ledger.seats.look import Look, Looks
 from workerd.ledger.seats.node_rows import read_nodes
-from workerd.ledger.seats.place import Held, Me
+from workerd.ledger.seats.place import Held, Me, SeatSeen
 from workerd.ledger.seats.renewal import DisplacedError, OwnRow, UnregisteredError, renew
 from workerd.ledger.seats.session import Session
 from workerd.models import Job, Node, Seat
@@ -161,7 +162,13 @@ def held_by(job: Job, who: Me) -> Seat:
 
 
 def claiming(seen: Look, job: Job, who: Me) -> Work:
-    return lambda session: claim(session, seen.seats[job.pk, 0], seen.server, who, F_MS)
+    return lambda session: claimed(session, seen.seats[job.pk, 0], seen.server, who)
+
+
+def claimed(session: Session, seat: SeatSeen, server: str, who: Me) -> int | None:
+    """Claim a seat; return the new token, None where it is another's."""
+    token = token_after(seat)
+    return token if claim(session, seat, token, server, who, F_MS) else None
 
 
 def look(session: Session) -> Look:
@@ -170,7 +177,7 @@ def look(session: Session) -> Look:
 
 
 def renewing(who: Me) -> Work:
-    return lambda session: renew(session, who, OWN, {})
+    return lambda session: renew(session, who, OWN, {}).held
 
 
 def owner(job: Job) -> Any:
@@ -206,7 +213,7 @@ def test_a_renewal_without_a_row_of_the_node_is_refused(sessions: Pair, us: Me) 
 
 def test_a_renewal_writes_a_new_time(sessions: Pair, job: Job, us: Me) -> None:
     held_by(job, us)
-    (held,) = sessions.run(lambda session: renew(session, us, OWN, {(job.pk, 0): 60_000}))
+    (held,) = sessions.run(lambda session: renew(session, us, OWN, {(job.pk, 0): 60_000}).held)
 
     assert held.takeover_ms == 60_000
 
@@ -245,7 +252,18 @@ def test_a_release_frees_only_its_own_holding(sessions: Pair, job: Job, us: Me, 
     sessions.run(lambda session: release(session, (job.pk, 0), 7, us.life))
 
     seat = Seat.objects.get()
-    assert (seat.life, seat.node_id, seat.token, seat.beat) == (None, None, 7, 4)
+    assert (seat.life, seat.node_id, seat.token, seat.beat) == (None, us.node_id, 7, 4)
+
+
+def test_only_a_change_of_the_node_is_a_move(sessions: Pair, job: Job, us: Me, them: Me) -> None:
+    seat_of(job)
+    counted = []
+    for who in (us, us, us._replace(life=uuid.uuid4()), them, us):
+        token = sessions.run(claiming(sessions.run(look), job, who))
+        sessions.run(partial(release, place=(job.pk, 0), token=token, life=who.life))
+        counted.append(Seat.objects.get().moves)
+
+    assert counted == [0, 0, 0, 1, 2]
 
 
 def test_a_release_deletes_a_seat_that_no_job_wants(sessions: Pair, job: Job, us: Me) -> None:
@@ -401,9 +419,9 @@ def contend(who: Me, turns: int, tokens: list[tuple[Any, int]]) -> None:
             try:
                 seen = look(session)
                 for place, seat in seen.seats.items():
-                    if (token := claim(session, seat, seen.server, who, F_MS)) is not None:
+                    if (token := claimed(session, seat, seen.server, who)) is not None:
                         tokens.append((place, token))
-                for held in renew(session, who, OWN, {}):
+                for held in renew(session, who, OWN, {}).held:
                     if chance.random() < 0.3:
                         release(session, held.place, held.token, who.life)
             except Error:

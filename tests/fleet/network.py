@@ -54,7 +54,8 @@ class Network:
         return Address(f"10.98.{number}.1", PORT, server.user, server.password)
 
     def relay(self, server: Address) -> None:
-        """Lead every node to this server, which this process reaches."""
+        """Lead every node to this server, which this process reaches; those connected to another one lose it."""
+        self.end_relay()
         words = [sys.executable, "-m", "tests.fleet.relay", self._hub, PORT, server.host, server.port]
         self._relay = subprocess.Popen(
             ending_with_us([str(word) for word in words]), cwd=ROOT, stdout=subprocess.PIPE, text=True
@@ -74,10 +75,15 @@ class Network:
     def mend(self, number: int) -> None:
         self._in_hub("ip", "link", "set", f"h{number}", "up")
 
-    def close(self) -> None:
+    def end_relay(self) -> None:
+        """Lead nobody anywhere."""
         if self._relay is not None:
             self._relay.kill()
             self._relay.communicate()
+            self._relay = None
+
+    def close(self) -> None:
+        self.end_relay()
         for name in self._made:
             subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
 

@@ -144,6 +144,17 @@ def test_a_drain_moves_the_seats_says_where_and_is_refused_by_the_last_node(node
     assert (code, nodes.holders("idle")) == (exit_codes.DONE, ["a", "a"]), printed
 
 
+def test_a_drain_of_a_node_that_no_seat_is_for_says_that_there_is_nothing_to_give_away(nodes: TwoNodes) -> None:
+    """Of this node, and of another one by a row; neither has a keeper that writes into its node's row."""
+    nodes.project.add_job("local", "idle")
+    for name in "ab":
+        nodes.start(name)
+
+    for words in (("drain",), ("drain", "b")):
+        code, printed = nodes.verb("a", *words)
+        assert (code, "there is nothing to give away" in printed) == (exit_codes.DONE, True), printed
+
+
 def test_a_rebalance_moves_one_seat_of_a_movable_job(nodes: TwoNodes) -> None:
     add_job(nodes, processes=3, movable=True)
     nodes.start("a")

@@ -9,6 +9,7 @@ from workerd.daemon.node.audit import KNOWN, RESULT_CHARACTERS, Audit, result_ro
 from workerd.daemon.node.reloading import Reloading
 from workerd.daemon.node.shutdown import Shutdown
 from workerd.wire.messages import OperationTaken
+from workerd.wire.reasons import Reason
 
 
 def operation(key: str, verb: str = "resume", name: str = "mail") -> OperationTaken:
@@ -109,7 +110,11 @@ def test_an_order_of_the_command_for_all_is_one_row(node: Node, audit: Audit) ->
 
 @pytest.mark.parametrize(
     ("result", "text"),
-    [({"ok": False, "error": "the daemon is stopping"}, "the daemon is stopping"), ({"ok": True}, "done")],
+    [
+        ({"ok": False, "error": "the daemon is stopping"}, "the daemon is stopping"),
+        ({"ok": True}, "done"),
+        ({"ok": True, "note": Reason("there is nothing to give away")}, "there is nothing to give away"),
+    ],
 )
 def test_an_answer_without_slots_is_a_word(result: dict[str, Any], text: str) -> None:
     assert result_row(result)["result"] == text

@@ -101,6 +101,16 @@ def test_the_seat_of_an_earlier_life_of_this_node_is_claimed_at_once() -> None:
     assert claimed(story.look(TAKEN._replace(life=EARLIER))) == [(7, 0)]
 
 
+def test_at_another_server_the_seat_of_an_earlier_life_is_another_nodes_for_all_that_is_known() -> None:
+    story = Story(EARLIER)
+    story.alone()
+    story.look(TAKEN)
+    story.server = "s2"
+    claims = claims_within(story, TAKEN._replace(life=EARLIER), 8)
+
+    assert claims.index(True) == int(F / R)
+
+
 def test_what_an_earlier_life_left_and_this_node_cannot_run_is_given_back() -> None:
     story = Story(EARLIER)
     story.asked = replace(story.asked, declined={7: "no module"})

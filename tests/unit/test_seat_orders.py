@@ -280,6 +280,7 @@ def test_it_is_answered_with_where_each_has_gone(drain: Drain) -> None:
         (f"feed:{index}", ON_B) for index in range(3)
     ]
     assert "drain --undo" in answer["note"]
+    assert "nothing" not in answer["note"]
     assert "no seat is left" in drain.drain.account
 
 
@@ -314,6 +315,7 @@ def test_a_node_without_a_seat_is_drained_at_once(tmp_path: Path) -> None:
 
     assert [answer["ok"] for answer in drain.answers] == [True]
     assert "slots" not in drain.answers[0]
+    assert "there is nothing to give away" in drain.answers[0]["note"]
 
 
 def test_the_ledger_claims_nothing_while_it_lasts_and_again_after_it(drain: Drain) -> None:

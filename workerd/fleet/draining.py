@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from workerd.models import Node
 
-from .nodes import why_not
+from .nodes import misfit, why_not
 from .picture import Fleet
 from .places import Place
 
@@ -28,3 +28,8 @@ def refusal(places: Sequence[Place], node: object) -> str:
         f"{node} is the last node that may run {names}: to drain it stops {them}. "
         f"Have another node that may run {them}, or say --force."
     )
+
+
+def is_drained(fleet: Fleet, node: Node) -> bool:
+    """Return whether the node has no seat and takes none; one that no fleet job is for may never say that it drains."""
+    return not fleet.held[node.pk] and (bool(node.draining) or all(misfit(node, job) for job in fleet.jobs))

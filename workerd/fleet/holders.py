@@ -1,11 +1,15 @@
-"""The seats that the nodes hold, for their pages: one query each."""
+"""The seats that the nodes hold, and those that nobody does, for the admin's pages: one query each."""
 
 from collections import Counter
+from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from workerd.models import Job, Node, Seat
-from workerd.wire.words import slot_name
+from workerd.models.clock import DatabaseNow
+from workerd.models.node import LATE
+from workerd.wire.words import Scope, slot_name
 
 MOST_NAMED = 200
 
@@ -24,3 +28,13 @@ def names_held(node: Node, alias: str) -> list[str]:
     return [
         slot_name(jobs[pk].name, index, jobs[pk].processes) if pk in jobs else f"{pk}:{index}" for pk, index in held
     ]
+
+
+def jobs_without_holder(alias: str) -> QuerySet[Job, Any]:
+    """Return the keys of the fleet jobs that want a process in a seat which no node that reports holds."""
+    is_held = Q(life__isnull=False, node__pulse__gt=DatabaseNow() - LATE)
+    in_order = Seat.objects.using(alias).filter(is_held | ~Q(stopped_by=""), job_id=OuterRef("pk"))
+    in_order = in_order.filter(index__lt=OuterRef("processes")).order_by()
+    count = Subquery(in_order.values("job_id").annotate(count=Count("pk")).values("count"))
+    jobs = Job.objects.using(alias).filter(scope=Scope.FLEET.value, enabled=True)
+    return jobs.annotate(in_order=Coalesce(count, 0)).filter(in_order__lt=F("processes")).values("pk")

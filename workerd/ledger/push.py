@@ -69,13 +69,14 @@ class Push:
         if self.descriptor is None:
             return False
         with self._connection.wrap_database_errors:
-            payloads = [payload for payload in self._collect() if payload != self._probe]
-        if payloads:
+            answered, unasked = self._collect()
+        if unasked:  # what comes with an answer may be this session's own, which a pooler passes on
             self._tell(works=True)
+        payloads = {*answered, *unasked} - {self._probe}
         about_seats = {payload for payload in payloads if payload.startswith(SEATS)}
         for payload in sorted(about_seats):
             self._on_seats(payload)
-        return any(payload not in about_seats for payload in payloads)
+        return bool(payloads - about_seats)
 
     def _is_proven(self) -> bool:
         """Have another session send a NOTIFY, and return whether it arrives while this one asks nothing."""
@@ -87,7 +88,8 @@ class Push:
             return False
         deadline = time.monotonic() + PROOF_S
         others: list[str] = []
-        while (payloads := self._collect()) or (left := deadline - time.monotonic()) > 0:
+        while any(found := self._collect()) or (left := deadline - time.monotonic()) > 0:
+            payloads = [*found[0], *found[1]]
             others += [payload for payload in payloads if payload != self._probe]
             if self._probe in payloads:
                 self._payloads += others  # to be heard
@@ -98,21 +100,31 @@ class Push:
                 socket.poll(left * 1000)
         return False
 
-    def _collect(self) -> list[str]:
-        """Return what has arrived, without waiting; psycopg 2 and 3 each have their own way."""
+    def _collect(self) -> tuple[list[str], list[str]]:
+        """Return what came with the answers to queries, and what came unasked, without waiting.
+
+        Psycopg 2 and 3 each have their own way.
+        """
         raw = self._raw
+        answered, self._payloads = self._payloads, []
+        unasked: list[str] = []
         if hasattr(raw, "pgconn"):
             raw.pgconn.consume_input()
             while (notify := raw.pgconn.notifies()) is not None:
-                self._payloads.append(notify.extra.decode("utf-8", "replace"))
+                unasked.append(notify.extra.decode("utf-8", "replace"))
         else:
+            answered += _take(raw.notifies)
             raw.poll()
-            self._payloads += [notify.payload for notify in raw.notifies]
-            raw.notifies.clear()
-        payloads, self._payloads = self._payloads, []
-        return payloads
+            unasked += _take(raw.notifies)
+        return answered, unasked
 
     def _tell(self, *, works: bool) -> None:
         if self._told is not works:
             self._told = works
             self._send(PushFound(works))
+
+
+def _take(notifies: list[Any]) -> list[str]:
+    payloads = [notify.payload for notify in notifies]
+    notifies.clear()
+    return payloads

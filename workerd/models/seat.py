@@ -24,6 +24,7 @@ class Seat(models.Model):
         db_constraint=False,
         db_index=False,
     )
+    """The holder's, or of a free seat the last one's."""
     life = models.UUIDField(_("life"), null=True, blank=True)
     """The holder; null while the seat is free."""
     token = models.BigIntegerField(_("token"), default=0)

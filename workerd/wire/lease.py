@@ -28,7 +28,12 @@ def renewal_interval(takeover_after: float) -> float:
 
 def hold_time(takeover_after: float) -> float:
     """Return how long a confirmed renewal lets the holder's process live, from when it was sent."""
-    return takeover_after * (1 - RATE_BOUND) / (1 + RATE_BOUND) - KILL_S
+    return untaken_until(0.0, takeover_after) - KILL_S
+
+
+def untaken_until(sent: float, takeover_after: float) -> float:
+    """Return until when nobody else can have taken a seat whose confirmed renewal was sent then."""
+    return sent + takeover_after * (1 - RATE_BOUND) / (1 + RATE_BOUND)
 
 
 def kill_at(sent: float, takeover_after: float) -> float:

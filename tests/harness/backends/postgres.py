@@ -3,6 +3,7 @@
 import shutil
 import signal
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 from .certificate import write_certificate
@@ -38,14 +39,23 @@ class PostgresServer(Server):
     account = "postgres"
     stop_signal = signal.SIGINT  # "fast": ends sessions
     orphan_signal = signal.SIGQUIT  # "immediate": its children end too
+    settings: Mapping[str, str] = {}
 
     @property
     def data(self) -> Path:
         return self.folder / "postgres"
 
     def initialise(self) -> None:
-        if self.data.exists():
-            return
+        if not self.data.exists():
+            self._make_folder()
+            self.make_data()
+
+    def make_data(self) -> None:
+        """Fill the data directory."""
+        options = ["-U", self.superuser, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        self.run([self.binary("initdb"), "-D", self.data, *options])
+
+    def _make_folder(self) -> None:
         certificate, key = write_certificate(self.folder)
         self.data.mkdir(mode=0o700)
         for source in (certificate, key):
@@ -54,17 +64,17 @@ class PostgresServer(Server):
         for path in own:
             path.rename(self.folder / f"postgres-{path.name}")
         self.give_to_account(self.data, *(self.folder / f"postgres-{path.name}" for path in own))
-        options = ["-U", self.superuser, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-        self.run([self._binary("initdb"), "-D", self.data, *options])
 
     def command(self) -> list[str]:
-        settings = SETTINGS | {
+        settings: dict[str, str] = {
+            **SETTINGS,
+            **self.settings,
             "port": str(self.address.port),
             "ssl_cert_file": str(self.folder / "postgres-server.crt"),
             "ssl_key_file": str(self.folder / "postgres-server.key"),
         }
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        return [str(self._binary("postgres")), "-D", str(self.data), *words]
+        return [str(self.binary("postgres")), "-D", str(self.data), *words]
 
     def answers(self) -> bool:
         """Ask for a session as libpq does: one that is refused for starting up gets an error that says 57P03."""
@@ -73,7 +83,8 @@ class PostgresServer(Server):
         answer = exchange(self.address, startup)
         return answer[:1] == b"R"
 
-    def _binary(self, name: str) -> Path:
+    def binary(self, name: str) -> Path:
+        """Return a program of the server's."""
         folder = find_binaries()
         if folder is None:
             raise FileNotFoundError("no PostgreSQL server is installed")

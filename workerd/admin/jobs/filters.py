@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from workerd.admin.last_ends import jobs_that_ended_badly
 from workerd.admin.resting import RESTING
 from workerd.admin.snapshot import WAITING_STATES
+from workerd.fleet.holders import jobs_without_holder
 from workerd.models import Job, Slot
 from workerd.models.slot import STATE_CHOICES
 from workerd.wire.words import State
@@ -34,7 +35,8 @@ class StateFilter(admin.SimpleListFilter):
         slots = Slot.objects.using(queryset.db)
         if value == "look":
             waiting = slots.filter(~RESTING, state__in=[state.value for state in WAITING_STATES]).values("job_id")
-            return queryset.filter(Q(pk__in=waiting) | Q(pk__in=jobs_that_ended_badly(queryset.db)) | ~Q(problem=""))
+            badly, vacant = jobs_that_ended_badly(queryset.db), jobs_without_holder(queryset.db)
+            return queryset.filter(Q(pk__in=waiting) | Q(pk__in=badly) | Q(pk__in=vacant) | ~Q(problem=""))
         if value == REST:
             return queryset.filter(pk__in=slots.filter(RESTING).values("job_id"))
         awake = slots.exclude(RESTING) if value == State.WAITING else slots

@@ -97,7 +97,7 @@ def _describe(result: dict[str, Any], name: str, part: Callable[[str], str]) -> 
     if "error" in result:
         return part(result["error"])
     if "slots" not in result:
-        return "done"
+        return public_part(result.get("note", "")) or "done"
     slots = [slot for slot in result["slots"] if not name or names_slot(name, slot["slot"])]
     lines = [f"{slot['slot']}: {part(slot['text'])}" for slot in slots if part(slot["text"])]
     return "\n".join(lines)[:RESULT_CHARACTERS]

@@ -20,6 +20,7 @@ TAKEN_WITHIN_S = 15.0
 WAYS = {"drain": "", "drain_force": "force", "drain_undo": "undo"}
 """Each verb of a row, with the way that it asks for."""
 UNTIL = "It takes no seat until “drain --undo”, or until its daemon ends."
+NOTHING = "This node has no seat of the fleet: there is nothing to give away."
 NOT_KNOWN = Reason("the database does not answer, so that it is not known what the drain would stop: say --force")
 STOPPING = Reason("the daemon is stopping and takes no more orders")
 STILL = Reason("it has not ended yet")
@@ -120,7 +121,7 @@ class NodeDrain:
             self._under_way = False
             self._fleet.claim_none("")
             self._log.emit("node.undrained", requested_by=by)
-        reply({"ok": True, "note": "this node takes seats again"})
+        reply({"ok": True, "note": Reason("this node takes seats again")})
 
     # the seats
 
@@ -154,7 +155,7 @@ class NodeDrain:
 
     def _finish(self) -> None:
         slots = [slot for place in self._moved if (slot := self._slot_set.at(place)) is not None]
-        answer: dict[str, Any] = {"ok": True, "note": UNTIL}
+        answer: dict[str, Any] = {"ok": True, "note": Reason(UNTIL if self._moved else f"{NOTHING} {UNTIL}")}
         if slots:
             told = [self._tell(slot) for slot in slots]
             answer |= {"ok": all(slot["ok"] for slot in told), "slots": told}

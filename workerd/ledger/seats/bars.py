@@ -33,6 +33,10 @@ class Bars:
         self._until = {place: at for place, at in until.items() if at > seen.ended and place not in self._held}
         self._server = seen.server or self._server
 
+    def is_another(self, server: str) -> bool:
+        """Return whether it is not the server of the look before, as far as both are known."""
+        return bool(self._server and server) and server != self._server
+
     def is_barred(self, place: Place, now: float) -> bool:
         return now < self._until.get(place, 0.0)
 

@@ -56,6 +56,8 @@ class Choice:
         this look: others are due to an event that all nodes hear of, and nobody's patience ends by them.
         """
         places = asked.places
+        if self._bars.is_another(seen.server):
+            self._earlier = None  # another node may have taken what that life had, and this server have forgotten it
         self._bars.look(seen, places)
         self._windows.look(seen.server, seen.began, seen.ended, _windowed(seen, places))
         takeable = {place for place in places if self._may_take(seen.seats.get(place), me)}

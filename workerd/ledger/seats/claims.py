@@ -20,14 +20,17 @@ from .waking import GivenUp, wake_others
 from .window import Place
 
 
-def claim(session: Session, seat: SeatSeen, server: str, me: Me, takeover_ms: int) -> int | None:
-    """Take a seat that still is as it was seen, at the same server; return the new token, None where it is not.
+def token_after(seat: SeatSeen) -> int:
+    """Return the token of the next holding."""
+    return next_token(seat.token, int(time.time() * 1000))
 
-    Raises the database's errors.
-    """
-    token = next_token(seat.token, int(time.time() * 1000))
+
+def claim(  # noqa: PLR0917 - what the one statement needs
+    session: Session, seat: SeatSeen, token: int, server: str, me: Me, takeover_ms: int
+) -> bool:
+    """Take a seat that still is as it was seen, at the same server; return whether it was. Raises database errors."""
     job_id, index = seat.place
-    moved = seat.token and seat.node_id != me.node_id
+    moved = seat.node_id not in {None, me.node_id}
     with session.transaction():
         taken = (
             Seat.objects.using(session.alias)
@@ -41,22 +44,27 @@ def claim(session: Session, seat: SeatSeen, server: str, me: Me, takeover_ms: in
                 takeover_ms=takeover_ms,
                 renewed=DatabaseNow(),
                 since=DatabaseNow(),
-                moves=F("moves") + int(bool(moved)),
+                moves=F("moves") + int(moved),
             )
         )
-    return token if taken else None
+    return bool(taken)
 
 
-def release(session: Session, place: Place, token: int, life: uuid.UUID | None, node_id: int | None = None) -> None:
+def release(  # noqa: PLR0917 - what the one statement needs
+    session: Session, place: Place, token: int, life: uuid.UUID | None, node_id: int | None = None, server: str = ""
+) -> None:
     """Give a seat up, or delete its row where no fleet job wants it any more. Raises the database's errors.
 
-    ``node_id`` is the node that had it.
+    ``node_id`` is the node that had it. The row goes on naming the node: only another one that takes it is a move.
+    With a ``server``, at that one alone: what another one has of the seat may be older than who has it now.
     """
     job_id, index = place
     with session.transaction():
         seats = Seat.objects.using(session.alias).filter(job_id=job_id, index=index, token=token, life=life)
+        if server and not seats.annotate(server=Server()).filter(server=server).exists():
+            return
         if not _unwanted(session, seats).delete()[0]:
-            seats.update(life=None, node_id=None, beat=F("beat") + 1)
+            seats.update(life=None, beat=F("beat") + 1)
         wake_others(session, GivenUp(place, node_id))
 
 

@@ -12,6 +12,7 @@ from .memory import note, remember
 from .place import Held, Me
 from .renewal import OwnRow, renew
 from .requests import Requests
+from .returned import Returned
 from .session import Session
 from .stopped import Stopped
 from .takeovers import Takeovers
@@ -26,9 +27,24 @@ class Holder:
         self._requests = requests
         self._send = send
         self._takeovers = Takeovers()
+        self._returned = Returned()
         self._stopped = Stopped()
         self._remembered: set[tuple[Place, int]] = set()
         self.held: list[Held] = []
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is a seat to be given up some time."""
+        return bool(self.held or self._returned.places)
+
+    @property
+    def in_question(self) -> set[Place]:
+        """The seats that a server has given back to this life, and another may have."""
+        return self._returned.places
+
+    def reach(self, server: str) -> None:
+        """Note which server has answered."""
+        self._returned.reach(server)
 
     def note(self, session: Session, asked: Asked) -> None:
         """Write what has become of the due moments of seats."""
@@ -41,7 +57,8 @@ class Holder:
     def release(self, session: Session, asked: Asked) -> None:
         """Give up what the daemon has released."""
         for place, token in sorted(asked.releases):
-            release(session, place, token, self._home.life, asked.wanted.node_id)
+            if self._returned.release(place, token):
+                release(session, place, token, self._home.life, asked.wanted.node_id, self._returned.server)
             self.held = [seat for seat in self.held if (seat.place, seat.token) != (place, token)]
             self._requests.released([(place, token)])
 
@@ -51,10 +68,12 @@ class Holder:
         to_write = self._takeovers.to_write(self.held, wanted, alive)
         own = OwnRow(self._home.labels, asked.draining)
         sent = boot_time()
-        self.held = renew(session, me, own, to_write)
+        self.held = self._returned.sort(renew(session, me, own, to_write), asked.wanted.jobs, boot_time)
         told = {
             seat.place: self._takeovers.to_tell(seat, wanted.get(seat.place, seat.takeover_ms)) for seat in self.held
         }
+        for seat in self.held:
+            self._returned.confirm(seat.place, seat.token, sent, told[seat.place] / 1000)
         lost = self._stopped.look(self.held, _stop_timeouts(asked), sent)
         kept = [seat for seat in self._requests.kept(self.held) if seat.place not in lost]
         for seat in kept:
@@ -65,10 +84,16 @@ class Holder:
             self._send(message)
         self._takeovers.tell(told, sent)
 
-    def give_up_stopped(self, session: Session, me: Me, alive: Alive) -> None:
-        """Give up what an operator has stopped, and no process of the daemon's runs for."""
+    def give_up(self, session: Session, me: Me, alive: Alive) -> None:
+        """Give up what an operator has stopped and no process runs for, and what was given back for long enough."""
         for seat in self._stopped.over(self.held, alive):
             release(session, seat.place, seat.token, me.life, me.node_id)
+        for place, token in self._returned.over(boot_time()):
+            release(session, place, token, me.life, me.node_id)
+
+    def attempt(self, place: Place, token: int, sent: float, seconds: float) -> None:
+        """Note that a seat is being claimed, before it is known what comes of it."""
+        self._returned.claim(place, token, sent, seconds)
 
     def take(self, session: Session, held: Held, sent: float, taken_from: str, asked: Asked) -> None:
         """Tell the daemon of a seat that was claimed."""

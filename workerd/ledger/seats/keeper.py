@@ -51,7 +51,7 @@ class Keeper:
             except Exception as error:  # noqa: BLE001 - a fault of ours must not end the renewals; an event says it
                 self._contact.broke(error)
                 self._begin_anew()
-            goes_on = goes_on and not self._requests.leave(holds=bool(self._holder.held))
+            goes_on = goes_on and not self._requests.leave(holds=self._holder.holds)
         self._contact.close()
 
     def _goes_on(self, woken: Woken) -> bool:
@@ -116,7 +116,7 @@ class Keeper:
         self._holder.renew(session, me, asked, alive)
         if self._contact.answered():
             self._watch.within(self._contact.interval)
-        self._holder.give_up_stopped(session, me, alive)
+        self._holder.give_up(session, me, alive)
 
     def _shortest(self, asked: Asked) -> float:
         """Return the shortest ``takeover_after`` of what is wanted and held."""

@@ -27,6 +27,7 @@ class Word(NamedTuple):
 
 
 MINE = Word("", Elsewhere.HELD.value)
+IN_QUESTION = Word(NOT_KNOWN, Elsewhere.FREE.value)
 
 
 def word_for(seat: SeatSeen, job: JobSpec, nodes: Nodes, owner: int | None, me: Me, *, is_takeable: bool) -> Word:

@@ -12,8 +12,11 @@ from workerd.models import Node, Seat
 from workerd.models.clock import DatabaseNow
 
 from .place import Held, Me
+from .server import Server
 from .session import Session
 from .window import Place
+
+_COLUMNS = ("job_id", "index", "token", "takeover_ms", "stopped_by", "server")
 
 
 class DisplacedError(WorkerdError):
@@ -40,7 +43,14 @@ class OwnRow(NamedTuple):
     """None leaves the column as it is."""
 
 
-def renew(session: Session, me: Me, own: OwnRow, takeovers: Mapping[Place, int]) -> list[Held]:
+class Renewed(NamedTuple):
+    """The seats that are this life's by their rows, and the server that says so; "" where there is none."""
+
+    held: list[Held]
+    server: str = ""
+
+
+def renew(session: Session, me: Me, own: OwnRow, takeovers: Mapping[Place, int]) -> Renewed:
     """Count up all seats of this life, and return them. ``takeovers`` are milliseconds to write instead of a seat's.
 
     Raises DisplacedError, UnregisteredError, and the database's errors, after which nothing is known.
@@ -51,8 +61,9 @@ def renew(session: Session, me: Me, own: OwnRow, takeovers: Mapping[Place, int])
         mine.update(node_id=me.node_id, beat=F("beat") + 1, renewed=DatabaseNow())
         for (job_id, index), takeover_ms in takeovers.items():
             mine.filter(job_id=job_id, index=index).update(takeover_ms=takeover_ms)
-        rows = list(mine.order_by().values_list("job_id", "index", "token", "takeover_ms", "stopped_by"))
-    return [Held((job_id, index), token, ms, stopped_by) for job_id, index, token, ms, stopped_by in rows]
+        rows = list(mine.order_by().annotate(server=Server()).values_list(*_COLUMNS))
+    held = [Held((job_id, index), token, ms, stopped_by) for job_id, index, token, ms, stopped_by, _ in rows]
+    return Renewed(held, rows[0][-1] if rows else "")
 
 
 def write_draining(session: Session, me: Me, *, draining: bool) -> None:

@@ -9,13 +9,13 @@ from workerd.wire.messages import Message
 
 from .asked import Asked
 from .choice import Choice, Plan
-from .claims import claim, delete_unwanted, make, release
+from .claims import claim, delete_unwanted, make, release, token_after
 from .holder import Holder, wanted_ms
 from .home import Home
 from .look import Looks
 from .node_rows import read_nodes
 from .place import Held, Me
-from .reasons import MINE, Told
+from .reasons import IN_QUESTION, MINE, Told
 from .requests import Requests
 from .session import Session
 from .waking import GivenUp
@@ -73,6 +73,8 @@ class Watch:
             self._look_at = now + interval
         self._soon_at = math.inf
         plan = self._choice.look(self._looks.look(session), me, asked, lambda: read_nodes(session), counts=counts)
+        self._holder.reach(plan.server)
+        plan.words |= dict.fromkeys(self._holder.in_question & plan.words.keys(), IN_QUESTION)
         if plan.missing:
             make(session, plan.missing)
             self.soon()
@@ -101,8 +103,9 @@ class Watch:
                 self.soon()
                 return
             sent, ms = boot_time(), wanted[seat.place]
-            token = claim(session, seat, plan.server, me, ms)
-            if token is not None:
+            token = token_after(seat)
+            self._holder.attempt(seat.place, token, sent, ms / 1000)
+            if claim(session, seat, token, plan.server, me, ms):
                 held = Held(seat.place, token, ms, "")
                 self._holder.take(session, held, sent, self._choice.taken_from(seat), asked)
                 plan.words[seat.place] = MINE

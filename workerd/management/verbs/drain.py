@@ -54,7 +54,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
 
 def _ask_node(settings: Settings, name: str, way: str, *, wait: bool) -> dict[str, Any]:
     """Give another node the order by a row, and return what came of it."""
-    from workerd.fleet.draining import left_without, refusal
+    from workerd.fleet.draining import is_drained, left_without, refusal
     from workerd.fleet.picture import read_fleet
     from workerd.management.node_orders import give, wait_for
 
@@ -76,6 +76,6 @@ def _ask_node(settings: Settings, name: str, way: str, *, wait: bool) -> dict[st
         return {"ok": False, "error": f"{node} has not taken the order within a minute: does its daemon run?"}
     after = read_fleet(alias)
     now = next((known for known in after.nodes if known.pk == node.pk), node)
-    done = not now.draining if way == "undo" else bool(now.draining) and not after.held[node.pk]
+    done = not now.draining if way == "undo" else is_drained(after, now)
     lines = "\n".join(visible(line) for line in result.splitlines())
     return {"ok": True, "note": lines} if done else {"ok": False, "error": lines}
