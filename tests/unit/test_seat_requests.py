@@ -41,11 +41,13 @@ def test_a_seat_that_is_to_be_given_up_is_not_told_as_held() -> None:
     assert requests.kept([given_up, kept, newer]) == [kept, newer]
 
 
-def test_new_jobs_a_drain_and_a_decline_ask_for_a_look() -> None:
+def test_new_jobs_the_end_of_a_drain_and_a_decline_ask_for_a_look() -> None:
     requests = Requests()
     requests.want(WANTED)
     assert requests.wait(LONG_S).look
     requests.hear(Draining(draining=True))
+    assert not requests.wait(LONG_S).look
+    requests.hear(Draining(draining=False))
     assert requests.wait(LONG_S).look
     requests.hear(SeatDeclined(1, "no module"))
     assert requests.wait(LONG_S).look
@@ -103,6 +105,18 @@ def test_the_ledgers_end_ends_the_keeper() -> None:
     assert woken(requests)
     assert requests.leave(holds=True) is True
     assert requests.enter() is False
+
+
+def test_what_is_released_during_the_last_turn_is_carried_out_before_the_end() -> None:
+    requests = Requests()
+    requests.want(WANTED)
+    requests.enter()
+    requests.hear(SeatReleased(1, 0, 7))
+    requests.end()
+    assert requests.leave(holds=True) is False
+    requests.released([((1, 0), 7)])
+
+    assert requests.leave(holds=True) is True
 
 
 def test_a_seat_that_another_node_gives_up_is_told_once_and_asks_for_no_look() -> None:

@@ -72,7 +72,7 @@ class Requests:
                     self._wake(look=True)
                 case Draining() if message.draining != asked.draining:
                     self._asked = replace(asked, draining=message.draining)
-                    self._wake(look=True)
+                    self._wake(look=not message.draining)  # its seats are about to be released, and that comes first
 
     def hurry(self, payload: str) -> None:
         """Tell the keeper what a NOTIFY of another ledger says: a seat is free."""
@@ -96,10 +96,10 @@ class Requests:
             return needed
 
     def leave(self, *, holds: bool) -> bool:
-        """Return whether the keeper may end: it is told to, or holds nothing and nothing is wanted."""
+        """Return whether the keeper may end: nothing is to be released, and it is told to end, or there is nothing."""
         with self._changed:
             asked = self._asked
-            done = asked.ended or not (asked.wanted.jobs or asked.releases or holds)
+            done = not asked.releases and (asked.ended or not (asked.wanted.jobs or holds))
             self._running = self._running and not done
             return done
 
