@@ -297,11 +297,22 @@ def test_a_parked_slot_gives_up_its_seat_and_the_job_is_declined_until_an_edit(n
     assert node.said(SeatDeclined)[-1].reason == ""
 
 
+def test_a_row_that_can_run_no_more_is_refused_once_by_the_slot_that_has_its_seat(node: FleetNode) -> None:
+    slot = node.begin()
+    node.hold(0)
+    node.add_job("feed", "there is no such module", id=JOB_ID, scope=Scope.FLEET)
+    node.end(slot, code=0)
+    node.turn()
+
+    assert [event["slot"] for event in node.lines.of("job.refused")] == ["feed"]
+
+
 def test_a_row_that_cannot_run_here_is_declined(node: FleetNode) -> None:
     node.begin()
     node.add_job("feed", "there is no such module", id=JOB_ID, scope=Scope.FLEET)
 
     assert [said.reason for said in node.said(SeatDeclined)] == ["there is no such module"]
+    assert [event["reason"] for event in node.lines.of("job.refused")] == ["there is no such module"]
     node.add_job("feed", id=JOB_ID, scope=Scope.FLEET)
     assert node.said(SeatDeclined)[-1].reason == ""
 

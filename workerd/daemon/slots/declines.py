@@ -58,10 +58,17 @@ class Declines:
             return
         if reason:
             self._declined[spec.id] = reason
+            self._say_refused(spec)
         else:
             del self._declined[spec.id]
         self.on_changed(spec.id, reason)
         self._seats.settle_all((spec.id, index) for index in range(spec.processes))
+
+    def _say_refused(self, spec: JobSpec) -> None:
+        """Log that the row cannot run here; a slot that has a seat parks, and says it itself."""
+        problem = self._lifecycle.problems.get(spec.name, "")
+        if problem and not any(slot.seat is not None for slot in self._slot_set.slots_of(spec.name)):
+            self._seats.log.emit("job.refused", job=spec.name, reason=problem)
 
     def _review_id(self, job_id: int) -> None:
         slot = self._slot_set.at((job_id, 0))
