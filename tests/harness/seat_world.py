@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 from workerd.daemon.rules.holdings import Holdings
+from workerd.ledger.seats.session import patience
 from workerd.ledger.seats.window import Seen, Windows
 from workerd.wire import lease
 
@@ -22,7 +23,7 @@ R = lease.renewal_interval(F)
 PLACE = (1, 0)
 LATE_S = 0.05
 """So much later than the daemon the warden kills."""
-PATIENCE_S = F / 4
+PATIENCE_S = patience(F)
 FAULTS = (
     *("cut", "cut", "cut", "cut", "daemon", "ledger", "both", "kill", "kill ledger"),
     *("server", "failover", "failover", "there and back", "stopped, then cut", "leave"),
