@@ -111,6 +111,7 @@ def test_the_seat_of_what_cannot_be_killed_is_kept_until_it_has_ended(fleet: Fle
     hanging.close()
     after = fleet.wait_running("hanging:0", SLACK_S + R, since=before.ended)
     assert after.node != node.host
+    node.ask({"verb": "drain", "way": "undo", "wait": False})
 
 
 def _state(pid: int) -> str:
