@@ -6,11 +6,9 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.harness.backends.backend import Databases
-from tests.harness.project import Project
 from tests.process.conftest import template  # noqa: F401 - a fixture
 
-from .fleet import Fleet
-from .network import missing
+from .fleet import Fleet, need, opened
 
 pytestmark = pytest.mark.slow
 
@@ -22,22 +20,9 @@ def nodes(
     tmp_path_factory: pytest.TempPathFactory,
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[Fleet]:
-    if lacks := missing():
-        pytest.skip(lacks)
-    if databases.server is None:
-        pytest.skip("SQLite has no server that several nodes reach")
-    name = f"{template}_fleet"
-    databases.copy(template, name)
-    with django_db_blocker.unblock():
-        project = Project(tmp_path_factory.mktemp("fleet"), databases, name)
-        try:
-            fleet = Fleet(project, databases)
-            try:
-                yield fleet
-            finally:
-                fleet.close()
-        finally:
-            project.close()
+    need(databases)
+    with django_db_blocker.unblock(), opened(template, databases, tmp_path_factory.mktemp("fleet")) as fleet:
+        yield fleet
 
 
 @pytest.fixture

@@ -1,7 +1,12 @@
 """Three nodes on one database server, and what all of them show together."""
 
 import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.harness.backends.backend import Databases
 from tests.harness.project import Project
@@ -9,7 +14,7 @@ from tests.harness.waiting import eventually
 from workerd.models import Job, Seat
 from workerd.wire.lease import boot_time, renewal_interval
 
-from .network import Network
+from .network import Network, missing
 from .node import FleetNode
 from .witnesses import Span, Witnesses
 
@@ -19,6 +24,33 @@ R = renewal_interval(F)
 SLACK_S = 5.0
 """What births, polls and a machine that has other work may take beside the lease's own times."""
 READY_WITHIN_S = 90.0
+_numbers = itertools.count(1)
+
+
+def need(databases: Databases, *, throw_away: bool = False) -> None:
+    """Skip where there can be no fleet, or where its server is not one that a test may start anew."""
+    if lacks := missing():
+        pytest.skip(lacks)
+    if databases.server is None:
+        pytest.skip("SQLite has no server that several nodes reach")
+    if throw_away and not databases.server.throw_away:
+        pytest.skip("the server is not ours")
+
+
+@contextlib.contextmanager
+def opened(template: str, databases: Databases, folder: Path, nodes: int = 3) -> Iterator["Fleet"]:
+    """Yield a fleet whose nodes do not run yet, on a database of its own."""
+    name = f"{template}_fleet"
+    databases.copy(template, name)
+    project = Project(folder, databases, name)
+    try:
+        fleet = Fleet(project, databases, nodes)
+        try:
+            yield fleet
+        finally:
+            fleet.close()
+    finally:
+        project.close()
 
 
 class Fleet:
@@ -116,9 +148,25 @@ class Fleet:
         """Return when no process of the seat writes."""
         eventually(lambda: self.running(seat) is None, within, f"no process of {seat}")
 
+    def wait_silent_on(self, host: str, within: float) -> None:
+        """Return when no process of this node writes."""
+        eventually(lambda: not self.witnesses.pids_writing(host), within, f"no process on {host}")
+
     def pass_until(self, moment: float) -> None:
         """Return when the machine's clock shows this moment: what must not happen has had its time."""
         eventually(lambda: boot_time() >= moment, moment - boot_time() + 60, "the passing of time")
+
+    def lose(self, kind: str, number: int | None = None) -> Callable[[], tuple[str, float]]:
+        """Have one answer of a node, or of any, be lost; return what waits for that, and says whose it was and when."""
+        told = self.project.folder / f"lost-{next(_numbers)}"
+        self.network.lose(kind, number, told)
+
+        def wait() -> tuple[str, float]:
+            line = eventually(lambda: told.exists() and told.read_text().strip(), 60, f"the loss of a {kind}")
+            address, moment = line.split()
+            return f"node{address.split('.')[2]}", float(moment)
+
+        return wait
 
     def holder(self, seat: str) -> FleetNode:
         """Return the node that runs the seat now, waiting for one."""

@@ -1,5 +1,6 @@
 """Jobs that leave a line in a file of their own each 10 ms, by the machine's clock: who ran when."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -7,11 +8,15 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.process.bad_jobs.models import Mark
 from workerd import JobContext, job
-from workerd.wire.lease import boot_time
 
 FOLDER = "FLEET_WITNESSES"
+HANGING = "FLEET_HANGING"
+"""Where the folder is that answers nobody."""
 EVERY_S = 0.01
+IN_TURN_S = 0.3
+WORKERS = 3
 
 
 @job
@@ -19,7 +24,7 @@ def witness(context: JobContext) -> None:
     """Writes in its turns, as a well-behaved job does."""
     line = _open(context)
     for _ in context.every(EVERY_S):
-        os.write(line, f"{boot_time():.6f}\n".encode())
+        _write(line)
 
 
 @job
@@ -32,8 +37,57 @@ def _write_for_ever(context: JobContext) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     line = _open(context)
     while True:
-        os.write(line, f"{boot_time():.6f}\n".encode())
+        _write(line)
         time.sleep(EVERY_S)
+
+
+@job
+def pool(context: JobContext) -> None:
+    """Forks workers that are as deaf as it is, and write into its own file."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    line = _open(context)
+    for _ in range(WORKERS):
+        if os.fork() == 0:
+            break
+    while True:
+        _write(line)
+        time.sleep(EVERY_S)
+
+
+@job
+def fencer(context: JobContext) -> None:
+    """Writes a line and a row in each turn, and is long within the transaction."""
+    line = _open(context)
+    for _ in context.every(EVERY_S):
+        with context.fenced():
+            Mark.objects.create(job=context.job_name, pid=os.getpid(), text=str(context.token))
+            _write(line)
+            time.sleep(IN_TURN_S)
+
+
+@job
+def hanging(context: JobContext) -> None:
+    """Writes until there is a folder to look at that answers nobody, and then waits for it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    line, folder = _open(context), Path(os.environ[HANGING])
+    while not folder.parent.joinpath("look").exists():
+        _write(line)
+        time.sleep(EVERY_S)
+    folder.stat()
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
+
+
+_LIBC = ctypes.CDLL("libc.so.6")
+"""Its own functions, also where a library before it shows this process other clocks than the machine's."""
+
+
+def _write(line: int) -> None:
+    now = _Timespec()
+    _LIBC.clock_gettime(time.CLOCK_BOOTTIME, ctypes.byref(now))
+    os.write(line, b"%d.%06d\n" % (now.seconds, now.nanoseconds // 1000))
 
 
 def _open(context: JobContext) -> int:

@@ -58,7 +58,11 @@ class Network:
         self.end_relay()
         words = [sys.executable, "-m", "tests.fleet.relay", self._hub, PORT, server.host, server.port]
         self._relay = subprocess.Popen(
-            ending_with_us([str(word) for word in words]), cwd=ROOT, stdout=subprocess.PIPE, text=True
+            ending_with_us([str(word) for word in words]),
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self._relay.stdout is not None
         assert self._relay.stdout.readline() == "ready\n", "the relay does not start"
@@ -67,6 +71,23 @@ class Network:
     def relay_pid(self) -> int:
         assert self._relay is not None, "there is no relay"
         return self._relay.pid
+
+    def lose(self, kind: str, number: int | None, told: Path) -> None:
+        """Have the relay lose an answer once (see there), of a node or of any, and tell it in this file."""
+        assert self._relay is not None, "there is no relay"
+        assert self._relay.stdin is not None
+        self._relay.stdin.write(f"{kind} {f'10.98.{number}.2' if number else '*'} {told}\n")
+        self._relay.stdin.flush()
+
+    def join_pair(self, first: int, second: int) -> str:
+        """Lay a cable between two nodes, which no cut is of; return where the first one reaches the second."""
+        ends = (f"p{first}{second}", f"p{second}{first}")
+        one, other = self.namespace(first), self.namespace(second)
+        _ip("link", "add", ends[0], "netns", one, "type", "veth", "peer", "name", ends[1], "netns", other)
+        for namespace, end, host in ((one, ends[0], 1), (other, ends[1], 2)):
+            _ip("-n", namespace, "addr", "add", f"10.99.{first}.{host}/30", "dev", end)
+            _ip("-n", namespace, "link", "set", end, "up")
+        return f"10.99.{first}.2"
 
     def cut(self, number: int) -> None:
         """Drop silently what a node sends and what is sent to it."""

@@ -11,6 +11,7 @@ from tests.harness.daemon import Daemon
 from tests.harness.log import Log
 from tests.harness.processes import Process
 from tests.harness.project import MANAGE, ROOT, Project
+from tests.soak.clock import WallClock
 
 from .jobs import FOLDER
 from .network import Network
@@ -32,9 +33,15 @@ class NodeProject:
         enter = [sys.executable, "-S", "-E", str(ENTER), network.namespace(number), self.host]
         self.command = [*enter, sys.executable, str(MANAGE)]
         assert fleet.databases.server is not None
-        address = network.address(number, fleet.databases.server.address)
-        self.url = fleet.databases.url(fleet.database, server=GivenServer(address))
+        self._address = network.address(number, fleet.databases.server.address)
+        self.url = fleet.databases.url(fleet.database, server=GivenServer(self._address))
         self.extra_env: dict[str, str] = {}
+
+    def leave_tls(self) -> None:
+        """Have what starts next talk so that the relay can read it."""
+        is_postgres = self.fleet.databases.backend.vendor == "postgresql"
+        options = {"sslmode": "disable"} if is_postgres else {"ssl_mode": "DISABLED"}
+        self.url = self.fleet.databases.url(self.fleet.database, options, server=GivenServer(self._address))
 
     @property
     def env(self) -> dict[str, str]:
@@ -57,7 +64,8 @@ class FleetNode(Daemon):
     def __init__(self, fleet: Project, network: Network, number: int) -> None:
         self.logs: list[Log] = []
         """Of all its daemons, in the order of their starts."""
-        super().__init__(NodeProject(fleet, network, number), self._new_log)  # type: ignore[arg-type]
+        self.place = NodeProject(fleet, network, number)
+        super().__init__(self.place, self._new_log)  # type: ignore[arg-type]
         self.number = number
         self.host = f"node{number}"
         self._network = network
@@ -66,6 +74,13 @@ class FleetNode(Daemon):
     def _new_log(self) -> Log:
         self.logs.append(Log())
         return self.logs[-1]
+
+    # the clocks
+
+    def set_up_clock(self) -> None:
+        """Have what starts next show the times of ``clock``."""
+        self.clock = WallClock(self.place.folder)
+        self.place.extra_env |= self.clock.env
 
     # the link
 

@@ -16,6 +16,7 @@ from typing import Any
 from workerd.daemon.rules.holdings import Holdings
 from workerd.ledger.seats.known import Known, Short, one_server
 from workerd.ledger.seats.place import SeatSeen
+from workerd.ledger.seats.session import patience
 from workerd.ledger.seats.window import Seen, Windows
 from workerd.wire import lease
 
@@ -24,7 +25,7 @@ R = lease.renewal_interval(F)
 PLACE = (1, 0)
 LATE_S = 0.05
 """So much later than the daemon the warden kills."""
-PATIENCE_S = F / 4
+PATIENCE_S = patience(F)
 FAULTS = (
     *("cut", "cut", "cut", "cut", "daemon", "ledger", "both", "kill", "kill ledger"),
     *("server", "failover", "failover", "there and back", "stopped, then cut", "leave"),

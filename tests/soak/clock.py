@@ -1,4 +1,4 @@
-"""The wall clock of the daemon and all that it starts, which the soak sets; the machine's own clock stays."""
+"""Clocks of a process and all that it starts, which a test sets; the machine's own clocks stay."""
 
 import mmap
 import os
@@ -13,7 +13,7 @@ SOURCE = Path(__file__).with_name("clock.c")
 
 
 class WallClock:
-    """A library that is preloaded, and the file that it reads; needs a C compiler."""
+    """A library that is preloaded, and the file that it reads; needs a C compiler. Processes differ in their files."""
 
     def __init__(self, folder: Path) -> None:
         self._library = folder / "clock.so"
@@ -34,6 +34,14 @@ class WallClock:
     def set_ahead(self, seconds: int) -> None:
         """Have it be ahead of the machine's clock by so many seconds, or behind it."""
         struct.pack_into("q", self._page, 0, seconds)
+
+    def set_boot_ahead(self, seconds: float) -> None:
+        """Have the boot-time clock be ahead of the machine's, as if the machine had slept; a wait is not shortened."""
+        struct.pack_into("q", self._page, 8, int(seconds * 1e9))
+
+    def set_boot_rate(self, rate: float) -> None:
+        """Have the boot-time clock run at another rate: before the processes start, as it jumps."""
+        struct.pack_into("q", self._page, 16, int(rate * 1e6))
 
 
 def start_server(server: Server, clock: WallClock) -> None:

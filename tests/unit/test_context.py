@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
@@ -12,7 +13,7 @@ import pytest
 
 from workerd import JobContext
 from workerd.child import runtime as runtime_module
-from workerd.child.beats import LOOP_PAUSE_S, Beats
+from workerd.child.beats import LOOP_PAUSE_S, Beats, of_this_thread
 from workerd.child.runtime import ProcessRuntime
 from workerd.child.stopping import StopRequest
 from workerd.child.turns import Turns, as_seconds
@@ -416,3 +417,14 @@ def test_awaiting_without_a_timeout_beats_seldom(diary: Diary) -> None:
     assert time.monotonic() - begun < LOOP_PAUSE_S
     assert diary.entries.count("beat") <= 3
     stop.close()
+
+
+def test_a_beat_of_one_thread_is_given_by_no_other() -> None:
+    given: list[str] = []
+    beat = of_this_thread(lambda: given.append(threading.current_thread().name))
+    beat()
+    other = threading.Thread(target=beat, name="keeper")
+    other.start()
+    other.join()
+
+    assert given == [threading.current_thread().name]

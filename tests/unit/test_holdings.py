@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workerd.daemon.rules.holdings import Change, Holding, Holdings
+from workerd.ledger.seats.keeper import FIRST_RETRY_S
+from workerd.ledger.seats.session import CUT_AFTER_S, patience
 from workerd.wire import lease
 
 FEED = (1, 0)
@@ -114,6 +116,16 @@ def test_with_renewals_answered_in_time_no_process_is_asked_to_stop_nor_kept_fro
         assert answered < holding.ask_at(stop_timeout)
         assert holding.may_start(answered)
         holdings.take(sent, [seat(takeover_after=takeover_after)], whole=True)
+
+
+@given(takeovers, st.floats(0.0, 86_400.0))
+def test_one_lost_answer_asks_no_process_to_stop(takeover_after: float, stop_timeout: float) -> None:
+    """The keeper waits for it, cuts its connection, and renews over a new one, which is answered within R/4."""
+    interval = lease.renewal_interval(takeover_after)
+    holdings, _ = held((1_000.0, [seat(takeover_after=takeover_after)], True))
+    again = 1_000.0 + interval + patience(takeover_after) + CUT_AFTER_S + FIRST_RETRY_S
+
+    assert again + interval / 4 < of_feed(holdings).ask_at(stop_timeout)
 
 
 lists = st.lists(

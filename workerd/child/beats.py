@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -124,6 +125,17 @@ def beat_with_queries(beat: Callable[[], None]) -> None:
     for connection in connections.all(initialized_only=True):
         install(connection)
     connection_created.connect(install, weak=False, dispatch_uid="workerd.beat_with_queries")
+
+
+def of_this_thread(beat: Callable[[], None]) -> Callable[[], None]:
+    """Return a beat that only the calling thread gives: what another one does is no sign of this one's life."""
+    thread = threading.get_ident()
+
+    def beat_of_thread() -> None:
+        if threading.get_ident() == thread:
+            beat()
+
+    return beat_of_thread
 
 
 async def _wait_for(event: asyncio.Event, seconds: float) -> None:

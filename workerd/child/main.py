@@ -16,6 +16,7 @@ from workerd.wire.messages import DUMP_SIGNAL, Born, License, Loaded
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
 
+from .beats import of_this_thread
 from .descriptors import above_streams, lift
 from .inherited import leave_inheritance
 from .interpreter_end import flush_streams
@@ -105,9 +106,9 @@ def _run(channel: Channel, page: HeartbeatPage, licence: License, builtins: Mapp
         return run_job(spec, licence, channel, page)
     # The ledger and the observer end when the daemon tells them to or closes the channel. A TERM that a service
     # manager sends to every process must not end the ledger before it has saved what it holds. The daemon kills one
-    # that hangs.
+    # that hangs, which is its main thread: the ledger's keeper asks the database, too, and goes on meanwhile.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    set_up(spec, licence, page)
+    set_up(spec, licence, page, of_this_thread(page.beat))
     channel.send(Loaded())
     return builtin(channel, page, licence)
 

@@ -1,6 +1,7 @@
 """Makes a process one slot's: its title, streams and logging, what beats, and the label of its database sessions."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from workerd.conf import get_settings
@@ -20,8 +21,16 @@ from .stdio import Stdio
 from .title import show_title
 
 
-def set_up(spec: JobSpec, license: License, page: HeartbeatPage) -> Any:  # noqa: A002 - the message's name
-    """Set this process up for its slot, with its streams connected; return the log of our events."""
+def set_up(
+    spec: JobSpec,
+    license: License,  # noqa: A002 - the message's name
+    page: HeartbeatPage,
+    beat: Callable[[], None] | None = None,
+) -> Any:
+    """Set this process up for its slot, with its streams connected; return the log of our events.
+
+    ``beat`` is what queries and lines give in place of the page's own.
+    """
     from workerd.forksafe import label_sessions
     from workerd.forksafe.events import listeners
 
@@ -31,7 +40,8 @@ def set_up(spec: JobSpec, license: License, page: HeartbeatPage) -> Any:  # noqa
     if spec.heartbeat != Heartbeat.GROUP:
         os.register_at_fork(after_in_child=page.detach)  # what the job forks gives no sign of the job's own life
     is_implicit = spec.heartbeat != Heartbeat.EXPLICIT
-    stdio = Stdio(license.mark, page.beat if is_implicit else _no_beat)
+    beat = (beat or page.beat) if is_implicit else _no_beat
+    stdio = Stdio(license.mark, beat)
     stdio.replace_streams()
     identity = {"job": spec.name, "slot": slot, "run": license.run, "generation": license.generation}
     settings = get_settings()
@@ -41,7 +51,7 @@ def set_up(spec: JobSpec, license: License, page: HeartbeatPage) -> Any:  # noqa
     show_title(f"workerd: {name} {slot}", slot)
     label_sessions(f"{name} {slot}")
     if is_implicit:
-        beat_with_queries(page.beat)
+        beat_with_queries(beat)
     listeners.update({"connection.opened": page.count_opened, "connection.closed": page.count_closed})
     return log
 

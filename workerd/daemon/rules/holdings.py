@@ -25,6 +25,8 @@ class Holding:
     """Whether its process was asked to stop, as no renewal was confirmed; a renewal ends that."""
     given_up: str = ""
     """Why the daemon gives the seat away, although it may run the job; "" where it does not."""
+    kept: bool = False
+    """Whether a process of it cannot be killed, so that it is not released."""
     taken_from: str = ""
     """The node that had it and was not heard of; "" where it was free, or this is not known."""
     released: bool = False

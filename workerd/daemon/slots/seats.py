@@ -220,13 +220,14 @@ class Seats:
     def _slot_changed(self, slot: LiveSlot) -> None:
         child = slot.child
         if slot.spec.is_fleet or slot.seat is not None or (child is not None and child.seat is not None):
-            if slot.unkillable and child is not None and child.seat is not None and not child.seat.given_up:
+            if slot.unkillable and child is not None and child.seat is not None and not child.seat.kept:
                 self._keep(slot, child.seat)
             self.settle(_place(slot))
             self.on_changed()
 
     def _keep(self, slot: LiveSlot, holding: Holding) -> None:
         """Say once that a seat is not released, as a process of it cannot be killed; renewals keep it from others."""
+        holding.kept = True
         holding.given_up = Reason("a process of it cannot be killed: its seat is released once that has ended")
         reason = f"the seat {slot.name} is not released while its process cannot be killed"
         self.log.emit("seat.kept", **slot.identity, reason=reason)

@@ -23,8 +23,8 @@ CUT_AFTER_S = 0.5
 
 
 def patience(takeover_after: float) -> float:
-    """Return how long a statement, a lock or a connect may take."""
-    return min(LONGEST_S, takeover_after / 4)
+    """Return how long a statement, a lock or a connect may take: short enough that one lost answer ends no process."""
+    return min(LONGEST_S, takeover_after / 5)
 
 
 class Session:
