@@ -112,6 +112,10 @@ class Fleet:
         assert isinstance(found, Span)
         return found
 
+    def wait_writing(self, seats: set[str], within: float) -> None:
+        """Return when a process of each of these seats writes."""
+        eventually(lambda: seats <= self.witnesses.writing(), within, f"processes of {sorted(seats)}")
+
     def wait_silent(self, seat: str, within: float) -> None:
         """Return when no process of the seat writes."""
         eventually(lambda: self.running(seat) is None, within, f"no process of {seat}")

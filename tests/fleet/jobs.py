@@ -11,7 +11,9 @@ from workerd import JobContext, job
 from workerd.wire.lease import boot_time
 
 FOLDER = "FLEET_WITNESSES"
+DUES = "dues"
 EVERY_S = 0.01
+SCHEDULED_TURNS = 150
 
 
 @job
@@ -20,6 +22,19 @@ def witness(context: JobContext) -> None:
     line = _open(context)
     for _ in context.every(EVERY_S):
         os.write(line, f"{boot_time():.6f}\n".encode())
+
+
+@job
+def scheduled(context: JobContext) -> None:
+    """Writes for a moment, and leaves in one file which due moment it began to run for, and came to the end of."""
+    assert context.due is not None
+    line = _open(context)
+    _note(context, "begin")
+    for turn in context.every(EVERY_S):
+        os.write(line, f"{boot_time():.6f}\n".encode())
+        if turn >= SCHEDULED_TURNS:
+            _note(context, "end")
+            return
 
 
 @job
@@ -40,6 +55,16 @@ def _open(context: JobContext) -> int:
     name = f"{context.job_name}:{context.index} {context.token} {socket.gethostname()} {os.getpid()}"
     path = Path(os.environ[FOLDER]) / name
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+def _note(context: JobContext, word: str) -> None:
+    assert context.due is not None
+    seat, moment = f"{context.job_name}:{context.index}", round(context.due.timestamp())
+    line = f"{word} {seat} {moment} {context.run_id} {context.token} {socket.gethostname()} {time.time():.3f}\n"
+    path = Path(os.environ[FOLDER]).parent / DUES
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.write(descriptor, line.encode())
+    os.close(descriptor)
 
 
 @job
