@@ -105,10 +105,11 @@ class Requests:
             return needed
 
     def leave(self, *, holds: bool) -> bool:
-        """Return whether the keeper may end: it is told to, or holds nothing and nothing is wanted."""
+        """Return whether the keeper may end: what was told is written, and it is to, or holds and wants nothing."""
         with self._changed:
             asked = self._asked
-            done = asked.ended or not (asked.wanted.jobs or asked.releases or holds)
+            unwritten = bool(asked.releases or asked.settled)  # it may have come while the keeper had its turn
+            done = not unwritten and (asked.ended or not (asked.wanted.jobs or holds))
             self._running = self._running and not done
             return done
 
