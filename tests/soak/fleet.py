@@ -75,13 +75,15 @@ def _hold(url: str, folder: Path, minutes: float, seed: int) -> dict[str, Any]:
 
 
 def _soak(fleet: Any, server: Any, clock: WallClock, seconds: float, dice: random.Random) -> dict[str, Any]:
+    from tests.harness.lateness import Lateness
+
     from .fleet_faults import Faults
     from .fleet_findings import judge_dues, judge_seats
     from .fleet_jobs import CONTINUOUS, add_jobs
     from .fleet_rest import Rests
-    from .lateness import Lateness
 
-    faults, lateness = Faults(fleet, server, clock, dice), Lateness()
+    lateness = Lateness()
+    faults = Faults(fleet, server, clock, lateness, dice)
     rests = Rests(fleet, faults, lateness, dice)
     lateness.begin()
     add_jobs(fleet)
@@ -94,7 +96,7 @@ def _soak(fleet: Any, server: Any, clock: WallClock, seconds: float, dice: rando
             faults.step()
         rests.rest()
     rests.rest(whole=True)
-    dues, due_complaints = judge_dues(fleet, faults, first)
+    dues, due_complaints = judge_dues(fleet, faults, lateness, first)
     seats, seat_complaints = judge_seats(fleet, faults, lateness)
     lateness.end()
     return {

@@ -7,14 +7,13 @@ from typing import Any
 
 from tests.fleet.fleet import Fleet
 from tests.fleet.node import FleetNode
+from tests.harness.lateness import Lateness
 from tests.harness.waiting import TooLateError, eventually
 
 from .clock import WallClock, start_server
 from .fleet_orders import Orders
 
 CALM_WITHIN_S = 60.0
-NOTICED_S = 0.5
-"""A licence that was on its way when the daemon was stopped has come to a process that writes by then."""
 SELDOM = ("cut_all", "silence_server", "restart_server", "step_clock", "kill_child", "stop_child")
 STEPS_S = (3600, -3600, 10, -10)
 
@@ -22,15 +21,18 @@ STEPS_S = (3600, -3600, 10, -10)
 class Faults(Orders):
     """Makes one fault after another, and undoes each after its time."""
 
-    def __init__(self, fleet: Fleet, server: Any, clock: WallClock, dice: Any) -> None:
-        super().__init__(fleet, dice)
+    def __init__(self, fleet: Fleet, server: Any, clock: WallClock, lateness: Lateness, dice: Any) -> None:
+        super().__init__(fleet, lateness, dice)
         self._server, self._clock = server, clock
+        self._unguarded: set[FleetNode] = set()
+        """Nodes of which daemon and ledger stand still: nobody would end a process there that is deaf."""
         names = [name.removeprefix("fault_") for name in dir(self) if name.startswith("fault_")]
         self._names = [name for name in names for _ in range(1 if name in SELDOM else 3)]
 
     def step(self) -> None:
         """Undo what has lasted; start what has ended; make a fault now and then."""
         self.undo(time.monotonic())
+        self._guard()
         self.start_ended()
         if self._dice.random() < 0.1:
             name = self._dice.choice(self._names)
@@ -79,14 +81,10 @@ class Faults(Orders):
 
     def fault_stop_both(self, node: FleetNode, lasts: float) -> bool:
         """Stop daemon and ledger, where every process of the node looks at its deadline itself."""
-        if not self._take(node, lasts):
+        if self._fleet.witnesses.pids_writing(node.host, "deaf") or not self._take(node, lasts):
             return False
-        ledger = node.ledger_pid
-        self._stop(node, lasts, node.pid)
-        time.sleep(NOTICED_S)
-        if self._fleet.witnesses.pids_writing(node.host, "deaf"):
-            return True  # nobody would end it: the daemon alone is stopped
-        return self._stop(node, lasts, ledger)
+        self._unguarded.add(node)
+        return self._stop(node, lasts, node.pid, node.ledger_pid)
 
     def fault_freeze_node(self, node: FleetNode, lasts: float) -> bool:
         if not self._take(node, lasts):
@@ -153,8 +151,18 @@ class Faults(Orders):
         self._busy[node] = max(self._busy[node], time.monotonic() + stays)
         return True
 
-    def _stop(self, node: FleetNode, lasts: float, pid: int) -> bool:
-        node.freeze(pid)
+    def _guard(self) -> None:
+        """Let a node go on where a deaf process has begun that had its licence before both were stopped."""
+        for node in self._unguarded.copy():
+            if self._fleet.witnesses.pids_writing(node.host, "deaf"):
+                self._thaw(node)
+
+    def _thaw(self, node: FleetNode) -> None:
+        self._unguarded.discard(node)
+        super()._thaw(node)
+
+    def _stop(self, node: FleetNode, lasts: float, *pids: int) -> bool:
+        node.freeze(*pids)
         self.unheard([node], "processes", lasts, lambda: self._thaw(node))
         return True
 

@@ -8,13 +8,17 @@ from typing import Any
 
 from tests.fleet.fleet import F, Fleet
 from tests.fleet.node import FleetNode
+from tests.harness.lateness import Lateness
 from tests.harness.project import ALIAS
 from workerd.wire.lease import boot_time
+from workerd.wire.words import State
 
 from .fleet_jobs import JOBS
 
-LEDGER_BACK_S = 8.0
-"""Until a new ledger has heard of every process: without it, nobody ends what a stopped daemon would."""
+HEARD_WITHIN_S = 3.0
+"""A ledger has heard of every process so long after its birth: the daemon tells it each second."""
+REST_S = 5.0
+"""So long a node is left alone after a fault of its processes."""
 ASKED_WITHIN_S = 2.0
 TAKEOVERS_S = (F, 1.2 * F, 1.5 * F)
 
@@ -34,8 +38,8 @@ class Orders:
 
     shortest = F
 
-    def __init__(self, fleet: Fleet, dice: Any) -> None:
-        self._fleet, self._dice = fleet, dice
+    def __init__(self, fleet: Fleet, lateness: Lateness, dice: Any) -> None:
+        self._fleet, self._lateness, self._dice = fleet, lateness, dice
         self._undo: list[tuple[float, Callable[[], None]]] = []
         self._busy: dict[FleetNode, float] = {}
         """Until when a node's daemon or ledger stands still or is new: two at once are more than the lease bears."""
@@ -61,7 +65,7 @@ class Orders:
     def start(self, node: FleetNode) -> None:
         """Start a node that has ended."""
         node.start(ready=False)
-        self._busy[node] = time.monotonic() + LEDGER_BACK_S
+        self._busy[node] = time.monotonic() + REST_S
 
     def unheard(self, nodes: Iterable[FleetNode], kind: str, lasts: float, undo: Callable[[], None]) -> None:
         """Note a trouble of the nodes that begins now, and ends with ``undo``."""
@@ -90,10 +94,16 @@ class Orders:
     def _take(self, node: FleetNode, seconds: float) -> bool:
         """Keep the node for one fault of its processes; return whether it was free for that."""
         now = time.monotonic()
-        if not node.is_running or self._busy.get(node, 0) > now:
+        if not node.is_running or self._busy.get(node, 0) > now or not self._is_warded(node):
             return False
-        self._busy[node] = now + seconds + LEDGER_BACK_S
+        self._busy[node] = now + seconds + REST_S
         return True
+
+    def _is_warded(self, node: FleetNode) -> bool:
+        """Return whether its ledger knows every process: before that, nobody ends what a stopped daemon would."""
+        ledger = node.slot("workerd.ledger")
+        heard = time.time() - HEARD_WITHIN_S - self._lateness.since(time.monotonic() - HEARD_WITHIN_S)
+        return ledger.get("state") == State.RUNNING.value and ledger["since"] < heard
 
     def _thaw(self, node: FleetNode) -> None:
         self.thaws.append((node.host, boot_time()))

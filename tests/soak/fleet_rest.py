@@ -7,12 +7,12 @@ from typing import Any
 
 from tests.fleet.fleet import READY_WITHIN_S, Fleet
 from tests.fleet.node import FleetNode
+from tests.harness.lateness import Lateness
 from tests.harness.waiting import eventually
 from workerd.wire.lease import longest_gap
 
 from .fleet_faults import Faults
 from .fleet_jobs import CONTINUOUS, SEATS
-from .lateness import Lateness
 
 RETRY_S = 1.0
 """A ledger whose server was out tries again after so long at most."""
