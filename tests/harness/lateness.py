@@ -29,13 +29,16 @@ class Lateness:
     def since(self, began: float, until: float | None = None) -> float:
         """Return the seconds overslept between two moments of the monotonic clock."""
         last = time.monotonic() if until is None else until
-        return sum(late for at, late in list(self._late) if began <= at <= last + late)
+        return sum(late for at, late in list(self._late) if began <= at and at - late <= last)
+
+    def note(self, at: float, late: float) -> None:
+        """Take that a sleep has ended at this moment, so much later than asked."""
+        if late > FINE_S:
+            self._late.append((at, late))
 
     def _sleep_on(self) -> None:
         while not self._over.is_set():
             before = time.monotonic()
             time.sleep(SLEEP_S)
             now = time.monotonic()
-            late = now - before - SLEEP_S
-            if late > FINE_S:
-                self._late.append((now, late))
+            self.note(now, now - before - SLEEP_S)

@@ -75,17 +75,13 @@ def _hold(url: str, folder: Path, minutes: float, seed: int) -> dict[str, Any]:
 
 
 def _soak(fleet: Any, server: Any, clock: WallClock, seconds: float, dice: random.Random) -> dict[str, Any]:
-    from tests.harness.lateness import Lateness
-
     from .fleet_faults import Faults
     from .fleet_findings import judge_dues, judge_seats
     from .fleet_jobs import CONTINUOUS, add_jobs
     from .fleet_rest import Rests
 
-    lateness = Lateness()
-    faults = Faults(fleet, server, clock, lateness, dice)
-    rests = Rests(fleet, faults, lateness, dice)
-    lateness.begin()
+    faults = Faults(fleet, server, clock, dice)
+    rests = Rests(fleet, faults, dice)
     add_jobs(fleet)
     fleet.start()
     fleet.wait_writing(CONTINUOUS, BEGIN_WITHIN_S)
@@ -96,15 +92,14 @@ def _soak(fleet: Any, server: Any, clock: WallClock, seconds: float, dice: rando
             faults.step()
         rests.rest()
     rests.rest(whole=True)
-    dues, due_complaints = judge_dues(fleet, faults, lateness, first)
-    seats, seat_complaints = judge_seats(fleet, faults, lateness)
-    lateness.end()
+    dues, due_complaints = judge_dues(fleet, faults, first)
+    seats, seat_complaints = judge_seats(fleet, faults)
     return {
         "faults": faults.done.total(),
         "each": dict(sorted(faults.done.items())),
         "not_made": dict(sorted(faults.failed.items())),
         **rests.figures,
-        "overslept_s": round(lateness.since(began), 1),
+        "overslept_s": round(fleet.lateness.since(began), 1),
         **dues,
         **seats,
         "complaints": rests.complaints + due_complaints + seat_complaints,

@@ -7,7 +7,6 @@ from typing import Any
 
 from tests.fleet.fleet import Fleet
 from tests.fleet.node import FleetNode
-from tests.harness.lateness import Lateness
 from tests.harness.waiting import TooLateError, eventually
 
 from .clock import WallClock, start_server
@@ -21,8 +20,8 @@ STEPS_S = (3600, -3600, 10, -10)
 class Faults(Orders):
     """Makes one fault after another, and undoes each after its time."""
 
-    def __init__(self, fleet: Fleet, server: Any, clock: WallClock, lateness: Lateness, dice: Any) -> None:
-        super().__init__(fleet, lateness, dice)
+    def __init__(self, fleet: Fleet, server: Any, clock: WallClock, dice: Any) -> None:
+        super().__init__(fleet, dice)
         self._server, self._clock = server, clock
         self._unguarded: set[FleetNode] = set()
         """Nodes of which daemon and ledger stand still: nobody would end a process there that is deaf."""

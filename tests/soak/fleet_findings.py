@@ -8,8 +8,6 @@ from typing import Any
 
 from tests.fleet.fleet import Fleet
 from tests.fleet.witnesses import Span, overlapping
-from tests.harness.lateness import Lateness
-from workerd.wire.lease import boot_time
 
 from .fleet_dues import Dues
 from .fleet_faults import Faults
@@ -22,21 +20,21 @@ MOST_SHOWN = 30
 NEVER_SAID = ("seats.failed", "protocol.violated", "daemon.failed", "seat.kept", "records.lost")
 
 
-def judge_dues(fleet: Fleet, faults: Faults, lateness: Lateness, first: float) -> tuple[dict[str, Any], list[str]]:
+def judge_dues(fleet: Fleet, faults: Faults, first: float) -> tuple[dict[str, Any], list[str]]:
     """Wait until all that was due by now has its end in the database; return figures and complaints."""
     last, began = time.time(), time.monotonic()
     while True:
         dues = Dues(fleet, faults.troubles, first, last)
         complaints = list(dues.complaints())
-        if not complaints or time.monotonic() - began > WRITTEN_WITHIN_S + lateness.since(began):
+        if not complaints or time.monotonic() - began > WRITTEN_WITHIN_S + fleet.lateness.since(began):
             return {**dues.figures, "twice_by_an_outage": dues.excused}, complaints[:MOST_SHOWN]
         time.sleep(1.0)
 
 
-def judge_seats(fleet: Fleet, faults: Faults, lateness: Lateness) -> tuple[dict[str, Any], list[str]]:
+def judge_seats(fleet: Fleet, faults: Faults) -> tuple[dict[str, Any], list[str]]:
     """Return figures and complaints on who held which seat."""
     spans = fleet.witnesses.spans()
-    is_late = partial(_is_late, thaws=faults.thaws, lateness=lateness)
+    is_late = partial(_is_late, thaws=faults.thaws, fleet=fleet)
     complaints, late, tokens = [], 0, dict[tuple[str, int], set[str]]()
     for seat, one, other in overlapping(spans):
         if any(is_late(span) for span in (one, other)):
@@ -59,13 +57,12 @@ def judge_seats(fleet: Fleet, faults: Faults, lateness: Lateness) -> tuple[dict[
     return figures, complaints[:MOST_SHOWN]
 
 
-def _is_late(span: Span, thaws: list[tuple[str, float]], lateness: Lateness) -> bool:
+def _is_late(span: Span, thaws: list[tuple[str, float]], fleet: Fleet) -> bool:
     """Return whether these are the last lines of a process that stood still, before anybody had a turn to kill it."""
     at = next((at for host, at in thaws if host == span.node and 0 <= span.began - at < AFTER_THAW_S), None)
     if at is None:
         return False
-    monotonic = time.monotonic() - boot_time()
-    return span.ended - span.began < LATE_LINES_S + lateness.since(at + monotonic, span.ended + monotonic)
+    return span.ended - span.began < LATE_LINES_S + fleet.overslept(at, span.ended)
 
 
 def _falling(spans: list[Span], is_late: Callable[[Span], bool]) -> list[str]:

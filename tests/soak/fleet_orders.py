@@ -8,7 +8,6 @@ from typing import Any
 
 from tests.fleet.fleet import F, Fleet
 from tests.fleet.node import FleetNode
-from tests.harness.lateness import Lateness
 from tests.harness.project import ALIAS
 from workerd.wire.lease import boot_time
 from workerd.wire.words import State
@@ -38,8 +37,8 @@ class Orders:
 
     shortest = F
 
-    def __init__(self, fleet: Fleet, lateness: Lateness, dice: Any) -> None:
-        self._fleet, self._lateness, self._dice = fleet, lateness, dice
+    def __init__(self, fleet: Fleet, dice: Any) -> None:
+        self._fleet, self._dice = fleet, dice
         self._undo: list[tuple[float, Callable[[], None]]] = []
         self._busy: dict[FleetNode, float] = {}
         """Until when a node's daemon or ledger stands still or is new: two at once are more than the lease bears."""
@@ -102,7 +101,7 @@ class Orders:
     def _is_warded(self, node: FleetNode) -> bool:
         """Return whether its ledger knows every process: before that, nobody ends what a stopped daemon would."""
         ledger = node.slot("workerd.ledger")
-        heard = time.time() - HEARD_WITHIN_S - self._lateness.since(time.monotonic() - HEARD_WITHIN_S)
+        heard = time.time() - HEARD_WITHIN_S - self._fleet.lateness.since(time.monotonic() - HEARD_WITHIN_S)
         return ledger.get("state") == State.RUNNING.value and ledger["since"] < heard
 
     def _thaw(self, node: FleetNode) -> None:

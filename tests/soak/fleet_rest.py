@@ -7,7 +7,6 @@ from typing import Any
 
 from tests.fleet.fleet import READY_WITHIN_S, Fleet
 from tests.fleet.node import FleetNode
-from tests.harness.lateness import Lateness
 from tests.harness.waiting import eventually
 from workerd.wire.lease import longest_gap
 
@@ -25,8 +24,8 @@ ABSENT = 0.5
 class Rests:
     """Looks on at each rest. ``complaints`` has the seats that nobody held in time."""
 
-    def __init__(self, fleet: Fleet, faults: Faults, lateness: Lateness, dice: Any) -> None:
-        self._fleet, self._faults, self._lateness, self._dice = fleet, faults, lateness, dice
+    def __init__(self, fleet: Fleet, faults: Faults, dice: Any) -> None:
+        self._fleet, self._faults, self._dice = fleet, faults, dice
         self.complaints: list[str] = []
         self.taken_s: list[float] = []
         self.limits_s: list[float] = []
@@ -67,14 +66,14 @@ class Rests:
         limit = longest_gap(max(longest_ms / 1000, self._faults.shortest)) + RETRY_S + BIRTH_S
         while lacking := self._lacking(lives):
             now = time.monotonic()
-            if now - began > limit + self._lateness.since(began):
+            if now - began > limit + self._fleet.lateness.since(began):
                 self.complaints += [
                     f"rest {self.done.total()}: nobody has {seat} after {limit:.1f} s" for seat in lacking
                 ]
                 break
             time.sleep(0.1)
         self.taken_s.append(round(time.monotonic() - began, 1))
-        self.limits_s.append(round(limit + self._lateness.since(began), 1))
+        self.limits_s.append(round(limit + self._fleet.lateness.since(began), 1))
         words = f"held again after {self.taken_s[-1]} of {self.limits_s[-1]} s, complaints {len(self.complaints)}"
         print(f"{_clock()} rest {self.done.total()}: {len(here)} nodes, {words}", flush=True)
 
