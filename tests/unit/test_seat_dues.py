@@ -10,6 +10,7 @@ from tests.unit.test_seats import JOB_ID, F, FleetNode
 from workerd.daemon.slots.due_records import NOTES_FIRST
 from workerd.daemon.slots.rows import rule_text
 from workerd.daemon.slots.slot import LiveSlot
+from workerd.wire.lease import hold_time
 from workerd.wire.messages import (
     DatabaseConnected,
     DatabaseLost,
@@ -152,6 +153,38 @@ def test_a_lost_seat_leaves_its_moments_to_the_next_holder(node: DueNode) -> Non
     assert slot.dues.left is not None
     assert slot.dues.left.settled is not None
     assert slot.dues.left.settled < FIRST
+
+
+@pytest.mark.parametrize("seconds", [5, 45], ids=["it rests", "a moment waits for its start"])
+def test_a_daemon_that_stood_still_accounts_for_nothing_of_a_seat_that_others_may_have(
+    node: DueNode, seconds: int
+) -> None:
+    slot = node.begin_due(start_within=10.0)
+    node.hold(0)
+    node.wait(seconds, 0)
+    node.stand_still(3 * F)
+
+    assert slot.state is State.STOPPED
+    assert node.missed == []
+    assert slot.dues is not None
+    assert slot.dues.left is not None
+    assert slot.dues.left.settled is not None
+    assert slot.dues.left.settled < FIRST
+
+
+def test_a_seat_that_rests_is_kept_until_its_deadline_and_comes_back_with_a_renewal(node: DueNode) -> None:
+    slot = node.begin_due()
+    node.hold(0)
+    node.wait(1, 0)
+    node.pass_time(hold_time(F) - 0.2)
+    kept = slot.state
+    node.pass_time(0.4)
+    given_up = slot.state
+    node.hold(0)
+
+    assert (kept, given_up, slot.state) == (State.WAITING, State.STOPPED, State.WAITING)
+    assert slot.dues is not None
+    assert slot.dues.next == FIRST
 
 
 def test_a_seat_that_comes_back_makes_up_for_what_came_due_meanwhile(node: DueNode) -> None:
