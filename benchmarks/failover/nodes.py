@@ -54,6 +54,7 @@ class Node:
             "WORKERD_STATE_DIR": str(folder / name),
             "WORKERD_SETTINGS": json.dumps(options),
         }
+        self.env.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its bytecode; to compile it takes long
         self._process: subprocess.Popen[bytes] | None = None
 
     def manage(self, *words: str) -> None:
