@@ -26,14 +26,14 @@ def test_three_nodes_start_one_process(fleet: Fleet) -> None:
 
 def test_a_killed_daemon_has_its_seat_back_at_once(fleet: Fleet) -> None:
     """Case 2."""
-    fleet.add("killed")
+    fleet.add("killed", takeover_after=6 * F)  # the start of a daemon takes what this machine has time for
     before = fleet.wait_running("killed:0", 60)
     node = fleet.node(before.node)
     killed = boot_time()
     node.kill()
     late = fleet.overslept(killed, boot_time())
     node.start(ready=False)
-    after = fleet.wait_running("killed:0", 60, since=killed)
+    after = fleet.wait_running("killed:0", 4 * F, since=killed)
 
     assert (after.node, after.token > before.token) == (before.node, True)
     assert fleet.witnesses.spans("killed:0")[0].ended - killed < 0.2 + late
@@ -80,12 +80,12 @@ def test_a_holder_that_is_cut_off_has_ended_before_another_takes_over(fleet: Fle
 
 
 def test_a_short_cut_changes_nothing(fleet: Fleet) -> None:
-    """Case 6."""
-    fleet.add("short")
+    """Case 6; it is asked to stop at D - stop_timeout, 7.3 s after the last renewal."""
+    fleet.add("short", stop_timeout=1)
     before = fleet.wait_running("short:0", 60)
     node = fleet.node(before.node)
     node.cut()
-    fleet.pass_until(boot_time() + F * 0.3)
+    fleet.pass_until(boot_time() + F / 4)
     node.mend()
     fleet.pass_until(boot_time() + F)
 
@@ -186,12 +186,16 @@ def test_a_node_that_stood_still_gets_no_further_turn(fleet: Fleet) -> None:
 
 
 def test_a_reborn_ledger_renews_what_its_life_holds(fleet: Fleet) -> None:
-    """Case 22."""
-    fleet.add("reborn")
+    """Case 22; 3 F, as the birth of a ledger takes what this machine has time for."""
+    fleet.add("reborn", takeover_after=3 * F)
     before = fleet.wait_running("reborn:0", 60)
-    life = fleet.seats.get(job__name="reborn").life
-    os.kill(fleet.node(before.node).ledger_pid, signal.SIGKILL)
-    fleet.pass_until(boot_time() + F + R)
+    node = fleet.node(before.node)
+    killed = node.ledger_pid
+    os.kill(killed, signal.SIGKILL)
+    fleet.eventually(lambda: node.ledger_pid != killed, 2 * F, "another ledger")
+    known = fleet.seats.get(job__name="reborn")
+    fleet.eventually(lambda: fleet.seats.get(pk=known.pk).beat > known.beat + 1, 2 * F, "two renewals")
+    after = fleet.seats.get(pk=known.pk)
 
     assert {span.pid for span in fleet.witnesses.spans("reborn:0")} == {before.pid}
-    assert fleet.seats.get(job__name="reborn").life == life
+    assert (after.life, after.token) == (known.life, before.token)
