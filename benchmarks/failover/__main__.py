@@ -21,6 +21,8 @@ from typing import Any
 from benchmarks.failover.nodes import ROW, Node, Witness
 from workerd.wire.lease import renewal_interval
 
+PATIENT_S, KNOWN_S = 60.0, 15.0
+"""Takeover_after while the same node starts again, and until every node has read and confirmed it."""
 SETTLE_S = 3.0
 """So long each round lets both nodes look and renew before the next fault."""
 
@@ -40,12 +42,13 @@ def main() -> None:
             "rounds": options.rounds,
             "load": round(os.getloadavg()[0], 1),
             "hand_over_ms": _figures(_play(stage.hand_over, options.rounds)),
-            "same_node_ms": _figures(_play(stage.same_node, options.rounds)),
-            "same_node_from_contact_ms": _figures(stage.from_contact_ms),
-            "same_node_processor_ms": _figures(stage.processor_ms),
             "takeover_ms": _figures(_play(stage.takeover, options.rounds)),
             "takeover_aim_ms": round((options.takeover_after + renewal_interval(options.takeover_after) + 1) * 1e3),
         }
+        stage.be_patient()
+        figures["same_node_ms"] = _figures(_play(stage.same_node, options.rounds))
+        figures["same_node_from_contact_ms"] = _figures(stage.from_contact_ms)
+        figures["same_node_processor_ms"] = _figures(stage.processor_ms)
     finally:
         stage.end()
         shutil.rmtree(folder, ignore_errors=True)
@@ -104,6 +107,14 @@ class Stage:
         first = self._witness.after(token)
         self._again(holder)
         return (first.at_ns - killed) / 1e6
+
+    def be_patient(self) -> None:
+        """Have no other node take the seat while a daemon starts, however busy this machine is."""
+        edit = (
+            f"from workerd.models import *\nfor job in Job.objects.all(): job.takeover_after = {PATIENT_S}; job.save()"
+        )
+        next(iter(self._nodes.values())).manage("shell", "--no-imports", "-c", edit)
+        time.sleep(KNOWN_S)
 
     def same_node(self) -> float:
         """Kill the holder and start it again at once; return the milliseconds from the kill to its first line."""
