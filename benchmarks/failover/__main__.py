@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.failover [--rounds N] [--takeover-after F] [--json] DATABASE_URL``; the database is migrated,
 and its job rows are replaced. Two real daemons; every time is from the singleton's own witness lines. The aims, on
-PostgreSQL: hand-over p50 ≤ 150 ms, takeover ≤ F + R + 1 s, the same node ≤ 1 s from its ledger's first contact.
+PostgreSQL: hand-over p50 ≤ 150 ms, takeover ≤ F + R + 1 s, the same node ≤ 1 s from the kill, where its supervisor
+starts it again at once. Most of that loads Python and the project, twice; the processor time tells it from waits.
 """
 
 import argparse
@@ -20,6 +21,8 @@ from typing import Any
 from benchmarks.failover.nodes import ROW, Node, Witness
 from workerd.wire.lease import renewal_interval
 
+PATIENT_S, KNOWN_S = 60.0, 15.0
+"""Takeover_after while the same node starts again, and until every node has read and confirmed it."""
 SETTLE_S = 3.0
 """So long each round lets both nodes look and renew before the next fault."""
 
@@ -38,19 +41,26 @@ def main() -> None:
         figures = {
             "rounds": options.rounds,
             "load": round(os.getloadavg()[0], 1),
-            "hand_over_ms": _figures(stage.hand_over, options.rounds),
-            "same_node_ms": _figures(stage.same_node, options.rounds),
-            "takeover_ms": _figures(stage.takeover, options.rounds),
+            "hand_over_ms": _figures(_play(stage.hand_over, options.rounds)),
+            "takeover_ms": _figures(_play(stage.takeover, options.rounds)),
             "takeover_aim_ms": round((options.takeover_after + renewal_interval(options.takeover_after) + 1) * 1e3),
         }
+        stage.be_patient()
+        figures["same_node_ms"] = _figures(_play(stage.same_node, options.rounds))
+        figures["same_node_from_contact_ms"] = _figures(stage.from_contact_ms)
+        figures["same_node_processor_ms"] = _figures(stage.processor_ms)
     finally:
         stage.end()
         shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps(figures, indent=None if options.json else 2))
 
 
-def _figures(play: Callable[[], float], rounds: int) -> dict[str, Any]:
-    taken = sorted(play() for _ in range(rounds))
+def _play(play: Callable[[], float], rounds: int) -> list[float]:
+    return [play() for _ in range(rounds)]
+
+
+def _figures(measured: list[float]) -> dict[str, Any]:
+    taken = sorted(measured)
     return {"p50": round(statistics.median(taken)), "max": round(taken[-1]), "all": [round(each) for each in taken]}
 
 
@@ -58,6 +68,10 @@ class Stage:
     """Two nodes, of which one has the singleton."""
 
     def __init__(self, folder: Path, url: str, takeover_s: float) -> None:
+        self.from_contact_ms: list[float] = []
+        """Of each start after a kill: from the first contact of its ledger to the first line."""
+        self.processor_ms: list[float] = []
+        """And how much processor time the node's processes had taken by then."""
         self._witness = Witness(folder / "witness")
         self._nodes = {name: Node(name, folder, url) for name in ("bench-a", "bench-b")}
         first = self._nodes["bench-a"]
@@ -94,17 +108,27 @@ class Stage:
         self._again(holder)
         return (first.at_ns - killed) / 1e6
 
+    def be_patient(self) -> None:
+        """Have no other node take the seat while a daemon starts, however busy this machine is."""
+        edit = (
+            f"from workerd.models import *\nfor job in Job.objects.all(): job.takeover_after = {PATIENT_S}; job.save()"
+        )
+        next(iter(self._nodes.values())).manage("shell", "--no-imports", "-c", edit)
+        time.sleep(KNOWN_S)
+
     def same_node(self) -> float:
-        """Kill the holder and start it again; return the milliseconds from its contact to its first line."""
+        """Kill the holder and start it again at once; return the milliseconds from the kill to its first line."""
         holder, token = self._settled()
-        holder.signal(signal.SIGKILL)
+        killed = holder.signal(signal.SIGKILL)
         holder.wait()
         holder.start()
-        connected = holder.event("ledger.connected")
         first = self._witness.after(token)
         if first.node != holder.name:
             raise SystemExit("the other node has taken the seat: this machine is too slow for so short a takeover")
-        return max(0.0, (first.at_ns - connected) / 1e6)
+        self.processor_ms.append(holder.processor_ms())
+        contact = holder.event("ledger.connected")
+        self.from_contact_ms.append(max(0.0, (first.at_ns - contact) / 1e6))
+        return (first.at_ns - killed) / 1e6
 
     def _settled(self) -> tuple[Node, int]:
         """Return who has the singleton, once both nodes have looked a few times."""

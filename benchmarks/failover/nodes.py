@@ -54,6 +54,7 @@ class Node:
             "WORKERD_STATE_DIR": str(folder / name),
             "WORKERD_SETTINGS": json.dumps(options),
         }
+        self.env.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its bytecode; to compile it takes long
         self._process: subprocess.Popen[bytes] | None = None
 
     def manage(self, *words: str) -> None:
@@ -75,6 +76,13 @@ class Node:
         at = time.monotonic_ns()
         self._process.send_signal(number)
         return at
+
+    def processor_ms(self) -> float:
+        """Return the processor time that the daemon and its children have taken, and those that have ended."""
+        assert self._process is not None
+        daemon = self._process.pid
+        pids = [daemon, *map(int, Path(f"/proc/{daemon}/task/{daemon}/children").read_text().split())]
+        return sum(_ticks(pid) for pid in pids) * 1000 / os.sysconf("SC_CLK_TCK")
 
     def wait(self) -> None:
         """Wait for its end."""
@@ -99,6 +107,11 @@ class Node:
 
     def _read(self, stream: IO[bytes], events: list[tuple[int, dict[str, Any]]]) -> None:
         events.extend((time.monotonic_ns(), json.loads(line)) for line in stream)
+
+
+def _ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15]))
 
 
 class Witness:

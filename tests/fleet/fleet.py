@@ -2,15 +2,17 @@
 
 import contextlib
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import pytest
 
 from tests.harness.backends.backend import Databases
+from tests.harness.lateness import Lateness
 from tests.harness.project import Project
-from tests.harness.waiting import eventually
+from tests.harness.waiting import TooLateError, eventually
 from workerd.models import Job, Seat
 from workerd.wire.lease import boot_time, renewal_interval
 
@@ -24,6 +26,8 @@ R = renewal_interval(F)
 SLACK_S = 5.0
 """What births, polls and a machine that has other work may take beside the lease's own times."""
 READY_WITHIN_S = 90.0
+LEAST_S = 0.2
+Value = TypeVar("Value")
 _numbers = itertools.count(1)
 
 
@@ -63,6 +67,8 @@ class Fleet:
         folder = project.folder / "witnesses"
         folder.mkdir()
         self.witnesses = Witnesses(folder)
+        self.lateness = Lateness()
+        """What this machine's other work costs: every wait here may be longer by that."""
         self.make_durable()
         self.network = Network(nodes)
         try:
@@ -72,6 +78,7 @@ class Fleet:
         except BaseException:
             self.network.close()
             raise
+        self.lateness.begin()
 
     def make_durable(self) -> None:
         """Have a throw-away server keep what it has committed when it is killed, as the lease asks of a database."""
@@ -99,6 +106,7 @@ class Fleet:
                     node.end()
                 node.clean_up()
         finally:
+            self.lateness.end()
             self.network.close()
 
     def report(self) -> str:
@@ -130,6 +138,22 @@ class Fleet:
     def others(self, node: FleetNode) -> list[FleetNode]:
         return [other for other in self.nodes if other is not node]
 
+    def eventually(self, condition: Callable[[], Value | Literal[False]], within: float, what: str) -> Value:
+        """As ``eventually`` of the harness, and for as much longer as the machine oversleeps meanwhile."""
+        left = within
+        while True:
+            began = time.monotonic()
+            try:
+                return eventually(condition, left, what)
+            except TooLateError:
+                if (left := self.lateness.since(began)) < LEAST_S:
+                    raise
+
+    def overslept(self, since: float, until: float) -> float:
+        """Return how much the machine has overslept between two boot times: so much later anything may be done."""
+        monotonic = time.monotonic() - boot_time()
+        return self.lateness.since(since + monotonic, until + monotonic)
+
     def running(self, seat: str) -> Span | None:
         return self.witnesses.running(seat, boot_time())
 
@@ -140,17 +164,21 @@ class Fleet:
             span = self.running(seat)
             return span if span is not None and span.began > since else False
 
-        found = eventually(runs, within, f"a process of {seat}")
+        found = self.eventually(runs, within, f"a process of {seat}")
         assert isinstance(found, Span)
         return found
 
+    def wait_writing(self, seats: set[str], within: float) -> None:
+        """Return when a process of each of these seats writes."""
+        self.eventually(lambda: seats <= self.witnesses.writing(), within, f"processes of {sorted(seats)}")
+
     def wait_silent(self, seat: str, within: float) -> None:
         """Return when no process of the seat writes."""
-        eventually(lambda: self.running(seat) is None, within, f"no process of {seat}")
+        self.eventually(lambda: self.running(seat) is None, within, f"no process of {seat}")
 
     def wait_silent_on(self, host: str, within: float) -> None:
         """Return when no process of this node writes."""
-        eventually(lambda: not self.witnesses.pids_writing(host), within, f"no process on {host}")
+        self.eventually(lambda: not self.witnesses.pids_writing(host), within, f"no process on {host}")
 
     def pass_until(self, moment: float) -> None:
         """Return when the machine's clock shows this moment: what must not happen has had its time."""

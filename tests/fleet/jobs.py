@@ -12,6 +12,8 @@ from tests.process.bad_jobs.models import Mark
 from workerd import JobContext, job
 
 FOLDER = "FLEET_WITNESSES"
+DUES = "dues"
+SCHEDULED_TURNS = 150
 HANGING = "FLEET_HANGING"
 """Where the folder is that answers nobody."""
 EVERY_S = 0.01
@@ -25,6 +27,19 @@ def witness(context: JobContext) -> None:
     line = _open(context)
     for _ in context.every(EVERY_S):
         _write(line)
+
+
+@job
+def scheduled(context: JobContext) -> None:
+    """Writes for a moment, and leaves in one file which due moment it began to run for, and came to the end of."""
+    assert context.due is not None
+    line = _open(context)
+    _note(context, "begin")
+    for turn in context.every(EVERY_S):
+        _write(line)
+        if turn >= SCHEDULED_TURNS:
+            _note(context, "end")
+            return
 
 
 @job
@@ -94,6 +109,16 @@ def _open(context: JobContext) -> int:
     name = f"{context.job_name}:{context.index} {context.token} {socket.gethostname()} {os.getpid()}"
     path = Path(os.environ[FOLDER]) / name
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+def _note(context: JobContext, word: str) -> None:
+    assert context.due is not None
+    seat, moment = f"{context.job_name}:{context.index}", round(context.due.timestamp())
+    line = f"{word} {seat} {moment} {context.run_id} {context.token} {socket.gethostname()} {time.time():.3f}\n"
+    path = Path(os.environ[FOLDER]).parent / DUES
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.write(descriptor, line.encode())
+    os.close(descriptor)
 
 
 @job

@@ -22,7 +22,7 @@ def _running(fleet: Fleet, job: str) -> set[str]:
 
 def _wait_running(fleet: Fleet, job: str, processes: int, within: float = 60) -> None:
     wanted = {f"{job}:{index}" for index in range(processes)}
-    eventually(lambda: _running(fleet, job) == wanted, within, f"{processes} processes of {job}")
+    fleet.eventually(lambda: _running(fleet, job) == wanted, within, f"{processes} processes of {job}")
 
 
 def test_a_server_that_does_not_answer_is_as_one_that_is_out(fleet: Fleet) -> None:
@@ -50,7 +50,7 @@ def test_the_seats_of_a_job_are_as_many_as_its_processes(fleet: Fleet) -> None:
     _wait_running(fleet, "resized", 5)
     fleet.project.edit_job("resized", processes=2)
     _wait_running(fleet, "resized", 2)
-    eventually(lambda: fleet.seats.filter(job__name="resized").count() == 2, SOON_S, "two seats")
+    fleet.eventually(lambda: fleet.seats.filter(job__name="resized").count() == 2, SOON_S, "two seats")
 
 
 def test_a_job_may_become_one_of_each_node_and_of_the_fleet_again(fleet: Fleet) -> None:

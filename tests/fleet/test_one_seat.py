@@ -26,16 +26,17 @@ def test_three_nodes_start_one_process(fleet: Fleet) -> None:
 
 def test_a_killed_daemon_has_its_seat_back_at_once(fleet: Fleet) -> None:
     """Case 2."""
-    fleet.add("killed")
+    fleet.add("killed", takeover_after=6 * F)  # the start of a daemon takes what this machine has time for
     before = fleet.wait_running("killed:0", 60)
     node = fleet.node(before.node)
-    node.kill()
     killed = boot_time()
+    node.kill()
+    late = fleet.overslept(killed, boot_time())
     node.start(ready=False)
-    after = fleet.wait_running("killed:0", 60, since=killed)
+    after = fleet.wait_running("killed:0", 4 * F, since=killed)
 
     assert (after.node, after.token > before.token) == (before.node, True)
-    assert fleet.witnesses.spans("killed:0")[0].ended - killed < 0.2
+    assert fleet.witnesses.spans("killed:0")[0].ended - killed < 0.2 + late
 
 
 def test_another_node_takes_over_from_one_that_is_gone(fleet: Fleet) -> None:
@@ -73,17 +74,18 @@ def test_a_holder_that_is_cut_off_has_ended_before_another_takes_over(fleet: Fle
     ended = next(span for span in reversed(fleet.witnesses.spans("cut:0")) if span.pid == before.pid).ended
 
     assert after.node != before.node
-    assert ended - cut < hold_time(F) + 0.5
+    deadline = cut + hold_time(F)
+    assert ended < deadline + 0.5 + fleet.overslept(deadline, ended)
     assert after.began > ended
 
 
 def test_a_short_cut_changes_nothing(fleet: Fleet) -> None:
-    """Case 6."""
-    fleet.add("short")
+    """Case 6; it is asked to stop at D - stop_timeout, 7.3 s after the last renewal."""
+    fleet.add("short", stop_timeout=1)
     before = fleet.wait_running("short:0", 60)
     node = fleet.node(before.node)
     node.cut()
-    fleet.pass_until(boot_time() + F * 0.3)
+    fleet.pass_until(boot_time() + F / 4)
     node.mend()
     fleet.pass_until(boot_time() + F)
 
@@ -180,16 +182,20 @@ def test_a_node_that_stood_still_gets_no_further_turn(fleet: Fleet) -> None:
 
     assert after.node != before.node
     late = [span for span in fleet.witnesses.spans("frozen:0") if span.pid == before.pid and span.began > thawed]
-    assert sum(span.ended - span.began for span in late) < 0.05
+    assert sum(span.ended - span.began for span in late) < 0.05 + fleet.overslept(thawed - 0.5, thawed + 1)
 
 
 def test_a_reborn_ledger_renews_what_its_life_holds(fleet: Fleet) -> None:
-    """Case 22."""
-    fleet.add("reborn")
+    """Case 22; 3 F, as the birth of a ledger takes what this machine has time for."""
+    fleet.add("reborn", takeover_after=3 * F)
     before = fleet.wait_running("reborn:0", 60)
-    life = fleet.seats.get(job__name="reborn").life
-    os.kill(fleet.node(before.node).ledger_pid, signal.SIGKILL)
-    fleet.pass_until(boot_time() + F + R)
+    node = fleet.node(before.node)
+    killed = node.ledger_pid
+    os.kill(killed, signal.SIGKILL)
+    fleet.eventually(lambda: node.ledger_pid != killed, 2 * F, "another ledger")
+    known = fleet.seats.get(job__name="reborn")
+    fleet.eventually(lambda: fleet.seats.get(pk=known.pk).beat > known.beat + 1, 2 * F, "two renewals")
+    after = fleet.seats.get(pk=known.pk)
 
     assert {span.pid for span in fleet.witnesses.spans("reborn:0")} == {before.pid}
-    assert fleet.seats.get(job__name="reborn").life == life
+    assert (after.life, after.token) == (known.life, before.token)

@@ -40,9 +40,12 @@ class Witnesses:
         """Return the seats of which a process writes now, without reading the files."""
         return {path.name.split(" ")[0] for path in self._written_now()}
 
-    def pids_writing(self, node: str) -> list[int]:
-        """Return the processes that write on a node now."""
-        return sorted(int(path.name.split(" ")[3]) for path in self._written_now() if path.name.split(" ")[2] == node)
+    def pids_writing(self, node: str, job: str = "") -> list[int]:
+        """Return the processes that write on a node now, of one job or of all."""
+        names = [path.name.split(" ") for path in self._written_now()]
+        return sorted(
+            int(pid) for seat, _, host, pid in names if host == node and seat.startswith(f"{job}:" if job else "")
+        )
 
     def _written_now(self) -> list[Path]:
         now = time.time()

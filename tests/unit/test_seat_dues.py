@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from tests.unit.test_seats import JOB_ID, F, FleetNode
+from workerd.daemon.rules.dues import BEFORE_S
 from workerd.daemon.slots.due_records import NOTES_FIRST
 from workerd.daemon.slots.rows import rule_text
 from workerd.daemon.slots.slot import LiveSlot
+from workerd.wire.lease import hold_time
 from workerd.wire.messages import (
     DatabaseConnected,
     DatabaseLost,
@@ -79,7 +81,7 @@ def test_a_run_begins_once_the_seats_row_has_its_time(node: DueNode) -> None:
     node.hold(0)
     node.wait(45, 0)
     assert (slot.state, slot.reason) == (State.STARTING, NOTES_FIRST)
-    assert node.said(SeatSettled)[-1].settled == FIRST
+    assert node.said(SeatSettled)[-1].settled == FIRST - BEFORE_S
     node.note()
 
     assert begun(slot) == (FIRST, Trigger.SCHEDULE)
@@ -152,6 +154,64 @@ def test_a_lost_seat_leaves_its_moments_to_the_next_holder(node: DueNode) -> Non
     assert slot.dues.left is not None
     assert slot.dues.left.settled is not None
     assert slot.dues.left.settled < FIRST
+
+
+@pytest.mark.parametrize("seconds", [5, 45], ids=["it rests", "a moment waits for its start"])
+def test_a_daemon_that_stood_still_accounts_for_nothing_of_a_seat_that_others_may_have(
+    node: DueNode, seconds: int
+) -> None:
+    slot = node.begin_due(start_within=10.0)
+    node.hold(0)
+    node.wait(seconds, 0)
+    node.stand_still(3 * F)
+
+    assert slot.state is State.STOPPED
+    assert node.missed == []
+    assert slot.dues is not None
+    assert slot.dues.left is not None
+    assert slot.dues.left.settled is not None
+    assert slot.dues.left.settled < FIRST
+
+
+def test_a_renewal_that_is_read_after_its_end_gives_no_seat_back(node: DueNode) -> None:
+    slot = node.begin_due(start_within=1.0)
+    node.hold(0)
+    node.wait(5, 0)
+    sent = node.clock.boot_now + 1
+    node.clock.advance(3 * F)
+    node.hold(0, sent=sent)
+
+    assert slot.state is State.STOPPED
+    assert node.missed == []
+
+
+def test_a_moment_that_its_node_did_not_live_to_run_for_is_the_next_holders(node: DueNode) -> None:
+    slot = node.begin_due()
+    node.hold(0)
+    node.wait(45, 0)
+    told = node.said(SeatSettled)[-1]
+
+    assert slot.reason == NOTES_FIRST
+    assert (told.settled, told.due) == (FIRST - BEFORE_S, FIRST)
+    node.note()
+    node.settle()
+    begins = node.said(SeatSettled)[-1]
+    assert (begins.settled, begins.due) == (FIRST, FIRST)
+
+
+def test_a_seat_that_rests_is_kept_until_its_deadline_and_comes_back_with_a_renewal(node: DueNode) -> None:
+    slot = node.begin_due()
+    node.hold(0)
+    node.wait(1, 0)
+    node.pass_time(hold_time(F) - 0.2)
+    kept = slot.state
+    node.pass_time(0.4)
+    given_up = slot.state
+    node.hold(0)
+
+    assert (kept, given_up, slot.state) == (State.WAITING, State.STOPPED, State.WAITING)
+    assert slot.dues is not None
+    assert slot.dues.next == FIRST
 
 
 def test_a_seat_that_comes_back_makes_up_for_what_came_due_meanwhile(node: DueNode) -> None:

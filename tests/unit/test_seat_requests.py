@@ -8,7 +8,7 @@ from workerd.ledger.seats.place import Held
 from workerd.ledger.seats.requests import Requests, is_fresh
 from workerd.ledger.seats.waking import GivenUp
 from workerd.wire.lease import boot_time
-from workerd.wire.messages import Alive, Draining, SeatDeclined, SeatReleased
+from workerd.wire.messages import Alive, Draining, SeatDeclined, SeatReleased, SeatSettled
 from workerd.wire.spec import JobSpec
 
 JOB = JobSpec(name="feed", id=1, scope="fleet")
@@ -94,6 +94,22 @@ def test_one_keeper_runs_while_anything_is_wanted_or_held() -> None:
     assert requests.enter() is False
     requests.want(WANTED)
     assert requests.enter() is True
+
+
+def test_the_ledgers_end_waits_for_what_came_while_the_keeper_had_its_turn() -> None:
+    requests = Requests()
+    requests.want(WANTED)
+    requests.enter()
+    settled = SeatSettled(1, 0, 7, "every 10 s", 100.0, None, None)
+    requests.hear(settled)
+    requests.hear(SeatReleased(1, 0, 7))
+    requests.end()
+
+    assert requests.leave(holds=True) is False
+    requests.noted(settled)
+    assert requests.leave(holds=True) is False
+    requests.released([((1, 0), 7)])
+    assert requests.leave(holds=True) is True
 
 
 def test_the_ledgers_end_ends_the_keeper() -> None:

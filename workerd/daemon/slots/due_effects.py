@@ -1,7 +1,7 @@
 """The effects of the table that are about due moments: taken, remembered, missed, and waited for."""
 
 from workerd.daemon.processes.child import Child
-from workerd.daemon.rules.dues import Due, Dues, Remembered
+from workerd.daemon.rules.dues import BEFORE_S, Due, Dues, Remembered
 from workerd.daemon.rules.facts import Effect
 from workerd.wire.reasons import Reason, say
 from workerd.wire.words import Outcome, Trigger
@@ -119,7 +119,7 @@ class DueEffects:
     def _take_back(self, dues: Dues) -> None:
         """Leave to the next daemon what was written down as begun, and has not; its row is written anew then."""
         if dues.registered and not dues.begun and dues.taken is not None and dues.settled == dues.taken.moment:
-            dues.settled -= 0.5
+            dues.settled -= BEFORE_S
 
     def _leave(self, slot: LiveSlot, dues: Dues) -> None:
         """Leave to whoever has the seat next what was not run for, or not brought to its end."""

@@ -7,7 +7,7 @@ from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.records import RecordQueue
 from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.clock import Clock
-from workerd.daemon.rules.dues import Due, Dues, Gap, gap_run
+from workerd.daemon.rules.dues import BEFORE_S, Due, Dues, Gap, gap_run
 from workerd.daemon.rules.restart import EndedRun
 from workerd.durations import format_duration
 from workerd.wire.reasons import Reason, public_part, say
@@ -81,7 +81,7 @@ class DueRecords:
             return ""
         if slot.spec.is_fleet and dues.taken.trigger != Trigger.OPERATOR and slot.spec.restart != Restart.NEVER:
             dues.registered = True
-            dues.account(dues.taken.moment)
+            dues.account(dues.taken.moment - BEFORE_S)  # itself once its run begins: else nobody may account for it
         if slot.spec.restart == Restart.NEVER and (reason := self._register(slot, dues)):
             return reason
         return "" if self.is_noted(slot, dues.taken) else NOTES_FIRST

@@ -91,7 +91,12 @@ class SeatDeadlines:
         return [*ends, *(self._ask_at(holding) for holding in self._seats.holdings)]
 
     def _ask_at(self, holding: Holding) -> float:
-        """Return when the place's slot is asked to stop: one that rests needs not be, as it starts nothing."""
+        """Return when the place's slot is asked to stop.
+
+        One that waits for its time has the seat to the end: what is due from then on, another node may account for.
+        """
         slot = self._slot_set.at(holding.place)
-        rests = slot is None or slot.seat is not holding or (slot.runs_at_times and not slot.is_alive)
-        return math.inf if rests or slot is None else holding.ask_at(slot.spec.stop_timeout)
+        if slot is None or slot.seat is not holding:
+            return math.inf
+        rests = slot.runs_at_times and not slot.is_alive
+        return holding.deadline if rests else holding.ask_at(slot.spec.stop_timeout)

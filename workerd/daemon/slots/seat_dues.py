@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from workerd.daemon.io.loop import Loop
-from workerd.daemon.rules.dues import Due, Remembered
+from workerd.daemon.rules.dues import BEFORE_S, Due, Remembered
 from workerd.daemon.rules.holdings import Holding, Place
 from workerd.wire.messages import Message, SeatNoted, SeatRemembered, SeatSettled
 from workerd.wire.words import Trigger
@@ -62,7 +62,7 @@ class SeatDues:
         if not slot.spec.is_fleet or slot.seat is None or due.trigger == Trigger.OPERATOR or self._is_out():
             return True
         token, settled = self._noted.get(slot.seat.place, (0, 0.0))
-        if token == slot.seat.token and settled >= due.moment:
+        if token == slot.seat.token and settled >= due.moment - BEFORE_S:
             return True
         self._tell(slot, slot.seat)
         return False

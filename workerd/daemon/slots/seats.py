@@ -66,7 +66,10 @@ class Seats:
 
     def take(self, sent: float, seats: list[list[Any]], *, whole: bool) -> None:
         """Take the seats that a statement has found, which was sent at ``sent`` (boot-time seconds)."""
+        now = self._clock.boot()
         for change in self.holdings.take(sent, seats, whole=whole):
+            if change.now is not None and change.now.deadline <= now:  # the daemon, or its ledger, has stood still
+                change.now.in_doubt = True
             self._follow(change)
         self.on_changed()
 

@@ -96,10 +96,11 @@ class Requests:
             return needed
 
     def leave(self, *, holds: bool) -> bool:
-        """Return whether the keeper may end: nothing is to be released, and it is told to end, or there is nothing."""
+        """Return whether the keeper may end: what was told is written, and it is to, or holds and wants nothing."""
         with self._changed:
             asked = self._asked
-            done = not asked.releases and (asked.ended or not (asked.wanted.jobs or holds))
+            unwritten = bool(asked.releases or asked.settled)  # it may have come while the keeper had its turn
+            done = not unwritten and (asked.ended or not (asked.wanted.jobs or holds))
             self._running = self._running and not done
             return done
 
