@@ -43,7 +43,7 @@ FIRST_RETRY_S = 0.25
 
 @dataclass(frozen=True)
 class Home:
-    """What stays the same while the ledger runs."""
+    """The keeper's surroundings, which stay the same while the ledger runs."""
 
     alias: str
     life: uuid.UUID
@@ -147,7 +147,7 @@ class Keeper:
     def _spread(self) -> float:
         return self._interval * random.uniform(0.8, 1.0)
 
-    # what needs the database
+    # work with the database
 
     def _note(self, session: Session, asked: Asked) -> None:
         for settled in asked.settled:
@@ -212,7 +212,7 @@ class Keeper:
             now = self._requests.take()
             if now.draining or now.ended:
                 return
-            if boot_time() >= self._renew_at:  # what is held comes first
+            if boot_time() >= self._renew_at:  # held seats come first
                 self._look_at = 0.0
                 return
             sent, ms = boot_time(), wanted[seat.place]
@@ -224,7 +224,7 @@ class Keeper:
                 self._send(SeatsHeld(sent, [[*_told(seat.place, token, ms), taken_from]], whole=False))
                 plan.words[seat.place] = MINE
 
-    # what becomes of errors
+    # errors
 
     def _answered(self) -> None:
         """Note a confirmed renewal; after an outage, let the looks of all nodes be spread."""

@@ -1,4 +1,4 @@
-"""What the daemon and the job rows ask of the keeper: other threads write it down, the keeper's takes it."""
+"""The requests of the daemon and of the job rows to the keeper: other threads note them, the keeper takes them."""
 
 import threading
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ class Asked:
     declined: dict[int, str] = field(default_factory=dict)
     """By job's id: why this node cannot run it."""
     settled: tuple[SeatSettled, ...] = ()
-    """What is to be written of the due moments of seats, the newest of each."""
+    """The due moments to write for seats, the newest of each."""
     releases: frozenset[tuple[Place, int]] = frozenset()
     """Seats and their tokens that are to be given up."""
     ended: bool = False
