@@ -1,4 +1,4 @@
-"""Whether a row's working directory can be entered, and what is said where it cannot."""
+"""Checks that a row's working directory can be entered, and says why where it cannot."""
 
 import errno
 import os

@@ -10,7 +10,7 @@ from django.db.models.signals import post_delete, post_save
 
 CHANNEL = "workerd"
 SEATS = "seats"
-"""How a NOTIFY begins where a seat of the fleet was released; "" stands for a row that was saved."""
+"""The beginning of a NOTIFY that tells that a seat of the fleet was released; "" tells that a row was saved."""
 
 
 def connect() -> None:

@@ -1,4 +1,4 @@
-"""Why a row cannot run as it is written: sentences that name the thing and the remedy."""
+"""Refusals of rows that cannot run as they are written: sentences that name the thing and the remedy."""
 
 import importlib
 import os
@@ -22,7 +22,7 @@ class RowError(WorkerdError):
 
 
 class TargetError(RowError):
-    """What the row names is not allowed, does not load, or does not take the row's arguments."""
+    """The target or command that a row names is not allowed, does not load, or does not take the row's arguments."""
 
     def __init__(self, field: str, problem: str, remedy: str, public: str = "") -> None:
         """``public`` is the problem without the words of the project's code, where it has some."""

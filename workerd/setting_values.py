@@ -1,4 +1,4 @@
-"""How a value of ``WORKERD`` is read. Each reader raises ValueError or TypeError for what it cannot read."""
+"""Readers of the values of ``WORKERD``. Each raises ValueError or TypeError for what it cannot read."""
 
 import logging
 import os

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     while True:
         try:
             headers, _ = childutils.listener.wait(sys.stdin, sys.stdout)
-        except KeyError:  # what supervisor's childutils raises at end-of-file
+        except KeyError:  # supervisor's childutils raises it at end-of-file
             return exit_codes.DONE
         if headers.get("eventname", "").startswith("TICK"):
             try:

@@ -1,4 +1,4 @@
-"""Runs every case and writes the table of docs/moving.md; ends with 1 where a case failed."""
+"""Runs every case and writes the table of docs/compared.md; ends with 1 where a case failed."""
 
 import os
 import sys

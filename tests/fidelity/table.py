@@ -1,4 +1,4 @@
-"""The table of docs/moving.md: a row a case, made of what the tests saw."""
+"""The table of docs/compared.md: a row a case, made of what the tests saw."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from .case import Case
 from .comparison import ASPECTS, Comparison
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "moving.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "compared.md"
 BEGIN, END = "<!-- fidelity -->\n", "<!-- end of fidelity -->"
 
 

@@ -48,6 +48,14 @@ class Setup:
         turn(self.loop)
         return peer
 
+    def connect_and_wait(self) -> socket.socket:
+        """Return a client whose request is under way."""
+        peer = self.connect()
+        with suppress(BrokenPipeError):  # it was refused
+            peer.sendall(b'{"verb": "restart"}\n')
+        turn(self.loop)
+        return peer
+
     def ask(self, peer: socket.socket, *pieces: bytes) -> list[dict[str, Any]]:
         for piece in pieces:
             with suppress(BrokenPipeError):
@@ -159,16 +167,51 @@ def test_one_that_hangs_up_before_its_answer_costs_nothing(setup: Setup) -> None
 
 
 def test_three_hundred_clients_are_served_up_to_the_limit_and_the_rest_told_so(setup: Setup) -> None:
-    peers = [setup.connect() for _ in range(300)]
-    answered = [setup.ask(peer, PING) for peer in peers[:MAX_CLIENTS:50]]
-
+    peers = [setup.connect_and_wait() for _ in range(300)]
     refused = setup.answers(peers[-1])
+    for connection in setup.later:
+        connection.reply({"ok": True})
 
-    assert answered == [[{"ok": True}]] * len(answered)
+    assert [setup.answers(peer) for peer in peers[:MAX_CLIENTS]] == [[{"ok": True}]] * MAX_CLIENTS
     assert refused[0]["error"].startswith(f"the daemon serves {MAX_CLIENTS} clients already")
     for peer in peers[MAX_CLIENTS:-1]:
         assert b"clients already" in setup.read(peer)
     assert [is_hung_up(peer) for peer in peers] == [False] * MAX_CLIENTS + [True] * (300 - MAX_CLIENTS)
+
+
+def test_clients_that_say_nothing_shut_nobody_out(setup: Setup) -> None:
+    silent = []
+    for _ in range(MAX_CLIENTS):
+        silent.append(setup.connect())
+        setup.clock.advance(0.01)
+    half = setup.connect()
+    setup.ask(half, PING.strip())
+
+    assert setup.ask(setup.connect(), PING) == [{"ok": True}]
+    assert len(setup.control._clients) == MAX_CLIENTS
+    assert [is_hung_up(peer) for peer in silent[:3]] == [True, True, False]
+
+
+def test_one_that_waits_for_an_answer_or_reads_a_long_one_keeps_its_place(setup: Setup) -> None:
+    waiting, reading = setup.connect_and_wait(), setup.connect_and_wait()
+    setup.later[1].reply({"ok": True, "fill": "x" * 2_000_000})
+    for _ in range(MAX_CLIENTS + 10):
+        setup.clock.advance(0.01)
+        setup.connect()
+    setup.later[0].reply({"ok": True})
+
+    assert setup.answers(waiting) == [{"ok": True}]
+    assert len(setup.answers(reading)[0]["fill"]) == 2_000_000
+
+
+def test_the_client_that_is_idle_longest_gives_its_place(setup: Setup) -> None:
+    first, second = setup.connect(), setup.connect()
+    setup.clock.advance(1.0)
+    setup.ask(first, PING)
+    for _ in range(MAX_CLIENTS - 2 + 1):
+        setup.connect()
+
+    assert (is_hung_up(first), is_hung_up(second)) == (False, True)
 
 
 def test_one_who_asks_and_does_not_read_is_not_read_from(setup: Setup) -> None:

@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -108,6 +109,72 @@ def test_what_left_the_group_and_carries_the_mark_is_killed_too(start: Start, wa
     warden.hear(alive(leader, boot_time()))
 
     assert (leader.wait(10), stray.wait(10)) == (-signal.SIGKILL, -signal.SIGKILL)
+
+
+def test_a_mark_that_a_process_takes_on_later_is_read_then(
+    start: Start, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was just born has its forkserver's mark, and the daemon may name it only once."""
+    clock, read, taken_on = [100.0], set[str](), threading.Event()
+
+    def read_mark(pid: int, started: int) -> str:
+        mark = run_of(pid, started) if taken_on.is_set() else ""
+        read.add(mark)
+        return mark
+
+    monkeypatch.setattr("workerd.ledger.seats.warden.run_of", read_mark)
+    warden, leader, stray = Warden(lambda: clock[0]), start(), start()
+    warden.hear(alive(leader, 101.0))
+    assert read == {""}
+    taken_on.set()
+    eventually(lambda: run in read, 5.0, "a second reading")
+    clock[0] = 102.0
+
+    assert (leader.wait(10), stray.wait(10)) == (-signal.SIGKILL, -signal.SIGKILL)
+
+
+def test_a_mark_outlives_its_process(start: Start, warden: Warden) -> None:
+    """The process has ended, so its mark can be read no more; what it started is still to be killed."""
+    leader, stray = start(), start()
+    said = alive(leader, boot_time() + 600.0)
+    warden.hear(said)
+    leader.kill()
+    eventually(lambda: start_of(leader.pid) is None, 5.0, "its end")
+    said.seats[0][5] = boot_time()
+    warden.hear(said)
+
+    assert stray.wait(10) == -signal.SIGKILL
+
+
+def test_a_process_that_carries_no_mark_is_killed_alone(
+    start: Start, warden: Warden, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every process without a mark has the same, none: it is not to be looked for."""
+    monkeypatch.setattr("workerd.ledger.seats.warden.run_of", lambda *_: "")
+    monkeypatch.setattr("workerd.ledger.seats.warden.find_marked", sought := Mock(return_value=()))
+    said: list[dict[str, object]] = []
+    monkeypatch.setattr("workerd.ledger.seats.warden.emit", lambda _name, **fields: said.append(fields))
+    leader = start("")
+    warden.hear(alive(leader, boot_time()))
+    leader.wait(10)
+    eventually(lambda: bool(said), 5.0, "an event")
+
+    sought.assert_not_called()
+    assert said[0]["others"] == 0
+
+
+def test_the_event_counts_what_was_killed_beside_the_process(
+    start: Start, warden: Warden, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[dict[str, object]] = []
+    monkeypatch.setattr("workerd.ledger.seats.warden.emit", lambda _name, **fields: said.append(fields))
+    leader, *strays = start(), start(), start()
+    warden.hear(alive(leader, boot_time()))
+    for process in (leader, *strays):
+        process.wait(10)
+    eventually(lambda: bool(said), 5.0, "an event")
+
+    assert said[0]["others"] == 2
 
 
 def test_a_pid_that_is_another_processs_by_now_is_let_be(start: Start) -> None:

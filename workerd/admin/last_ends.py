@@ -1,4 +1,4 @@
-"""How scheduled jobs ended the last time (``LastEnd``)."""
+"""The last ends of scheduled jobs (``LastEnd``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ BAD_ENDS = FAILURES | {Outcome.MISSED, Outcome.LOST}
 
 @dataclass(frozen=True, slots=True)
 class LastEnd:
-    """How a slot's last time ended, and when."""
+    """The outcome of a slot's last run for a due moment, and when it ended."""
 
     outcome: str
     ended: datetime | None

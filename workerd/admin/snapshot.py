@@ -59,7 +59,7 @@ class Nodes:
 
     @property
     def last_pulse(self) -> datetime | None:
-        """When a daemon last reported."""
+        """The time at which a daemon last reported."""
         return max((node.pulse for node in self.nodes if node.pulse is not None), default=None)
 
     def is_late(self, slot: Slot) -> bool:
@@ -103,7 +103,7 @@ class JobSnapshot:
 
     @property
     def last_end(self) -> LastEnd | None:
-        """How the last time ended, of several slots the one that an operator wants to hear of first."""
+        """The last end, of several slots the one that an operator wants to hear of first."""
         return min(self.ends, key=lambda end: not end.is_bad, default=None)
 
     @property

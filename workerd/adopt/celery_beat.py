@@ -18,7 +18,7 @@ _ROUTING = "A job has no queue: its processes run it."
 
 
 class BeatEntry(NamedTuple):
-    """What beat sends, and when. ``schedule`` is Celery's object, a number of seconds or a timedelta."""
+    """A task that beat sends at times. ``schedule`` is Celery's object, a number of seconds or a timedelta."""
 
     name: str
     task: str

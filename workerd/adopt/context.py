@@ -17,7 +17,7 @@ class Context:
     is_allowed_target: Callable[[str], bool] = lambda dotted: False  # noqa: ARG005 - its callers name the argument
     """Whether ``@job`` or ``WORKERD["TARGETS"]`` allows a dotted path."""
     signature: Callable[[str], Signature | None] = lambda dotted: None  # noqa: ARG005 - as above
-    """What an allowed target takes; None where the project does not allow it, or where it does not load."""
+    """Returns what an allowed target takes; None where the project does not allow it, or where it does not load."""
     environment: Collection[str] = ()
     """The names of the service's environment variables, as far as they are known."""
     settings_module: str = ""

@@ -19,7 +19,7 @@ _NO_USERS = re.compile(
     r"(python|pypy)[\d.]*|env|exec|cd|nice|ionice|flock|timeout|nohup|sh|bash|dash|sudo|test|umask|source|django-admin"
     r"|celery|gunicorn|uwsgi|poetry|pipenv|uv|pdm|docker|find|rm|curl|wget|echo|run-parts"
 )
-"""What is written as a user's name may be, and begins a command."""
+"""Words that could be a user's name, and begin a command."""
 
 
 class Line(NamedTuple):

@@ -15,7 +15,7 @@ from .times import Times, TimesError, at, cron, every
 _Read = TypeVar("_Read")
 _MONTHS = {"M": 1, "BM": 2, "Q": 3, "Y": 12}
 _NOT_READ = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError, AttributeError)
-"""What Python raises for a text that is no literal."""
+"""The errors that Python raises for a text that is no literal."""
 
 
 class QSchedule(NamedTuple):

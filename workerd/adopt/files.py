@@ -1,4 +1,4 @@
-"""How a file is read that may be anything: only a regular file of a bounded size, as UTF-8."""
+"""Reads a file that may be anything: only a regular file of a bounded size, as UTF-8."""
 
 import os
 import stat

@@ -12,7 +12,7 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.ASCII | re.DOTALL)
 
 
 class Peeling(Protocol):
-    """What a launcher may do besides returning the rest of the words."""
+    """The access that a launcher has to the draft and to the project, while it reads its words."""
 
     @property
     def draft(self) -> Draft: ...

@@ -1,4 +1,4 @@
-"""How supervisor writes values: flags, signals, expansions, and the list of a program's environment."""
+"""Reads values as supervisor writes them: flags, signals, expansions, and a program's environment."""
 
 import re
 import shlex

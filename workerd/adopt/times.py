@@ -12,7 +12,7 @@ _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 class TimesError(WorkerdError, ValueError):
-    """What another scheduler says cannot be a schedule; the text is the reason, in sentences."""
+    """The times of another scheduler cannot be a schedule; the text is the reason, in sentences."""
 
 
 class Times(NamedTuple):

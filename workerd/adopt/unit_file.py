@@ -8,7 +8,7 @@ COMMENTS = ("#", ";")
 
 @dataclass(slots=True)
 class Unit:
-    """What a unit's file and its drop-ins say."""
+    """A unit, as its file and its drop-ins describe it together."""
 
     name: str
     """With its ending: "mail.service"."""

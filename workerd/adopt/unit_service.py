@@ -19,7 +19,7 @@ from .unit_words import fill_specifiers, fill_variables, read_environment
 SECTIONS = ("Unit", "Service", "Install")
 
 _STOP_S = 90.0
-"""What systemd waits for the end of a service that says nothing."""
+"""The seconds that systemd waits for the end of a service that says nothing."""
 _BURST, _WINDOW_S = 5, 10.0
 """systemd's limit of starts, where a unit names one half of it."""
 _WINDOWS = (("Unit", "StartLimitIntervalSec"), ("Unit", "StartLimitInterval"), ("Service", "StartLimitInterval"))

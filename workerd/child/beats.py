@@ -17,7 +17,7 @@ LOOP_PAUSE_S = 10.0
 
 
 class Page(Protocol):
-    """What a child writes and reads: ``wire.page.HeartbeatPage``, or an object with the same methods."""
+    """The heartbeat page of a child: ``wire.page.HeartbeatPage``, or an object with the same methods."""
 
     def beat(self) -> None: ...
 
@@ -54,7 +54,7 @@ class Beats:
         self.beat: Callable[[], None] = page.beat
         self.write_note: Callable[[str], None] = page.write_note
         self.within: float | None = None
-        """What the job's last beat allowed for the next one; None is the row's time-out."""
+        """The seconds that the job's last beat allowed for the next one; None is the row's time-out."""
         self._waits: dict[object, float] = {}
 
     def allow_within(self, seconds: float | None) -> None:
@@ -74,7 +74,7 @@ class Beats:
         finally:
             del self._waits[key]
             self.beat()  # before the allowance ends: without it, the beat from before the wait looks like a hang
-            self.page.note_silence(end, time.monotonic())  # what held up the end of the wait
+            self.page.note_silence(end, time.monotonic())  # a late end of the wait counts as silence
             self._write_allowance()
 
     @contextmanager

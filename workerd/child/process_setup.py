@@ -38,7 +38,7 @@ def set_up(
     mark_process(license.run)
     take_identity(spec, license.index, license.run, due_of(license.due))
     if spec.heartbeat != Heartbeat.GROUP:
-        os.register_at_fork(after_in_child=page.detach)  # what the job forks gives no sign of the job's own life
+        os.register_at_fork(after_in_child=page.detach)  # a fork of the job gives no sign of the job's own life
     is_implicit = spec.heartbeat != Heartbeat.EXPLICIT
     beat = (beat or page.beat) if is_implicit else _no_beat
     stdio = Stdio(license.mark, beat)

@@ -18,7 +18,7 @@ from .stopping import StopRequest
 
 
 class Runtime(Protocol):
-    """What a context and the call of a job need of the process that they are in.
+    """The process that a job runs in, as its context and its call use it.
 
     A sleep ends at once when the job is asked to stop; seconds are from 0 up, None is without end.
     """

@@ -36,7 +36,7 @@ class Seat(Protocol):
 
 
 class NoSeat:
-    """For a job whose scope is not the fleet."""
+    """The seat of a job whose scope is not the fleet: it has no token and no end."""
 
     token = None
 
@@ -122,6 +122,6 @@ def refuse_to_nest(alias: str) -> None:
 
 
 def _alias() -> str:
-    from workerd.conf import get_settings  # which needs Django, and a context is had without it
+    from workerd.conf import get_settings  # conf needs Django, and a context does not
 
     return get_settings().database

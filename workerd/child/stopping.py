@@ -20,14 +20,14 @@ from typing import Any
 
 from .self_pipe import SelfPipe
 
-if sys.platform != "win32":  # which has no fork
+if sys.platform != "win32":  # Windows has no fork
     from workerd.wire.signal_mask import SignalMask
 
 _LOOP_POLL_S = 0.1
 
 
 class StopRequest:
-    """Whether this process has been asked to stop; one per process.
+    """The request to stop that this process has got, or may get; one per process.
 
     With ``impatient``, a second signal raises KeyboardInterrupt, as Ctrl-C does.
     """

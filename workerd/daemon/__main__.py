@@ -18,7 +18,7 @@ def main(argv: list[str]) -> int:
     with os.fdopen(int(argv[1]), "rb") as file:
         config = DaemonConfig.from_json(file.read().decode())
     os.environ.pop(DAEMON_VARIABLE, None)  # it marks the daemon alone: no child may carry it
-    os.closerange(3, max(256, _highest_descriptor() + 1))  # what libraries left open over the exec
+    os.closerange(3, max(256, _highest_descriptor() + 1))  # descriptors that libraries left open over the exec
     try:
         daemon = Daemon(config)
     except DaemonRunsError as error:

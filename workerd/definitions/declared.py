@@ -30,7 +30,7 @@ class Declared:
     definitions: dict[str, Definition] = field(default_factory=dict)
     faults: list[DefinitionFault] = field(default_factory=list)
     warnings: list[DefinitionFault] = field(default_factory=list)
-    """What is no reason to refuse the definitions: a secret that anybody reads in the file."""
+    """Faults that are no reason to refuse the definitions: a secret that anybody reads in the file."""
     is_whole: bool = True
     """False where a file could not be read, or the project's code: there may be more definitions than these."""
 

@@ -22,7 +22,7 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class DefinitionFault:
-    """What is wrong at a place of the code: a sentence that names the remedy."""
+    """A fault at one place of the code: a sentence that names the remedy."""
 
     place: str
     sentence: str

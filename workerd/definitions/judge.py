@@ -14,12 +14,12 @@ from .definition import DefinitionFault
 from .table import Table, said_of
 
 PROGRAM = ("target", "command", "kwargs", "environment")
-"""What the project has a say in."""
+"""The fields that the project has a say in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What can be judged: where a file could not be read, what a table does not say may stand there."""
+    """Judges tables by what is known: a file that could not be read may hold what a table leaves out."""
 
     is_whole: bool = True
     has_jobs: bool = True

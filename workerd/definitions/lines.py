@@ -1,4 +1,4 @@
-"""In which line of a TOML file a table or a key stands: the standard reader tells none."""
+"""The lines of a TOML file in which tables and keys stand: the standard reader tells none."""
 
 import re
 

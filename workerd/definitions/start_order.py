@@ -1,4 +1,4 @@
-"""What is wrong with the order in which the jobs of the declared set start: what no definition tells by itself."""
+"""The faults of the order in which the jobs of the declared set start; no definition shows them by itself."""
 
 from collections.abc import Iterator, Mapping
 

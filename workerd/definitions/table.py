@@ -1,4 +1,4 @@
-"""What one place of the code says of one job, before it is joined with what others say."""
+"""A table: the values that one place of the code gives one job, before other places overlay them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

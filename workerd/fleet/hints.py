@@ -1,4 +1,4 @@
-"""What a row of the fleet may say but hardly means: a stop that gets less time than it asks for, labels of no node."""
+"""Hints at likely mistakes in a row of the fleet: a stop that gets less time than it asks for, labels of no node."""
 
 from collections.abc import Iterator, Mapping
 

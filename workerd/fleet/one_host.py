@@ -1,4 +1,4 @@
-"""Why jobs of the fleet cannot run on a SQLite file: its locks hold on one host, and a seat rests on them."""
+"""Refuses jobs of the fleet on a SQLite file of several hosts: its locks, which a seat rests on, hold on one host."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where a TCP socket is connecting to: ``getpeername`` tells that only once the other end has answered."""
+"""Finds the peer of a TCP socket that is still connecting: ``getpeername`` tells it only after the answer."""
 
 import os
 import socket

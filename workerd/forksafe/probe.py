@@ -16,7 +16,7 @@ _TIMEOUTS = {
     "mysql": ("connect_timeout", "read_timeout", "write_timeout"),  # PyMySQL's first one ends with the TCP handshake
 }
 _READ_ONLY = {
-    # what the session or the transaction itself has set is not the server's
+    # a value that the session or the transaction has set is not the server's
     "postgresql": "SELECT pg_is_in_recovery() OR EXISTS (SELECT 1 FROM pg_settings"
     " WHERE name = 'default_transaction_read_only' AND reset_val = 'on' AND source <> 'client')",
     "mysql": "SELECT @@global.read_only OR @@global.{read_only_transactions}",

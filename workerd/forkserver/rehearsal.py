@@ -120,7 +120,7 @@ def _listen(results: Any, parts: Sequence[Part], found: dict[str, Found]) -> str
 
 
 def _play(parts: Sequence[Part], writer: int, parent: int) -> NoReturn:
-    """In the fork: load one part after the other, and write what comes of each; print nothing."""
+    """Load one part after the other, and write what comes of each; print nothing. Runs in the fork."""
     try:
         prctl.die_with_parent()
         if os.getppid() != parent:
@@ -133,7 +133,7 @@ def _play(parts: Sequence[Part], writer: int, parent: int) -> NoReturn:
         for part in parts:
             problem, is_certain = _try(part.load)
             if os.getpid() != player:
-                os._exit(exit_codes.DONE)  # what loads has forked this copy, whose results would count for other parts
+                os._exit(exit_codes.DONE)  # the part has forked this copy, whose results would count for other parts
             left = set(find_running())
             harmless = is_certain and not problem and left == before and not part.alone
             before = left

@@ -9,7 +9,7 @@ from .pasted import FOREIGN_OPTIONS, pasted_fault
 from .rule import Rule, rule_of, shown
 
 ENDING_OPTIONS = ("-h", "--help", "--version")
-"""They print and end, so a job that has them runs nothing."""
+"""Options that print and end, so that a job that has them runs nothing."""
 
 
 def program_fault(target: str, command: str) -> str:

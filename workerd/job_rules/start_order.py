@@ -13,7 +13,7 @@ MEANT_AMONG = 300
 
 
 class Place(NamedTuple):
-    """What the order needs of a row."""
+    """A row's part in the order: its schedule, and the jobs that it starts after."""
 
     schedule: str
     starts_after: Sequence[str]

@@ -16,13 +16,13 @@ READABLE_DEPTH = 100
 
 @dataclass(frozen=True, slots=True)
 class JsonColumn:
-    """What a column holds: an object or a list, and of how many bytes."""
+    """A column that holds JSON: an object or a list of at most ``most_bytes``."""
 
     kind: type[Mapping[str, Any]] | type[list[Any]]
     example: str
     most_bytes: int
     remedy: str
-    """What to do with a value that takes more bytes."""
+    """The advice for a value that takes more bytes."""
 
     @property
     def shape(self) -> str:

@@ -22,7 +22,7 @@ Place = tuple[int, int]
 
 AT_ONCE = 200
 STALE_S = LIFETIME.total_seconds()
-"""What the database could not take for so long is dropped, as an order in a row is."""
+"""An order that the database could not take for so long is dropped, as one in a row is."""
 
 
 class FleetOrders:

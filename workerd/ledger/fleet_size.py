@@ -1,4 +1,4 @@
-"""How many nodes ask the same database, and how this one keeps out of step with the others.
+"""The number of nodes that ask the same database; this one keeps out of step with the others.
 
 What a single node does at an exact time, many do at times spread so that the server is asked evenly.
 """

@@ -1,4 +1,4 @@
-"""Whether this node may run a sound row: by the labels that the row asks for, and by what a SQLite file can serve."""
+"""Judges whether this node may run a sound row: by the labels that it asks for, and by what a SQLite file can serve."""
 
 from collections.abc import Iterable, Mapping
 

@@ -19,7 +19,7 @@ from .rows import COLUMNS
 FULL_SECONDS = 60.0
 """All rows are read once a minute whatever the database says: a server that forgets a change may hide none for long."""
 FEW = 100
-"""So many changed rows are read by their keys; of more, all are read."""
+"""The most changed rows that are read by their keys; where there are more, all rows are read."""
 WEIGHT = 10
 """To read a row costs the server about so many times what it costs to ask about one."""
 _SELECTED = tuple(f"{name}_text" if name in JSON_COLUMNS else name for name in COLUMNS)
@@ -49,7 +49,7 @@ class JobReading:
 
     @property
     def weight(self) -> int:
-        """What it costs the server when a node asks for changes: the number of rows, more where it has to read them."""
+        """The server's cost of one question for changes: the number of rows, or more where the rows have to be read."""
         return len(self._rows) * (1 if has_question(self._alias) else WEIGHT)
 
     def _read_all(self) -> None:

@@ -1,4 +1,4 @@
-"""Which job rows have changed since the daemon was last told, compared value by value."""
+"""The job rows that have changed since the daemon was last told, compared value by value."""
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -66,7 +66,7 @@ class JobRows:
 
     @property
     def weight(self) -> int:
-        """What a poll costs the server."""
+        """The server's cost of one poll, in rows."""
         return self._reading.weight
 
     def note_problem(self, name: str, problem: Problem) -> None:

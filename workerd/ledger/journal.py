@@ -33,7 +33,7 @@ DELETE FROM record WHERE position IN (SELECT position FROM record WHERE kind = ?
 
 
 class Dropped(NamedTuple):
-    """How many runs, and how many records that were set aside, were dropped to stay below a limit."""
+    """The numbers of runs, and of records that were set aside, that were dropped to stay below a limit."""
 
     runs: int = 0
     set_aside: int = 0

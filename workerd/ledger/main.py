@@ -127,7 +127,7 @@ class LedgerLoop:
             due = max(due, min(polls, self._pulse_at, self._apply_at if self._spool else polls))
         return min(max(due - time.monotonic(), 0.0), LONGEST_WAIT_S)
 
-    # what needs the database
+    # work with the database
 
     def _turn(self) -> None:
         """Do what is due; an error of the database ends the turn and sets the time of the next try."""

@@ -43,7 +43,7 @@ class NodeRow:
         self._pk: int | None = None
         self._had_row = False
         self._cannot: str | None = None
-        """What stands in the row, as far as is known."""
+        """The text in the row, as far as is known."""
         self.reserved = 0
         """Where the life is new in the row, the version that no record of it has written yet."""
         self.last_pulse: datetime | None = None

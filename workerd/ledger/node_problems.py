@@ -1,4 +1,4 @@
-"""What this node cannot run, in its own row, and what all living nodes together say of a job.
+"""The jobs that this node cannot run, in its own row, and what all living nodes together say of a job.
 
 Every ledger makes the same sentence of the same rows, so that several of different code do not write a job's problem
 against each other: they agree on one that names the nodes.
@@ -16,7 +16,7 @@ from .node import NodeRow
 from .problems import Problem
 
 MOST_CHARACTERS = 60_000
-"""What all sentences of a node may take together; each is cut to its share."""
+"""The length of all sentences of a node together; each is cut to its share."""
 LONGEST = 1_000
 NAMED_NODES = 3
 

@@ -1,11 +1,11 @@
-"""When the job rows are asked about: at an interval, and soon after a push, but never for most of the time."""
+"""The times of asking about the job rows: at an interval, and soon after a push, but never for most of the time."""
 
 from .fleet_size import FleetSize
 
 SHARE = 4
 """After a push the rows are asked about again no sooner than after this many times what the last reading took."""
 NODES_A_SECOND = 100
-"""So many nodes may ask in a second about so many rows; of more nodes, or of more rows, each asks less often."""
+"""The nodes that may ask in a second about ``ROWS`` rows; of more nodes, or of more rows, each asks less often."""
 ROWS = 1000
 PUSHED_A_SECOND = 250
 """A push wakes every node at once: so many of them a second ask what it was."""
@@ -26,11 +26,11 @@ class PollTimes:
         """When the rows are to be asked about next."""
 
     def push(self, now: float) -> None:
-        """A row was saved: ask soon, once for all that were saved by then."""
+        """Ask soon, as a row was saved: once for all that are saved by then."""
         self.due = min(self.due, max(now + self._turn_s, self._rest_until))
 
     def read(self, began: float, ended: float, rows: int = 0) -> None:
-        """It is known how the rows, so many, were at ``began``."""
+        """Set when to ask next, after a reading of so many rows that began and ended at these times."""
         nodes = self._fleet.nodes
         least = nodes / NODES_A_SECOND * max(1.0, rows / ROWS) if nodes > 1 else 0.0
         self.due = began + self._fleet.varied(max(self._interval_s, least))

@@ -1,4 +1,4 @@
-"""What is wrong with a job's row, as its two columns hold it: the whole sentence, and its public part."""
+"""The problem of a job's row, as two columns hold it: the whole sentence, and its public part."""
 
 from typing import NamedTuple
 

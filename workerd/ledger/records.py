@@ -22,7 +22,7 @@ PLAIN_VERSION = 2**63 - 1
 """Newer than any: what is tried with it is taken back."""
 
 _OF_THE_NODE = frozenset({"node", "slot", "problem"})
-"""What a life that was displaced writes no longer; its runs and orders have ends that no other life knows."""
+"""The records that a displaced life writes no longer; its runs and orders have ends that no other life knows."""
 
 Write = Callable[[Sequence[Entry]], None]
 SetAside = Callable[[Entry, str], None]

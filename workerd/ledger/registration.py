@@ -1,4 +1,4 @@
-"""How a daemon's life takes the node's row: by compare and set, so that of two lives one has it.
+"""Registration: a daemon's life takes the node's row by compare and set, so that of two lives one has it.
 
 The row is found by the key, else by name and host; names are for people. A life takes a row once: where it had the row
 already and finds another life there, it was displaced.
@@ -92,15 +92,15 @@ class Seen(NamedTuple):
 
 
 class Registered(NamedTuple):
-    """What came of it; with ``lost_to`` the row is another life's for good."""
+    """The result of a registration; with ``lost_to`` the row is another life's for good."""
 
     seen: Seen
     """The row before this."""
     lost_to: str = ""
     displaced: str = ""
-    """Who had the row, if that life may still run."""
+    """The life that had the row, in words, if it may still run."""
     shown_as: str = ""
-    """What the row is called, where another row has the claimant's names."""
+    """The row's name, where another row has the claimant's names."""
     reserved: int = 0
     """The first version of this life's records, where the life is new in the row."""
 
@@ -158,7 +158,7 @@ def _take(alias: str, who: Claimant, seen: Seen, namesake: Seen | None) -> Regis
     displaced = False
     if "life" in values:
         reserved = values["record_version"] = max(who.version, _first_free(alias, seen))
-        values["cannot"] = "{}"  # which code this life has is not known yet
+        values["cannot"] = "{}"  # the code of this life is not known yet
         displaced, is_contested = _may_run(seen, who)
         if is_contested:
             values["contested"] = seen.pulse or DatabaseNow()

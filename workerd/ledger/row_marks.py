@@ -30,7 +30,7 @@ def ask(alias: str) -> Mark | None:
         answer = cursor.fetchone()
     if answer is None:  # of MariaDB, where the table is not there, or has just been made
         return None
-    if connection.vendor == "sqlite":  # which tells of the commits of others alone
+    if connection.vendor == "sqlite":  # its data_version tells of the commits of others alone
         return (connection.connection, *answer, connection.connection.total_changes)
     if connection.vendor == "mysql":
         changed, age = answer

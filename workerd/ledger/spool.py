@@ -139,7 +139,7 @@ class Spool:
                 journal = Journal(self._path, self._limit_bytes)
             except sqlite3.Error as next_error:
                 if is_broken(next_error) and not is_broken(error):
-                    return self._open_substitute(next_error)  # what took the old one's place is no journal
+                    return self._open_substitute(next_error)  # another file took the old one's place, and is no journal
             else:
                 emit("journal.replaced", path=str(self._path), reason=reason)
                 return journal

@@ -1,4 +1,4 @@
-"""What is left to do after an adoption: how many programs became jobs, and which settings they need."""
+"""The summary of an adoption: how many programs became jobs, and which settings they need."""
 
 import json
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What adoption is told of this project and this host, and how its result is shown."""
+"""The description of this project and host that an adoption gets, and the text of its result."""
 
 import os
 from collections.abc import Collection, Iterable, Sequence

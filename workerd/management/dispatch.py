@@ -1,4 +1,4 @@
-"""How a verb's options are parsed, and how it is run."""
+"""Parses a verb's options, and runs it."""
 
 from argparse import SUPPRESS, ArgumentParser
 from typing import Any

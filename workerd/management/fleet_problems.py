@@ -1,4 +1,4 @@
-"""What ``check`` says of jobs for some nodes, or for the fleet: what cannot be kept, and what is likely a mistake."""
+"""The part of ``check`` for jobs of some nodes or of the fleet: what cannot be kept, and what is likely a mistake."""
 
 from collections.abc import Iterator
 

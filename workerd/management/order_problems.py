@@ -1,4 +1,4 @@
-"""What ``check`` says of the order in which jobs start, which no job can tell by itself."""
+"""The part of ``check`` for the order in which jobs start, which no job can tell by itself."""
 
 from collections.abc import Iterator
 

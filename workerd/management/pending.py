@@ -32,7 +32,7 @@ class Stop:
 
 
 class PendingMigrations:
-    """What ``migrate`` has to do yet on one database, by the migrations of the installed code."""
+    """The migrations of the installed code that one database does not have yet."""
 
     def __init__(self, alias: str) -> None:
         self._alias = alias

@@ -40,7 +40,7 @@ class Node(models.Model):
     public_halt = models.TextField(_("halt in workerd's own words"), null=True, blank=True, default="")
     # What follows is null where a release before the fleet wrote the row.
     key = models.UUIDField(_("key"), null=True, blank=True, unique=True, editable=False)
-    """What the daemon keeps in STATE_DIR: name and host are for people."""
+    """The key that the daemon keeps in STATE_DIR: name and host are for people."""
     life = models.UUIDField(_("life"), null=True, blank=True, editable=False)
     """Made at the daemon's start: whoever writes another one here has taken the row over."""
     contested = models.DateTimeField(_("contested"), null=True, blank=True, editable=False)

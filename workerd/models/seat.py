@@ -8,7 +8,7 @@ from .node import Node
 
 
 class Seat(models.Model):
-    """At most one life holds a seat, by compare and set on ``token`` and ``beat``. Ledgers write this row."""
+    """A place of a job in the fleet, which at most one life holds. Ledgers write it by compare and set."""
 
     job = models.ForeignKey(
         Job, models.DO_NOTHING, verbose_name=_("job"), related_name="seats", db_constraint=False, db_index=False

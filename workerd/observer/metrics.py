@@ -161,7 +161,7 @@ class StatusCollector(Collector):
         for event, (name, text, labels) in COUNTED.items():
             found = [(values, count) for kind, *values, count in counters["events"] if kind == event]
             family = CounterMetricFamily(name, text, labels=labels)
-            for values, count in found or ([] if labels else [([], 0)]):  # what has no labels begins with nought
+            for values, count in found or ([] if labels else [([], 0)]):  # a metric without labels begins with nought
                 family.add_metric(values, count)
             yield family
         for event, (name, text) in TIMED.items():

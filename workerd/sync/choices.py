@@ -1,4 +1,4 @@
-"""What an operator chose for a sync: whose value counts where, which rows it takes over, what it deletes. Pure."""
+"""An operator's choices for a sync: whose value counts where, which rows it takes over, what it deletes. Pure."""
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping

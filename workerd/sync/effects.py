@@ -1,4 +1,4 @@
-"""What a change of a row does to running processes, in a few words."""
+"""The effect of a changed row on running processes, in a few words."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""In which fields a row from code differs from what sync wrote, as far as the row itself tells. Pure."""
+"""The fields of a row from code that differ from what sync wrote, as far as the row itself tells. Pure."""
 
 from dataclasses import dataclass
 from typing import Any

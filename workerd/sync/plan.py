@@ -1,4 +1,4 @@
-"""What sync does with each job: with the one that is new, with each field of one that has a row, with one that is gone.
+"""The plan of a sync: what it does with a new job, with each field of one that has a row, with one that is gone.
 
 Pure: rows are plain values here.
 """
@@ -29,7 +29,7 @@ class Row:
 
 
 class Deed(Enum):
-    """What a job is to this sync."""
+    """A job's standing in this sync."""
 
     NEW = "new"
     KNOWN = "known"
@@ -42,7 +42,7 @@ class Deed(Enum):
 
 @dataclass(frozen=True, slots=True)
 class JobPlan:
-    """What is done about one job; ``before`` and ``after`` hold every field of its row, None where there is none."""
+    """The plan for one job; ``before`` and ``after`` hold every field of its row, None where there is none."""
 
     name: str
     deed: Deed

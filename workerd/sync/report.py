@@ -1,4 +1,4 @@
-"""What the command prints of a sync: a line for each job that is not in step, and below it one for each field."""
+"""The report of a sync: a line for each job that is not in step, and below it one for each field."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ def row_of(job: Job) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """How many daemons report, and how many processes of each job run under them."""
+    """The daemons that report, and the processes of each job under them, in numbers."""
 
     nodes: int
     processes: Mapping[str, int] = field(default_factory=dict)

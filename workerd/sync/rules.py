@@ -1,4 +1,4 @@
-"""What sync does with one field of a row, and with a row whose definition is gone. Pure.
+"""The rules of sync for one field of a row, and for a row whose definition is gone. Pure.
 
 Three values tell who changed what: the code's, the row's, and the one that sync has written last.
 """
@@ -19,7 +19,7 @@ ABSENT: Final = Absent.ABSENT
 
 
 class Choice(Enum):
-    """Whose value an operator wants where row and code differ."""
+    """An operator's choice between the row's value and the code's."""
 
     NONE = "none"
     TAKE = "take"
@@ -27,7 +27,7 @@ class Choice(Enum):
 
 
 class Kind(Enum):
-    """What becomes of one field."""
+    """The fate of one field of a row."""
 
     IN_STEP = "in step"
     NOTED = "noted"
@@ -40,12 +40,12 @@ class Kind(Enum):
 
 
 OPEN = frozenset({Kind.DRIFT, Kind.CONFLICT})
-"""What somebody has to decide: the row keeps its value."""
+"""The kinds that somebody has to decide: the row keeps its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What is known of one field.
+    """The values of one field: the code's, the row's, and those that sync keeps.
 
     ``default`` is what the field is to be where the code does not say it. ``given`` is the row's value that was
     accepted beside ``synced``, the code's value at that time.
@@ -57,7 +57,7 @@ class Sides:
     default: Any
     given: Any = ABSENT
     former_default: Any = ABSENT
-    """What the default was until now, where it is another one: that of ``restart`` goes with the schedule."""
+    """The default until now, where it was another one: that of ``restart`` goes with the schedule."""
 
     @property
     def known(self) -> Any:
@@ -69,7 +69,7 @@ class Sides:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a field; ``synced`` and ``given`` are what sync keeps of it from now on."""
+    """The decision about one field; ``synced`` and ``given`` are what sync keeps of it from now on."""
 
     kind: Kind
     wanted: Any
@@ -117,22 +117,22 @@ def _decide(sides: Sides, choice: Choice, wanted: Any) -> Kind:
 
 
 class Gone(Enum):
-    """What becomes of a row whose definition is gone."""
+    """The fate of a row whose definition is gone."""
 
     OFF = "off"
-    """It is off already."""
+    """The row is off already."""
     NOTED = "noted"
-    """It was off before its definition went; sync remembers that, so that nothing switches it on later."""
+    """The row was off before its definition went; sync remembers that, so that nothing switches it on later."""
     SWITCHED_OFF = "switched off"
     DELETED = "deleted"
     HANDED_OVER = "handed over"
-    """It is the admin's from now on."""
+    """The row is the admin's from now on."""
     DRIFT = "drift"
     """Somebody has switched it on again."""
 
 
 WAS_OFF: Final = None
-"""What sync keeps of ``enabled`` where a row was off before its definition went."""
+"""The value that sync keeps of ``enabled`` where a row was off before its definition went."""
 
 
 def judge_gone(*, enabled: bool, synced: Any, choice: Choice = Choice.NONE, prune: bool = False) -> Gone:

@@ -1,4 +1,4 @@
-"""Whether a row that sync is to write could run: what the code says of it together with what the admin does.
+"""Checks that a row could run before sync writes it: the code's values together with the admin's.
 
 The project's jobs are known by now: whoever reads definitions loads them.
 """

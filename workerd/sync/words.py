@@ -1,4 +1,4 @@
-"""How a value of a row is shown in one line, without its secrets."""
+"""Shows a value of a row in one line, without its secrets."""
 
 import json
 from typing import Any

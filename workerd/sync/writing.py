@@ -31,7 +31,7 @@ class InvalidError(WorkerdError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be brought into the rows; without a ``source`` the rows are the admin's."""
+    """A request to bring definitions into the rows; without a ``source`` the rows are the admin's."""
 
     definitions: Mapping[str, Definition]
     source: str

@@ -1,4 +1,4 @@
-"""For a project's tests: a job for a few turns, the times of a schedule, the rows that could not run."""
+"""Functions for a project's tests: run a job for some turns, list a schedule's times, find rows that could not run."""
 
 from .clock import Clock
 from .dues import due_times

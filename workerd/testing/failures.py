@@ -1,4 +1,4 @@
-"""Why ``run_job`` fails a test where the job's code has raised nothing that says so."""
+"""The errors by which ``run_job`` fails a test where the job's code has raised none."""
 
 from workerd.errors import WorkerdError
 

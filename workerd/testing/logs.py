@@ -1,4 +1,4 @@
-"""What a job logs in a test (``Logs``)."""
+"""The log of a job in a test (``Logs``)."""
 
 import logging
 from collections.abc import Iterator, MutableMapping

@@ -1,4 +1,4 @@
-"""What a job in a test says to the daemon (``RecordingPage``, ``RecordingSender``)."""
+"""Recorders of what a job in a test tells the daemon (``RecordingPage``, ``RecordingSender``)."""
 
 from workerd.child.stopping import StopRequest
 from workerd.wire.messages import Message, RecycleAsked, Refused

@@ -1,4 +1,4 @@
-"""What a test gets of a run (``Result``)."""
+"""The result of a run in a test (``Result``)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from .failures import JobFailedError, JobRefusedError
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a run went.
+    """A run that has ended.
 
     ``outcome`` is the word that the run's row would have. ``exception`` is what the job raised. ``beats`` counts the
     beats, ``notes`` are their texts. ``waits`` has the seconds of each wait and of each pause before a turn, None for

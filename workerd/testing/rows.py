@@ -1,4 +1,4 @@
-"""Whether every job row and every definition could run with the code as it is, for a test."""
+"""Checks, for a test, that every job row and every definition could run with the code as it is."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a job runs on in a test: its waits end at once, and its connections and its event loop are the test's."""
+"""The runtime of a job in a test: its waits end at once, and its connections and its event loop are the test's."""
 
 import asyncio
 import threading
@@ -38,7 +38,7 @@ class TurnRuntime:
     def pause(self, seconds: float) -> None:
         with self._lock:
             if not self._has_loop:
-                self._has_loop, self.turns = True, 0  # what the job has waited for until now were no turns
+                self._has_loop, self.turns = True, 0  # the waits until now were no turns
         self._pass(seconds, begins_turn=True)
 
     async def asleep(self, seconds: float | None) -> None:

@@ -1,4 +1,4 @@
-"""What a run changes of the test's process, and how it becomes again what it was."""
+"""The surroundings of a test's process, restored after a run that changes them."""
 
 import os
 import signal

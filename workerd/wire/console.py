@@ -6,7 +6,7 @@ from typing import Any
 from .visible import visible, visible_lines
 
 Console = Callable[[Any, str, MutableMapping[str, Any]], Any]
-"""What structlog's ConsoleRenderer is: called with a logger, a method's name and the fields."""
+"""A renderer such as structlog's ConsoleRenderer: called with a logger, a method's name and the fields."""
 
 
 def _visible(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How a rendered line travels in a child's output, between the text that is printed: behind a mark, in whole packets.
+"""Rendered lines in a child's output: they travel between printed text, behind a mark, in whole packets.
 
 The kernel keeps a write of PACKET_BYTES together, whoever else writes into the pipe; a longer line is several packets.
 """

@@ -322,7 +322,7 @@ class SeatsHeld(Message):
 
 
 class SeatRemembered(Message):
-    """What the fleet remembers of a scheduled seat that this life holds now; it comes before the seat is told as held.
+    """The fleet's memory of a scheduled seat that this life holds now; it comes before the seat is told as held.
 
     The rule of its due moments, up to which moment they are settled, the moment of the run that was not brought to its
     end, and when a run last finished; moments are wall seconds (UTC), None for none.
@@ -347,7 +347,7 @@ class SeatNoted(Message):
 
 
 class SeatsElsewhere(Message):
-    """Why this node does not hold seats of its fleet jobs; the ledger sends what has changed.
+    """The reasons why this node does not hold seats of its fleet jobs; the ledger sends what has changed.
 
     Each is job's id, index, reason, and one of ``wire.words.Elsewhere``: who has the seat, if anybody.
     """
@@ -423,7 +423,7 @@ class SeatReleased(Message):
 
 
 class SeatSettled(Message):
-    """What the fleet is to remember of a scheduled seat (see SeatRemembered); SeatNoted answers it."""
+    """The due moments of a scheduled seat, for the fleet to remember (see SeatRemembered); SeatNoted answers it."""
 
     job_id: int
     index: int
@@ -446,7 +446,7 @@ class SeatDeclined(Message):
 
 
 class Draining(Message):
-    """Whether the node gives its seats away, and claims none."""
+    """The node gives its seats away and claims none, or claims seats again."""
 
     draining: bool
 

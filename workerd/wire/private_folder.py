@@ -1,4 +1,4 @@
-"""Whether STATE_DIR is the daemon's alone: who writes there could have it overwrite files, or read its journal."""
+"""Checks that STATE_DIR is the daemon's alone: another writer could have it overwrite files, or read its journal."""
 
 import os
 import stat

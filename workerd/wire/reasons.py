@@ -1,4 +1,4 @@
-"""Why something is as it is: a text, and how much of it is workerd's own and not a job's or the project's words."""
+"""A reason: a text, and the part of it that is workerd's own and not a job's or the project's words."""
 
 from typing import Self
 

@@ -1,4 +1,4 @@
-"""Which jobs start before which, from the names in their ``starts_after``: the order, and the circles in it. Pure."""
+"""The order in which jobs start, from the names in their ``starts_after``, and the circles in it. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -57,7 +57,7 @@ def find_circle(graph: Graph, name: str) -> tuple[str, ...]:
     """Return the shortest way from a job back to itself, such as ("a", "b", "a"); () where there is none."""
     came_from: dict[str, str] = {}
     reached = [name]
-    for place in reached:  # which grows meanwhile
+    for place in reached:  # the set grows meanwhile
         for after in _known(graph, place):
             if after == name:
                 return (*_way_to(place, came_from, name), name)

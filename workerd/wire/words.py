@@ -25,7 +25,7 @@ LEFT_ALONE = frozenset({State.DONE, State.PARKED})
 
 
 class Outcome(StrEnum):
-    """How a run ended."""
+    """The end of a run, in one word."""
 
     STOPPED = "stopped"
     FINISHED = "finished"
@@ -59,7 +59,7 @@ FAILURES = frozenset(
 
 
 class Restart(StrEnum):
-    """When a job that ended by itself is started again."""
+    """The ends after which a job that ended by itself is started again."""
 
     ALWAYS = "always"
     ON_FAILURE = "on_failure"
@@ -83,21 +83,21 @@ class Overlap(StrEnum):
 
 
 class Scope(StrEnum):
-    """Where the processes of a job run: so many on each node, or so many in all nodes together."""
+    """The scope of a job's processes: so many on each node, or so many in all nodes together."""
 
     EACH_NODE = "each_node"
     FLEET = "fleet"
 
 
 class WithoutDatabase(StrEnum):
-    """What a process of a fleet job does when its node can no longer prove that it has the seat."""
+    """The course of a fleet job's process whose node can no longer prove that it has the seat."""
 
     STOP = "stop"
     GO_ON = "go_on"
 
 
 class Elsewhere(StrEnum):
-    """Who has a seat that this node does not have."""
+    """The holder of a seat that this node does not have, if there is one."""
 
     HELD = "held"
     """Another node has it."""
@@ -108,7 +108,7 @@ class Elsewhere(StrEnum):
 
 
 class Trigger(StrEnum):
-    """Why a scheduled job's run was started."""
+    """The cause for which a scheduled job's run was started."""
 
     SCHEDULE = "schedule"
     CATCH_UP = "catch_up"

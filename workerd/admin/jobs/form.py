@@ -41,7 +41,7 @@ _MASKED = frozenset({"kwargs", "environment"})
 
 
 MOST_LABELS = 50
-"""So many are named beneath the box for them."""
+"""The most labels that are named beneath the box for them."""
 
 
 def _json_box(rows: int) -> forms.Textarea:

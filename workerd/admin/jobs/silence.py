@@ -1,4 +1,4 @@
-"""How long a job's processes were silent of late: what a heartbeat timeout must be longer than."""
+"""The longest silence of a job's processes of late, which a heartbeat timeout must be longer than."""
 
 from datetime import timedelta
 

@@ -97,13 +97,26 @@ class ControlSocket:
             return
         pid, uid = _peer(connection)
         user = self._users.get(uid)
-        if user is None or len(self._clients) >= MAX_CLIENTS:
+        if user is None or not self._make_place():
             with connection, suppress(OSError):
                 if user is not None:
                     connection.send(FULL, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
             return
         peer = Peer(user, pid)
         self._clients.add(ControlConnection(self._loop, connection, peer, self._on_request, self._clients.discard))
+
+    def _make_place(self) -> bool:
+        """Return whether there is a place for a client; where none is free, hang up on the one that is idle longest.
+
+        Clients that say nothing hold no place, then: whoever asks as soon as it has connected is always served.
+        """
+        if len(self._clients) < MAX_CLIENTS:
+            return True
+        idle = {client: since for client in self._clients if (since := client.idle_since) is not None}
+        if not idle:
+            return False
+        min(idle, key=idle.__getitem__).close()
+        return True
 
 
 def _user_name(uid: int) -> str:

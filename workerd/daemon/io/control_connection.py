@@ -49,6 +49,7 @@ class ControlConnection:
         self._dropped = 0
         self._flush_is_due = self._stuck = False
         self._under_way = 0
+        self._quiet_since = loop.clock.monotonic()
         self._open = True
         connection.setblocking(False)
         loop.watch(connection.fileno(), READ, self._ready)
@@ -57,6 +58,7 @@ class ControlConnection:
     def reply(self, answer: Answer) -> None:
         """Answer a request; nothing is sent if the client has gone."""
         self._under_way -= 1
+        self._quiet_since = self._loop.clock.monotonic()
         self._send(json.dumps(answer, default=str).encode())
 
     def stream(self, line: bytes) -> None:
@@ -65,6 +67,11 @@ class ControlConnection:
             self._dropped += 1
         else:
             self._send(line)
+
+    @property
+    def idle_since(self) -> float | None:
+        """The monotonic time since which it has asked nothing; None while it waits for an answer or has one to read."""
+        return None if self._under_way > 0 or self._answers else self._quiet_since
 
     @property
     def is_left(self) -> bool:

@@ -1,4 +1,4 @@
-"""How each kind of standard output is written without blocking: pipe, terminal, socket, file."""
+"""Writes to each kind of standard output without blocking: pipe, terminal, socket, file."""
 
 import fcntl
 import os

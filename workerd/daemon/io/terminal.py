@@ -1,4 +1,4 @@
-"""Whether the daemon was started at a terminal, and whether that has gone since."""
+"""The terminal at which the daemon was started, if any, and whether it has gone since."""
 
 import os
 import signal

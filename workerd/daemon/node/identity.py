@@ -15,7 +15,7 @@ from workerd.daemon.processes.proc import boot_id, pid_namespace
 
 
 class _Place(NamedTuple):
-    """Where a daemon runs: on which boot, in which folder, in which pid namespace, and as which pid in it."""
+    """The place of a daemon: its boot, its folder, its pid namespace, and its pid in that."""
 
     boot: str
     folder: str

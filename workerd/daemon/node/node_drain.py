@@ -76,7 +76,7 @@ class NodeDrain:
                 self._weigh_or_begin(forced=way == "force")
 
     def go_on(self) -> None:
-        """At the end of a turn: give up the next seats, and answer when all of them have found a node."""
+        """Give up the next seats at the end of a turn, and answer when all of them have found a node."""
         if self._replies and self._lifecycle.stopping:
             self._answer({"ok": False, "error": STOPPING})
         if not self._under_way:

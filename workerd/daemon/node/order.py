@@ -39,7 +39,7 @@ class Order:
     triggered: dict[LiveSlot, Triggered] = field(default_factory=dict)
     answers: list[SlotAnswer] = field(default_factory=list)
     passes_on: bool = False
-    """What other nodes have of the fleet is ordered there; an order in a row was given to each of them already."""
+    """The order goes on to other nodes, for the seats that they hold; each of them got an order in a row already."""
     unconfirmed: set[LiveSlot] = field(default_factory=set)
     """Those of ``waiting`` for which the database has not taken yet what the order means in the fleet."""
     generation: int = 0

@@ -108,7 +108,7 @@ class Orders:
         self._loop.call_soon(self.go_on)
 
     def go_on(self) -> None:
-        """At the end of a turn: answer the orders that are done."""
+        """Answer, at the end of a turn, the orders that are done."""
         for order in tuple(self._open):
             if order.verb != "dump":
                 for slot, run in tuple(order.waiting.items()):

@@ -180,7 +180,7 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
 
 
 def _wall_timer(loop: Loop, call: Callable[[], None]) -> Alarm:
-    from workerd.daemon.io.wall_timer import WallTimer  # what only schedules need is loaded with the first of them
+    from workerd.daemon.io.wall_timer import WallTimer  # only schedules need it: the first one loads it
 
     return WallTimer(loop, call)
 

@@ -16,7 +16,7 @@ class Readiness:
         parts.gate.on_waiting.add(self._ask_for_time)
 
     def look(self) -> None:
-        """At the end of a turn: say that the daemon is ready as soon as it is."""
+        """Say, at the end of a turn, that the daemon is ready as soon as it is."""
         if self.reached:
             return
         parts = self._parts

@@ -39,7 +39,7 @@ class Reloading:
 
     @property
     def halt(self) -> Reason:
-        """Why the reload goes no further until an operator decides; "" where it does."""
+        """The reason why the reload goes no further until an operator decides; "" where it does."""
         return self._halt if self._rollout.halted else Reason("")
 
     @property
@@ -107,7 +107,7 @@ class Reloading:
         loading = f"generation {self._parts.generations.loading} is being loaded: wait for it"
         return {"ok": False, "error": Reason(loading)}
 
-    # what comes of it
+    # its result
 
     def _begin(self) -> None:
         self._asked += 1

@@ -47,7 +47,7 @@ class Shutdown:
         parts.fleet.drain(parts.lifecycle.stopping)
 
     def go_on(self) -> None:
-        """At the end of a turn: take the next step if the one before is done."""
+        """Take the next step, at the end of a turn, if the one before is done."""
         parts = self._parts
         if any(slot.is_alive and not slot.unkillable for slot in parts.slot_set.job_slots()):
             return

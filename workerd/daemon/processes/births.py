@@ -65,7 +65,7 @@ class Births(Generic[Owner]):
         generations.on_trouble.add(self.explain)
         generations.on_birth_failed.add(self.birth_failed)
 
-    # what the reaper asks
+    # questions of the reaper
 
     def owned_pids(self) -> Iterable[int]:
         """Return the pids of every child and forkserver."""
@@ -90,7 +90,7 @@ class Births(Generic[Owner]):
         numbers = [child.birth for child in self._expecting]
         return OpenBirths(min(numbers), max(numbers)) if numbers else None
 
-    # what slots ask
+    # requests of slots
 
     def bear(self, owner: Owner) -> None:
         """Find a child for ``owner``: a spare at once, or a birth."""
@@ -151,7 +151,7 @@ class Births(Generic[Owner]):
         """Have a newborn that its owner cannot use end without a licence; it is reaped like any child."""
         self._dismiss(child)
 
-    # what the forkserver says
+    # news from the forkserver
 
     def generation_ready(self, replaced: bool) -> None:
         """Ask for every birth that waited; what a generation is bearing that was let go is asked of the new one."""

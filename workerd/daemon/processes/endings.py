@@ -60,7 +60,7 @@ class Endings:
 
     @property
     def pause_s(self) -> float:
-        """How long to wait before the next look."""
+        """The seconds to wait before the next look."""
         return SLOW_POLL_S if self.left and not any(self.pending()) else POLL_S
 
     def pending(self) -> Iterator[Leftover]:

@@ -208,7 +208,7 @@ class Forkserver:
         return f"{error} ({what})" if what else str(error)
 
     def _become(self, channel: int, stdout: int, stderr: int, argv: Sequence[str]) -> None:
-        """In the new process: lead a group, ignore what a terminal or supervisor sends to all, then exec."""
+        """Lead a group, ignore what a terminal or supervisor sends to all, then exec. Runs in the new process."""
         os.setpgid(0, 0)  # Ctrl-C and supervisor's stopasgroup reach the daemon's group, which decides what ends when
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

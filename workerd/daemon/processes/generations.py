@@ -207,7 +207,7 @@ class Generations:
             retry_s=retry_s,
         )
 
-    # what a forkserver says
+    # news from a forkserver
 
     def _is_ready(self, forkserver: Forkserver) -> None:
         self._loading.succeeded(forkserver)

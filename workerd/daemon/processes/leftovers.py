@@ -129,7 +129,7 @@ class Leftovers:
             run = run_of(pid, self._tree)
         except PermissionError as error:
             self._tell_unreadable(pid, seen.name, error)
-            run = None if os.getpid() == 1 else ""  # what PID 1 adopts need not be ours
+            run = None if os.getpid() == 1 else ""  # PID 1 adopts processes that need not be ours
         if run is None or run in living or (not run and living):
             return
         identity = self._ended.get(run, {})

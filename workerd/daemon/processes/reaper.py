@@ -91,7 +91,7 @@ class Reaper:
                 break
 
     def look_again(self) -> None:
-        """At the end of a turn: reap what was left for a birth that is over now."""
+        """Reap, at the end of a turn, what was left for a birth that is over now."""
         if self._left_for is not None and self._registry.open_births() != self._left_for:
             self.reap()
 

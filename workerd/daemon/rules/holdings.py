@@ -64,7 +64,7 @@ class Change(NamedTuple):
 
 
 class Holdings:
-    """By place, what is held. What was sent earlier than what is known neither shortens a seat nor revives it."""
+    """The seats that are held, by place. A renewal sent before the newest one neither shortens nor revives a seat."""
 
     def __init__(self) -> None:
         self._held: dict[Place, Holding] = {}

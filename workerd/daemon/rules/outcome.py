@@ -10,7 +10,7 @@ from workerd.wire.words import Outcome
 
 
 class ExitStatus(NamedTuple):
-    """How a process ended: exit code or signal, never both."""
+    """The end of a process: exit code or signal, never both."""
 
     code: int | None = None
     signal: int | None = None

@@ -48,7 +48,7 @@ class FailureHistory:
 
 
 class EndedRun(NamedTuple):
-    """How a run ended, as far as the policy cares: how long it lived, and for how long of that it was ready."""
+    """A run that has ended, as far as the policy cares: how long it lived, and for how long of that it was ready."""
 
     outcome: Outcome
     asked: bool

@@ -1,4 +1,4 @@
-"""Whether those that start after a job still wait for it, from how its slots stand. Pure: the time is an argument."""
+"""Tells whether the jobs that start after another still wait for it, from its slots. Pure: the time is an argument."""
 
 import math
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ from workerd.wire.words import LEFT_ALONE, State
 
 
 class Standing(NamedTuple):
-    """How a slot of the job stands."""
+    """The standing of one slot of the job."""
 
     wanted: bool
     state: State
     ran: bool = False
-    """It was RUNNING once in the daemon's life."""
+    """The slot was RUNNING once in the daemon's life."""
     finished: bool = False
     """Its last run finished."""
     tried_s: float | None = None
     """For how many seconds it has tried to run, since its first start; None where that has not begun."""
     unheld: bool = False
-    """It may run on any node of the fleet, and runs on none yet."""
+    """The slot may run on any node of the fleet, and runs on none yet."""
 
 
 class Wait(NamedTuple):

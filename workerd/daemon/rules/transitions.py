@@ -50,7 +50,7 @@ class Situation(NamedTuple):
 
 
 class Step(NamedTuple):
-    """Where the slot goes, and what is to be done."""
+    """The slot's next state, and the effects to perform."""
 
     state: State
     effects: tuple[Effect, ...] = ()

@@ -54,7 +54,7 @@ class Calendar:
         """Whether it was said that moments lay ahead; said anew after the clock was set back again."""
         lifecycle.keep_dues = self.keep
 
-    # what an earlier daemon knew
+    # knowledge of an earlier daemon
 
     def remember(self, job_id: int | None, index: int, earlier: Remembered) -> None:
         """Take what an earlier daemon has left of a slot that this one has not made yet."""

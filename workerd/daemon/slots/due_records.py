@@ -43,7 +43,7 @@ class DueRecords:
         """Record that nothing ran for any of the moments of ``gap``; those in a row share one row of the history."""
         assert slot.dues is not None
         dues = slot.dues
-        if gap.trigger != Trigger.OPERATOR:  # whose moments are none of the schedule's
+        if gap.trigger != Trigger.OPERATOR:  # an operator's moments are none of the schedule's
             dues.account(gap.last)
             dues.missed += gap.count
             if not slot.is_alive and reason != EDITED:  # a run that is longer than the interval is late, not ill

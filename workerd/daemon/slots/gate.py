@@ -20,7 +20,7 @@ from .slot import LiveSlot
 from .slot_set import SlotSet
 
 SHORTEST_S = 0.001
-"""What rounding leaves of a time that is over is not waited for turn after turn."""
+"""The shortest wait: rounding may leave a little of a time that is over, turn after turn."""
 NAMED = 3
 """The most jobs that a reason names."""
 UNREAD = Reason("waits until all rows are read, as it starts after other jobs")
@@ -28,7 +28,7 @@ UNREAD = Reason("waits until all rows are read, as it starts after other jobs")
 
 @dataclass(slots=True)
 class _Waiting:
-    """What is called when the slot may stand in line, and when it is looked at again at the latest."""
+    """A slot that waits: ``on_turn`` lets it stand in line, ``again`` is the latest time to look at it once more."""
 
     on_turn: Callable[[], None]
     again: Timer | None = None
@@ -49,7 +49,7 @@ class Gate:
         self._circles: dict[str, tuple[str, ...]] = {}
         self._changed: set[str] = set()
         self._said: set[tuple[str, str]] = set()
-        """Which job does not wait for which, as the log has it: the slots of a job say it once."""
+        """The pairs of jobs of which the first does not wait for the other, as the log has it: once for all slots."""
         self.runs_elsewhere: Callable[[LiveSlot], bool] = lambda _: False
         """Returns whether another node has the slot's seat."""
         self.on_waiting: Listeners[[float]] = Listeners()

@@ -1,4 +1,4 @@
-"""How many processes all jobs may have together, and which slots wait for a place."""
+"""The limit on the processes of all jobs together, and the slots that wait for a place."""
 
 from workerd.wire.reasons import Reason
 

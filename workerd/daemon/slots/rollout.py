@@ -86,7 +86,7 @@ class Rollout:
         self.births.keeps_former = self._keeps_former
         self.exits.on_ended.add(self._run_ended)
 
-    # what it is asked
+    # requests
 
     def start(self) -> None:
         """Move every slot to the generation that has just become the newest."""
@@ -112,7 +112,7 @@ class Rollout:
         self._on_end.append(call)
 
     def go_on(self) -> None:
-        """At the end of a turn: restart the next slots, if enough of those before have arrived."""
+        """Restart the next slots, at the end of a turn, if enough of those before have arrived."""
         if not self.under_way:
             return
         if self.lifecycle.stopping:
@@ -200,7 +200,7 @@ class Rollout:
     def _runs_it(self, slot: LiveSlot) -> bool:
         return slot.is_running and slot.child is not None and self._runs_code(slot.child)
 
-    # what becomes of a move
+    # how a move stands, and its end
 
     def _has_arrived(self, slot: LiveSlot, move: Move) -> bool:
         """Return whether the slot has proved itself, or is at rest, so that its next start will run the code."""

@@ -1,4 +1,4 @@
-"""What the daemon tells its ledger of seats: that it lives, who runs for which, what is free, and what it cannot run.
+"""The daemon's messages to its ledger about seats: it lives, runs jobs for them, gives them up, or cannot run a job.
 
 None of it is journalled: it means nothing to a later daemon. A new ledger is told all that still holds.
 """

@@ -62,7 +62,7 @@ class Seats:
         slot_set.seat_of = self.seat_of
         lifecycle.on_changed.add(self._slot_changed)
 
-    # what the ledger says
+    # news from the ledger
 
     def take(self, sent: float, seats: list[list[Any]], *, whole: bool) -> None:
         """Take the seats that a statement has found, which was sent at ``sent`` (boot-time seconds)."""
@@ -92,7 +92,7 @@ class Seats:
         elif now is not None and change.is_new:
             self.log.emit("seat.taken", **where, token=now.token)
 
-    # what follows
+    # effects of the news
 
     def settle(self, place: Place) -> None:
         """Have the place's slot run, or not, and its seat released, as all stands now."""

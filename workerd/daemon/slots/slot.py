@@ -97,7 +97,7 @@ class LiveSlot:
         """The fields of an event about the slot itself, whatever runs in it."""
         return {"job": self.spec.name, "slot": self.name}
 
-    # what is wished
+    # wishes
 
     @property
     def is_meant(self) -> bool:
@@ -228,7 +228,7 @@ class LiveSlot:
             return self.wanted and self.is_parked
         return self.wanted and (self.is_parked or self.is_in_backoff or self.is_retrying)
 
-    # what the lifecycle does to it
+    # changes by the lifecycle
 
     def enter(self, state: State, clock: Clock) -> None:
         """Be in ``state`` from now on; deadline, reason and next start belonged to the state before."""

@@ -1,1 +1,1 @@
-"""Which seats of the fleet this node holds: renewed, looked at, claimed and released by the ledger."""
+"""The seats of the fleet: the ledger renews, looks at, claims and releases them for this node."""

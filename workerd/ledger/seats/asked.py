@@ -27,7 +27,7 @@ class Asked:
     declined: dict[int, str] = field(default_factory=dict)
     """By job's id: why this node cannot run it."""
     settled: tuple[SeatSettled, ...] = ()
-    """What is to be written of the due moments of seats, the newest of each."""
+    """The due moments to write for seats, the newest of each."""
     releases: frozenset[tuple[Place, int]] = frozenset()
     """Seats and their tokens that are to be given up."""
     ended: bool = False

@@ -1,4 +1,4 @@
-"""What this node does about the seats that a look shows: which it claims, and why it has not the others. Pure."""
+"""The choice after a look: the seats that this node claims, and why it does not have the others. Pure."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ Places = Mapping[Place, JobSpec]
 
 @dataclass
 class Plan:
-    """What follows from one look, at one server."""
+    """The deeds that follow from one look, at one server."""
 
     server: str
     claims: list[SeatSeen] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Plan:
     unwanted: list[Place] = field(default_factory=list)
     """Free seats that no job of these rows wants."""
     left: list[SeatSeen] = field(default_factory=list)
-    """What an earlier life of this node has left, and this one cannot run."""
+    """The seats that an earlier life of this node has left, and this one cannot run."""
     words: dict[Place, Word] = field(default_factory=dict)
 
 

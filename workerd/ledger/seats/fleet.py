@@ -46,7 +46,7 @@ class Fleet:
 
     @property
     def declined(self) -> Mapping[int, str]:
-        """By job's id why this node takes no seat of it."""
+        """The reasons why this node takes no seat of a job, by the job's id."""
         return self._requests.take().declined
 
     def hear(self, message: Message) -> None:

@@ -1,4 +1,4 @@
-"""Whose seats they are: what stays the same while the ledger runs."""
+"""The keeper's surroundings, which stay the same while the ledger runs: whose seats they are."""
 
 import uuid
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ FEW = 100
 
 
 class Look(NamedTuple):
-    """What was seen, and between which boot-time seconds."""
+    """All seats and nodes, as they were read between two boot-time seconds."""
 
     server: str
     """Tells the server from another one, and from itself before a restart or a promotion; "" where none was asked."""

@@ -1,4 +1,4 @@
-"""What a scheduled seat remembers of its due moments: read for a new holder, written for the present one."""
+"""The memory of a scheduled seat, its due moments: read for a new holder, written for the present one."""
 
 import uuid
 

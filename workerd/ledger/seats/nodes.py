@@ -1,4 +1,4 @@
-"""Which nodes live, and which of them may run a job: seen by beats that move, and by no clock of theirs."""
+"""The nodes that live, and those that may run a job: seen by beats that move, and by no clock of theirs."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ class _Beat(NamedTuple):
 
 
 class Nodes:
-    """What successive looks have shown of the nodes."""
+    """The nodes, as successive looks have shown them."""
 
     def __init__(self) -> None:
         self._beats: dict[int, _Beat] = {}

@@ -1,4 +1,4 @@
-"""Which seat is meant, and what is known of one: plain values."""
+"""A seat, a node and this life, as plain values."""
 
 import uuid
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Which node a free seat belongs to: every node computes the same from the same look, and a claim decides the rest.
+"""The placement of free seats: every node computes the same from the same look, and a claim decides the rest.
 
 Seats that are held stay. Each free one, in the order of hashes, belongs to the eligible node with the fewest seats of
 its job, then with the fewest seats, then with the highest hash of the seat and the node. The others follow it in rank.
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from .window import Place
 
 LOOKS_A_RANK = 2
-"""So many looks may show a seat free before the next in rank may claim it, too."""
+"""The looks that may show a seat free before the next in rank may claim it, too."""
 
 
 class Turn(NamedTuple):
@@ -44,7 +44,7 @@ def turns(
 
 
 class Patience:
-    """In how many looks on end each seat could have been taken, and was not."""
+    """Counts in how many looks on end each seat could have been taken, and was not."""
 
     def __init__(self) -> None:
         self._looks: Counter[Place] = Counter()

@@ -1,4 +1,4 @@
-"""Why this node does not have a seat, in a sentence for the operator, and which sentences the daemon has heard."""
+"""The reasons why this node does not have a seat, as sentences for the operator; the daemon hears what changed."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -19,7 +19,7 @@ _STEPS = ((86400, "d"), (3600, "h"), (600, "min"), (60, "min"))
 
 
 class Word(NamedTuple):
-    """What the daemon is told of one seat."""
+    """The reason that the daemon is told for one seat."""
 
     reason: str
     who: str
@@ -82,7 +82,7 @@ def _age(seconds: float) -> str:
 
 
 class Told:
-    """What the daemon was told last, by place."""
+    """The reasons that the daemon was told last, by place."""
 
     def __init__(self) -> None:
         self._told: dict[Place, Word] = {}

@@ -35,7 +35,7 @@ class UnregisteredError(WorkerdError):
 
 
 class OwnRow(NamedTuple):
-    """What the node's row says of this node to the others."""
+    """The columns by which the node's row tells the other nodes of this one."""
 
     labels: str
     draining: bool

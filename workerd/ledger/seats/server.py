@@ -1,4 +1,4 @@
-"""Which server answers, in SQL: a window of looks is one server's, as another one may have forgotten."""
+"""The identity of the database's server, in SQL: a window of looks is one server's, as another may have forgotten."""
 
 from typing import Any
 

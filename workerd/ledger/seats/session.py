@@ -19,7 +19,7 @@ from workerd.ledger.connection import prepare_connection
 
 LONGEST_S = 5.0
 CUT_AFTER_S = 0.5
-"""So much later than the server should have given a statement up, this side does: the server may stand still."""
+"""The seconds after which this side gives up a statement that the server should have: the server may stand still."""
 
 
 def patience(takeover_after: float) -> float:

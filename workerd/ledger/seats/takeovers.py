@@ -1,4 +1,4 @@
-"""Which ``takeover_after`` counts for a held seat, while an edit changes it: nobody may count with too much.
+"""The ``takeover_after`` that counts for a held seat while an edit changes it: nobody may count with too much.
 
 The row's is what another node waits; the one told to the daemon is what its process may live. So the row is the first
 to grow, and the last to shrink: only when the daemon's own deadline shows that it counts with the shorter time.
@@ -15,7 +15,7 @@ from .window import Place
 
 
 class Takeovers:
-    """What was told to the daemon, and since when."""
+    """The ``takeover_after`` of each seat that the daemon was told, and since when it has been so."""
 
     def __init__(self) -> None:
         self._told: dict[Place, tuple[int, float]] = {}

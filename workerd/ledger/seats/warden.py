@@ -16,7 +16,7 @@ from .processes import find_marked, kill_group, kill_marked, run_of
 from .window import Place
 
 LATE_S = 0.05
-"""So much later than the deadline, the daemon has had its time."""
+"""The seconds after the deadline that the daemon has, to kill by itself."""
 AGAIN_S = 0.1
 """How soon it looks again at what it has killed."""
 LONGEST_WAIT_S = 0.25

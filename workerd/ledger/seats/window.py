@@ -13,7 +13,7 @@ class Seen(NamedTuple):
     """A seat as a look shows it."""
 
     life: str | None
-    """Whose it is; None while it is free."""
+    """The holder of the seat; None while it is free."""
     token: int
     beat: int
     takeover_s: float
@@ -29,7 +29,7 @@ class _Window(NamedTuple):
 
 
 class Windows:
-    """What successive looks at all seats have shown. Times are boot-time seconds of this machine.
+    """The seats, as successive looks have shown them. Times are boot-time seconds of this machine.
 
     A window goes on as long as each look shows the same holding and beat, at the same server, no more than three
     renewal intervals after the one before it. Anything else begins it anew: what happened meanwhile is not known, and

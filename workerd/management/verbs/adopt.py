@@ -62,7 +62,7 @@ def _read(options: dict[str, Any]) -> Result:
 
 def _write(command: BaseCommand, result: Result) -> Result:
     """Make the rows, and return the result with those that could not be made."""
-    from workerd.management.adopted_rows import write_rows  # what only prints needs no models
+    from workerd.management.adopted_rows import write_rows  # printing alone needs no models
 
     written = write_rows(result.adopted)
     for job in written.adopted:

@@ -14,6 +14,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(_command: BaseCommand, _options: dict[str, Any]) -> int:
-    from workerd.forkserver.main import serve  # what a child needs; no other verb should pay for it
+    from workerd.forkserver.main import serve  # a child needs it; no other verb should pay for it
 
     os._exit(serve(bootstrap.start()))

@@ -18,7 +18,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
     """Run the job as a child of the daemon would, and return its exit code."""
-    from workerd.child.once import run_once  # what a child needs; no other verb should pay for it
+    from workerd.child.once import run_once  # a child needs it; no other verb should pay for it
 
     jobs = Job.objects.using(get_settings().database)
     job = jobs.filter(name=options["job"]).first()

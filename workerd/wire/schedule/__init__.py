@@ -1,6 +1,6 @@
-"""When a job is due: five fields of cron, ``every``, ``at``. Pure, holds no clock; form, ledger and daemon share it.
+"""Schedules: five fields of cron, ``every``, ``at``. Pure, without a clock; form, ledger and daemon share it.
 
-Whoever has no schedule pays nothing: cronsim and the time zones are imported by the first ``parse``.
+A project without schedules pays nothing: cronsim and the time zones are imported by the first ``parse``.
 """
 
 import sys

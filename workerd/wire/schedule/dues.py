@@ -22,7 +22,7 @@ class ZoneError(ScheduleError):
 
 @dataclass(frozen=True, slots=True)
 class Schedule(ABC):
-    """When something is due. A moment is in seconds since 1970 (UTC); each due is a whole one."""
+    """A schedule, as it was read. A moment is in seconds since 1970 (UTC); each due is a whole one."""
 
     text: str
     zone: str

@@ -1,4 +1,4 @@
-"""How a wall time is written; in English, whatever the locale of the process."""
+"""Writes a wall time; in English, whatever the locale of the process."""
 
 from datetime import UTC, datetime
 
