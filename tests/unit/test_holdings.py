@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workerd.daemon.rules.holdings import Change, Holding, Holdings
-from workerd.ledger.seats.keeper import FIRST_RETRY_S
+from workerd.ledger.seats.contact import FIRST_RETRY_S
 from workerd.ledger.seats.session import CUT_AFTER_S, patience
 from workerd.wire import lease
 

@@ -385,6 +385,8 @@ class OperationTaken(Message):
     verb: str
     name: str
     requested_by: str
+    requested: float = 0.0
+    """When it was given, in seconds of the database's clock: the rows that several nodes have of one order share it."""
 
 
 # daemon -> ledger
@@ -449,6 +451,12 @@ class Draining(Message):
     """The node gives its seats away and claims none, or claims seats again."""
 
     draining: bool
+
+
+class RolloutWanted(Message):
+    """Whether the node wants the seat by which one node at a time drains or reloads; said again while it does."""
+
+    wanted: bool
 
 
 class StopSeats(Message):

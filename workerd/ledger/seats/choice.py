@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from workerd.wire.lease import boot_time
+from workerd.wire.rollout_seat import ROLLOUT, ROLLOUT_JOB
 from workerd.wire.spec import JobSpec
 
 from .asked import Asked
@@ -65,7 +66,7 @@ class Choice:
         self._held = {
             place: seat.node_id
             for place, seat in seen.seats.items()
-            if not seat.is_free and seat.node_id is not None and place not in takeable
+            if not seat.is_free and seat.node_id is not None and place not in takeable and place != ROLLOUT
         }
         self._read_nodes(places, takeable, me, asked, read_nodes)
         return self._plan(seen, places, takeable, me, asked)
@@ -107,16 +108,22 @@ class Choice:
         return not asked.draining and job.id not in asked.declined and self.nodes.fits(me.node_id, job)
 
     def _eligible(self, job: JobSpec, me: Me, asked: Asked) -> list[int]:
+        if job.id == ROLLOUT_JOB:  # it is nobody's who does not ask for it, and a drained node may have it
+            return [me.node_id]
         return self.nodes.eligible(job, me, asked.declined, draining=asked.draining)
 
     def _plan(self, seen: Look, places: Places, takeable: set[Place], me: Me, asked: Asked) -> Plan:
         plan = Plan(seen.server)
         plan.missing = {place: _ms(job) for place, job in places.items() if place not in seen.seats}
-        plan.unwanted = [place for place, seat in seen.seats.items() if seat.is_free and place not in places]
+        kept = {ROLLOUT, *places}
+        plan.unwanted = [place for place, seat in seen.seats.items() if seat.is_free and place not in kept]
         jobs = {place[0]: places[place] for place in takeable}
         eligible = {pk: self._eligible(job, me, asked) for pk, job in jobs.items()}
         owners: dict[Place, int] = {}
-        for place, turn in turns(me.node_id, takeable, self._held, eligible):
+        if ROLLOUT in takeable:
+            owners[ROLLOUT] = me.node_id
+            plan.claims.append(seen.seats[ROLLOUT])
+        for place, turn in turns(me.node_id, takeable - {ROLLOUT}, self._held, eligible):
             owners[place], mine = turn.owner, seen.seats[place]
             if turn.rank is not None and (self._is_left(mine) or self._patience.may_claim(place, turn.rank)):
                 plan.claims.append(mine)

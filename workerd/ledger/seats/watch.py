@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from workerd.wire.lease import boot_time
 from workerd.wire.messages import Message
+from workerd.wire.rollout_seat import ROLLOUT
 
 from .asked import Asked
 from .choice import Choice, Plan
@@ -97,7 +98,7 @@ class Watch:
         wanted = wanted_ms(asked)
         for seat in plan.claims:
             now = self._requests.take()
-            if now.draining or now.ended:
+            if now.ended or (now.draining and seat.place != ROLLOUT):
                 return
             if boot_time() >= until:  # what is held comes first
                 self.soon()
