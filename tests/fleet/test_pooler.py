@@ -8,6 +8,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from tests.harness.backends.backend import Databases
 from tests.harness.pgbouncer import PgBouncer, find_pgbouncer
 from tests.harness.project import Project
+from tests.harness.waiting import eventually
 from tests.process.conftest import template  # noqa: F401 - a fixture
 
 from .fleet import Fleet, R
@@ -67,11 +68,16 @@ def test_no_node_is_pushed_and_a_released_seat_is_found_at_the_next_look(fleet: 
     fleet.add("polled", "witness")
     before = fleet.wait_running("polled:0", 60)
     holder = fleet.node(before.node)
-    assert [node.picture()["daemon"]["database"]["push"] for node in fleet.nodes] == [False] * 3
+    eventually(lambda: _pushed(fleet) == [False] * 3, 30, "every node to have tried a NOTIFY")
     assert holder.ask({"verb": "drain", "wait": False})["ok"]
     released = holder.wait_event("seat.released", within=30, token=before.token)
     after = fleet.wait_running("polled:0", R + 5.0, since=before.ended)
     assert holder.ask({"verb": "drain", "way": "undo"})["ok"]
 
     assert (released["token"], after.node != before.node) == (before.token, True)
-    assert [node.picture()["daemon"]["database"]["push"] for node in fleet.nodes] == [False] * 3
+    assert _pushed(fleet) == [False] * 3
+
+
+def _pushed(fleet: Fleet) -> list[bool | None]:
+    """Return what each node says of push, None where it does not know yet."""
+    return [node.picture()["daemon"]["database"]["push"] for node in fleet.nodes]
