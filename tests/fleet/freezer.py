@@ -44,6 +44,10 @@ class Freezer:
         name, word = ("freezer.state", "THAWED") if self._is_first else ("cgroup.freeze", "0")
         (self._folder / name).write_text(word)
 
+    def let_go(self, pid: int) -> None:
+        """Let one process go on, before all others."""
+        self._write(self._root, pid)
+
     def close(self) -> None:
         """Give its processes back to the root, and take the cgroup away."""
         self.thaw()

@@ -75,7 +75,7 @@ def fencer(context: JobContext) -> None:
     line = _open(context)
     for _ in context.every(EVERY_S):
         with context.fenced():
-            Mark.objects.create(job=context.job_name, pid=os.getpid(), text=str(context.token))
+            Mark.objects.create(job=context.job_name, pid=os.getpid())
             _write(line)
             time.sleep(IN_TURN_S)
 

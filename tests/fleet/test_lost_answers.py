@@ -80,8 +80,8 @@ def test_two_nodes_that_reach_each_other_alone_lose_their_seats(fleet: Fleet) ->
     fleet.add("one", "pool", stop_timeout=2)
     fleet.add("other")
     before = [fleet.wait_running("one:0", 60), fleet.wait_running("other:0", 60)]
-    lost = {fleet.node(span.node).number for span in before}
-    lost = sorted(lost | {min({1, 2, 3} - lost)})[:2] if len(lost) == 1 else sorted(lost)
+    holders = {fleet.node(span.node).number for span in before}
+    lost = sorted((*holders, *({1, 2, 3} - holders)), key=lambda number: number not in holders)[:2]
     [third] = {1, 2, 3} - {*lost}
     address = fleet.network.join_pair(*lost)
     for number in lost:
@@ -97,7 +97,7 @@ def test_two_nodes_that_reach_each_other_alone_lose_their_seats(fleet: Fleet) ->
 
 def _answers(fleet: Fleet, number: int, address: str) -> bool:
     """Return whether a node reaches another one: that refuses a connection, as nobody listens."""
-    words = [sys.executable, "-S", "-E", ENTER, fleet.network.namespace(number), "probe"]
+    words = [sys.executable, "-S", "-E", str(ENTER), fleet.network.namespace(number), "probe"]
     code = f"import socket; print(socket.socket().connect_ex(({address!r}, 9)))"
     done = subprocess.run([*words, sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    return done.stdout == f"{errno.ECONNREFUSED}\n"
+    return bool(done.stdout == f"{errno.ECONNREFUSED}\n")

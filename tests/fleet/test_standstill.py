@@ -57,14 +57,16 @@ def test_what_a_frozen_node_had_in_hand_is_rolled_back(fleet: Fleet, freezer: Fr
     fleet.add("fencer", "fencer")
     before = fleet.wait_running("fencer:0", 60)
     node = fleet.node(before.node)
-    rows = fleet.project.marks.filter(job="fencer", text=str(before.token))
+    rows = fleet.project.marks.filter(job="fencer", pid=before.pid)
     eventually(rows.exists, 10, "a committed row")
     freezer.freeze([process.pid for process in node.tree.look(node.pid)])
     lines, committed = _lines(fleet, before.pid), rows.count()
     assert len(lines) > committed, "it is within a transaction"
     after = fleet.wait_running("fencer:0", TAKEOVER_S, since=boot_time())
+    freezer.let_go(before.pid)  # before those that would kill it
+    fleet.pass_until(boot_time() + R)
     freezer.thaw()
-    fleet.pass_until(boot_time() + 2 * R)
+    fleet.pass_until(boot_time() + R)
 
     assert after.node != before.node
     assert (_lines(fleet, before.pid), rows.count()) == (lines, committed)
