@@ -105,6 +105,18 @@ def test_the_ledgers_end_ends_the_keeper() -> None:
     assert requests.enter() is False
 
 
+def test_what_is_released_during_the_last_turn_is_carried_out_before_the_end() -> None:
+    requests = Requests()
+    requests.want(WANTED)
+    requests.enter()
+    requests.hear(SeatReleased(1, 0, 7))
+    requests.end()
+    assert requests.leave(holds=True) is False
+    requests.released([((1, 0), 7)])
+
+    assert requests.leave(holds=True) is True
+
+
 def test_a_seat_that_another_node_gives_up_is_told_once_and_asks_for_no_look() -> None:
     requests = Requests()
     requests.hurry("seats 7 2 5")

@@ -96,10 +96,10 @@ class Requests:
             return needed
 
     def leave(self, *, holds: bool) -> bool:
-        """Return whether the keeper may end: it is told to, or holds nothing and nothing is wanted."""
+        """Return whether the keeper may end: nothing is to be released, and it is told to end, or there is nothing."""
         with self._changed:
             asked = self._asked
-            done = asked.ended or not (asked.wanted.jobs or asked.releases or holds)
+            done = not asked.releases and (asked.ended or not (asked.wanted.jobs or holds))
             self._running = self._running and not done
             return done
 
