@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+import pymysql
+
 from tests.harness.backends.mysql import MySQLServer
 from tests.harness.backends.postgres import PostgresServer
 from tests.harness.backends.server import Server
@@ -68,6 +70,11 @@ class BenchMySQL(MySQLServer, BenchServer):
     def command(self) -> list[str]:
         durable = ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1", f"--max-connections={SESSIONS}"]
         return [*super().command(), *durable]
+
+    def start(self) -> None:
+        super().start()
+        with pymysql.connect(host="127.0.0.1", port=self.address.port, user=self.superuser).cursor() as cursor:
+            cursor.execute("CREATE DATABASE IF NOT EXISTS workerd CHARACTER SET utf8mb4")
 
     def processor_s(self) -> float:
         user, system = _stat(self.pids()[-1])[11:13]

@@ -41,11 +41,13 @@ def test_a_seat_that_is_to_be_given_up_is_not_told_as_held() -> None:
     assert requests.kept([given_up, kept, newer]) == [kept, newer]
 
 
-def test_new_jobs_a_drain_and_a_decline_ask_for_a_look() -> None:
+def test_new_jobs_the_end_of_a_drain_and_a_decline_ask_for_a_look() -> None:
     requests = Requests()
     requests.want(WANTED)
     assert requests.wait(LONG_S).look
     requests.hear(Draining(draining=True))
+    assert not requests.wait(LONG_S).look
+    requests.hear(Draining(draining=False))
     assert requests.wait(LONG_S).look
     requests.hear(SeatDeclined(1, "no module"))
     assert requests.wait(LONG_S).look

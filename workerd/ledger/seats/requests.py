@@ -72,7 +72,7 @@ class Requests:
                     self._wake(look=True)
                 case Draining() if message.draining != asked.draining:
                     self._asked = replace(asked, draining=message.draining)
-                    self._wake(look=True)
+                    self._wake(look=not message.draining)  # its seats are about to be released, and that comes first
 
     def hurry(self, payload: str) -> None:
         """Tell the keeper what a NOTIFY of another ledger says: a seat is free."""
