@@ -73,6 +73,7 @@ class Watch:
             self._look_at = now + interval
         self._soon_at = math.inf
         plan = self._choice.look(self._looks.look(session), me, asked, lambda: read_nodes(session), counts=counts)
+        self._soon_at = self._choice.ripe_at
         if plan.missing:
             make(session, plan.missing)
             self.soon()
