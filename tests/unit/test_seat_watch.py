@@ -1,5 +1,6 @@
 """When a node looks at the seats: at its time, and soon where a seat that was given up may be its own to take."""
 
+import math
 import uuid
 from typing import Any
 
@@ -34,7 +35,9 @@ class Story:
         home, requests = Home("default", ME.life, None, "{}"), Requests()
         monkeypatch.setattr(module, "boot_time", lambda: self.now)
         monkeypatch.setattr(Looks, "look", lambda *_: None)
+        self.ripe_at = math.inf
         monkeypatch.setattr(Choice, "look", self._look)
+        monkeypatch.setattr(Choice, "ripe_at", property(lambda _: self.ripe_at))
         monkeypatch.setattr(Choice, "rank", lambda *_: self.rank)
         self.watch = Watch(home, Holder(home, requests, print), requests, print)
 
@@ -67,6 +70,15 @@ def test_it_looks_each_interval(story: Story) -> None:
 
     assert story.look()
     assert story.looks == [True, True]
+
+
+def test_it_looks_when_a_silent_holders_time_is_over(story: Story) -> None:
+    story.now += R
+    story.ripe_at = story.now + 1.0
+    assert story.look()
+    story.now += 1.0
+
+    assert story.look()
 
 
 def test_the_node_whose_seat_it_is_looks_at_once_and_that_look_does_not_count(story: Story) -> None:

@@ -84,6 +84,16 @@ def test_a_claim_compares_what_the_newest_look_showed() -> None:
     assert (windows.seen(PLACE), windows.seen((8, 0))) == (HELD._replace(beat=5), None)
 
 
+def test_a_silent_seat_is_ripe_after_its_holders_time_and_then_no_more() -> None:
+    windows = looked((0.0, HELD), (R, HELD))
+    ripe = windows.ripe_at(R)
+
+    assert F < ripe < F + 0.01
+    assert looked(*each_interval(ripe)).may_take(PLACE, ripe)
+    assert windows.ripe_at(ripe) == float("inf")
+    assert looked((0.0, HELD._replace(life=None))).ripe_at(0.0) == float("inf")
+
+
 LOOKS = st.lists(
     st.tuples(st.floats(0.0, 20.0), st.floats(0.0, 3.0), st.sampled_from("st"), st.integers(1, 2)), min_size=1
 )

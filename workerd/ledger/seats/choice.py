@@ -71,6 +71,11 @@ class Choice:
         self._read_nodes(places, takeable, me, asked, read_nodes)
         return self._plan(seen, places, takeable, me, asked)
 
+    @property
+    def ripe_at(self) -> float:
+        """When a look may show a seat to be taken over whose holder is not heard of."""
+        return self._windows.ripe_at(self._clock())
+
     def taken_from(self, seat: SeatSeen) -> str:
         """Return the node that had the seat and was not heard of; "" where it was free, or left by this very node."""
         return "" if seat.is_free or self._is_left(seat) else self.nodes.label(seat.node_id)

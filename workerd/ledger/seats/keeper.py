@@ -50,7 +50,7 @@ class Keeper:
                 goes_on = self._goes_on(woken)
             except Exception as error:  # noqa: BLE001 - a fault of ours must not end the renewals; an event says it
                 self._contact.broke(error)
-                self._begin_anew()
+                goes_on = self._begin_anew()
             goes_on = goes_on and not self._requests.leave(holds=self._holder.holds)
         self._contact.close()
 
@@ -69,13 +69,14 @@ class Keeper:
         except (Error, OSError) as error:
             if self._contact.failed(error, self._watch.nodes):
                 self._watch.database_out()
-            self._begin_anew()
+            return self._begin_anew()
         return True
 
-    def _begin_anew(self) -> None:
-        """Renew and look as soon as the next try is due."""
+    def _begin_anew(self) -> bool:
+        """Renew and look as soon as the next try is due; return whether there is to be one."""
         self._renew_at = 0.0
         self._watch.soon()
+        return not self._requests.take().ended
 
     def _due_in(self) -> float:
         if self._requests.take().wanted.node_id is None:

@@ -76,6 +76,7 @@ class Watch:
         plan = self._choice.look(self._looks.look(session), me, asked, lambda: read_nodes(session), counts=counts)
         self._holder.reach(plan.server)
         plan.words |= dict.fromkeys(self._holder.in_question & plan.words.keys(), IN_QUESTION)
+        self._soon_at = self._choice.ripe_at
         if plan.missing:
             make(session, plan.missing)
             self.soon()

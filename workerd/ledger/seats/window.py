@@ -1,10 +1,13 @@
 """Since when a seat has been seen unchanged: for so long its holder has not been heard of."""
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from workerd.wire.lease import LOOK_GAP, may_take, renewal_interval
 
+TICK_S = 0.001
+"""A sum of floats may be less than its parts are."""
 Place = tuple[int, int]
 """A seat: the id of its job, and its number."""
 
@@ -56,6 +59,11 @@ class Windows:
         if seen.life is None:
             return True
         return not _is_gap(window, now) and may_take(window.since, now, seen.takeover_s)
+
+    def ripe_at(self, now: float) -> float:
+        """Return when the next seat may be taken that may not yet, should nobody be heard of until then."""
+        ends = (one.since + one.seen.takeover_s + TICK_S for one in self._windows.values() if one.seen.life)
+        return min((end for end in ends if end > now), default=math.inf)
 
     def seen(self, place: Place) -> Seen | None:
         """Return what the newest look showed: a claim compares its token and beat."""
