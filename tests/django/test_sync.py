@@ -92,6 +92,34 @@ def test_new_jobs_may_be_made_switched_off_and_are_in_step_then(define: Define) 
     assert sync() == (IN_STEP, "Jobs: 2 in step.\n")
 
 
+def test_the_code_may_switch_on_what_sync_has_made_switched_off(define: Define) -> None:
+    """Nobody has edited the row: it is off by the option alone, and stays so until the code says something of it."""
+    define(CLEAN.format(every=5))
+    sync("--create-disabled")
+    assert sync() == (IN_STEP, "Jobs: 1 in step.\n")
+    assert not Job.objects.get().enabled
+
+    define(CLEAN.format(every=5) + "enabled = true\n")
+    code, output = sync()
+
+    assert (code, Job.objects.get().enabled) == (IN_STEP, True)
+    assert "enabled: false → true" in output
+    assert sync() == (IN_STEP, "Jobs: 1 in step.\n")
+
+
+def test_what_the_admin_has_switched_off_again_is_the_admins(define: Define) -> None:
+    define(CLEAN.format(every=5))
+    sync("--create-disabled")
+    edit("clean", enabled=True)
+    sync()
+    edit("clean", enabled=False)
+    define(CLEAN.format(every=5) + "enabled = true\n")
+    code, output = sync()
+
+    assert (code, Job.objects.get().enabled) == (TO_DECIDE, False)
+    assert "clean: conflict" in output
+
+
 def test_what_the_code_changes_is_written_and_what_the_admin_changed_is_kept(define: Define) -> None:
     define(MAIL.format(processes=2) + CLEAN.format(every=5))
     sync()
