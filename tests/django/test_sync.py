@@ -618,3 +618,17 @@ def test_secrets_are_masked_and_a_change_of_one_is_said(define: Define, settings
     assert 'kwargs: the row has {"text": "********"}' in outputs[2]
     for secret in ("hidden", "98765"):
         assert secret not in "".join(outputs)
+
+
+# rows that are not there yet
+
+
+def test_once_says_of_a_job_that_only_the_code_has_how_it_gets_a_row(define: Define) -> None:
+    define(CLEAN.format(every=5))
+
+    code, output = sync("clean", verb="once")
+    unknown, names = sync("clear", verb="once")
+
+    assert (code, unknown) == (1, 1)
+    assert "The code defines the job “clean”, but it has no row yet: “manage.py workerd sync” makes one" in output
+    assert "There is no job “clear”." in names
