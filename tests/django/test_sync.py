@@ -92,6 +92,34 @@ def test_new_jobs_may_be_made_switched_off_and_are_in_step_then(define: Define) 
     assert sync() == (IN_STEP, "Jobs: 2 in step.\n")
 
 
+def test_the_code_may_switch_on_what_sync_has_made_switched_off(define: Define) -> None:
+    """Nobody has edited the row: it is off by the option alone, and stays so until the code says something of it."""
+    define(CLEAN.format(every=5))
+    sync("--create-disabled")
+    assert sync() == (IN_STEP, "Jobs: 1 in step.\n")
+    assert not Job.objects.get().enabled
+
+    define(CLEAN.format(every=5) + "enabled = true\n")
+    code, output = sync()
+
+    assert (code, Job.objects.get().enabled) == (IN_STEP, True)
+    assert "enabled: false → true" in output
+    assert sync() == (IN_STEP, "Jobs: 1 in step.\n")
+
+
+def test_what_the_admin_has_switched_off_again_is_the_admins(define: Define) -> None:
+    define(CLEAN.format(every=5))
+    sync("--create-disabled")
+    edit("clean", enabled=True)
+    sync()
+    edit("clean", enabled=False)
+    define(CLEAN.format(every=5) + "enabled = true\n")
+    code, output = sync()
+
+    assert (code, Job.objects.get().enabled) == (TO_DECIDE, False)
+    assert "clean: conflict" in output
+
+
 def test_what_the_code_changes_is_written_and_what_the_admin_changed_is_kept(define: Define) -> None:
     define(MAIL.format(processes=2) + CLEAN.format(every=5))
     sync()
@@ -590,3 +618,17 @@ def test_secrets_are_masked_and_a_change_of_one_is_said(define: Define, settings
     assert 'kwargs: the row has {"text": "********"}' in outputs[2]
     for secret in ("hidden", "98765"):
         assert secret not in "".join(outputs)
+
+
+# rows that are not there yet
+
+
+def test_once_says_of_a_job_that_only_the_code_has_how_it_gets_a_row(define: Define) -> None:
+    define(CLEAN.format(every=5))
+
+    code, output = sync("clean", verb="once")
+    unknown, names = sync("clear", verb="once")
+
+    assert (code, unknown) == (1, 1)
+    assert "The code defines the job “clean”, but it has no row yet: “manage.py workerd sync” makes one" in output
+    assert "There is no job “clear”." in names

@@ -148,6 +148,17 @@ def test_a_value_that_was_accepted_stays_until_the_code_says_another() -> None:
     assert judge(Sides(4, 3, accepted.synced, DEFAULT, accepted.given)).kind is Kind.CONFLICT
 
 
+def test_a_row_that_was_made_switched_off_counts_as_unedited_until_it_is_switched_on() -> None:
+    made, switched_on = (judge(Sides(ABSENT, enabled, ABSENT, True, False)) for enabled in (False, True))
+    written = judge(Sides(True, False, ABSENT, True, made.given))
+    edited = judge(Sides(True, False, ABSENT, True, switched_on.given))
+
+    assert (made.kind, made.given) == (Kind.IN_STEP, False)
+    assert (switched_on.kind, switched_on.given) == (Kind.IN_STEP, ABSENT)
+    assert (written.kind, written.synced, written.given) == (Kind.WRITTEN, True, ABSENT)
+    assert edited.kind is Kind.CONFLICT
+
+
 # a row whose definition is gone
 
 GONE = """

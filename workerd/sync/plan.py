@@ -123,8 +123,7 @@ def _plan_new(definition: Definition, source: str, choices: Choices) -> JobPlan:
     after, synced = filled(values), dict(values)
     if choices.create_disabled and after["enabled"]:
         after["enabled"] = False
-        if "enabled" in values:
-            synced[GIVEN_KEY] = {"enabled": False}
+        synced[GIVEN_KEY] = {"enabled": False}
     return JobPlan(definition.name, Deed.NEW, None, after, source, synced if source else None, is_written=True)
 
 

@@ -48,7 +48,7 @@ class Sides:
     """The values of one field: the code's, the row's, and those that sync keeps.
 
     ``default`` is what the field is to be where the code does not say it. ``given`` is the row's value that was
-    accepted beside ``synced``, the code's value at that time.
+    accepted beside ``synced``, the code's value at that time; without one, it is what sync has made the row with.
     """
 
     code: Any
@@ -64,6 +64,8 @@ class Sides:
         """The value that the row has unless somebody has edited it."""
         if self.synced is not ABSENT:
             return self.synced
+        if self.given is not ABSENT:
+            return self.given
         return self.default if self.former_default is ABSENT else self.former_default
 
 
@@ -86,7 +88,8 @@ def judge(sides: Sides, choice: Choice = Choice.NONE) -> Verdict:
     the first time counts as unchanged in the row as long as it has its default there.
     """
     if sides.code is ABSENT and sides.synced is ABSENT:
-        return Verdict(Kind.IN_STEP, ABSENT, ABSENT, is_said=False)
+        is_untouched = sides.given is not ABSENT and same(sides.row, sides.given)
+        return Verdict(Kind.IN_STEP, ABSENT, ABSENT, sides.given if is_untouched else ABSENT, is_said=False)
     is_said = sides.code is not ABSENT
     wanted = sides.code if is_said else sides.default
     kind = _decide(sides, choice, wanted)

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from workerd import forksafe
 from workerd.conf import get_settings
+from workerd.definitions.declared import read_declared
 from workerd.models import Job
 from workerd.wire import exit_codes
 
@@ -23,12 +24,23 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
     jobs = Job.objects.using(get_settings().database)
     job = jobs.filter(name=options["job"]).first()
     if job is None:
-        command.stderr.write(describe_unknown(options["job"], list(jobs.values_list("name", flat=True))))
+        names = list(jobs.values_list("name", flat=True))
+        is_defined = options["job"] in read_declared().definitions
+        describe = describe_unsynced if is_defined else describe_unknown
+        command.stderr.write(describe(options["job"], names))
         return exit_codes.FAILED
     try:
         return run_once(job.to_spec())
     finally:
         forksafe.close_connections()
+
+
+def describe_unsynced(name: str, _names: list[str]) -> str:
+    """Return a sentence for a job that the code defines, and that has no row yet."""
+    return (
+        f"The code defines the job “{name}”, but it has no row yet: “manage.py workerd sync” makes one, and "
+        f"“sync --create-disabled” one that is switched off, which “once” runs all the same."
+    )
 
 
 def describe_unknown(name: str, names: list[str]) -> str:
