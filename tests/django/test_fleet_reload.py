@@ -10,6 +10,7 @@ import pytest
 from django.core.management import call_command
 
 from workerd.management import fleet_reload
+from workerd.management.node_orders import give_all
 from workerd.models import Node, Operation
 from workerd.models.clock import DatabaseNow
 from workerd.wire import exit_codes
@@ -35,8 +36,6 @@ def after(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Node], None]],
     """Return a function that has something become of each node and its order as soon as that is given."""
 
     def become(change: Callable[[Node], None]) -> None:
-        give_all = fleet_reload.give_all
-
         def give(alias: str, verb: str, nodes: list[Node]) -> list[Operation]:
             orders = give_all(alias, verb, nodes)
             for node in nodes:

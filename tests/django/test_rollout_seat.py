@@ -9,7 +9,15 @@ from workerd.fleet.picture import read_fleet
 from workerd.ledger.seats.claims import delete_unwanted
 from workerd.ledger.seats.session import Session
 from workerd.models import Seat
-from workerd.wire.messages import RolloutWanted, SeatNoted, SeatReleased, SeatRemembered, SeatSettled, SeatsHeld
+from workerd.wire.messages import (
+    Draining,
+    RolloutWanted,
+    SeatNoted,
+    SeatReleased,
+    SeatRemembered,
+    SeatSettled,
+    SeatsHeld,
+)
 from workerd.wire.rollout_seat import ROLLOUT, ROLLOUT_JOB
 
 from .test_seat_keeper import Ledger, start
@@ -65,6 +73,14 @@ def test_a_second_node_waits_hears_who_has_it_and_what_he_has_left(start: Callab
 
     assert (left.rule, left.due, left.token) == ("us has not brought its reload to an end", 5.5, token_of(them))
     assert token_of(them) > token_of(us)
+
+
+def test_a_drained_node_gets_it(start: Callable[..., Ledger]) -> None:
+    us = start()
+    us.fleet.hear(Draining(draining=True))
+    ask(us)
+
+    us.eventually(lambda: token_of(us), "the seat")
 
 
 def test_it_is_no_seat_of_a_job_for_those_who_count_them(start: Callable[..., Ledger]) -> None:

@@ -185,6 +185,16 @@ def test_a_database_that_does_not_answer_is_waited_for_no_longer_than_before(dra
     assert [said.wanted for said in draining.node.said(RolloutWanted)][-1] is False
 
 
+def test_a_drain_that_is_asked_for_anew_has_its_own_time(draining: Story) -> None:
+    draining.drain()
+    draining.node.pass_time(6.0)
+    draining.drain("undo")
+    draining.drain()
+    draining.node.pass_time(6.0)
+
+    assert len(draining.answers) == 2, "of the first one, and of its end"
+
+
 # reload
 
 

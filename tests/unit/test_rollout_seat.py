@@ -8,7 +8,7 @@ from workerd.ledger.seats.asked import Wanted
 from workerd.ledger.seats.requests import Requests
 from workerd.models import Seat
 from workerd.wire.messages import RolloutWanted
-from workerd.wire.rollout_seat import ROLLOUT, ROLLOUT_SPEC
+from workerd.wire.rollout_seat import ROLLOUT, ROLLOUT_JOB, ROLLOUT_SPEC
 
 from .test_seat_choice import FREE, JOB, ME, OTHER, TAKEN, F, R, Story, claimed, claims_within
 
@@ -81,4 +81,4 @@ def test_it_is_wanted_beside_the_jobs_of_the_rows_as_long_as_the_daemon_asks() -
 
 
 def test_its_row_says_what_it_is() -> None:
-    assert str(Seat(job_id=0, index=0)) == "workerd.rollout:0"
+    assert str(Seat(job_id=ROLLOUT_JOB, index=0)) == "workerd.rollout:0"

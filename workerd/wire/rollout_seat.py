@@ -7,8 +7,8 @@ wants nor holds it has nothing to do with it.
 from .spec import JobSpec
 from .words import Scope
 
-ROLLOUT_JOB = 0
-"""Stands for a job in the seat's row: no row of a job has this id."""
+ROLLOUT_JOB = -1
+"""Stands for a job in the seat's row: no row of a job has this id. (Django writes no 0 there for MySQL.)"""
 ROLLOUT = (ROLLOUT_JOB, 0)
 ROLLOUT_NAME = "workerd.rollout:0"
 ROLLOUT_SPEC = JobSpec(

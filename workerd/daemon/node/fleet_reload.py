@@ -16,7 +16,7 @@ STOPPING = Reason("the daemon is stopping and takes no more orders")
 
 
 class Asked(NamedTuple):
-    """Who waits for the reload, and which order it is: each node's row of one order has the same time."""
+    """A reply that is waited for, and the order that it answers: each node's row of one order has the same time."""
 
     reply: Reply
     order: float

@@ -51,6 +51,7 @@ class NodeDrain:
         self._replies: list[Reply] = []
         self._by = ""
         self._turn = fleet.rollout_seat
+        self._patience: Timer | None = None
         self._weighing: Timer | None = None
         self._under_way = False
         self._moved: dict[Place, float] = {}
@@ -106,7 +107,7 @@ class NodeDrain:
     def _await_turn(self) -> None:
         """Wait as long as another node has its turn, but not for a database that does not answer."""
         self._turn.ask(DRAIN, self._turn_came)
-        self._loop.call_in(WEIGH_S, self._give_up_turn)
+        self._patience = self._loop.call_in(WEIGH_S, self._give_up_turn)
 
     def _turn_came(self) -> None:
         if not self._under_way:
@@ -196,6 +197,8 @@ class NodeDrain:
     def _answer(self, answer: dict[str, Any]) -> None:
         self._stop_weighing()
         self._turn.leave(DRAIN)
+        if self._patience is not None:
+            self._patience.cancel()
         replies, self._replies = self._replies, []
         for reply in replies:
             reply(answer)

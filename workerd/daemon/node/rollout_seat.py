@@ -15,7 +15,7 @@ NOT_TOLD = Reason("the database has not told yet who has it")
 
 
 class Memory(NamedTuple):
-    """What a holder has its successor know of the last reload of the fleet."""
+    """Left by a holder for its successor: how the last reload of the fleet went on its node."""
 
     words: str = ""
     settled: float | None = None
@@ -43,7 +43,7 @@ class RolloutSeat:
         self._word = Reason("")
         self._awaited = ""
         self.memory = Memory()
-        """What the holder before has left, while this node holds the seat."""
+        """Left by the holder before, while this node holds the seat."""
         self.on_wanted: Listeners[[]] = Listeners()
         """Told when the ledger has to hear of it."""
         self.on_end: Listeners[[]] = Listeners()
