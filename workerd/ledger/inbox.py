@@ -12,6 +12,7 @@ from workerd.wire.messages import (
     Message,
     PassOn,
     Record,
+    RolloutWanted,
     SeatDeclined,
     SeatReleased,
     SeatSettled,
@@ -21,7 +22,17 @@ from workerd.wire.messages import (
 from workerd.wire.packets import WireError
 
 MOST_RECORDS = 500
-ABOUT_SEATS = (Alive, SeatReleased, SeatSettled, SeatDeclined, Draining, StopSeats, PassOn, WeighDrain)
+ABOUT_SEATS = (
+    Alive,
+    SeatReleased,
+    SeatSettled,
+    SeatDeclined,
+    Draining,
+    RolloutWanted,
+    StopSeats,
+    PassOn,
+    WeighDrain,
+)
 
 
 class Inbox:

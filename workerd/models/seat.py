@@ -3,12 +3,17 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from workerd.wire.rollout_seat import ROLLOUT_JOB, ROLLOUT_NAME
+
 from .job import Job
 from .node import Node
 
 
 class Seat(models.Model):
-    """At most one life holds a seat, by compare and set on ``token`` and ``beat``. Ledgers write this row."""
+    """At most one life holds a seat, by compare and set on ``token`` and ``beat``. Ledgers write this row.
+
+    One seat is no job's: its ``job_id`` is ROLLOUT_JOB, and whoever holds it may drain or reload its node.
+    """
 
     job = models.ForeignKey(
         Job, models.DO_NOTHING, verbose_name=_("job"), related_name="seats", db_constraint=False, db_index=False
@@ -55,4 +60,4 @@ class Seat(models.Model):
         indexes = (models.Index(fields=("life",), name="workerd_seat_life"),)
 
     def __str__(self) -> str:
-        return f"{self.job_id}:{self.index}"
+        return ROLLOUT_NAME if self.job_id == ROLLOUT_JOB else f"{self.job_id}:{self.index}"

@@ -451,6 +451,12 @@ class Draining(Message):
     draining: bool
 
 
+class RolloutWanted(Message):
+    """Whether the node wants the seat by which one node at a time drains or reloads; said again while it does."""
+
+    wanted: bool
+
+
 class StopSeats(Message):
     """An operator stops these seats in the whole fleet, or with "" starts them again; each is job's id and index."""
 

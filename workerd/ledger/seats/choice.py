@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from workerd.wire.lease import boot_time
+from workerd.wire.rollout_seat import ROLLOUT, ROLLOUT_JOB
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import Elsewhere
 
@@ -58,7 +59,9 @@ class Choice:
         self._patience.look(takeable)
         plan = Plan(seen.server)
         plan.missing = {place: _ms(job) for place, job in places.items() if place not in seen.seats}
-        plan.unwanted = [place for place, seat in seen.seats.items() if seat.is_free and place not in places]
+        plan.unwanted = [
+            place for place, seat in seen.seats.items() if seat.is_free and place not in places and place != ROLLOUT
+        ]
         eligible = self._eligible(places, takeable, me, asked)
         owners = self._claim(plan, seen, me, takeable, eligible)
         self._give_back(plan, seen, places, eligible, me)
@@ -87,8 +90,9 @@ class Choice:
     def _eligible(
         self, places: Mapping[Place, JobSpec], takeable: set[Place], me: Me, asked: Asked
     ) -> dict[int, list[int]]:
-        jobs = {place[0]: places[place] for place in takeable}
-        return {pk: self._nodes.eligible(job, me, asked.declined, draining=asked.draining) for pk, job in jobs.items()}
+        jobs = {place[0]: places[place] for place in takeable if place != ROLLOUT}
+        found = {pk: self._nodes.eligible(job, me, asked.declined, draining=asked.draining) for pk, job in jobs.items()}
+        return found | {ROLLOUT_JOB: [me.node_id]}  # it is nobody's who does not ask for it, and a drained node may
 
     def _claim(
         self, plan: Plan, seen: Look, me: Me, takeable: set[Place], eligible: Mapping[int, list[int]]
@@ -98,9 +102,12 @@ class Choice:
         held = {
             place: seat.node_id
             for place, seat in seen.seats.items()
-            if not seat.is_free and seat.node_id is not None and place not in takeable
+            if not seat.is_free and seat.node_id is not None and place not in takeable and place != ROLLOUT
         }
-        for place, turn in turns(me.node_id, takeable, held, eligible):
+        if ROLLOUT in takeable:
+            owners[ROLLOUT] = me.node_id
+            plan.claims.append(seen.seats[ROLLOUT])
+        for place, turn in turns(me.node_id, takeable - {ROLLOUT}, held, eligible):
             owners[place], seat = turn.owner, seen.seats[place]
             if turn.rank is None:
                 continue

@@ -12,6 +12,7 @@ from workerd.models import Job, Seat
 from workerd.models.clock import DatabaseNow
 from workerd.push import CHANNEL, SEATS
 from workerd.wire.lease import next_token
+from workerd.wire.rollout_seat import ROLLOUT_JOB
 from workerd.wire.words import Scope
 
 from .place import Me, SeatSeen
@@ -83,4 +84,4 @@ def _unwanted(session: Session, seats: QuerySet[Seat]) -> QuerySet[Seat]:
     jobs = Job.objects.using(session.alias).filter(
         pk=OuterRef("job_id"), scope=Scope.FLEET.value, processes__gt=OuterRef("index")
     )
-    return seats.filter(~Exists(jobs))
+    return seats.exclude(job_id=ROLLOUT_JOB).filter(~Exists(jobs))

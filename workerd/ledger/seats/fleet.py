@@ -5,7 +5,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 
-from workerd.wire.messages import Alive, License, Message
+from workerd.wire.messages import Alive, License, Message, RolloutWanted
 from workerd.wire.spec import JobSpec
 
 from .keeper import Home, Keeper
@@ -37,10 +37,7 @@ class Fleet:
         if self._home is None:
             return
         self._requests.want(Wanted(node_id, tuple(jobs)))
-        if self._requests.enter():
-            keeper = Keeper(self._home, self._requests, self._send)
-            self._thread = threading.Thread(target=keeper.run, name="keeper", daemon=True)
-            self._thread.start()
+        self._start_where_needed()
 
     @property
     def declined(self) -> Mapping[int, str]:
@@ -52,6 +49,8 @@ class Fleet:
         if isinstance(message, Alive):
             self._warden.hear(message)
         self._requests.hear(message)
+        if isinstance(message, RolloutWanted):
+            self._start_where_needed()
 
     def hurry(self) -> None:
         """Look at the seats now, as one of them was released."""
@@ -62,6 +61,12 @@ class Fleet:
         self._requests.end()
         if self._thread is not None:
             self._thread.join(within_s)
+
+    def _start_where_needed(self) -> None:
+        if self._home is not None and self._requests.enter():
+            keeper = Keeper(self._home, self._requests, self._send)
+            self._thread = threading.Thread(target=keeper.run, name="keeper", daemon=True)
+            self._thread.start()
 
 
 def _earlier(licence: License) -> uuid.UUID | None:

@@ -20,6 +20,7 @@ from workerd.ledger.receiver import DaemonGoneError
 from workerd.wire.backoff import Backoff
 from workerd.wire.lease import boot_time, renewal_interval
 from workerd.wire.messages import Alive, Message, NodeDisplaced, SeatsHeld, SeatsStopped
+from workerd.wire.rollout_seat import ROLLOUT
 
 from .choice import Choice, Plan
 from .claims import claim, delete_unwanted, make, release
@@ -210,7 +211,7 @@ class Keeper:
         wanted = _wanted_ms(asked)
         for seat in plan.claims:
             now = self._requests.take()
-            if now.draining or now.ended:
+            if now.ended or (now.draining and seat.place != ROLLOUT):
                 return
             if boot_time() >= self._renew_at:  # what is held comes first
                 self._look_at = 0.0

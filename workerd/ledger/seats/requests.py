@@ -5,7 +5,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from workerd.wire.lease import boot_time
-from workerd.wire.messages import Alive, Draining, Message, SeatDeclined, SeatReleased, SeatSettled
+from workerd.wire.messages import (
+    Alive,
+    Draining,
+    Message,
+    RolloutWanted,
+    SeatDeclined,
+    SeatReleased,
+    SeatSettled,
+)
+from workerd.wire.rollout_seat import ROLLOUT_SPEC
 from workerd.wire.spec import JobSpec
 
 from .place import Held
@@ -42,6 +51,8 @@ class Requests:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._asked = Asked()
+        self._by_rows = Wanted()
+        self._rollout_wanted = False
         self._urgent = self._look_asked = self._awaits_daemon = False
         self._running = False
 
@@ -50,11 +61,10 @@ class Requests:
             return self._asked
 
     def want(self, wanted: Wanted) -> None:
+        """Take the fleet jobs of the rows."""
         with self._changed:
-            is_new = wanted != self._asked.wanted
-            self._asked = replace(self._asked, wanted=wanted)
-            if is_new:
-                self._wake(look=True)
+            self._by_rows = wanted
+            self._want_all()
 
     def hear(self, message: Message) -> None:
         """Take what the daemon says."""
@@ -82,6 +92,9 @@ class Requests:
                         return
                     self._asked = replace(asked, declined=declined)
                     self._wake(look=True)
+                case RolloutWanted():
+                    self._rollout_wanted = message.wanted
+                    self._want_all()
                 case Draining() if message.draining != asked.draining:
                     self._asked = replace(asked, draining=message.draining)
                     self._wake(look=True)
@@ -100,7 +113,8 @@ class Requests:
     def enter(self) -> bool:
         """Return whether a keeper is needed now and none runs; then the caller starts one."""
         with self._changed:
-            needed = not self._running and bool(self._asked.wanted.jobs) and not self._asked.ended
+            wanted = self._asked.wanted
+            needed = not self._running and bool(wanted.jobs) and wanted.node_id is not None and not self._asked.ended
             self._running = self._running or needed
             return needed
 
@@ -139,6 +153,14 @@ class Requests:
         """Note whether the keeper waits for nothing but the daemon's word that it turns."""
         with self._changed:
             self._awaits_daemon = awaited
+
+    def _want_all(self) -> None:
+        """Want the seats of jobs, and the one without a job where the daemon asks for it."""
+        more = (ROLLOUT_SPEC,) if self._rollout_wanted else ()
+        wanted = replace(self._by_rows, jobs=(*self._by_rows.jobs, *more))
+        if wanted != self._asked.wanted:
+            self._asked = replace(self._asked, wanted=wanted)
+            self._wake(look=True)
 
     def _wake(self, *, look: bool = False) -> None:
         self._look_asked = self._look_asked or look
