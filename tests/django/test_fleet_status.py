@@ -3,6 +3,7 @@
 import json
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -10,7 +11,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from workerd.fleet.picture import read_fleet
+from workerd.models import Seat
 from workerd.wire import exit_codes
+from workerd.wire.rollout_seat import ROLLOUT_JOB
 
 from .fleet_rows import add_fleet_job, add_node, seat
 
@@ -129,3 +132,14 @@ def test_a_fleet_of_any_size_takes_three_queries() -> None:
 
     assert len(captured) == 3
     assert fleet.held == {node.pk: 5 for node in nodes}
+
+
+def test_it_names_the_node_that_drains_or_reloads_and_counts_no_seat_for_that() -> None:
+    web = add_node("web")
+    turn = Seat.objects.create(job_id=ROLLOUT_JOB, index=0, takeover_ms=30_000, node=web, life=web.life or uuid4())
+    code, printed = status()
+    assert (code, "web@rack drains or reloads" in printed) == (exit_codes.DONE, True)
+    assert "0 seats held, 0 wanted" in printed
+    Seat.objects.filter(pk=turn.pk).update(life=None)
+
+    assert "drains or reloads" not in status()[1]

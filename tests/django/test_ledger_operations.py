@@ -30,7 +30,7 @@ def test_an_order_is_taken_once_and_says_by_whom() -> None:
     row = order()
     first, other = ledger(), ledger("another")
 
-    assert first.claim() == [OperationTaken(str(row.pk), "restart", "mail", "ann")]
+    assert first.claim() == [OperationTaken(str(row.pk), "restart", "mail", "ann", row.requested.timestamp())]
     assert first.claim() == other.claim() == []
     row.refresh_from_db()
     assert row.taken is not None
@@ -64,7 +64,7 @@ def test_what_was_taken_and_not_answered_is_told_again_by_the_next_ledger_of_the
 
     assert ledger("another").claim() == []
     after = ledger()
-    assert after.claim() == [OperationTaken(str(row.pk), "restart", "mail", "ann")]
+    assert after.claim() == [OperationTaken(str(row.pk), "restart", "mail", "ann", row.requested.timestamp())]
     assert after.claim() == []
 
 

@@ -10,9 +10,11 @@ from typing import Any
 from unittest.mock import patch
 
 from workerd.daemon.node import parts as parts_module
+from workerd.daemon.node.fleet_reload import FleetReload
 from workerd.daemon.node.ledger import LEDGER_SPEC
 from workerd.daemon.node.orders import Orders
 from workerd.daemon.node.parts import Parts, build_parts
+from workerd.daemon.node.reloading import Reloading
 from workerd.daemon.processes import signals as signals_module
 from workerd.daemon.processes.forkserver import Forkserver
 from workerd.daemon.rules.outcome import ExitStatus
@@ -174,6 +176,11 @@ def orders_of(parts: Parts) -> Orders:
     return Orders(
         *(parts.loop, parts.stack_dumps, parts.slot_set, parts.lifecycle, parts.gate), obstacle, parts.seat_orders
     )
+
+
+def fleet_reload_of(parts: Parts, reloading: Reloading) -> FleetReload:
+    """Return what reloads this node in its turn, as the daemon puts it together."""
+    return FleetReload(parts.log, "shop@web1", parts.fleet.rollout_seat, reloading)
 
 
 class Node:

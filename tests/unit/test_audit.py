@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.node import Node, orders_of
+from tests.harness.node import Node, fleet_reload_of, orders_of
 from workerd.daemon.node.audit import KNOWN, RESULT_CHARACTERS, Audit, result_row
 from workerd.daemon.node.reloading import Reloading
 from workerd.daemon.node.shutdown import Shutdown
@@ -26,7 +26,7 @@ def audit(node: Node) -> Audit:
     node.add_job("mail")
     node.add_job("feed", processes=2)
     node.settle()
-    return Audit(parts, orders, reloading)
+    return Audit(parts, orders, reloading, fleet_reload_of(parts, reloading))
 
 
 def results(node: Node) -> dict[str, str]:

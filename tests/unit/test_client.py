@@ -93,8 +93,11 @@ def test_an_answer_that_takes_long_is_waited_for_while_the_daemon_lives(
 
     daemon = threading.Thread(target=answer_the_order_after_two_pings, daemon=True)
     daemon.start()
-    assert ask(settings_of(tmp_path), {"verb": "stop"}, patience_s=24 * 3600) == {"ok": True, "slots": {}}
+    told: list[str] = []
+    answer = ask(settings_of(tmp_path), {"verb": "stop"}, 24 * 3600, lambda: told.append("it waits"))
     daemon.join()
+
+    assert (answer, told) == ({"ok": True, "slots": {}}, ["it waits"] * 2)
 
 
 def test_a_daemon_that_so_many_wait_for_that_no_more_fit_hangs_too(

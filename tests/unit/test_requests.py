@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.node import Node, orders_of
+from tests.harness.node import Node, fleet_reload_of, orders_of
 from workerd.daemon.io.control import MAX_CLIENTS, ControlSocket
 from workerd.daemon.node import requests
 from workerd.daemon.node.audit import Audit
@@ -69,7 +69,7 @@ def control(node: Node, tmp_path: Path, shutdown: Shutdown) -> Iterator[ControlS
     parts = node.parts
     orders = orders_of(parts)
     reloading = Reloading(parts, shutdown)
-    audit = Audit(parts, orders, reloading)
+    audit = Audit(parts, orders, reloading, fleet_reload_of(parts, reloading))
     status = Status(parts, shutdown, Readiness(parts), reloading, None)
     requests = Requests(parts.log, orders, audit, reloading, shutdown, status, parts.drain)
     parts.loop.at_turn_end(orders.go_on)

@@ -242,7 +242,7 @@ def drain(tmp_path: Path) -> Iterator[Drain]:
 
 
 def test_a_drain_is_weighed_first_and_refused_where_a_job_would_stop(drain: Drain) -> None:
-    drain.ask()
+    drain.ask("now")
     asked = drain.node.said(WeighDrain)
     drain.node.tell(DrainWeighed("web@a is the last node that may run feed"))
 
@@ -253,7 +253,7 @@ def test_a_drain_is_weighed_first_and_refused_where_a_job_would_stop(drain: Drai
 
 
 def test_the_seats_go_a_few_at_a_time_each_once_the_one_before_has_a_node(drain: Drain) -> None:
-    drain.ask()
+    drain.ask("now")
     drain.node.tell(DrainWeighed(""))
     drain.node.turn()
     first = drain.states()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.node import Node
+from tests.harness.node import Node, fleet_reload_of
 from workerd.daemon.node.audit import Audit
 from workerd.daemon.node.reloading import Reloading
 from workerd.daemon.node.shutdown import Shutdown
@@ -293,7 +293,8 @@ def test_a_moment_that_was_the_last_one_can_be_had_again(node: Node, setup: Setu
 
 
 def test_a_run_that_ends_long_after_it_was_asked_for_is_in_the_audit_at_once(node: Node, setup: Setup) -> None:
-    audit = Audit(node.parts, setup.orders, Reloading(node.parts, Shutdown(node.parts)))
+    reloading = Reloading(node.parts, Shutdown(node.parts))
+    audit = Audit(node.parts, setup.orders, reloading, fleet_reload_of(node.parts, reloading))
     reply = audit.audited("trigger", ["report"], "ann", setup.answers.append, at_once=True)
     setup.orders.carry_out("trigger", ["report"], reply, to_end=True, by="ann")
     node.settle()

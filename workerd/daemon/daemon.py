@@ -9,6 +9,7 @@ from workerd.wire.reasons import Reason
 from .io.control import ControlSocket
 from .io.terminal import Terminal
 from .node.audit import Audit
+from .node.fleet_reload import FleetReload
 from .node.node_record import NodeRecord
 from .node.observer import OBSERVER_SPEC, Counters
 from .node.orders import Orders
@@ -50,7 +51,9 @@ class Daemon:
         self._registration.on_displaced.add(self._yield_to)
         self._registration.on_anew.add(self._node_record.note_all)
         self._registration.on_anew.add(parts.slot_set.note_all)
-        audit = Audit(parts, self._orders, self._reloading)
+        where = f"{config.name}@{config.host}"
+        fleet_reload = FleetReload(parts.log, where, parts.fleet.rollout_seat, self._reloading)
+        audit = Audit(parts, self._orders, self._reloading, fleet_reload)
         self._readiness = Readiness(parts)
         status = Status(parts, self._shutdown, self._readiness, self._reloading, self._counters)
         StatusLine(parts, self._shutdown, self._reloading)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from workerd.models import Job, Node, Seat
 from workerd.models.clock import DatabaseNow, read_now
+from workerd.wire.rollout_seat import ROLLOUT_JOB
 from workerd.wire.words import Scope
 
 from .nodes import is_silent
@@ -21,6 +22,8 @@ class Fleet:
     jobs: tuple[Job, ...]
     places: tuple[Place, ...]
     now: datetime
+    rollout: Seat | None = None
+    """The seat by which one node at a time drains or reloads; None while it is nobody's."""
 
     @property
     def live(self) -> tuple[Node, ...]:
@@ -44,7 +47,8 @@ def read_fleet(alias: str) -> Fleet:
     jobs = tuple(Job.objects.using(alias).filter(scope=Scope.FLEET.value).order_by("name"))
     seats = seats_by_job(Seat.objects.using(alias).order_by("job_id", "index"))
     places = tuple(place for job in jobs for place in places_of(job, seats.get(job.pk, ()), nodes, now))
-    return Fleet(nodes, jobs, places, now)
+    rollout = next((seat for seat in seats.get(ROLLOUT_JOB, ()) if seat.life is not None), None)
+    return Fleet(nodes, jobs, places, now, rollout)
 
 
 def read_seats(jobs: Sequence[Job], alias: str) -> dict[int, list[Seat]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from django.db.models import Q
 
 from workerd.models import Operation
-from workerd.models.clock import DatabaseNow
+from workerd.models.clock import DatabaseNow, as_utc
 from workerd.wire.messages import Message, OperationTaken
 
 from .entry import Entry
@@ -41,7 +41,13 @@ class OpenOrders:
         ]
         self._is_first = False
         return [
-            OperationTaken(str(order.pk), order.verb, order.slot or order.job_name, order.requested_by)
+            OperationTaken(
+                str(order.pk),
+                order.verb,
+                order.slot or order.job_name,
+                order.requested_by,
+                as_utc(order.requested).timestamp(),
+            )
             for order in (*unanswered, *taken)
         ]
 
@@ -56,4 +62,4 @@ class OpenOrders:
                 if is_new:
                     continue
             texts = {name: clean_text(str(row.get(name) or "")) for name in ("result", "public_result")}
-            Operation.objects.using(self._alias).filter(pk=key).update(**texts)
+            Operation.objects.using(self._alias).filter(pk=key).update(**texts, ok=row.get("ok"))

@@ -4,7 +4,7 @@ import json
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,22 @@ class NoDaemonError(WorkerdError):
     """No daemon answers at the control socket."""
 
 
-def ask(settings: Settings, request: dict[str, Any], patience_s: float = ANSWER_PATIENCE_S) -> dict[str, Any]:
+def ask(
+    settings: Settings,
+    request: dict[str, Any],
+    patience_s: float = ANSWER_PATIENCE_S,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
     """Send one request and return its answer. Raises NoDaemonError.
 
-    An answer that takes long, as orders may, is waited for while the daemon answers others.
+    An answer that takes long, as orders may, is waited for while the daemon answers others; ``meanwhile`` is called
+    each time that it has done so.
     """
     until = time.monotonic() + patience_s
     with _connection(settings, request, min(patience_s, ANSWER_PATIENCE_S)) as connection:
         while time.monotonic() + ANSWER_PATIENCE_S < until and not _can_be_read(connection, ANSWER_PATIENCE_S):
             ask(settings, {"verb": "ping"}, ANSWER_PATIENCE_S)
+            meanwhile()
         return receive(connection)
 
 

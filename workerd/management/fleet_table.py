@@ -22,7 +22,16 @@ def describe_fleet(fleet: Fleet) -> dict[str, Any]:
         "ok": not any(is_missed(place, fleet.now) for place in fleet.places),
         "nodes": [_node(node, held[node.pk], fleet.now) for node in fleet.nodes],
         "seats": [_seat(place, fleet.now) for place in fleet.places],
+        "turn": _turn(fleet),
     }
+
+
+def _turn(fleet: Fleet) -> dict[str, Any] | None:
+    """Return which node drains or reloads now, for how long."""
+    if fleet.rollout is None:
+        return None
+    node = next((str(node) for node in fleet.nodes if node.pk == fleet.rollout.node_id), "a node without a row")
+    return {"node": node, "held_s": _age(fleet.rollout.since, fleet.now)}
 
 
 def is_missed(place: Place, now: datetime) -> bool:
@@ -75,6 +84,10 @@ def format_fleet(told: dict[str, Any]) -> str:
     wanted = sum(seat["wanted"] for seat in told["seats"])
     live = sum(node["reports"] for node in told["nodes"])
     counts = f"fleet: {live} of {len(told['nodes'])} nodes report, {held} seats held, {wanted} wanted"
+    if (turn := told.get("turn")) is not None:
+        counts += (
+            f"\n{visible(turn['node'])} drains or reloads, since {_spell(turn['held_s'] or 0.0)}; others wait for it"
+        )
     if not told["seats"]:
         return "\n".join([counts, "", *_table(nodes), "", "No job has the scope “fleet”: each node runs every job."])
     return "\n".join([counts, "", *_table(nodes), "", *_table([SEATS, *(_seat_row(seat) for seat in told["seats"])])])

@@ -3,7 +3,9 @@
 import os
 import pwd
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from django.db import transaction
 
 from workerd.models import Job, Node, Operation
 from workerd.models.operation import LIFETIME, database_now
@@ -19,6 +21,17 @@ def give(alias: str, verb: str, node: Node, job: Job | None = None, slot: str = 
     order = Operation(verb=verb, node=node, job=job, job_name=name, slot=slot, requested_by=_user(), **times)
     order.save(using=alias, force_insert=True)
     return order
+
+
+def give_all(alias: str, verb: str, nodes: Sequence[Node]) -> list[Operation]:
+    """Write one order for all of the ``nodes``, a row each; they have its time in common."""
+    now = database_now()
+    times = {"requested": now, "expires": now + LIFETIME}
+    orders = [Operation(verb=verb, node=node, requested_by=_user(), **times) for node in nodes]
+    with transaction.atomic(using=alias):
+        for order in orders:
+            order.save(using=alias, force_insert=True)  # the saves wake the ledgers, at the commit
+    return orders
 
 
 def wait_for(order: Operation, alias: str) -> str:

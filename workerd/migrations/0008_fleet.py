@@ -175,7 +175,9 @@ class Migration(migrations.Migration):
                     ("reload_go_on", "go on with the reload"),
                     ("reload_back", "take the reload back"),
                     ("shutdown", "shut the daemon down"),
+                    ("reload_fleet", "reload the code in the node's turn"),
                     ("drain", "drain"),
+                    ("drain_now", "drain at once"),
                     ("drain_force", "drain, whatever stops"),
                     ("drain_undo", "take seats again"),
                     ("move", "give the seat to another node"),
@@ -224,7 +226,9 @@ class Migration(migrations.Migration):
                             "reload_go_on",
                             "reload_back",
                             "shutdown",
+                            "reload_fleet",
                             "drain",
+                            "drain_now",
                             "drain_force",
                             "drain_undo",
                             "move",
@@ -232,6 +236,13 @@ class Migration(migrations.Migration):
                     )
                 ),
                 name="workerd_operation_verb_choice",
+            ),
+        ),
+        migrations.AddField(
+            model_name="operation",
+            name="ok",
+            field=models.BooleanField(
+                blank=True, help_text="Unknown until it is answered.", null=True, verbose_name="done as ordered"
             ),
         ),
         migrations.AddField(

@@ -26,7 +26,9 @@ VERB_CHOICES = [
     ("reload_go_on", _("go on with the reload")),
     ("reload_back", _("take the reload back")),
     ("shutdown", _("shut the daemon down")),
+    ("reload_fleet", _("reload the code in the node's turn")),
     ("drain", _("drain")),
+    ("drain_now", _("drain at once")),
     ("drain_force", _("drain, whatever stops")),
     ("drain_undo", _("take seats again")),
     ("move", _("give the seat to another node")),
@@ -79,6 +81,7 @@ class Operation(models.Model):
     )
     taken = models.DateTimeField(_("taken"), null=True, blank=True)
     result = models.TextField(_("result"), blank=True)
+    ok = models.BooleanField(_("done as ordered"), null=True, blank=True, help_text=_("Unknown until it is answered."))
     public_result = models.TextField(_("result in workerd's own words"), blank=True, default="", null=True)
 
     class Meta:

@@ -207,6 +207,19 @@ EVENTS: dict[str, Event] = {
     ),
     "node.draining": _event("info", "requested_by seats", "the node gives its seats of the fleet away, and takes none"),
     "node.undrained": _event("info", "requested_by", "the node takes seats of the fleet again"),
+    "turn.awaited": _event(
+        "info", "reason", "the node waits for its turn to drain or reload, as one node at a time does"
+    ),
+    "turn.taken": _event(
+        "info", "token taken_from", "it is the node's turn to drain or reload (taken_from: a silent node that had it)"
+    ),
+    "turn.released": _event("info", "token", "another node may drain or reload"),
+    "turn.lost": _event(
+        "warning", "token", "another node may drain or reload, as this one has not renewed its turn; it goes on"
+    ),
+    "rollout.stopped": _event(
+        "warning", "reason", "a reload of the whole fleet stopped at another node: this one keeps its code"
+    ),
     "operation.taken": _event(
         "info", "verb job requested_by", "an operator gave an order; its result is in the audit trail"
     ),

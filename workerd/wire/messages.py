@@ -385,6 +385,8 @@ class OperationTaken(Message):
     verb: str
     name: str
     requested_by: str
+    requested: float = 0.0
+    """When it was given, in seconds of the database's clock: the rows that several nodes have of one order share it."""
 
 
 # daemon -> ledger

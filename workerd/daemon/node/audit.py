@@ -8,12 +8,15 @@ from workerd.wire.messages import OperationTaken
 from workerd.wire.reasons import Reason, public_part
 from workerd.wire.words import names_slot
 
+from .fleet_reload import FleetReload
 from .node_drain import WAYS as DRAINS
 from .order import Reply
 from .orders import GIVING, VERBS, Orders
 from .parts import Parts
 from .reloading import WAYS, Reloading
 
+RELOAD_FLEET = "reload_fleet"
+"""The verb, of rows alone, that reloads every node of the fleet in its turn: each has a row of the order."""
 RESULT_CHARACTERS = 16_000
 KNOWN = 1000
 """How many orders are remembered; an order expires after a minute, so older ones do not come again."""
@@ -22,12 +25,13 @@ KNOWN = 1000
 class Audit:
     """Carries out orders that stand in rows, and writes down the result of every order."""
 
-    def __init__(self, parts: Parts, orders: Orders, reloading: Reloading) -> None:
+    def __init__(self, parts: Parts, orders: Orders, reloading: Reloading, fleet_reload: FleetReload) -> None:
         self._log = parts.log
         self._clock = parts.clock
         self._records = parts.records
         self._orders = orders
         self._reloading = reloading
+        self._fleet_reload = fleet_reload
         self._drain = parts.drain
         self._known: dict[str, None] = {}
         parts.ledger.on_operation.add(self.carry_out)
@@ -46,6 +50,8 @@ class Audit:
 
         if operation.verb in WAYS:
             self._reloading.ask(answer, WAYS[operation.verb])
+        elif operation.verb == RELOAD_FLEET:
+            self._fleet_reload.ask(answer, operation.requested)
         elif operation.verb in DRAINS:
             self._drain.ask(answer, DRAINS[operation.verb], operation.requested_by or "an operator")
         elif operation.verb in {*VERBS, GIVING}:
@@ -84,13 +90,14 @@ class Audit:
             write(result)
 
         if at_once:
-            write({"error": Reason("asked for; the runs go on")})
+            write({"ok": True, "error": Reason("asked for; the runs go on")})
         return answer
 
 
-def result_row(result: dict[str, Any], name: str = "") -> dict[str, str]:
+def result_row(result: dict[str, Any], name: str = "") -> dict[str, Any]:
     """Return an answer as text, whole and as far as it is public: its error, or a line for each slot of ``name``."""
-    return {"result": _describe(result, name, str), "public_result": _describe(result, name, public_part)}
+    texts = {"result": _describe(result, name, str), "public_result": _describe(result, name, public_part)}
+    return {**texts, "ok": bool(result.get("ok"))}
 
 
 def _describe(result: dict[str, Any], name: str, part: Callable[[str], str]) -> str:

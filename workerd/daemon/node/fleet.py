@@ -1,6 +1,7 @@
 """The fleet as this node takes part in it: the parts that deal with seats, tied to the ledger that holds them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog
@@ -32,9 +33,11 @@ from workerd.wire.messages import (
     SeatsHeld,
     SeatsStopped,
 )
+from workerd.wire.rollout_seat import ROLLOUT_JOB
 
 from .database import Database
 from .ledger import Ledger
+from .rollout_seat import RolloutSeat
 
 MOST_WAITING = 256
 """A ledger that has not taken so many messages gets no more news of seats: they are said again, or mean nothing."""
@@ -74,6 +77,10 @@ class Fleet:
         )  # before the news: what a seat's times came to is written down before the seat is released
         due_records.is_noted = self._dues.is_noted
         self._news = SeatNews(loop, slot_set, self.seats, self.declines, self._send)
+        self.rollout_seat = RolloutSeat(loop.clock, log, self._send)
+        self.rollout_seat.on_wanted.add(self._news.begin)
+        self._news.also_needed = lambda: self.rollout_seat.wanted
+        self._news.on_again.add(self.rollout_seat.say_again)
         self.seats.is_told = lambda: ledger.listed
         effects.seat_obstacle = self.seats.obstacle
         gate.runs_elsewhere = self.elsewhere.has_holder
@@ -88,6 +95,8 @@ class Fleet:
         """Give every seat away for this ``reason``, and claim none; "" takes seats again."""
         self.seats.drain(reason)
         self._news.tell_draining()
+        if reason:
+            self.rollout_seat.end()
 
     def claim_none(self, reason: str) -> None:
         """Have the ledger claim no seat, for this ``reason``, and keep what is held; "" lets it claim again."""
@@ -105,12 +114,21 @@ class Fleet:
             return
         match message:
             case SeatsHeld():
-                self.seats.take(message.sent, message.seats, whole=message.whole)
+                of_jobs, of_rollout = _parted(message.seats)
+                self.seats.take(message.sent, of_jobs, whole=message.whole)
                 self._effects.try_held_up()
+                self.rollout_seat.take(message.sent, of_rollout, whole=message.whole)
             case SeatsElsewhere():
-                self.elsewhere.take(message.seats)
+                of_jobs, of_rollout = _parted(message.seats)
+                self.elsewhere.take(of_jobs)
+                for _job, _index, reason, *_who in of_rollout:
+                    self.rollout_seat.explain(reason)
+            case SeatRemembered(job_id=job_id) if job_id == ROLLOUT_JOB:
+                self.rollout_seat.remember(message)
             case SeatRemembered():
                 self._dues.remember(message)
+            case SeatNoted(job_id=job_id) if job_id == ROLLOUT_JOB:
+                self.rollout_seat.noted(message)
             case SeatNoted():
                 self._dues.note(message)
                 self._effects.try_held_up()
@@ -129,3 +147,8 @@ class Fleet:
         child = self._child
         if child is not None and child.link.open and child.link.waiting < MOST_WAITING:
             child.link.send(message)
+
+
+def _parted(seats: Sequence[list[Any]]) -> tuple[list[list[Any]], list[list[Any]]]:
+    """Return the seats of jobs, and the one without a job."""
+    return [seat for seat in seats if seat[0] != ROLLOUT_JOB], [seat for seat in seats if seat[0] == ROLLOUT_JOB]

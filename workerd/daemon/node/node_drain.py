@@ -14,10 +14,11 @@ from workerd.wire.reasons import Reason
 from .fleet import Fleet
 from .order import Reply
 
+DRAIN = "drain"
 WEIGH_S = 10.0
 TAKEN_WITHIN_S = 15.0
 """Another node should have a seat so many seconds after it was given up; a drain waits no longer for it."""
-WAYS = {"drain": "", "drain_force": "force", "drain_undo": "undo"}
+WAYS = {"drain": "", "drain_now": "now", "drain_force": "force", "drain_undo": "undo"}
 """Each verb of a row, with the way that it asks for."""
 UNTIL = "It takes no seat until “drain --undo”, or until its daemon ends."
 NOT_KNOWN = Reason("the database does not answer, so that it is not known what the drain would stop: say --force")
@@ -26,7 +27,10 @@ STILL = Reason("it has not ended yet")
 
 
 class NodeDrain:
-    """Begun by an order, unless a job would stop; goes on at the end of each turn until no seat is left here."""
+    """Begun by an order, once no other node drains or reloads, unless a job would stop.
+
+    It goes on at the end of each turn until no seat is left here.
+    """
 
     def __init__(  # noqa: PLR0917 - the parts that it ties together
         self,
@@ -45,6 +49,8 @@ class NodeDrain:
         self._max_unavailable = max_unavailable
         self._replies: list[Reply] = []
         self._by = ""
+        self._turn = fleet.rollout_seat
+        self._patience: Timer | None = None
         self._weighing: Timer | None = None
         self._under_way = False
         self._moved: dict[Place, float] = {}
@@ -55,24 +61,32 @@ class NodeDrain:
     @property
     def account(self) -> str:
         """A sentence on the drain; "" where there is none."""
+        if not self._under_way and self._replies:
+            return f"to be drained in this node's turn, as asked for by {self._by}: {self._turn.reason}"
         if not self._under_way:
             return ""
         left = len(self._held())
         return f"draining, as asked for by {self._by}: " + ("no seat is left" if not left else f"{left} seats are left")
 
     def ask(self, reply: Reply, way: str, by: str) -> None:
-        """Drain; with ``force`` also where a job stops; or ``undo`` it. Reply when it is done."""
+        """Drain in this node's turn, or ``now``; with ``force`` also where a job stops; or ``undo`` it.
+
+        Reply when it is done.
+        """
         if self._lifecycle.stopping:
             reply({"ok": False, "error": STOPPING})
         elif way == "undo":
             self._undo(reply, by)
         elif way not in WAYS.values():
-            reply({"ok": False, "error": Reason(f"a drain has no way “{way}”: there are “force” and “undo”")})
+            reply({"ok": False, "error": Reason(f"a drain has no way “{way}”: there are “now”, “force” and “undo”")})
         else:
             self._replies.append(reply)
             if not self._under_way:
                 self._by = by
-                self._weigh_or_begin(forced=way == "force")
+                if way or not self._held():
+                    self._weigh_or_begin(forced=way == "force")
+                else:
+                    self._await_turn()
 
     def go_on(self) -> None:
         """At the end of a turn: give up the next seats, and answer when all of them have found a node."""
@@ -88,6 +102,20 @@ class NodeDrain:
                 self._fleet.seats.give_up(slot, Reason(f"this node is drained by {self._by}"))
         if self._replies and not held and not any(self._is_open(place) for place in self._moved):
             self._finish()
+
+    def _await_turn(self) -> None:
+        """Wait as long as another node has its turn, but not for a database that does not answer."""
+        self._turn.ask(DRAIN, self._turn_came)
+        self._patience = self._loop.call_in(WEIGH_S, self._give_up_turn)
+
+    def _turn_came(self) -> None:
+        if not self._under_way:
+            self._weigh_or_begin(forced=False)
+
+    def _give_up_turn(self) -> None:
+        waits = self._replies and not self._under_way and self._weighing is None
+        if waits and not self._turn.is_elsewhere:
+            self._answer({"ok": False, "error": NOT_KNOWN})
 
     def _weigh_or_begin(self, *, forced: bool) -> None:
         if forced or not self._held():
@@ -167,6 +195,9 @@ class NodeDrain:
 
     def _answer(self, answer: dict[str, Any]) -> None:
         self._stop_weighing()
+        self._turn.leave(DRAIN)
+        if self._patience is not None:
+            self._patience.cancel()
         replies, self._replies = self._replies, []
         for reply in replies:
             reply(answer)

@@ -35,6 +35,8 @@ class Reloading:
         """Those that the last rollout has left down."""
         self.on_changed: Listeners[[]] = Listeners()
         """Told when ``account`` has changed."""
+        self.waits: Callable[[], Reason] = lambda: Reason("")
+        """Returns what a reload of the whole fleet waits for on this node, "" for nothing."""
         self._ways: dict[str, Callable[[Reply], None]] = {"": self._load, "go_on": self._insist, "back": self._go_back}
 
     @property
@@ -52,10 +54,8 @@ class Reloading:
         if rollout.under_way:
             moved, total = rollout.count()
             return Reason(f"{_of(moved, total)} generation {rollout.generation}, the others follow")
-        result = self._halt or self._tell_lagging()
-        if not (self._rejection and result):
-            return self._rejection or result
-        return say("", self._rejection, Reason("; "), result)
+        parts = [part for part in (self.waits(), self._rejection, self._halt or self._tell_lagging()) if part]
+        return say("", *parts[:1], *(say("; ", part) for part in parts[1:]))
 
     def ask(self, reply: Reply, way: str = "") -> None:
         """Load the next generation and have every job move over; a rejected one leaves everything as it is.
@@ -134,7 +134,7 @@ class Reloading:
             share = f". {_of(end.moved, end.total)} generation {end.generation}"
             self._halt = say(f"the move to generation {end.generation} is halted: ", end.halted, Reason(share))
             choice = f"; the others, and their restarts, keep the code before. {CHOICE}"
-            answer["error"] = say("", self._halt, Reason(choice))
+            answer["error"], answer["halted"] = say("", self._halt, Reason(choice)), True
         elif end.lagging:
             answer["error"] = self._tell_lagging()
         else:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.loop import Loop, Timer
 from workerd.daemon.processes.child import Child
 from workerd.daemon.processes.proc import look
@@ -34,13 +35,17 @@ class SeatNews:
         self._send = send
         self._pulse: Timer | None = None
         self._naming = False
+        self.also_needed: Callable[[], bool] = bool
+        """Whether the ledger has to hear from the daemon although there is no job of the fleet."""
+        self.on_again: Listeners[[]] = Listeners()
+        """Told each second, when all is said again that a ledger may have missed."""
         seats.on_licensed.add(self._name)
         seats.on_released.add(self._released)
         declines.on_changed.add(self._declined)
         slot_set.on_applied.add(lambda _: self.begin())
 
     def begin(self) -> None:
-        """Say each second that the daemon turns, from the first job of the fleet to the last."""
+        """Say each second that the daemon turns, while there is a job of the fleet, or it has to be heard."""
         if self._pulse is None and self._has_any():
             self._beat()
 
@@ -56,7 +61,8 @@ class SeatNews:
             self._send(Draining(bool(self._seats.draining or self._seats.claims_none)))
 
     def _has_any(self) -> bool:
-        return bool(self._seats.holdings) or any(spec.is_fleet for spec in self._slot_set.specs.values())
+        needed = bool(self._seats.holdings) or self.also_needed()
+        return needed or any(spec.is_fleet for spec in self._slot_set.specs.values())
 
     def _beat(self) -> None:
         self._pulse = None
@@ -74,6 +80,7 @@ class SeatNews:
             self._declined(job_id, reason)
         if self._seats.draining or self._seats.claims_none:
             self.tell_draining()
+        self.on_again()
 
     def _name(self) -> None:
         """Name a new process in this turn: the ledger has to end it where the daemon stands still within the second."""

@@ -14,7 +14,7 @@ from workerd.wire.visible import visible
 
 from .orders import PATIENCE_S, print_results
 
-WAYS = {"": "drain", "force": "drain_force", "undo": "drain_undo"}
+WAYS = {"": "drain", "now": "drain_now", "force": "drain_force", "undo": "drain_undo"}
 """By way: the verb of the row that asks another node for it."""
 
 
@@ -25,12 +25,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument("--undo", dest="way", action="store_const", const="undo", default="", help="take seats again")
     ways.add_argument(
+        "--now",
+        dest="way",
+        action="store_const",
+        const="now",
+        default="",
+        help="although another node drains or reloads at this time",
+    )
+    ways.add_argument(
         "--force",
         dest="way",
         action="store_const",
         const="force",
         default="",
-        help="give away also what no other node may take, so that it stops",
+        help="at once, and also what no other node may take, so that it stops",
     )
     parser.add_argument("--no-wait", action="store_true", help="do not wait until every seat is given away")
     parser.add_argument("--json", action="store_true", help="for programs: one JSON object")
@@ -44,12 +52,26 @@ def run(command: BaseCommand, options: dict[str, Any]) -> int:
         answer = _ask_node(get_settings(), options["node"], options["way"], wait=not options["no_wait"])
     else:
         request = {"verb": "drain", "way": options["way"], "wait": not options["no_wait"]}
-        answer = ask(get_settings(), request, PATIENCE_S)
+        answer = ask(get_settings(), request, PATIENCE_S, Account(command) if not options["json"] else lambda: None)
     if options["json"]:
         command.stdout.write(json.dumps(answer, indent=2))
     else:
         print_results(command, answer)
     return exit_codes.DONE if answer["ok"] else exit_codes.FAILED
+
+
+class Account:
+    """Tells on the way what the daemon waits for, and how far it is; each sentence once."""
+
+    def __init__(self, command: BaseCommand) -> None:
+        self._command = command
+        self._told = ""
+
+    def __call__(self) -> None:
+        sentence = str(ask(get_settings(), {"verb": "status"})["daemon"]["drain"])
+        if sentence and sentence != self._told:
+            self._told = sentence
+            self._command.stderr.write(visible(sentence))
 
 
 def _ask_node(settings: Settings, name: str, way: str, *, wait: bool) -> dict[str, Any]:
@@ -66,7 +88,7 @@ def _ask_node(settings: Settings, name: str, way: str, *, wait: bool) -> dict[st
         which = "means several nodes" if found else "is no node"
         return {"ok": False, "error": f"“{name}” {which}. Nodes: {known}."}
     [node] = found
-    if not way and (problem := refusal(left_without(fleet, node), node)):
+    if way in {"", "now"} and (problem := refusal(left_without(fleet, node), node)):
         return {"ok": False, "error": problem}
     order = give(alias, WAYS[way], node)
     if not wait:

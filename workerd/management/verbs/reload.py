@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from workerd.conf import get_settings
 from workerd.management.client import ask
+from workerd.management.fleet_status import needs_project
 from workerd.wire import exit_codes
 
 PATIENCE_S = 24 * 3600.0
@@ -16,6 +17,11 @@ PATIENCE_S = 24 * 3600.0
 
 def add_arguments(parser: ArgumentParser) -> None:
     ways = parser.add_mutually_exclusive_group()
+    ways.add_argument(
+        "--fleet",
+        action="store_true",
+        help="every node that reports, one at a time; what goes wrong on one stops those after it",
+    )
     ways.add_argument(
         "--go-on",
         dest="way",
@@ -37,6 +43,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> int:
+    if options["fleet"]:
+        if needs_project(command, "reload --fleet"):
+            return exit_codes.USAGE
+        from workerd.management.fleet_reload import reload_fleet
+
+        return reload_fleet(command, wait=not options["no_wait"], as_json=options["json"])
     request = {"verb": "reload", "way": options["way"], "wait": not options["no_wait"]}
     answer = ask(get_settings(), request, PATIENCE_S)
     if options["json"]:
