@@ -236,7 +236,7 @@ def test_a_node_shows_its_labels_its_drain_and_its_seats(superuser: Client) -> N
     assert "zone=a" in page
 
 
-@pytest.mark.parametrize("verb", ["drain", "drain_force", "drain_undo"])
+@pytest.mark.parametrize("verb", ["drain", "drain_now", "drain_force", "drain_undo"])
 def test_an_operator_drains_a_node_by_an_order(verb: str) -> None:
     node, operator = add_node("web"), client_of("operator")
 
@@ -254,3 +254,72 @@ def test_a_node_takes_no_other_order(superuser: Client) -> None:
 
     assert [answer.status_code for answer in answers] == [400, 400]
     assert not Operation.objects.exists()
+
+
+# the whole fleet
+
+
+def fleet_order(client: Client, verb: str) -> Any:
+    return client.post(reverse("admin:workerd_node_fleet"), {"order": verb}, follow=True)
+
+
+def test_a_reload_of_every_node_is_one_order_with_a_row_for_each_that_reports() -> None:
+    operator = client_of("operator")
+    for name in ("a", "b"):
+        add_node(name)
+    add_node("gone", silent_s=60)
+
+    told = words_in(fleet_order(operator, "reload_fleet").content.decode())
+
+    assert given() == [("reload_fleet", "", "a"), ("reload_fleet", "", "b")]
+    assert Operation.objects.values("requested", "requested_by").distinct().count() == 1, "it is one act"
+    assert "reloads in its turn: a@rack, b@rack" in told
+    shown = json.loads(operator.get(reverse("admin:workerd_job_live")).content)["pieces"]["orders"]
+    assert "0 of 2 nodes have answered" in words_in(shown)
+
+
+def test_a_rebalance_moves_one_process_of_each_movable_job(superuser: Client) -> None:
+    full, empty = add_node("full"), add_node("empty")
+    for name, movable in (("feed", True), ("mail", True), ("fixed", False)):
+        job = add_fleet_job(name, processes=3, movable=movable)
+        for index in range(3):
+            seat(job, index, full)
+
+    told = words_in(fleet_order(superuser, "rebalance").content.decode())
+
+    assert given() == [("move", "feed:2", "full"), ("move", "mail:2", "full")]
+    assert f"feed:2: {full} → {empty}, mail:2: {full} → {empty}" in told
+
+
+def test_what_is_even_is_told_and_stays(superuser: Client) -> None:
+    job = add_fleet_job(processes=2, movable=True)
+    for index, name in enumerate(("a", "b")):
+        seat(job, index, add_node(name))
+
+    assert "Nothing moves" in words_in(fleet_order(superuser, "rebalance").content.decode())
+    assert given() == []
+
+
+def test_where_no_node_reports_nothing_is_asked_for(superuser: Client) -> None:
+    add_node("gone", silent_s=60)
+
+    assert "No node reports" in words_in(fleet_order(superuser, "reload_fleet").content.decode())
+    assert given() == []
+
+
+@pytest.mark.parametrize("verb", ["reload_fleet", "rebalance"])
+def test_the_whole_fleet_takes_orders_of_those_alone_who_may_drain(verb: str) -> None:
+    add_node("a")
+    viewer, operator = client_of("viewer"), client_of("operator")
+    page = reverse("admin:workerd_node_changelist")
+
+    assert viewer.post(reverse("admin:workerd_node_fleet"), {"order": verb}).status_code == 403
+    assert f'value="{verb}"' not in viewer.get(page).content.decode()
+    assert f'value="{verb}"' in operator.get(page).content.decode()
+    assert not Operation.objects.exists()
+
+
+def test_the_whole_fleet_takes_no_other_order(superuser: Client) -> None:
+    url = reverse("admin:workerd_node_fleet")
+
+    assert [superuser.post(url, {"order": "shutdown"}).status_code, superuser.get(url).status_code] == [400, 405]

@@ -38,6 +38,7 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
     "job_reload": (NOBODY, OPERATORS),
     "job_switch": (NOBODY, EDITORS),
     "node_orders": (NOBODY, OPERATORS),
+    "node_fleet": (NOBODY, OPERATORS),
     **{f"{model}_changelist": (VIEWERS, VIEWERS) for model in MODELS[1:]},  # no action: a POST only lists
     **{f"{model}_add": (NOBODY, NOBODY) for model in MODELS[1:]},
     **{f"{model}_change": (VIEWERS, NOBODY) for model in MODELS[1:]},
@@ -105,6 +106,7 @@ def posted(name: str, rows: dict[str, Any]) -> dict[str, Any]:
         "job_reload": {"order": f"reload_back {rows['node'].pk}"},
         "job_switch": {"enabled": "0"},
         "node_orders": {"order": "drain"},
+        "node_fleet": {"order": "reload_fleet"},
     }.get(name, {"post": "yes"})
 
 

@@ -13,7 +13,13 @@ DRAINING: Mapping[str, Verb] = {
             "drain",
             _lazy("Drain"),
             "",
-            _lazy("Gives its seats to other nodes, a few at a time; refused where one would stop."),
+            _lazy("Gives its seats to other nodes, a few at a time, in its turn; refused where one would stop."),
+        ),
+        Verb(
+            "drain_now",
+            _lazy("Drain at once"),
+            "",
+            _lazy("Does so although another node drains or reloads at this time."),
         ),
         Verb(
             "drain_force",

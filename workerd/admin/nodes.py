@@ -1,4 +1,4 @@
-"""Nodes, as their ledgers report them: their list, and the page of each, with its labels, its seats and its drain."""
+"""Nodes, as their ledgers report them: their list, with orders for all, and the page of each, with what it has."""
 
 from typing import Any
 
@@ -23,6 +23,7 @@ from .ages import Ages
 from .badges import badge
 from .base import ReadOnlyAdmin
 from .drains import DRAINING
+from .fleet_orders import FOR_FLEET, send_to_fleet
 from .orders import send_to_node
 from .words import halt_of
 
@@ -39,10 +40,28 @@ class NodeAdmin(ReadOnlyAdmin[Node]):
     )
     readonly_fields = ("reports", "shown_labels", "shown_seats", "shown_halt")
     change_form_template = "admin/workerd/node/change_form.html"
+    change_list_template = "admin/workerd/node/change_list.html"
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.orders_view)
-        return [path("<int:pk>/orders/", view, name="workerd_node_orders"), *super().get_urls()]
+        for_fleet = self.admin_site.admin_view(self.fleet_view)
+        return [
+            path("fleet/", for_fleet, name="workerd_node_fleet"),
+            path("<int:pk>/orders/", view, name="workerd_node_orders"),
+            *super().get_urls(),
+        ]
+
+    def fleet_view(self, request: HttpRequest) -> HttpResponse:
+        """Take an order for all nodes."""
+        if not (self.has_view_permission(request) and permissions.may_operate(request)):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        verb = request.POST.get("order", "")
+        if verb not in FOR_FLEET:
+            return HttpResponseBadRequest()
+        send_to_fleet(request, verb, self.alias)
+        return redirect(reverse(f"{self.admin_site.name}:workerd_node_changelist"))
 
     def orders_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Take an order to drain the node, or to have it take seats again."""
@@ -62,6 +81,11 @@ class NodeAdmin(ReadOnlyAdmin[Node]):
         """Show the node with the buttons that drain it, for a user who may operate."""
         verbs = DRAINING.values() if permissions.may_operate(request) else ()
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "verbs": verbs})
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show the nodes with the buttons for all of them, for a user who may operate."""
+        verbs = FOR_FLEET.values() if permissions.may_operate(request) else ()
+        return super().changelist_view(request, {**(extra_context or {}), "verbs": verbs})
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changes: Any = super().get_changelist_instance(request)

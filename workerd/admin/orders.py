@@ -75,7 +75,7 @@ def send_orders(request: HttpRequest, verb: str, jobs: Sequence[Job], alias: str
     orders = [
         Operation(verb=verb, job=job, job_name=job.name, slot=slot, node=node) for job in jobs for node in nodes[job.pk]
     ]
-    _write(request, orders, alias)
+    write_orders(request, orders, alias)
     names = Truncator(", ".join(slot or job.name for job in jobs)).chars(200)
     words = ngettext(
         "%(verb)s was asked for: %(names)s.", "%(verb)s was asked for %(count)s jobs: %(names)s.", len(jobs)
@@ -85,11 +85,12 @@ def send_orders(request: HttpRequest, verb: str, jobs: Sequence[Job], alias: str
 
 def send_to_node(request: HttpRequest, verb: Verb, node: Node, alias: str) -> None:
     """Write an order for one node, and tell the user so. The caller has checked that the user may give it."""
-    _write(request, [Operation(verb=verb.name, node=node)], alias)
+    write_orders(request, [Operation(verb=verb.name, node=node)], alias)
     messages.info(request, _("%(verb)s was asked for: %(names)s.") % {"verb": verb.label, "names": node})
 
 
-def _write(request: HttpRequest, orders: Sequence[Operation], alias: str) -> None:
+def write_orders(request: HttpRequest, orders: Sequence[Operation], alias: str) -> None:
+    """Write orders as one act: they have their time, and who asks, in common."""
     now = read_now(alias)  # the web server's clock may be off
     for order in orders:
         order.requested_by = request.user.get_username()

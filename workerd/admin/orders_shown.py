@@ -17,6 +17,7 @@ from . import permissions
 from .ages import Ages
 from .badges import badge
 from .drains import DRAINING
+from .fleet_orders import RELOAD
 from .snapshot import Nodes
 from .words import result_of
 
@@ -38,7 +39,8 @@ def acts_of(orders: Iterable[Operation]) -> list[list[Operation]]:
 
 
 def _act(order: Operation) -> tuple[str, ...]:
-    return (order.verb, order.job_name, order.slot, order.requested_by, "" if order.job_name else str(order.pk))
+    is_shared = order.job_name or order.verb == RELOAD
+    return (order.verb, order.job_name, order.slot, order.requested_by, "" if is_shared else str(order.pk))
 
 
 def result_for(request: HttpRequest, order: Operation) -> str:

@@ -9,7 +9,7 @@ VIEW_OPERATIONS = "workerd.view_operation"
 
 
 def may_operate(request: HttpRequest) -> bool:
-    """Return whether the user may start, stop, restart, resume, dump, run now, drain, and decide on a halted reload."""
+    """Return whether the user may start, stop, restart, resume, dump, run now, drain, reload, or decide on a reload."""
     return request.user.has_perm(OPERATE)
 
 
