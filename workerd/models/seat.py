@@ -10,7 +10,7 @@ from .node import Node
 
 
 class Seat(models.Model):
-    """At most one life holds a seat, by compare and set on ``token`` and ``beat``. Ledgers write this row.
+    """A place that at most one life holds, by compare and set on ``token`` and ``beat``. Ledgers write this row.
 
     One seat is no job's: its ``job_id`` is ROLLOUT_JOB, and whoever holds it may drain or reload its node.
     """

@@ -454,7 +454,7 @@ class Draining(Message):
 
 
 class RolloutWanted(Message):
-    """Whether the node wants the seat by which one node at a time drains or reloads; said again while it does."""
+    """The node wants, or wants no more, the seat by which one node at a time drains or reloads; said again meanwhile."""
 
     wanted: bool
 

@@ -78,8 +78,10 @@ def _few_descriptors(soak: Soak, dice: random.Random) -> Iterator[bool]:
     before = {}
     for pid in (soak.daemon.pid, soak.daemon.picture()["daemon"]["forkserver_pid"]):
         if pid and (process := Process.look(pid)):
+            if not (used := process.descriptors()):
+                continue  # it has just ended: another fault is under way
             before[pid] = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-            few = max(process.descriptors()) + 1 + dice.randrange(4)
+            few = max(used) + 1 + dice.randrange(4)
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (few, before[pid][1]))
     try:
         yield True

@@ -14,7 +14,7 @@ LATE_S = 5.0
 SHORTEST_S = 1.0
 """A start is never too late before this, whatever ``start_within`` says: the line of those that start takes time."""
 BEFORE_S = 0.5
-"""So much before a due moment there is no other: all is accounted for up to it, and it is not."""
+"""The time before a due moment in which there is no other: all is accounted for up to then, and the moment is not."""
 SET_BACK_S = 3 * 3600.0
 """A clock that is set back by less repeats no due moment; set back by more, it is taken for right (cron's rule)."""
 

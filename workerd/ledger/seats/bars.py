@@ -1,4 +1,4 @@
-"""Which free seats are left alone for a while, as the database may have forgotten who has them. Pure."""
+"""The free seats that are left alone for a while, as the database may have forgotten who has them. Pure."""
 
 from collections.abc import Mapping
 

@@ -48,7 +48,7 @@ class Choice:
         self._bars = Bars()
         self.nodes = Nodes()
         self._held: Mapping[Place, int] = {}
-        """Who holds which seat, by the newest look."""
+        """The node of each seat that is held, by the newest look."""
 
     def look(self, seen: Look, me: Me, asked: Asked, read_nodes: ReadNodes, *, counts: bool = True) -> Plan:
         """Take in a look, and return what follows for the seats that ``asked`` wants.

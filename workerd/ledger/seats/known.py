@@ -1,4 +1,4 @@
-"""What is known of the seats between looks: of one that has not changed hands, a look reads the beat alone. Pure."""
+"""The seats as they are known between looks: of one that has not changed hands, a look reads the beat alone. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from .window import Place
 
 
 class Short(NamedTuple):
-    """What a look reads of every seat: all that a window compares, where the token stands for the life."""
+    """The columns that a look reads of every seat: all that a window compares; the token stands for the life."""
 
     pk: int
     token: int

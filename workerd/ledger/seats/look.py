@@ -17,9 +17,9 @@ from .session import Session
 from .window import Place
 
 FULL_S = 60.0
-"""So old may be what a window does not need: who has stopped a seat, since when somebody has it."""
+"""The age that may have what a window does not need: who has stopped a seat, since when somebody has it."""
 FEW = 100
-"""So many changed seats are read by their keys; of more, all are read."""
+"""The most changed seats that are read by their keys; of more, all are read."""
 
 
 class Look(NamedTuple):

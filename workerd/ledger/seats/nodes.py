@@ -12,7 +12,7 @@ from workerd.wire.spec import JobSpec
 from .place import Me, NodeSeen
 
 LAST_S = 60.0
-"""So old may be what is known of the nodes while no seat is to be taken."""
+"""The age that the knowledge of the nodes may have while no seat is to be taken."""
 
 
 class _Beat(NamedTuple):

@@ -1,4 +1,4 @@
-"""What the daemon and the job rows ask of the keeper: other threads write it down, the keeper's takes it."""
+"""The requests of the daemon and the job rows to the keeper: other threads write them down, the keeper's takes them."""
 
 import threading
 from collections.abc import Iterable

@@ -23,7 +23,7 @@ Key = tuple[Place, int]
 
 
 class Returned:
-    """What this life knows of its holdings from its own statements. Times are boot-time seconds."""
+    """The knowledge of this life about its holdings, from its own statements. Times are boot-time seconds."""
 
     def __init__(self) -> None:
         self.server = ""

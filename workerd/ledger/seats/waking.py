@@ -13,7 +13,7 @@ class GivenUp(NamedTuple):
 
     place: Place
     node_id: int | None
-    """Who had it."""
+    """The node that had it."""
 
 
 def wake_others(session: Session, given_up: GivenUp) -> None:
