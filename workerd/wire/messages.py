@@ -454,7 +454,7 @@ class Draining(Message):
 
 
 class RolloutWanted(Message):
-    """The node wants, or wants no more, the seat by which one node at a time drains or reloads; said again meanwhile."""
+    """The node wants the seat by which one node at a time drains or reloads, or no longer; said again meanwhile."""
 
     wanted: bool
 

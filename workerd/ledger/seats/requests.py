@@ -24,7 +24,7 @@ from .window import Place
 
 
 class Woken(NamedTuple):
-    """Why the keeper does not wait any longer, beside its time."""
+    """The reasons for which the keeper waits no longer, beside its time."""
 
     look: bool
     """A look is asked for."""
