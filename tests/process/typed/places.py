@@ -41,7 +41,7 @@ PARSED = {
     r"python -m benchmarks\.due_latency": "minutes on an idle machine",
     r"python -m benchmarks\.noise": "half a minute of noise",
     r"python -m benchmarks\.(fleet_load|failover .*)": "minutes on an idle machine, and a database server",
-    r"python manage\.py workerd reload --fleet": "tests/process/test_fleet_turns.py does so with two nodes",
+    r"python manage\.py workerd reload --fleet.*": "tests/process/test_fleet_turns.py does so with two nodes",
     r"python manage\.py workerd drain web@web2.*": "needs a second node; tests/process/test_fleet_verbs.py drains one",
 }
 
