@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tests.harness.properties import examples
+from workerd.command_secrets import is_secret
 from workerd.job_rules import find_faults
 from workerd.job_rules.ranges import DURATIONS
 from workerd.job_rules.written import filled
@@ -46,9 +47,8 @@ def rows() -> dict[str, dict[str, Any]]:
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 PLAIN = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | TEXTS
-OBJECTS = st.dictionaries(
-    TEXTS.map(lambda key: f"x{key}"), st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=3), max_leaves=5)
-)
+NAMES = TEXTS.map(lambda key: f"x{key}").filter(lambda key: not is_secret(key))
+OBJECTS = st.dictionaries(NAMES, st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=3), max_leaves=5))
 SECONDS = st.floats(0.001, 1e6) | st.integers(1, 10**6).map(float)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "kwargs": OBJECTS,

@@ -158,11 +158,11 @@ class Fleet:
         return self.witnesses.running(seat, boot_time())
 
     def wait_running(self, seat: str, within: float = F + R + SLACK_S, *, since: float = 0.0) -> Span:
-        """Return the span of a process of the seat that runs, and that began after ``since``."""
+        """Return the span of a process of the seat that runs, and whose first line is later than ``since``."""
 
         def runs() -> Span | bool:
             span = self.running(seat)
-            return span if span is not None and span.began > since else False
+            return span if span is not None and self.witnesses.first(span).began > since else False
 
         found = self.eventually(runs, within, f"a process of {seat}")
         assert isinstance(found, Span)

@@ -56,6 +56,11 @@ class Witnesses:
         spans = self.spans(seat)
         return spans[-1] if spans else None
 
+    def first(self, span: Span) -> Span:
+        """Return the first span of the same process, which may have stood still since."""
+        same = (span.seat, span.token, span.node, span.pid)
+        return next(one for one in self.spans(span.seat) if (one.seat, one.token, one.node, one.pid) == same)
+
     def running(self, seat: str, now: float) -> Span | None:
         """Return the span that goes on at ``now``."""
         newest = self.newest(seat)

@@ -1,6 +1,7 @@
 """Chaos: a shop at work on two databases, a random child killed every 300 ms, and what must hold afterwards."""
 
 import collections
+import contextlib
 import os
 import random
 import re
@@ -55,7 +56,8 @@ class Killer:
             eventually(lambda: time.monotonic() >= due, what="the next kill")  # noqa: B023 - called right here
             target = self._random.choice(eventually(self._targets, what="a child to kill"))
             self.killed.append(target.pid)
-            os.kill(target.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(target.pid, signal.SIGKILL)
             last = target
         eventually(lambda: not _is_there(last), within=20, what="the end of the last one killed")
 

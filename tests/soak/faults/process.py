@@ -37,9 +37,13 @@ def _stop_between_turns(pid: int) -> bool:
     """Stop it where it sleeps, so that the figure of its longest turn has nothing of the stop."""
     deadline = time.monotonic() + STOPPED_WITHIN_S
     while send(pid, signal.SIGSTOP) and time.monotonic() < deadline:
-        while (process := Process.look(pid)) and process.state not in "TZ":
-            time.sleep(0.001)
-        if Path(f"/proc/{pid}/syscall").read_text().split()[0] in WAITS:
+        while (process := Process.look(pid)) and process.state not in "TZ" and time.monotonic() < deadline:
+            time.sleep(0.001)  # another fault may have it go on
+        if (
+            process is not None
+            and process.state == "T"
+            and Path(f"/proc/{pid}/syscall").read_text().split()[0] in WAITS
+        ):
             return True
         send(pid, signal.SIGCONT)
         time.sleep(0.01)
