@@ -39,15 +39,15 @@ def _stop_between_turns(pid: int) -> bool:
     while send(pid, signal.SIGSTOP) and time.monotonic() < deadline:
         while (process := Process.look(pid)) and process.state not in "TZ" and time.monotonic() < deadline:
             time.sleep(0.001)  # another fault may have it go on
-        if (
-            process is not None
-            and process.state == "T"
-            and Path(f"/proc/{pid}/syscall").read_text().split()[0] in WAITS
-        ):
+        if process is not None and process.state == "T" and _sleeps(pid):
             return True
         send(pid, signal.SIGCONT)
         time.sleep(0.01)
     return False
+
+
+def _sleeps(pid: int) -> bool:
+    return Path(f"/proc/{pid}/syscall").read_text().split()[0] in WAITS
 
 
 def _reload(soak: Soak, _: random.Random) -> bool:
