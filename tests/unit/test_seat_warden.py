@@ -52,11 +52,23 @@ def start(run: str) -> Iterator[Start]:
 
 
 @pytest.fixture
-def warden() -> Iterator[Warden]:
-    warden = Warden()
-    yield warden
-    warden.hear(Alive(boot_time(), []))
+def wardens() -> Iterator[Callable[..., Warden]]:
+    """Return a function that makes a warden, whose thread has ended when the next test begins."""
+    made: list[Warden] = []
+
+    def make(clock: Callable[[], float] = boot_time) -> Warden:
+        made.append(Warden(clock))
+        return made[-1]
+
+    yield make
+    for warden in made:
+        warden.hear(Alive(boot_time(), []))
     eventually(lambda: "warden" not in {thread.name for thread in threading.enumerate()}, 5.0, "the end of its thread")
+
+
+@pytest.fixture
+def warden(wardens: Callable[..., Warden]) -> Warden:
+    return wardens()
 
 
 def alive(process: "subprocess.Popen[bytes]", deadline: float | None) -> Alive:
@@ -84,9 +96,9 @@ def test_a_kill_is_said_once(start: Start, warden: Warden, monkeypatch: pytest.M
     assert set(fields) == set(EVENTS[name].fields)
 
 
-def test_a_process_whose_deadline_moves_on_is_let_be(start: Start) -> None:
+def test_a_process_whose_deadline_moves_on_is_let_be(start: Start, wardens: Callable[..., Warden]) -> None:
     clock = [100.0]
-    warden, process = Warden(lambda: clock[0]), start()
+    warden, process = wardens(lambda: clock[0]), start()
     for now in range(100, 130):
         clock[0] = float(now)
         warden.hear(alive(process, now + 1.5))
@@ -112,7 +124,7 @@ def test_what_left_the_group_and_carries_the_mark_is_killed_too(start: Start, wa
 
 
 def test_a_mark_that_a_process_takes_on_later_is_read_then(
-    start: Start, run: str, monkeypatch: pytest.MonkeyPatch
+    start: Start, wardens: Callable[..., Warden], run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that was just born has its forkserver's mark, and the daemon may name it only once."""
     clock, read, taken_on = [100.0], set[str](), threading.Event()
@@ -123,7 +135,7 @@ def test_a_mark_that_a_process_takes_on_later_is_read_then(
         return mark
 
     monkeypatch.setattr("workerd.ledger.seats.warden.run_of", read_mark)
-    warden, leader, stray = Warden(lambda: clock[0]), start(), start()
+    warden, leader, stray = wardens(lambda: clock[0]), start(), start()
     warden.hear(alive(leader, 101.0))
     assert read == {""}
     taken_on.set()
