@@ -19,7 +19,7 @@ class Standing(NamedTuple):
     finished: bool = False
     """Its last run finished."""
     tried_s: float | None = None
-    """For how many seconds it has tried to run, since its first start; None where that has not begun."""
+    """The seconds for which it has tried to run, since its first start; None where that has not begun."""
     unheld: bool = False
     """The slot may run on any node of the fleet, and runs on none yet."""
 
