@@ -96,6 +96,6 @@ def test_a_service_that_does_not_answer_stops_no_job(project: Project, daemon: D
     start(project, daemon, "http://127.0.0.1:9")
     run_to_its_end(daemon, "finish")
 
+    assert daemon.wait_event("child.exited", within=10, job="finish")["outcome"] == "finished"
     warned = daemon.events("no ping for finish: <urlopen error [Errno 111] Connection refused>")
     assert [event["level"] for event in warned] == ["warning", "warning"]
-    assert daemon.events("child.exited", job="finish")[-1]["outcome"] == "finished"
