@@ -167,7 +167,7 @@ def test_a_shutdown_has_stopped_everything_when_it_returns_and_is_in_the_audit_t
 
     assert done.returncode == DONE
     assert json.loads(done.stdout) == {"ok": True} if words else done.stdout == "the daemon has stopped\n"
-    assert daemon.events("child.exited", job="stop-slowly")[0]["outcome"] == "stopped"
+    assert daemon.wait_event("child.exited", job="stop-slowly")["outcome"] == "stopped"
     assert daemon.wait(1) == DONE
     daemon.assert_clean_exit()
     row = Operation.objects.using(ALIAS).get()
