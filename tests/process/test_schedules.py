@@ -194,6 +194,7 @@ def test_a_reload_lets_a_scheduled_run_end_on_its_code_and_says_so(
     (tmp_path / "go").touch()
     assert runs_of(project, "told", 1) == [("operator", "finished")]
     assert trigger(project, "told", "--wait").returncode == DONE
+    assert runs_of(project, "told", 2) == [("operator", "finished")] * 2
     assert list(project.runs.filter(job_name="told").order_by("born").values_list("generation", flat=True)) == [1, 2]
     assert daemon.faults() == []
 
