@@ -106,6 +106,15 @@ FEWER = {
 }
 """How often the tests repeat without --slow; CONTRIBUTING.md says how often with it."""
 
+BEFORE_FLEET = (
+    "longest",
+    "around",
+    *(f"tests({backend})" for backend in BACKENDS),
+    *(f"newest_tests({backend})" for backend in NEWEST_BACKENDS),
+    *(f"soak({server})" for server in SERVERS),
+)
+"""The sessions that fill the processors: the fleet's soak counts seconds, and begins when they have ended."""
+
 COVERED = {"COVERAGE_PROCESS_START": "pyproject.toml"}
 """Has coverage measure every Python process that is started in the project's folder."""
 
@@ -249,15 +258,14 @@ def soak(session: nox.Session, server: str) -> None:
     )
 
 
-@nox.session(venv_backend="none", requires=["default"])
+@nox.session(venv_backend="none", requires=["default", *BEFORE_FLEET])
 @nox.parametrize("backend", FLEET_BACKENDS, ids=FLEET_BACKENDS)
 def fleet(session: nox.Session, backend: str) -> None:
-    """With --slow, run several nodes on one database; then, on PostgreSQL, an hour under every kind of fault."""
-    if "--slow" not in session.posargs:
-        session.log("left to --slow: it takes long, and counts seconds that a busy machine does not have")
-        return
-    pytest(session, "default", f"--backends={backend}", FLEET)
-    minutes = "60" if backend == FLEET_BACKENDS[0] else "2"
+    """Run three nodes under every kind of fault, once little else runs; with --slow an hour, after tests/fleet."""
+    slow = "--slow" in session.posargs
+    if slow:
+        pytest(session, "default", f"--backends={backend}", FLEET)
+    minutes = "60" if slow and backend == FLEET_BACKENDS[0] else "2"
     database = f"{backend.replace('-', '+')}:"
     words = ("-m", "tests.soak.fleet", "--minutes", minutes, "--database", database, "--seed", "1")
     run(session, "default", "python", *words)
