@@ -1,5 +1,7 @@
 """Whose a node's row is: found by the key, else by name and host, and one life's; every combination of the two rows."""
 
+import json
+import os
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -7,6 +9,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from workerd.ledger import daemon_process
+from workerd.ledger.daemon_process import has_surely_ended, own_daemon
 from workerd.ledger.entry import Entry
 from workerd.ledger.gone_nodes import GONE_AFTER
 from workerd.ledger.history import RunHistory
@@ -14,9 +18,11 @@ from workerd.ledger.node import NodeRow
 from workerd.ledger.operations import OpenOrders
 from workerd.ledger.records import RecordWriter
 from workerd.ledger.registration import Claimant
+from workerd.ledger.seats.processes import start_of
 from workerd.models import Node, Run, Slot
 from workerd.models.clock import DatabaseNow
 from workerd.wire.epochs import COUNTS_A_LIFE, first_of_life
+from workerd.wire.machine import boot_id, pid_namespace
 from workerd.wire.messages import Message, NodeDisplaced, NodeRegistered
 
 pytestmark = pytest.mark.django_db
@@ -252,3 +258,68 @@ def test_a_life_that_was_displaced_takes_nothing_back_at_its_next_start_while_th
     assert by == LIFE
     assert [type(message) for message in soon.told] == [NodeDisplaced]
     assert [type(message) for message in later.told] == [NodeRegistered]
+
+
+GONE = 2**22 + 1  # no pid is as large
+PROCESS = {"life": str(OTHER_LIFE), "boot": boot_id(), "namespace": pid_namespace(), "pid": GONE, "started": 5}
+BESIDE_US = os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("told", "has_ended"),
+    [
+        ({}, True),
+        ({"pid": BESIDE_US}, True),  # a later process of that pid
+        ({"pid": BESIDE_US, "started": start_of(BESIDE_US)}, False),
+        ({"life": str(LIFE)}, False),  # an older release has taken the row since then
+        ({"boot": "another"}, False),
+        ({"boot": ""}, False),
+        ({"namespace": "pid:[1]"}, False),
+        ({"pid": 0}, False),
+        ({"pid": True}, False),
+        ({"pid": str(GONE)}, False),
+        ({"more": 1}, False),
+    ],
+)
+def test_a_life_has_surely_ended_where_its_process_is_gone_beside_us(told: dict[str, Any], has_ended: bool) -> None:
+    assert has_surely_ended(json.dumps(PROCESS | told), OTHER_LIFE) is has_ended
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "7", "[" * 100_000])
+def test_a_row_that_tells_no_process_says_nothing(text: str | None) -> None:
+    assert not has_surely_ended(text, OTHER_LIFE)
+
+
+def test_a_process_that_proc_hides_may_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon_process, "start_of", lambda _pid: None)
+
+    assert not has_surely_ended(json.dumps(PROCESS | {"pid": BESIDE_US}), OTHER_LIFE)
+    assert has_surely_ended(json.dumps(PROCESS), OTHER_LIFE)
+
+
+def test_a_proc_of_another_pid_namespace_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon_process, "_shows_own_pids", lambda: False)
+
+    assert not has_surely_ended(json.dumps(PROCESS), OTHER_LIFE)
+    assert own_daemon(LIFE) == ""
+
+
+@pytest.mark.parametrize("has_ended", [True, False])
+def test_the_runs_of_a_life_that_has_surely_ended_are_lost_at_once(has_ended: bool) -> None:
+    older = Ledger(OTHER_LIFE, version=EPOCH)
+    older.write_pulse()
+    older.write_record(EPOCH + 1)
+    run = Run.objects.create(node_id=older.pk, job_name="mail", slot="mail", version=EPOCH + 2, born=timezone.now())
+    if has_ended:
+        Node.objects.update(process=json.dumps(PROCESS))
+    younger = Ledger(key=OTHER_KEY)
+    younger.write_pulse()
+    younger.write_record(younger.reserved + 1, started=2.0)
+    RunHistory("default", younger, 86400.0).tend(drained=True)
+    run.refresh_from_db()
+    node = Node.objects.get()
+
+    assert run.outcome == ("lost" if has_ended else "")
+    assert (node.contested is None) is has_ended
+    assert bool(younger.told[0].to_dict()["displaced"]) is not has_ended
+    assert json.loads(node.process or "")["life"] == str(LIFE)

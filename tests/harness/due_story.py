@@ -59,9 +59,10 @@ class DueStory:
         assert slot.child is not None
         self.journal.add("run", slot.child.run, run_row(slot.child, slot))
 
-    def boot(self) -> None:
+    def boot(self, without_database: float = 0.0) -> None:
         """Begin another life of the daemon, which hears what the earlier one has left before it hears of the jobs."""
         self.life = self._begin_life()
+        self.clock.advance(without_database)
         for row in self.journal.of("slot"):
             if row["due_rule"]:
                 left = Remembered(row["due_rule"], row["settled_until"], row["due"])

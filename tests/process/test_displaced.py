@@ -99,9 +99,9 @@ def test_a_restart_at_once_with_an_empty_state_dir_is_not_held_to_be_older(proje
     node = eventually(lambda: project.nodes.filter(daemon_pid=daemon.pid).first() or False, WITHIN_S, "the node")
 
     assert project.nodes.count() == 1
-    assert node.contested is not None
-    assert project.runs.get(pk=before.pk).outcome == "", "it may still run, for all that is known"
-    assert daemon.events("node.taken_over")
+    eventually(lambda: project.runs.get(pk=before.pk).outcome == "lost", WITHIN_S, "the end of the killed one's run")
+    assert node.contested is None
+    assert not daemon.events("node.taken_over"), "its process is gone, as can be seen beside it"
 
 
 def test_a_daemon_that_is_restarted_displaces_nobody(project: Project, daemon: Daemon) -> None:

@@ -102,7 +102,7 @@ def _soak(fleet: Any, server: Any, clock: WallClock, seconds: float, dice: rando
         "overslept_s": round(fleet.lateness.since(began), 1),
         **dues,
         **seats,
-        "complaints": rests.complaints + due_complaints + seat_complaints,
+        "complaints": rests.complaints + faults.ended_by_themselves + due_complaints + seat_complaints,
     }
 
 

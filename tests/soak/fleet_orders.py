@@ -1,5 +1,6 @@
 """What people do to a fleet, as faults of their own: drains, moves, edits; and how each fault is undone."""
 
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -8,17 +9,20 @@ from typing import Any
 
 from tests.fleet.fleet import F, Fleet
 from tests.fleet.node import FleetNode
+from tests.harness.daemon import DONE
 from tests.harness.project import ALIAS
 from workerd.wire.lease import boot_time
 from workerd.wire.words import State
 
 from .fleet_jobs import JOBS
+from .fleet_ready import tell_end
 
 HEARD_WITHIN_S = 3.0
 """A ledger has heard of every process so long after its birth: the daemon tells it each second."""
 REST_S = 5.0
 """So long a node is left alone after a fault of its processes."""
 ASKED_WITHIN_S = 2.0
+ENDS_ASKED_FOR = (DONE, -signal.SIGKILL)
 TAKEOVERS_S = (F, 1.2 * F, 1.5 * F)
 
 
@@ -46,6 +50,8 @@ class Orders:
         self.failed: Counter[str] = Counter()
         self.thaws: list[tuple[str, float]] = []
         self.troubles: list[Trouble] = []
+        self.ended_by_themselves: list[str] = []
+        """How daemons ended that were neither killed nor told to: none ought to."""
 
     # undoing
 
@@ -63,6 +69,8 @@ class Orders:
 
     def start(self, node: FleetNode) -> None:
         """Start a node that has ended."""
+        if node.wait(0) not in ENDS_ASKED_FOR:
+            self.ended_by_themselves.append(f"{node.host} {tell_end(node)}")
         node.start(ready=False)
         self._busy[node] = time.monotonic() + REST_S
 

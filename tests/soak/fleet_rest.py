@@ -7,11 +7,11 @@ from typing import Any
 
 from tests.fleet.fleet import READY_WITHIN_S, Fleet
 from tests.fleet.node import FleetNode
-from tests.harness.waiting import eventually
 from workerd.wire.lease import longest_gap
 
 from .fleet_faults import Faults
 from .fleet_jobs import CONTINUOUS, SEATS
+from .fleet_ready import why_not_ready
 
 RETRY_S = 1.0
 """A ledger whose server was out tries again after so long at most."""
@@ -43,13 +43,21 @@ class Rests:
         """End every fault, and wait until each seat is held; with ``whole`` by all the nodes."""
         self._faults.calm()
         absent = self._choose_absent() if not whole and self._dice.random() < ABSENT else None
-        for node in self._fleet.nodes:
-            if node is not absent and not node.is_running:
-                self._faults.start(node)
         here = [node for node in self._fleet.nodes if node is not absent]
-        eventually(lambda: all(map(_is_ready, here)), READY_WITHIN_S, "every node to be ready")
+        self._fleet.eventually(lambda: self._are_ready(here), READY_WITHIN_S, "every node to be ready")
         self.done["with one node gone" if absent else "with all nodes"] += 1
         self._wait(time.monotonic(), here)
+
+    def _are_ready(self, here: Collection[FleetNode]) -> bool:
+        """Look at every node; one that has ended is started, also where it was told to end before and does so now."""
+        lacking = []
+        for node in here:
+            if not node.is_running:
+                self._faults.start(node)
+            if why := why_not_ready(node):
+                lacking.append(f"{node.host}: {why}")
+        assert not lacking, "\n".join([*lacking, *self._faults.ended_by_themselves])
+        return True
 
     def _choose_absent(self) -> FleetNode:
         """Return a node that has ended; where none has, kill one."""
@@ -89,11 +97,3 @@ class Rests:
 
 def _clock() -> str:
     return time.strftime("%T")
-
-
-def _is_ready(node: FleetNode) -> bool:
-    try:
-        daemon = node.picture()["daemon"]
-    except OSError:
-        return False
-    return bool(daemon["ready"] and daemon["forkserver_ready"])

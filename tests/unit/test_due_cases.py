@@ -120,6 +120,24 @@ def test_case_23_down_over_many_dues_runs_for_the_latest_and_says_how_many_were_
     assert told["reason"] == "the daemon was not running"
 
 
+@pytest.mark.parametrize(
+    ("down_s", "reason"),
+    [
+        (0, "the daemon had not read its row yet"),
+        (600, "the daemon was not running, and then it had not read its row yet"),
+    ],
+)
+def test_case_23_a_daemon_that_ran_and_did_not_reach_the_database_is_not_said_to_have_been_down(
+    story: DueStory, down_s: float, reason: str
+) -> None:
+    story.write(schedule="* * * * *", start_within=1.0)
+    story.kill()
+    story.clock.advance(down_s)
+    story.boot(without_database=610)
+
+    assert [event["reason"] for event in story.events("job.missed")] == [reason]
+
+
 def test_case_24_down_for_longer_than_start_within_misses_and_goes_on(story: DueStory) -> None:
     down(story, 40 * 86400, schedule="10 12 * * *", start_within=600)
     assert [(told.outcome, told.missed) for told in story.history()] == [("missed", 40)]

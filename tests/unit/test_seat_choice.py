@@ -13,6 +13,7 @@ from workerd.ledger.seats.look import Look
 from workerd.ledger.seats.place import Me, NodeSeen, SeatSeen
 from workerd.ledger.seats.window import Place
 from workerd.wire.spec import JobSpec
+from workerd.wire.words import Before
 
 F, R = 30.0, 5.0
 ME = Me(1, uuid.UUID(int=1))
@@ -117,6 +118,13 @@ def test_what_an_earlier_life_left_and_this_node_cannot_run_is_given_back() -> N
     plan = story.look(TAKEN._replace(life=EARLIER))
 
     assert (claimed(plan), [seat.place for seat in plan.left]) == ([], [(7, 0)])
+
+
+def test_the_daemon_is_told_how_a_seat_stood_before() -> None:
+    choice = Story(EARLIER).choice
+    seats = (FREE, TAKEN, TAKEN._replace(life=EARLIER))
+
+    assert [choice.before(seat) for seat in seats] == [Before.FREE, Before.SILENT, Before.OURS]
 
 
 def test_of_two_nodes_one_claims_and_the_other_waits_its_looks(story: Story) -> None:

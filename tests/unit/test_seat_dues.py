@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.test_seats import JOB_ID, F, FleetNode
 from workerd.daemon.rules.dues import BEFORE_S
+from workerd.daemon.slots.due_reasons import SILENT, UNRENEWED
 from workerd.daemon.slots.due_records import NOTES_FIRST
 from workerd.daemon.slots.rows import rule_text
 from workerd.daemon.slots.slot import LiveSlot
@@ -20,8 +21,9 @@ from workerd.wire.messages import (
     SeatReleased,
     SeatRemembered,
     SeatSettled,
+    SeatsHeld,
 )
-from workerd.wire.words import Restart, State, Trigger
+from workerd.wire.words import Before, Restart, State, Trigger
 
 MINUTELY: dict[str, Any] = {
     "schedule": "every 1 min", "time_zone": "UTC", "restart": Restart.ON_FAILURE, "max_restarts": 0,
@@ -85,6 +87,38 @@ def test_a_run_begins_once_the_seats_row_has_its_time(node: DueNode) -> None:
     node.note()
 
     assert begun(slot) == (FIRST, Trigger.SCHEDULE)
+
+
+@pytest.mark.parametrize(
+    ("taken_from", "before", "reason"),
+    [
+        ("web@node2", [Before.SILENT], f"web@node2, which had its seat, {SILENT}"),
+        ("", [Before.FREE], "no node ran it: its seat was free, or was being given up"),
+        ("", [Before.OURS], "the daemon was not running"),
+        ("", [], "this node did not have its seat"),  # the answer to the claim was lost
+    ],
+)
+def test_a_moment_before_the_seat_was_taken_says_how_that_stood(
+    node: DueNode, taken_from: str, before: list[str], reason: str
+) -> None:
+    slot = node.begin_due(start_within=1.0)
+    node.remember(slot, settled=FIRST - 180)
+    node.tell(SeatsHeld(node.clock.boot_now, [[JOB_ID, 0, node.token, F, taken_from, *before]], whole=False))
+    node.settle()
+
+    assert [event["reason"] for event in node.lines.of("job.missed")] == [reason]
+
+
+def test_a_moment_that_came_while_the_seat_could_not_be_renewed_says_so(node: DueNode) -> None:
+    node.begin_due(start_within=1.0)
+    node.hold(0)
+    node.wait(1, 0)
+    for _ in range(int(hold_time(F)) + 60):
+        node.pass_time(1.0)
+        node.ledger.page.beat()
+    node.hold(0)
+
+    assert [event["reason"] for event in node.lines.of("job.missed")] == [UNRENEWED]
 
 
 @pytest.mark.parametrize("restart", [Restart.NEVER, Restart.ON_FAILURE])

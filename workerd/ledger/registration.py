@@ -21,6 +21,7 @@ from workerd.wire.epochs import first_after
 from workerd.wire.messages import License
 
 from .connection import write_transaction
+from .daemon_process import has_surely_ended, own_daemon
 from .sanitize import clean_text
 
 TRIES = 10
@@ -72,6 +73,7 @@ class Seen(NamedTuple):
     life: uuid.UUID | None
     daemon_pid: int | None
     pulse: datetime | None
+    process: str | None
     record_version: int
     cannot: str | None
     now: datetime
@@ -158,6 +160,7 @@ def _take(alias: str, who: Claimant, seen: Seen, namesake: Seen | None) -> Regis
     displaced = False
     if "life" in values:
         reserved = values["record_version"] = max(who.version, _first_free(alias, seen))
+        values["process"] = own_daemon(who.life)
         values["cannot"] = "{}"  # the code of this life is not known yet
         displaced, is_contested = _may_run(seen, who)
         if is_contested:
@@ -181,9 +184,11 @@ def _may_run(seen: Seen, who: Claimant) -> tuple[bool, bool]:
     """Return whether the life in the row is most likely running, and whether a run of it may be.
 
     A life that ended in order has left the row. The one that had this STATE_DIR before has ended, as its lock is free,
-    unless STATE_DIR is a copy on another machine.
+    unless STATE_DIR is a copy on another machine. Of one that ran beside us the row says which process that was.
     """
     if seen.life is None or (seen.life == who.earlier and (who.same_boot or not seen.is_fresh)):
+        return False, False
+    if has_surely_ended(seen.process, seen.life):
         return False, False
     return seen.is_fresh, True
 

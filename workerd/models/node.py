@@ -43,6 +43,8 @@ class Node(models.Model):
     """The key that the daemon keeps in STATE_DIR: name and host are for people."""
     life = models.UUIDField(_("life"), null=True, blank=True, editable=False)
     """Made at the daemon's start: whoever writes another one here has taken the row over."""
+    process = models.TextField(_("process"), null=True, blank=True, editable=False)
+    """A JSON object: which process has the life, so that a later daemon beside it sees that it has ended."""
     contested = models.DateTimeField(_("contested"), null=True, blank=True, editable=False)
     """The last pulse of a life that was displaced and may still run: for long no run of it is called lost."""
     labels = models.TextField(_("labels"), null=True, blank=True, default="{}", editable=False)

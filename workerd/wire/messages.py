@@ -313,7 +313,7 @@ class SeatsHeld(Message):
 
     Each is job's id, index, token, takeover_after in seconds. A ``whole`` list is a renewal's: a seat that is not in it
     is lost. Else it is a claim's, and adds to what is held; each seat then ends with the node from which it was taken
-    over, "" where it was free.
+    over, "" where it was free, and with its state before (``Before``).
     """
 
     sent: float

@@ -96,6 +96,16 @@ class WithoutDatabase(StrEnum):
     GO_ON = "go_on"
 
 
+class Before(StrEnum):
+    """The state of a seat just before this life took it."""
+
+    FREE = "free"
+    SILENT = "silent"
+    """Another node had it, and was not heard of."""
+    OURS = "ours"
+    """An earlier life of this very node had it, and has ended."""
+
+
 class Elsewhere(StrEnum):
     """The holder of a seat that this node does not have, if there is one."""
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from workerd.daemon.io.files import StrPath, folder_id, read_text, write_private
-from workerd.daemon.processes.proc import boot_id, pid_namespace
+from workerd.wire.machine import boot_id, pid_namespace
 
 
 class _Place(NamedTuple):

@@ -77,22 +77,6 @@ def is_trusted(pid: int) -> bool:
     return {int(user) for user in users} <= {0, os.geteuid()}
 
 
-def boot_id() -> str:
-    """Return what tells this boot of the machine from any other; "" where /proc does not tell."""
-    try:
-        return read_text("/proc/sys/kernel/random/boot_id").strip()
-    except OSError:
-        return ""
-
-
-def pid_namespace() -> str:
-    """Return what tells our pid namespace from others of this boot; "" where /proc does not tell."""
-    try:
-        return os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return ""
-
-
 def find_running_daemon(tree: str) -> int | None:
     """Return the pid of the daemon of this tree that runs, wherever its lock file is now.
 

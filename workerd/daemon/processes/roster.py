@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from workerd.daemon.io.files import StrPath, folder_id, read_text
+from workerd.wire.machine import boot_id
 
-from .proc import boot_id, look
+from .proc import look
 
 KEPT_LINES = 1000
 """More lines than this, and than twice the runs that live, are written anew without those of ended runs."""

@@ -29,6 +29,8 @@ class Holding:
     """Whether a process of it cannot be killed, so that it is not released."""
     taken_from: str = ""
     """The node that had it and was not heard of; "" where it was free, or this is not known."""
+    before: str = ""
+    """How it stood before this life had it (``Before``); "" where this is not known."""
     released: bool = False
     """Whether the ledger was told that no process of it is left."""
     ended_by: float = math.inf
@@ -96,7 +98,15 @@ class Holdings:
         return changes
 
     def _take_one(  # noqa: PLR0917 - what a message has of a seat
-        self, sent: float, job_id: int, index: int, token: int, takeover_after: float, taken_from: str = "", *_more: Any
+        self,
+        sent: float,
+        job_id: int,
+        index: int,
+        token: int,
+        takeover_after: float,
+        taken_from: str = "",
+        before: str = "",
+        *_more: Any,
     ) -> Change | None:
         place = (job_id, index)
         known = self._held.get(place)
@@ -105,5 +115,5 @@ class Holdings:
         if known is not None and known.token == token:
             known.sent, known.takeover_after, known.in_doubt = sent, takeover_after, False
             return Change(place, None, known)
-        self._held[place] = Holding(place, token, sent, takeover_after, taken_from=taken_from)
+        self._held[place] = Holding(place, token, sent, takeover_after, taken_from=taken_from, before=before)
         return Change(place, known, self._held[place], is_new=True)

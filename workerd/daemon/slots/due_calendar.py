@@ -5,22 +5,20 @@ from functools import partial
 
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
-from workerd.daemon.rules.dues import SET_BACK_S, SHORTEST_S, Due, Dues, Remembered, Settled, Times, is_due, settle
+from workerd.daemon.rules.dues import SET_BACK_S, SHORTEST_S, Due, Dues, Gap, Remembered, Settled, Times, is_due, settle
 from workerd.daemon.rules.facts import Fact
 from workerd.wire.reasons import Reason
 from workerd.wire.schedule import clear_zone_cache
 from workerd.wire.words import Restart, Trigger
 
 from .agenda import Agenda, Alarm
+from .due_reasons import BEFORE_ITS_ROW, STOOD_STILL, without_daemon, without_seat
 from .due_records import EDITED, SUPERSEDED, DueRecords
 from .lifecycle import Lifecycle
 from .rows import iso_utc, rule_text
 from .slot import LiveSlot
 from .timetable import Timetable
 
-DAEMON_DOWN = Reason("the daemon was not running")
-BEFORE_ITS_ROW = Reason("its time had passed before workerd knew of the row")
-STOOD_STILL = Reason("the daemon stood still, the machine slept, or its clock was set forward")
 MOST_A_TURN = 20
 """Slots that are told in one turn that they are due."""
 NOTHING = Settled(None, None)
@@ -47,6 +45,7 @@ class Calendar:
         self._due_records = due_records
         self._timetable = Timetable(parse, node)
         self._agenda = Agenda(new_alarm, self.look)
+        self._began = loop.clock.wall()
         self._earlier: dict[tuple[int | None, int], Remembered] = {}
         self._ahead = self._measure_clock()
         """How far the wall clock was ahead of the monotonic one at the last look; less than that, it was set back."""
@@ -108,7 +107,7 @@ class Calendar:
         """Find the next moment from now on; for a slot that an earlier daemon had, settle the time between as well."""
         now = self._loop.clock.wall()
         earlier = self._earlier.pop((slot.spec.id, slot.index), None) or dues.left
-        dues.left = None
+        is_own, dues.left = earlier is dues.left, None
         if earlier is not None:
             dues.last_success = earlier.last_success
         taken_up = earlier is not None and earlier.rule == rule_text(slot.spec) and earlier.settled is not None
@@ -117,13 +116,16 @@ class Calendar:
         if not self._find_next(slot, dues):
             return
         if earlier is not None and taken_up:
-            self._take_up(slot, earlier, since, now)
+            self._take_up(slot, earlier, since, now, is_own=is_own)
         elif earlier is None and is_new and dues.next is None and not slot.cause:  # else it was enabled, or started
-            self._settle(slot, 0.0, now, BEFORE_ITS_ROW)
+            self._settle(slot, 0.0, now, lambda _: BEFORE_ITS_ROW)
 
-    def _take_up(self, slot: LiveSlot, earlier: Remembered, since: float, now: float) -> None:
-        """Make up for what came due while no daemon ran, or for a run that the earlier one has left unfinished."""
-        if since < now and self._settle(slot, since, now, DAEMON_DOWN):
+    def _take_up(self, slot: LiveSlot, earlier: Remembered, since: float, now: float, *, is_own: bool) -> None:
+        """Make up for what came due while nothing could run here, or for a run that was left unfinished.
+
+        An earlier daemon has left that, or the holder of the seat before, or, where it is our own, this daemon.
+        """
+        if since < now and self._settle(slot, since, now, partial(self._why, slot, is_own)):
             return
         due = earlier.due
         if due is None or due > since or slot.spec.restart == Restart.NEVER:
@@ -131,6 +133,12 @@ class Calendar:
         in_time = now - due <= max(slot.spec.start_within, SHORTEST_S)
         if in_time and is_due(self._timetable.of(slot), due):  # an operator's moment is none of the schedule's
             self._tell(slot, Due.at(due, Trigger.CATCH_UP))
+
+    def _why(self, slot: LiveSlot, is_own: bool, gap: Gap) -> Reason:
+        """Return why nothing ran for the moments of a gap before now."""
+        if slot.seat is None and not is_own:
+            return without_daemon(gap, self._began)
+        return without_seat(gap, self._began, slot.seat, is_same=is_own)
 
     def _correct(self, dues: Dues, now: float) -> float:
         """Return up to which moment everything is settled; what lies hours ahead was the fault of a clock."""
@@ -160,7 +168,7 @@ class Calendar:
     def _came_due(self, slot: LiveSlot, moment: float, now: float) -> None:
         if not slot.wanted:  # another one's end may just have stopped the daemon
             return
-        self._settle(slot, moment - 0.5, now, STOOD_STILL)
+        self._settle(slot, moment - 0.5, now, lambda _: STOOD_STILL)
         self._lifecycle.apply(slot, Fact.NEXT_CHANGED)
 
     def _take_due(self, now: float) -> list[tuple[LiveSlot, float]]:
@@ -213,13 +221,13 @@ class Calendar:
         self._agenda.arm()
         return True
 
-    def _settle(self, slot: LiveSlot, since: float, now: float, why: Reason) -> bool:
+    def _settle(self, slot: LiveSlot, since: float, now: float, why: Callable[[Gap], Reason]) -> bool:
         """Run for the latest of the moments since then, if it may be, and record those that were missed."""
         settled = settle(self._timetable.of(slot), since, now, slot.spec.start_within)
         if settled.missed is not None:
             if settled.due is None:  # else the table gives up what waits, for the newer one
                 self._give_up_remembered(slot)
-            self._due_records.miss_gap(slot, settled.missed, why)
+            self._due_records.miss_gap(slot, settled.missed, why(settled.missed))
         if settled.due is not None:
             self._tell(slot, settled.due)
         return settled != NOTHING

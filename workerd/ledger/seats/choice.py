@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from workerd.wire.lease import boot_time
 from workerd.wire.rollout_seat import ROLLOUT, ROLLOUT_JOB
 from workerd.wire.spec import JobSpec
+from workerd.wire.words import Before
 
 from .asked import Asked
 from .bars import Bars
@@ -79,6 +80,12 @@ class Choice:
     def taken_from(self, seat: SeatSeen) -> str:
         """Return the node that had the seat and was not heard of; "" where it was free, or left by this very node."""
         return "" if seat.is_free or self._is_left(seat) else self.nodes.label(seat.node_id)
+
+    def before(self, seat: SeatSeen) -> Before:
+        """Return how a seat stands that this node is about to take."""
+        if self._is_left(seat):
+            return Before.OURS
+        return Before.FREE if seat.is_free else Before.SILENT
 
     def rank(self, place: Place, giver: int | None, me: Me, asked: Asked) -> int | None:
         """Return how many nodes come before this one for a seat that is free now, as far as is known without a look.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from workerd.wire.lease import boot_time
 from workerd.wire.messages import Alive, Message, SeatsHeld, SeatsStopped
+from workerd.wire.words import Before
 
 from .asked import Asked
 from .claims import release
@@ -95,11 +96,11 @@ class Holder:
         """Note that a seat is being claimed, before it is known what comes of it."""
         self._returned.claim(place, token, sent, seconds)
 
-    def take(self, session: Session, held: Held, sent: float, taken_from: str, asked: Asked) -> None:
-        """Tell the daemon of a seat that was claimed."""
+    def take(self, session: Session, held: Held, sent: float, before: tuple[str, Before], asked: Asked) -> None:
+        """Tell the daemon of a seat that was claimed: ``before`` has whose it was, and how it stood."""
         self._remember(session, held.place, held.token, asked)
         self.held.append(held)
-        self._send(SeatsHeld(sent, [[*_told(held.place, held.token, held.takeover_ms), taken_from]], whole=False))
+        self._send(SeatsHeld(sent, [[*_told(held.place, held.token, held.takeover_ms), *before]], whole=False))
 
     def _remember(self, session: Session, place: Place, token: int, asked: Asked) -> None:
         """Tell what the holder before has left of a scheduled seat, before the daemon hears that it has it."""

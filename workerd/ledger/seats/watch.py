@@ -109,5 +109,6 @@ class Watch:
             self._holder.attempt(seat.place, token, sent, ms / 1000)
             if claim(session, seat, token, plan.server, me, ms):
                 held = Held(seat.place, token, ms, "")
-                self._holder.take(session, held, sent, self._choice.taken_from(seat), asked)
+                before = self._choice.taken_from(seat), self._choice.before(seat)
+                self._holder.take(session, held, sent, before, asked)
                 plan.words[seat.place] = MINE
