@@ -9,16 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.harness.backends.server import free_port
 from tests.harness.waiting import eventually
 
 from .conftest import RunScript
 
 pytestmark = pytest.mark.backends("sqlite")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def answers(port: int) -> bool:
