@@ -104,8 +104,18 @@ def descriptors(pid: int) -> collections.Counter[str]:
         looks.append(collections.Counter(re.sub(r"\[\d+\]", "", what) for what in process.descriptors().values()))
         return len(looks) == looks.maxlen and all(look == looks[0] for look in looks)
 
-    eventually(stand_still, what=f"an unchanging set of descriptors of {pid}")
+    eventually(stand_still, 30, f"an unchanging set of descriptors of {pid}")
     return looks[0]
+
+
+def assert_descriptors(pid: int, wanted: collections.Counter[str]) -> None:
+    """Assert that a process comes to have these descriptors: it may have yet to see that a peer has closed one."""
+
+    def are_there() -> None:
+        found = descriptors(pid)
+        assert found == wanted, (found - wanted, wanted - found)
+
+    eventually(are_there, what=f"the descriptors of {pid}")
 
 
 def orphans_of(daemon: Daemon) -> list[str]:

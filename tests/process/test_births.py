@@ -90,7 +90,7 @@ def test_five_hundred_children_that_end_at_once_end_as_they_did(
     ends = [end for end in daemon.events("child.exited") if end["run"] in announced]
     assert [(_logged(end), announced[end["run"]]) for end in ends if _logged(end) != announced[end["run"]]] == []
     assert len(ends) >= SHORT_LIVES
-    eventually(lambda: project.runs.exclude(ended=None).count() == len(daemon.events("child.exited")), within=20)
+    eventually(lambda: project.runs.exclude(ended=None).count() == len(daemon.events("child.exited")), within=30)
     daemon.stop()
 
 

@@ -137,7 +137,7 @@ def test_a_record_that_the_database_refuses_is_set_aside_and_blocks_none(
 
     odd = daemon.wait_event("child.exited", since=position, job="odd")
     rows = project.runs.filter(pk__in=[odd["run"], deleted]).exclude(ended=None)
-    eventually(lambda: rows.count() == 2, 10, "the ends of the others")
+    eventually(lambda: rows.count() == 2, 30, "the ends of the others")
 
     assert (aside["kind"], aside["level"]) == ("run", "error")
     assert aside["key"] == daemon.wait_event("child.born", since=position, job="poison")["run"]
@@ -188,4 +188,4 @@ def _wait_until_all_have_written(daemon: Daemon, folder: Path, killed: set[str])
         slots = [slot for slot in daemon.picture()["slots"] if slot["job_name"] == "write-run"]
         return len(slots) == SLOTS and all(slot["run"] in runs for slot in slots)
 
-    eventually(all_have, 20, "a line of every child")
+    eventually(all_have, 30, "a line of every child")
