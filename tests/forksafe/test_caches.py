@@ -33,7 +33,7 @@ def serve() -> Iterator[Callable[[str, list[str], int], int]]:
             pytest.skip(f"{binary} is not installed here")
         command = [path, *arguments]
         servers.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        eventually(lambda: answers(port), within=20, what=f"{binary} answers")
+        eventually(lambda: answers(port), within=60, what=f"{binary} answers")
         return port
 
     yield start

@@ -59,7 +59,7 @@ class Killer:
             with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
                 os.kill(target.pid, signal.SIGKILL)
             last = target
-        eventually(lambda: not _is_there(last), within=20, what="the end of the last one killed")
+        eventually(lambda: not _is_there(last), within=60, what="the end of the last one killed")
 
     def _targets(self) -> list[Process]:
         forkserver = self.daemon.picture()["daemon"]["forkserver_pid"]
@@ -72,7 +72,7 @@ def _is_there(process: Process) -> bool:
     return now is not None and now.started == process.started
 
 
-def wait_for_calm(daemon: Daemon, slots: int = SLOTS, within: float = 30.0) -> dict[str, Any]:
+def wait_for_calm(daemon: Daemon, slots: int = SLOTS, within: float = 60.0) -> dict[str, Any]:
     """Return the daemon's picture when every slot runs, the spares are there, and no other child is."""
     return dict(eventually(lambda: _calm_picture(daemon, slots), within, "a calm daemon"))
 
