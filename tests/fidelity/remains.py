@@ -12,7 +12,7 @@ from tests.harness.waiting import TooLateError, eventually
 from .observation import steady
 from .services import redis_keys
 
-GONE_WITHIN_S = 5.0
+GONE_WITHIN_S = 1.0
 OUR_PROCESSES = ("workerd: tests forkserver", "workerd: tests spare", "workerd: tests workerd.")
 OUR_TABLES = ("workerd_", "django_migrations", "django_content_type", "auth_", "sqlite_")
 OUR_FILES = ("state", "stdout", "stderr", "work")

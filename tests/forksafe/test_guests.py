@@ -272,6 +272,7 @@ def test_without_install_the_workers_of_uwsgi_speak_on_the_masters_session(
 ) -> None:
     with preloaded(package, install=False) as (port, master, session):
         assert {number for _, number in answers(port, 4)} == {session}
+        wait_for_workers(master, 2)
         assert shared(master) == [3]
 
 

@@ -87,7 +87,7 @@ class Container:
     def stop(self) -> int:
         """What ``docker stop`` does; return the exit code."""
         os.kill(self.pid, signal.SIGTERM)
-        return self._process.wait(20)
+        return self._process.wait(60)
 
     def kill(self) -> None:
         if self._process.poll() is None:

@@ -19,7 +19,7 @@ from workerd.wire.words import Restart
 
 TARGET = "tests.process.faults.jobs.write_begin_and_end"
 KILLS = int(os.environ.get("WORKERD_TEST_DUE_KILLS", "200"))
-LONGEST_S = 20.0
+LONGEST_S = 40.0
 RUNS_S = 0.3
 AHEAD_S = 1.5
 """So long before its moment a row is written, at least."""

@@ -44,7 +44,7 @@ def test_the_log_goes_on_when_its_disk_has_room_again(project: Project, daemon: 
         eventually(lambda: not daemon.picture()["daemon"]["log_trouble"], 30, "a log that is written")
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
     assert "log: cannot be written: No" in said
     lines = events(path)

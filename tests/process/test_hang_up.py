@@ -66,7 +66,7 @@ def started(project: Project, daemon: Daemon, *before: str, log: bool = True) ->
 def test_a_terminal_that_goes_away_stops_the_daemon_gracefully(project: Project, daemon: Daemon, log: bool) -> None:
     with started(project, daemon, log=log) as run:
         run.hang_up()
-        assert run.process.wait(20) == 0
+        assert run.process.wait(60) == 0
     if run.path is not None:
         assert '"event":"daemon.stopping"' in run.path.read_text()
         assert "its terminal has gone" in run.path.read_text()
@@ -79,7 +79,7 @@ def test_a_daemon_that_is_to_outlive_its_terminal_does(project: Project, daemon:
         run.process.send_signal(signal.SIGHUP)
         eventually(lambda: daemon.picture()["daemon"]["generation"] == 2, 30, "the reload")
         run.process.send_signal(signal.SIGTERM)
-        assert run.process.wait(20) == 0
+        assert run.process.wait(60) == 0
 
 
 def test_a_hang_up_by_hand_is_a_reload_at_a_terminal_too(project: Project, daemon: Daemon) -> None:
@@ -88,5 +88,5 @@ def test_a_hang_up_by_hand_is_a_reload_at_a_terminal_too(project: Project, daemo
         eventually(lambda: daemon.picture()["daemon"]["generation"] == 2, 30, "the reload")
         assert not daemon.picture()["daemon"]["stopping"]
         run.process.send_signal(signal.SIGTERM)
-        assert run.process.wait(20) == 0
+        assert run.process.wait(60) == 0
         run.hang_up()

@@ -30,6 +30,7 @@ JOBS: dict[str, dict[str, Any]] = {
 }
 SLOTS = ("idle:0", "idle:1")
 LIMITS = "[Service]\nMemoryMax=300M\nTimeoutStopSec=1s\n"
+WAITS = "import pathlib, time\nwhile not pathlib.Path({go!r}).exists():\n    time.sleep(0.05)\n"
 MOST_EXPOSED = 2.0
 """What ``systemd-analyze security`` calls OK begins here and goes down to 0."""
 
@@ -157,14 +158,18 @@ def test_a_reload_keeps_the_daemon_and_one_of_broken_code_fails_and_changes_noth
     eventually(lambda: "reload: the new generation was rejected" in unit.show("StatusText"), 60, "the status line")
 
 
-def test_a_hang_up_is_a_reload_that_systemd_sees(unit: Unit) -> None:
-    first = unit.pids(*SLOTS)
+def test_a_hang_up_is_a_reload_that_systemd_sees(unit: Unit, project: Project) -> None:
+    first, go = unit.pids(*SLOTS), project.folder / "go-on"
+    (project.folder / "released.py").write_text(WAITS.format(go=str(go)))
+    try:
+        assert unit.systemctl("kill", "--kill-whom=main", "--signal=HUP") == 0
 
-    assert unit.systemctl("kill", "--kill-whom=main", "--signal=HUP") == 0
-
-    unit.wait(ActiveState="reloading")
-    unit.wait(ActiveState="active")
-    assert not set(first) & set(unit.pids(*SLOTS))
+        unit.wait(ActiveState="reloading")
+        go.touch()
+        unit.wait(ActiveState="active")
+        assert not set(first) & set(unit.pids(*SLOTS))
+    finally:
+        (project.folder / "released.py").write_text("")
 
 
 def test_a_stop_is_a_success_within_the_jobs_time_out(unit: Unit) -> None:

@@ -67,7 +67,7 @@ def test_a_child_that_may_not_be_signalled_holds_up_neither_an_order_nor_the_dae
     assert done.returncode == 0, done.stderr
     daemon.signal(signal.SIGTERM)
     unkillable = daemon.wait_event("child.unkillable", job="foreign", within=30)
-    code = daemon.wait(20)
+    code = daemon.wait(60)
 
     assert unkillable["reason"] == "it could not be sent: Operation not permitted"
     refused = daemon.events("child.not_signalled")

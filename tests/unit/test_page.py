@@ -32,7 +32,7 @@ def in_a_child(work: Callable[[], object]) -> int:
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
-        signal.alarm(10)
+        signal.alarm(60)
         work()
         os.write(writing, b"1")
         while True:
