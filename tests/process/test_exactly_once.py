@@ -165,7 +165,7 @@ def read_lines(folder: Path) -> list[Line]:
 def _kill_until(folder: Path, count: int, dice: random.Random) -> set[str]:
     """Kill children that have written their line until there are ``count`` lines; return the runs that were killed."""
     killed: set[str] = set()
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while len(lines := read_lines(folder)) < count:
         assert time.monotonic() < deadline, f"{len(lines)} runs of {count}"
         living = [line for line in lines if line.run not in killed and Path(f"/proc/{line.pid}").exists()]

@@ -53,13 +53,13 @@ class TwoNodes:
     def running(self, name: str, slot: str) -> int | bool:
         """Return the pid of the slot's process on this node; False where none runs."""
         self.be(name)
-        told = self.daemons[name].status()["slots"]
+        told = self.daemons[name].picture()["slots"]
         return next((known["pid"] for known in told if known["name"] == slot and known["pid"]), False)
 
     def count_seats(self, name: str) -> int:
         """Return how many seats the node says that it has."""
         self.be(name)
-        return sum(slot["token"] is not None for slot in self.daemons[name].status()["slots"])
+        return sum(slot["token"] is not None for slot in self.daemons[name].picture()["slots"])
 
     def fleet(self, name: str) -> Any:
         return json.loads(self.verb(name, "status", "--fleet", "--json")[1])

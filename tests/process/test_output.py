@@ -17,9 +17,9 @@ JOBS = "tests.process.bad_jobs.output"
 @pytest.mark.parametrize("first", [0, 1, 3])
 def test_a_job_that_closes_descriptors_keeps_its_database(case: Case, first: int) -> None:
     """None of our bytes comes into the connection that takes a number, and its beats are seen."""
-    case.start(f"{JOBS}.query_without_descriptors", kwargs={"first": first}, heartbeat_timeout=1, heartbeat="explicit")
+    case.start(f"{JOBS}.query_without_descriptors", kwargs={"first": first}, heartbeat_timeout=3, heartbeat="explicit")
     run = case.event("child.ready")["run"]
-    eventually(lambda: _note(case, run) in {f"turn {number}" for number in range(15, 100)}, 30, "its fifteenth turn")
+    eventually(lambda: _note(case, run) in {f"turn {number}" for number in range(40, 400)}, 60, "its fortieth turn")
     case.project.edit_job(case.name, enabled=False)
     end = case.event("child.exited")
 
