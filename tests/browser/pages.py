@@ -4,6 +4,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from tests.harness.waiting import WITHIN_S
+
 if TYPE_CHECKING:
     from tests.harness.browser import Browser
 
@@ -71,11 +73,11 @@ class Admin:
         """The pid that the page shows."""
         return self.browser.text(".workerd-pid")
 
-    def wait_state(self, words: str, within: float = 10.0) -> None:
+    def wait_state(self, words: str, within: float = WITHIN_S) -> None:
         """Wait until the page shows the state, without being loaded again."""
         self.browser.wait(lambda: self.state == words, within, f"{words}, not {self.state}")
 
-    def wait_pid(self, other_than: str = "", within: float = 10.0) -> str:
+    def wait_pid(self, other_than: str = "", within: float = WITHIN_S) -> str:
         """Wait until the page shows a pid that is another one."""
         return str(self.browser.wait(lambda: self.pid if self.pid != other_than else "", within, "another pid"))
 
@@ -89,7 +91,7 @@ class Admin:
         """Return what the list says of a job."""
         return str(self.browser.script(ROW, name))
 
-    def wait_row(self, name: str, words: str, within: float = 10.0) -> None:
+    def wait_row(self, name: str, words: str, within: float = WITHIN_S) -> None:
         """Wait until the list says so of a job, without being loaded again."""
 
         def says_so() -> None:

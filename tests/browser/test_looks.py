@@ -54,14 +54,14 @@ def pages(admin: Admin, project: Project) -> dict[str, str]:
     admin.define("call-courier", target=f"{MISHAPS}.call_courier", kwargs=FAIL, processes="2", **slow)
     for name, processes in (("call-courier", 2), ("ship-orders", 2), ("price-feed", 1)):
         add_day(project, name, processes)
-    admin.wait_state("backing off", within=20)
+    admin.wait_state("backing off")
     browser.wait_text("the courier is out", ".workerd-failures")
     job = browser.path
     admin.order("Restart")
     browser.wait_text("Restart was asked for: call-courier.")
     admin.open_list()
     browser.follow("print-labels")
-    browser.wait_text("hung", ".workerd-failures", within=20)
+    browser.wait_text("hung", ".workerd-failures")
     run = browser.find(".workerd-failures a").get_attribute("href") or ""
     return {
         "jobs": "/admin/workerd/job/",

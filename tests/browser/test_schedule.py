@@ -75,7 +75,7 @@ def test_a_time_that_comes_runs_the_job_and_the_page_shows_it(admin: Admin) -> N
     browser = admin.browser
     admin.define("finish", schedule="every 10 s", restart="never")
 
-    browser.wait_text("1 finished", SECTION, within=25)
+    browser.wait_text("1 finished", SECTION, within=60)
     browser.wait_text("waits · due in", ".workerd-slots")
     browser.click(".workerd-details summary")
     browser.wait_text("· on time", ".workerd-details")

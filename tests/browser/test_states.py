@@ -29,7 +29,8 @@ def test_every_state_is_seen_with_its_reason(admin: Admin, tmp_path: Path) -> No
         "unready", "ready_when_told", {"path": str(tmp_path / "never")}, signals_ready=True, start_timeout="9 min"
     )
     admin.define("runner", "idle", start_grace="100 ms")
-    admin.define("lingerer", "stop_slowly", {"takes": 9}, start_grace="100 ms", stop_timeout="1 min")
+    let = tmp_path / "let"
+    admin.define("lingerer", "stop_when_let", {"path": str(let)}, start_grace="100 ms", stop_timeout="10 min")
     admin.define("crasher", "crash", {"message": "out of paper"}, **slow)
     admin.define("later", "leave", {"code": 75}, **slow)
     admin.define("once", "finish", restart="never")
@@ -39,7 +40,7 @@ def test_every_state_is_seen_with_its_reason(admin: Admin, tmp_path: Path) -> No
     admin.wait_row("lingerer", "running")
     admin.browser.click("#result_list [aria-label='lingerer enabled']")
     causes = {
-        State.STOPPING: ("lingerer", ""),  # first, for it does not last
+        State.STOPPING: ("lingerer", ""),
         State.STOPPED: ("sleeper", ""),
         State.STARTING: ("unready", ""),
         State.RUNNING: ("runner", ""),
@@ -53,6 +54,7 @@ def test_every_state_is_seen_with_its_reason(admin: Admin, tmp_path: Path) -> No
         admin.wait_row(name, reason[:20])
         seen[state] = admin.row(name)
 
+    let.touch()
     assert set(seen) == set(State)
     assert "next start in" in seen[State.BACKOFF]
     assert admin.browser.errors() == []

@@ -58,7 +58,7 @@ def settled(reading: JobReading) -> list[str]:
         queries = queries_of(reading)
         return queries if not any("kwargs" in sql for sql in queries) else []
 
-    return eventually(quiet, SETTLED_S + 8.0, "a reading that reads no row")
+    return eventually(quiet, SETTLED_S + 30.0, "a reading that reads no row")
 
 
 def _plain_sql() -> None:

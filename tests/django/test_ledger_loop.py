@@ -35,7 +35,7 @@ from workerd.wire.messages import (
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 BORN = 1_760_000_000.25
-WITHIN_S = 10.0
+WITHIN_S = 30.0
 IDENTITY = {"key": str(uuid.uuid4()), "life": str(uuid.uuid4())}
 """Every ledger of a test is one daemon's."""
 PROGRAM = """
@@ -72,7 +72,7 @@ class LedgerProcess:
         row = {"job_name": "mail", "slot": "mail", "index": 0, "generation": 1, "pid": 42, "born": BORN, **values}
         return self.put("run", str(key), row)
 
-    def hear(self, cls: Any, within: float = 10.0) -> Any:
+    def hear(self, cls: Any, within: float = WITHIN_S) -> Any:
         """Return the next message of this class, passing over others; fails at the deadline or at the end."""
         deadline = time.monotonic() + within
         while select.select([self.channel], [], [], max(0.0, deadline - time.monotonic()))[0]:
@@ -88,9 +88,9 @@ class LedgerProcess:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(WITHIN_S)
 
-    def end(self, within: float = 10.0) -> int:
+    def end(self, within: float = WITHIN_S) -> int:
         self.channel.close()
         return self.process.wait(within)
 
@@ -200,7 +200,7 @@ def test_drain_writes_everything_answers_and_ends(start: Start) -> None:
     ledger.channel.send(Drain())
 
     assert ledger.hear(Drained).left == 0
-    assert ledger.process.wait(10) == 0
+    assert ledger.process.wait(WITHIN_S) == 0
     assert Run.objects.count() == 700
 
 
@@ -267,7 +267,7 @@ def test_drain_in_an_outage_leaves_the_rest_in_the_journal_and_ends_soon(start: 
         ledger.channel.send(Drain())
 
         assert ledger.hear(Drained).left == 5
-        assert ledger.process.wait(10) == 0
+        assert ledger.process.wait(WITHIN_S) == 0
 
 
 def test_killed_at_any_moment_every_acknowledged_record_is_in_the_end_one_row(start: Start) -> None:

@@ -25,7 +25,7 @@ from workerd.wire.words import Outcome
 from . import tested_jobs as jobs
 
 WORKERD = {"TARGETS": ["tests.django.tested_jobs.*"], "COMMANDS": ["sweep"], "ENV": ["SHOP_*"]}
-AMPLE_S, SHORT_S = 5.0, 0.05
+AMPLE_S, SHORT_S = 5.0, 0.2
 """The time of a job that ends when it is asked, however late the machine; of one that does not."""
 
 
@@ -148,7 +148,7 @@ def sessions() -> int:
 
 def wait_for_sessions(count: int) -> int:
     """Return how many there are; a server takes its time to see the end of one."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while (found := sessions()) != count and time.monotonic() < deadline:
         time.sleep(0.01)
     return found
@@ -315,7 +315,7 @@ def test_code_without_a_context_is_interrupted(name: str, seen: list[Any]) -> No
     ],
 )
 def test_a_job_that_does_not_stop_fails_where_it_is(target: Any, line: str) -> None:
-    with pytest.raises(StopIgnoredError, match=r"was asked to stop and goes on 0\.05 s later") as caught:
+    with pytest.raises(StopIgnoredError, match=r"was asked to stop and goes on 0\.2 s later") as caught:
         run_job(target, stop_after=SHORT_S)
     result = run_job(target, stop_after=SHORT_S, raises=False)
 

@@ -29,7 +29,7 @@ def open_redis(folder: Path) -> Iterator[str]:
     words = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     server = subprocess.Popen(ending_with_us(words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        eventually(lambda: _pongs(port), within=20, what="Redis answers")
+        eventually(lambda: _pongs(port), within=60, what="Redis answers")
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         server.kill()

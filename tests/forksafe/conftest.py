@@ -17,7 +17,7 @@ from tests.harness.backends.backend import Backend, Databases
 from tests.harness.backends.server import GivenServer, Server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-WITHIN_S = 60
+WITHIN_S = 180
 RunScript = Callable[..., tuple[Any, list[dict[str, Any]]]]
 _numbers = itertools.count()
 

@@ -9,16 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.harness.backends.server import free_port
 from tests.harness.waiting import eventually
 
 from .conftest import RunScript
 
 pytestmark = pytest.mark.backends("sqlite")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def answers(port: int) -> bool:
@@ -37,7 +33,7 @@ def serve() -> Iterator[Callable[[str, list[str], int], int]]:
             pytest.skip(f"{binary} is not installed here")
         command = [path, *arguments]
         servers.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        eventually(lambda: answers(port), within=20, what=f"{binary} answers")
+        eventually(lambda: answers(port), within=60, what=f"{binary} answers")
         return port
 
     yield start

@@ -1,6 +1,5 @@
 """The admin's web server: the project's own ``runserver``, on a free port of the loopback."""
 
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -8,17 +7,11 @@ import urllib.request
 
 from django.contrib.auth import get_user_model
 
+from tests.harness.backends.server import free_port
 from tests.harness.project import ALIAS, MANAGE, SETTINGS_MODULE, Project
 from tests.harness.waiting import eventually
 
 USER, PASSWORD = "operator", "a long enough password"
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:
@@ -38,7 +31,7 @@ class Server:
             env={**env, "DJANGO_SETTINGS_MODULE": SETTINGS_MODULE},
             cwd=project.folder,
         )
-        eventually(self._answers, 20, f"an answer of {self.address}")
+        eventually(self._answers, 60, f"an answer of {self.address}")
 
     @property
     def url(self) -> str:
@@ -48,13 +41,13 @@ class Server:
     def close(self) -> None:
         """End it."""
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(30)
         self._output.close()
 
     def _answers(self) -> bool:
         assert self._process.poll() is None, self.log.read_text()
         try:
-            with urllib.request.urlopen(f"{self.url}/admin/login/", timeout=2) as answer:
+            with urllib.request.urlopen(f"{self.url}/admin/login/", timeout=20) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False

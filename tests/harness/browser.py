@@ -17,7 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.browser.pages import DESKTOP, PHONE
-from tests.harness.waiting import eventually
+from tests.harness.waiting import WITHIN_S, eventually
 
 ARGUMENTS = (
     "--headless",
@@ -177,7 +177,7 @@ class Browser:
         """Click on the link of these words."""
         self.click(words, By.LINK_TEXT)
 
-    def wait(self, condition: Callable[[], Any], within: float = 10.0, what: str = "") -> Any:
+    def wait(self, condition: Callable[[], Any], within: float = WITHIN_S, what: str = "") -> Any:
         """Return the condition's value as soon as it is true; what is being replaced is looked at again."""
 
         def look() -> Any:
@@ -190,7 +190,7 @@ class Browser:
 
         return eventually(look, within, what)
 
-    def wait_text(self, words: str, css: str = "body", within: float = 10.0) -> None:
+    def wait_text(self, words: str, css: str = "body", within: float = WITHIN_S) -> None:
         """Wait until the words are seen."""
         self.wait(lambda: words in self.text(css), within, f"“{words}” in {css}")
 

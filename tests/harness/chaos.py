@@ -59,7 +59,7 @@ class Killer:
             with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
                 os.kill(target.pid, signal.SIGKILL)
             last = target
-        eventually(lambda: not _is_there(last), within=20, what="the end of the last one killed")
+        eventually(lambda: not _is_there(last), within=60, what="the end of the last one killed")
 
     def _targets(self) -> list[Process]:
         forkserver = self.daemon.picture()["daemon"]["forkserver_pid"]
@@ -72,7 +72,7 @@ def _is_there(process: Process) -> bool:
     return now is not None and now.started == process.started
 
 
-def wait_for_calm(daemon: Daemon, slots: int = SLOTS, within: float = 30.0) -> dict[str, Any]:
+def wait_for_calm(daemon: Daemon, slots: int = SLOTS, within: float = 60.0) -> dict[str, Any]:
     """Return the daemon's picture when every slot runs, the spares are there, and no other child is."""
     return dict(eventually(lambda: _calm_picture(daemon, slots), within, "a calm daemon"))
 
@@ -104,8 +104,18 @@ def descriptors(pid: int) -> collections.Counter[str]:
         looks.append(collections.Counter(re.sub(r"\[\d+\]", "", what) for what in process.descriptors().values()))
         return len(looks) == looks.maxlen and all(look == looks[0] for look in looks)
 
-    eventually(stand_still, what=f"an unchanging set of descriptors of {pid}")
+    eventually(stand_still, 30, f"an unchanging set of descriptors of {pid}")
     return looks[0]
+
+
+def assert_descriptors(pid: int, wanted: collections.Counter[str]) -> None:
+    """Assert that a process comes to have these descriptors: it may have yet to see that a peer has closed one."""
+
+    def are_there() -> None:
+        found = descriptors(pid)
+        assert found == wanted, (found - wanted, wanted - found)
+
+    eventually(are_there, what=f"the descriptors of {pid}")
 
 
 def orphans_of(daemon: Daemon) -> list[str]:

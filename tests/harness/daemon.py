@@ -15,11 +15,12 @@ from workerd.wire.asking import ask
 from .log import Event, Log
 from .processes import Process, ProcessTree
 from .project import Project
-from .waiting import eventually
+from .waiting import WITHIN_S, eventually
 
 DONE, PARKED = 0, 1
-READY_WITHIN_S = 20.0
-STOP_WITHIN_S = 20.0
+READY_WITHIN_S = STOP_WITHIN_S = 30.0
+GONE_WITHIN_S = 10.0
+"""The end of a process takes the kernel a moment, and a busy machine many."""
 FAULTS = frozenset(
     {
         "daemon.degraded",
@@ -118,12 +119,12 @@ class Daemon:
         """Return the events that tell of a fault of workerd's own, or of what no test of a healthy daemon expects."""
         return [event for event in self.events(since=since) if event.get("event") in FAULTS]
 
-    def wait_event(self, name: str, /, *, within: float = 10.0, since: int = 0, **match: Any) -> Event:
+    def wait_event(self, name: str, /, *, within: float = WITHIN_S, since: int = 0, **match: Any) -> Event:
         """As ``Log.wait_event``."""
         return self.log.wait_event(name, within=within, since=since, **match)
 
     def wait_events(
-        self, name: str, count: int, /, *, within: float = 10.0, since: int = 0, **match: Any
+        self, name: str, count: int, /, *, within: float = WITHIN_S, since: int = 0, **match: Any
     ) -> list[Event]:
         """As ``Log.wait_events``."""
         return self.log.wait_events(name, count, within=within, since=since, **match)
@@ -134,7 +135,7 @@ class Daemon:
         assert done.returncode in (DONE, PARKED), f"status ended with {done.returncode}: {done.stderr}"
         return json.loads(done.stdout)
 
-    def ask(self, request: dict[str, Any], within: float = 5.0) -> Any:
+    def ask(self, request: dict[str, Any], within: float = WITHIN_S) -> Any:
         """Send one request over the control socket and return the answer, without the price of a ``manage.py``."""
         return ask(self.project.state_dir, self.project.name, request, within)
 
@@ -146,7 +147,7 @@ class Daemon:
         """Return the live picture of one slot, empty if there is none of that name."""
         return next((slot for slot in self.picture()["slots"] if slot["name"] == name), {})
 
-    def wait_state(self, name: str, state: str, within: float = 10.0) -> dict[str, Any]:
+    def wait_state(self, name: str, state: str, within: float = WITHIN_S) -> dict[str, Any]:
         """Return the slot's picture as soon as it is in ``state``."""
         seen: dict[str, Any] = {}
 
@@ -169,11 +170,11 @@ class Daemon:
         """Processes of its tree that have ended and that nobody has reaped."""
         return [process for process in self.tree.look(self.pid) if process.is_zombie]
 
-    def child_pid(self, slot: str, within: float = 10.0) -> int:
+    def child_pid(self, slot: str, within: float = WITHIN_S) -> int:
         """Return the pid of the child that is in ``slot`` now, waiting for one."""
         return eventually(lambda: self._pid_in(slot), within, f"a child in {slot}")
 
-    def assert_clean_exit(self, within: float = 2.0) -> None:
+    def assert_clean_exit(self, within: float = GONE_WITHIN_S) -> None:
         """Assert that no process of its tree is left, its log has ended and its lock is free."""
         assert not self.is_running, "the daemon still runs"
         self.tree.remember(self._pids_in_log())
@@ -223,6 +224,6 @@ class Daemon:
         return {int(event["pid"]) for event in self.log.events() if isinstance(event.get("pid"), int)}
 
 
-def read_pid(path: Path, within: float = 10.0) -> int:
+def read_pid(path: Path, within: float = WITHIN_S) -> int:
     """Return the pid that a job writes to ``path``."""
     return int(eventually(lambda: path.exists() and path.read_text().strip(), within, f"a pid in {path.name}"))

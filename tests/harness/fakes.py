@@ -82,7 +82,7 @@ def turn(loop: Loop) -> None:
     loop.turn()
 
 
-def turn_until(loop: Loop, condition: Callable[[], object], within: float = 5.0) -> None:
+def turn_until(loop: Loop, condition: Callable[[], object], within: float = 30.0) -> None:
     """Turn a loop of the system's clock until ``condition`` is true."""
     deadline = time.monotonic() + within
     while not condition():

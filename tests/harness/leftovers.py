@@ -88,4 +88,4 @@ class LeftoverSetup:
 
 def ended_by(process: "subprocess.Popen[Any]") -> int:
     """Return the signal that has ended a process."""
-    return -process.wait(10)
+    return -process.wait(30)

@@ -96,7 +96,7 @@ class Link:
             self.end_sessions()
         else:
             self.execute(f"ALTER USER {self.account}@'%' WITH MAX_USER_CONNECTIONS 1")
-            eventually(self._take_the_only_session, 20, "the account's only session")
+            eventually(self._take_the_only_session, 60, "the account's only session")
 
     def leave_one_session(self, ended: int) -> None:
         """End the session with this number, and have the server give the account no second one."""

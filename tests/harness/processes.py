@@ -93,7 +93,7 @@ class ProcessTree:
         left = [process for process in there if not process.is_zombie or process.parent in family]
         return sorted(left, key=lambda process: process.pid)
 
-    def assert_gone(self, within: float = 1.0) -> None:
+    def assert_gone(self, within: float = 10.0) -> None:
         """Assert that no process is left."""
 
         def none_is_left() -> None:

@@ -73,7 +73,7 @@ class Project:
             text=True,
             env={**self.env, **(env or {})},
             cwd=self.folder,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 

@@ -6,6 +6,8 @@ from typing import Literal, TypeVar
 
 Value = TypeVar("Value")
 
+WITHIN_S = 30.0
+"""The longest wait for what is sure to come: on a busy machine each process on its way may be seconds late."""
 LOOK_EVERY_S, SELDOM_S, LATER = 0.01, 0.1, 0.05
 """A long wait looks less often, so that waiting takes no processor from what is waited for: 5 % late at most."""
 
@@ -17,7 +19,7 @@ class TooLateError(AssertionError):
         super().__init__(f"{what} did not come within {within:g} s; last seen: {last!r}")
 
 
-def eventually(condition: Callable[[], Value | Literal[False]], within: float = 5.0, what: str = "") -> Value:
+def eventually(condition: Callable[[], Value | Literal[False]], within: float = WITHIN_S, what: str = "") -> Value:
     """Return the condition's value as soon as it is true.
 
     An AssertionError in the condition means "not yet", so that it may be a function of asserts; such a one returns

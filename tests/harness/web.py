@@ -6,7 +6,7 @@ import urllib.request
 from .waiting import eventually
 
 
-def read_page(address: str, within: float = 20.0) -> str:
+def read_page(address: str, within: float = 60.0) -> str:
     """Return the page as soon as somebody answers there; an answer that is an error is raised."""
 
     def page() -> str:

@@ -14,6 +14,7 @@ from tests.harness.chaos import (
     SPARES,
     UNGUARDED,
     Killer,
+    assert_descriptors,
     count_closes,
     descriptors,
     open_shop,
@@ -53,7 +54,8 @@ def test_killing_children_mangles_nothing_and_leaves_nothing(second: str, projec
 
     after = wait_for_calm(daemon)
     assert (daemon.pid, after["daemon"]["forkserver_pid"]) == ours, "a forkserver was lost"
-    assert [descriptors(pid) for pid in ours] == before
+    for pid, wanted in zip(ours, before, strict=True):
+        assert_descriptors(pid, wanted)
     eventually(lambda: not orphans_of(daemon), what="the end of a child that is being born")
     _assert_every_death_was_ours(daemon, killer)
     _assert_nothing_was_inherited(daemon, killer)
@@ -68,14 +70,14 @@ def test_the_same_program_without_the_guard_fails(second: str, project: Project,
     """With nothing closed before a fork and nothing discarded after it, children break each other's sessions."""
     open_shop(project, second, UNGUARDED)
     daemon.start(ready=False)
-    daemon.wait_event("forkserver.ready", within=20)  # the killer spares it from then on
+    daemon.wait_event("forkserver.ready", within=30)  # the killer spares it from then on
     killer = Killer(daemon, random.randrange(10_000))
 
     def is_harmed() -> bool:
         killer.kill_children(1)
         return len(daemon.events("job.failed", exception_type=lambda name: name.startswith(HARM))) >= 3
 
-    eventually(is_harmed, within=30, what="harm")
+    eventually(is_harmed, within=120, what="harm")
     assert "ForkedConnectionError" not in daemon.log.text(), "the tripwire was not meant to help"
     daemon.clean_up()
 
@@ -96,13 +98,13 @@ def _assert_every_death_was_ours(daemon: Daemon, killer: Killer) -> None:
 
 def _assert_nothing_was_inherited(daemon: Daemon, killer: Killer) -> None:
     """Before each fork one session an alias was closed, no more and no fewer, so nothing was there to discard."""
-    closes = count_closes(daemon)
     born = {event["pid"] for event in daemon.events("child.born")}
     killed_as_spares = set(killer.killed) - born
 
-    assert set(closes) == {tuple(ALIASES)}
-    forks = len(born) + len(killed_as_spares) + SPARES
-    assert closes[tuple(ALIASES)] == 2 + forks, "one before COMMANDS are tried, one before ready, one a birth"
+    forks = 2 + len(born) + len(killed_as_spares) + SPARES
+    """One before COMMANDS are tried, one before ready, one a birth."""
+    # The forkserver's lines come by a pipe of its own, and may come after the birth that they are about.
+    eventually(lambda: count_closes(daemon) == {tuple(ALIASES): forks}, what="a close an alias before each fork")
     for name in ("connection.discarded", "fork.refused", "socket.inherited"):
         assert daemon.events(name) == []
 
@@ -112,9 +114,9 @@ def _assert_runs_are_recorded(project: Project, daemon: Daemon) -> None:
     lives = [event for event in daemon.events("child.born") if event["job"] in JOBS]
     deaths = [event for event in daemon.events("child.exited") if event["job"] in JOBS]
 
-    eventually(lambda: project.runs.count() == len(lives), within=20, what="a row a life")
+    eventually(lambda: project.runs.count() == len(lives), within=30, what="a row a life")
     ended = project.runs.exclude(ended=None)
-    eventually(lambda: ended.count() == len(deaths), within=20, what="every death on its row")
+    eventually(lambda: ended.count() == len(deaths), within=30, what="every death on its row")
     assert {(str(run.pk), run.outcome, run.signal) for run in ended} == {
         (event["run"], "crashed", "SIGKILL") for event in deaths
     }

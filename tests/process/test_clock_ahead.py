@@ -22,7 +22,8 @@ def test_rows_follow_a_daemon_that_starts_after_one_from_the_future(project: Pro
     daemon.start()
     daemon.wait_state("idle", "RUNNING")
     former = daemon.slot("idle")["run"]
-    eventually(lambda: Slot.objects.using(ALIAS).filter(run=former).exists(), 10, "the former daemon's slot")
+    eventually(lambda: Slot.objects.using(ALIAS).filter(run=former).exists(), 30, "the former daemon's slot")
+    eventually(lambda: project.runs.filter(pk=former).exists(), 30, "the former daemon's run")
     daemon.kill()
     Slot.objects.using(ALIAS).update(version=F("version") + DECADES)
     Node.objects.using(ALIAS).update(record_version=F("record_version") + DECADES)
@@ -34,14 +35,14 @@ def test_rows_follow_a_daemon_that_starts_after_one_from_the_future(project: Pro
     daemon.wait_state("idle", "RUNNING")
     run = daemon.slot("idle")["run"]
 
-    eventually(lambda: Slot.objects.using(ALIAS).filter(run=run, state="RUNNING").exists(), 10, "the slot of now")
-    assert Node.objects.using(ALIAS).get().daemon_pid == daemon.pid
+    eventually(lambda: Slot.objects.using(ALIAS).filter(run=run, state="RUNNING").exists(), 30, "the slot of now")
+    eventually(lambda: Node.objects.using(ALIAS).get().daemon_pid == daemon.pid, 30, "the node of now")
     assert project.runs.get(pk=former).outcome == "", "the former daemon may run on, as nobody has its STATE_DIR"
     Node.objects.using(ALIAS).update(contested=F("contested") - GONE_AFTER)
     daemon.stop()
     daemon.start()
-    eventually(lambda: project.runs.get(pk=former).outcome == "lost", 10, "the end of the former run")
+    eventually(lambda: project.runs.get(pk=former).outcome == "lost", 30, "the end of the former run")
     run = daemon.wait_state("idle", "RUNNING")["run"]
-    eventually(lambda: project.runs.filter(pk=run, outcome="").exists(), 10, "the run of now")
+    eventually(lambda: project.runs.filter(pk=run, outcome="").exists(), 30, "the run of now")
     daemon.stop()
-    eventually(lambda: project.runs.get(pk=run).outcome == "stopped", 10, "its end in the table")
+    eventually(lambda: project.runs.get(pk=run).outcome == "stopped", 30, "its end in the table")

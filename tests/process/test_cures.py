@@ -104,7 +104,7 @@ def test_a_database_that_is_not_migrated_at_start_is_waited_for(empty_project: P
 
         daemon.wait_state("mark-and-stay", "RUNNING", WITHIN_S)
         eventually(empty_project.marks.exists, WITHIN_S, "the job's mark")
-        assert empty_project.nodes.get().pulse is not None
+        eventually(lambda: empty_project.nodes.get().pulse is not None, WITHIN_S, "the pulse")
         daemon.stop()
 
 

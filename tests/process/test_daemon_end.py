@@ -23,11 +23,12 @@ from tests.harness.waiting import eventually
 pytestmark = [pytest.mark.slow, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]
 PROBES = "tests.process.probes.jobs"
 STUBBORN = ("idle", "hang", "spin", "freeze", "ignore-stop", "have-thread", "idle-async")
-GONE_WITHIN_S = 1.0
+GONE_WITHIN_S = 10.0
+"""The kernel ends them at once; a busy machine takes its time for it."""
 DEEP = "a-folder-in-a-folder"
 
 
-def test_nothing_of_the_tree_outlives_a_killed_daemon_by_a_second(project: Project, daemon: Daemon) -> None:
+def test_nothing_of_the_tree_outlives_a_killed_daemon(project: Project, daemon: Daemon) -> None:
     """Children that sleep, spin, are stopped or ignore every signal go with the daemon, as do forkserver and ledger."""
     for name in STUBBORN:
         project.add_job(name, start_grace=0)
@@ -47,7 +48,7 @@ def test_nothing_is_left_of_a_daemon_killed_while_it_has_children_born(project: 
     project.add_job("idle", processes=10)
     for _ in range(10):
         daemon.start(ready=False)
-        daemon.wait_event("child.born", within=20, job="idle")
+        daemon.wait_event("child.born", within=30, job="idle")
 
         daemon.kill()
 
@@ -79,6 +80,9 @@ def test_a_stopped_daemon_has_asked_every_child(project: Project, daemon: Daemon
     project.add_job("command", command=f"wait_for_interrupt {goodbyes}")
     daemon.start()
     wait_for_calm(daemon, 5)
+    daemon.wait_event("child.output", job="command", line="waits")
+    for slot in ("function:0", "function:1", "function:2", "coroutine"):
+        eventually(lambda slot=slot: daemon.slot(slot)["note"] == "waits", what=f"{slot} at its wait")  # type: ignore[misc]
 
     daemon.stop(number=number)
 
@@ -92,8 +96,8 @@ def test_a_stopped_daemon_has_asked_every_child(project: Project, daemon: Daemon
 
 
 def test_a_second_signal_stops_at_once(project: Project, daemon: Daemon) -> None:
-    """A child that has a minute to stop has it until the second SIGTERM."""
-    project.add_job("ignore-stop", stop_timeout=60)
+    """A child that has ten minutes to stop has it until the second SIGTERM."""
+    project.add_job("ignore-stop", stop_timeout=600)
     daemon.start()
     wait_for_calm(daemon, 1)
     daemon.signal(signal.SIGTERM)
@@ -102,7 +106,7 @@ def test_a_second_signal_stops_at_once(project: Project, daemon: Daemon) -> None
     asked = time.monotonic()
     daemon.stop()
 
-    assert time.monotonic() - asked < 10
+    assert time.monotonic() - asked < 60
     ended = daemon.wait_event("child.exited", job="ignore-stop")
     assert (ended["signal"], ended["reason"]) == ("SIGKILL", "the daemon was told to stop a second time (SIGTERM)")
     eventually(lambda: project.runs.get().outcome, what="the run's end in the database")
@@ -116,11 +120,11 @@ def test_a_spare_that_is_stopped_does_not_keep_the_daemon_from_its_end(project: 
     daemon.start()
     wait_for_calm(daemon, 1)
     named = {slot["pid"] for slot in daemon.picture()["slots"]} | {daemon.picture()["daemon"]["forkserver_pid"]}
-    spares = eventually(lambda: [child.pid for child in daemon.children() if child.pid not in named], 10, "a spare")
+    spares = eventually(lambda: [child.pid for child in daemon.children() if child.pid not in named], 30, "a spare")
     for pid in spares:
         os.kill(pid, signal.SIGSTOP)
 
-    daemon.stop(within=10)
+    daemon.stop(within=30)
 
     assert [run.outcome for run in project.runs.all()] == ["stopped"]
 
@@ -148,7 +152,7 @@ def test_records_that_no_ledger_can_take_are_counted_when_they_are_lost(project:
     assert "no ledger could write down" in lost["reason"]
     write_module(project, "released", "")
     daemon.start()
-    eventually(lambda: project.runs.filter(outcome="lost").count() == 2, 20, "the lost runs")
+    eventually(lambda: project.runs.filter(outcome="lost").count() == 2, 30, "the lost runs")
     assert not project.runs.filter(ended__lt=F("born")).exists()
 
 
@@ -182,7 +186,7 @@ def test_a_standard_stream_that_is_closed_is_the_null_device(project: Project) -
     command = ["bash", "-c", 'exec "$@" >&- 2>&-', "-", sys.executable, str(MANAGE), "workerd", "run"]
     with subprocess.Popen(command, env=project.env, cwd=project.folder) as process:
         try:
-            eventually(lambda: project.runs.exclude(ready=None).exists(), 20, "a run")
+            eventually(lambda: project.runs.exclude(ready=None).exists(), 30, "a run")
             where = [str(Path(f"/proc/{process.pid}/fd/{number}").readlink()) for number in (1, 2)]
         finally:
             process.terminate()

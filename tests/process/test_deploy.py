@@ -52,6 +52,7 @@ def released(project: Project, daemon: Daemon) -> Daemon:
     daemon.start()
     daemon.wait_state("work", "RUNNING")
     daemon.wait_state("legacy", "RUNNING")
+    eventually(lambda: note(daemon, "work") == "release 1", 30, "the job's first turn")
     return daemon
 
 
@@ -87,7 +88,7 @@ def test_the_pages_steps_bring_a_release_in_and_what_it_leaves_alone_goes_on(
     done = project.manage(*reload)
     assert done.returncode == 0, done.stdout + done.stderr
     daemon.wait_state("added", "RUNNING")
-    eventually(lambda: note(daemon, "work") == "release 2", 10, "the new code at work")
+    eventually(lambda: note(daemon, "work") == "release 2", 30, "the new code at work")
     assert [event["pid"] for event in daemon.events("child.exited", job="work")] == [pid]
 
 

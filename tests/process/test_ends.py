@@ -119,10 +119,10 @@ def test_a_fork_of_the_load_that_goes_on_loading_serves_nobody(project: Project,
 
     daemon.start()
 
-    eventually(lambda: "Fork in a receiver of child_started" in daemon.log.text(), 20, "the fork's end")
+    eventually(lambda: "Fork in a receiver of child_started" in daemon.log.text(), 30, "the fork's end")
     for index in range(4):
         os.kill(daemon.child_pid(f"idle:{index}"), signal.SIGKILL)
-    assert len(daemon.wait_events("child.ready", 8, job="idle", within=20)) == 8
+    assert len(daemon.wait_events("child.ready", 8, job="idle", within=30)) == 8
     assert daemon.faults() == []
 
 
@@ -157,7 +157,7 @@ def test_a_logging_that_does_not_configure_is_rejected_with_its_error(project: P
     daemon.signal(signal.SIGHUP)
 
     daemon.wait_event("forkserver.rejected")
-    assert "Unable to configure handler" in daemon.log.text()
+    eventually(lambda: "Unable to configure handler" in daemon.log.text(), 30, "the error in the log")
     assert daemon.child_pid("idle") == before
 
 

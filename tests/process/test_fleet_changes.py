@@ -125,7 +125,7 @@ def test_a_drain_waits_for_the_task_in_hand(nodes: TwoNodes) -> None:
     add(nodes, "task", "stop_slowly", kwargs={"takes": takes}, stop_timeout=30.0)
     nodes.start("a")
     nodes.wait_for("task", "a")
-    eventually(lambda: nodes.running("a", "task"), WITHIN_S, "its process")
+    nodes.daemons["a"].wait_event("child.ready", job="task", within=WITHIN_S)
     nodes.start("b")
     began = time.monotonic()
     code, printed = nodes.verb("a", "drain")
@@ -202,7 +202,7 @@ def give(nodes: TwoNodes, verb: str, name: str) -> None:
         nodes.project.operations.create(verb=verb, job=job, job_name=name, node=node, requested_by="ann", **times)
 
 
-def test_the_admin_the_fleets_status_and_the_nodes_agree_within_a_look(nodes: TwoNodes) -> None:
+def test_the_admin_the_fleets_status_and_the_nodes_come_to_agree(nodes: TwoNodes) -> None:
     """Case 48, while seats are taken, stopped and moved."""
     add(nodes, "idle", processes=4)
     nodes.start("a")
@@ -216,7 +216,7 @@ def test_the_admin_the_fleets_status_and_the_nodes_agree_within_a_look(nodes: Tw
 
 
 def agree(nodes: TwoNodes, wanted: dict[str, int]) -> None:
-    """Wait until the nodes have these numbers of seats; a look later everybody has to know it."""
+    """Wait until the nodes have these numbers of seats; some looks later everybody has to know it."""
     eventually(lambda: {name: nodes.count_seats(name) for name in wanted} == wanted, WITHIN_S, f"{wanted}")
 
     def all_agree() -> None:
@@ -232,4 +232,4 @@ def agree(nodes: TwoNodes, wanted: dict[str, int]) -> None:
             name for name, count in wanted.items() for _ in range(count)
         )
 
-    eventually(all_agree, 2 * R + 2.0, "the admin and the fleet's status to agree with the nodes")
+    eventually(all_agree, WITHIN_S, "the admin and the fleet's status to agree with the nodes")

@@ -115,7 +115,9 @@ def test_a_release_that_halts_on_one_node_does_not_reach_the_other(nodes: TwoNod
     code, printed = end(order(nodes, "b", "reload", "--fleet"))
 
     assert (code, "the reload of the fleet has stopped, and this node keeps its code" in printed) == (1, True), printed
-    [halted], [stopped] = moments(nodes, "rollout.halted"), moments(nodes, "rollout.stopped")
+    both = ("rollout.halted", "rollout.stopped")
+    eventually(lambda: all(moments(nodes, event) for event in both), WITHIN_S, "what each node says of it")
+    [halted], [stopped] = (moments(nodes, event) for event in both)
     assert {halted, stopped} == {"a", "b"}
     assert "is halted: feed failed" in account(nodes, halted, "reload")
     assert f"{halted}@" in account(nodes, stopped, "reload")
@@ -135,7 +137,7 @@ def test_a_node_that_is_killed_in_its_turn_is_taken_over_from_and_stops_the_othe
     write_module(nodes.project, "released", HANGS.format(begun=str(begun), go=str(go)) + GOOD)
     waiting = order(nodes, "a", "reload", "--fleet")
     eventually(begun.exists, WITHIN_S, "a node to load the code")
-    [holder] = moments(nodes, "turn.taken")
+    [holder] = eventually(lambda: moments(nodes, "turn.taken"), WITHIN_S, "the turn in the log")
     other = "b" if holder == "a" else "a"
     eventually(lambda: f"another node has it: {holder}@" in account(nodes, other, "reload"), WITHIN_S, "it to wait")
 
@@ -148,7 +150,7 @@ def test_a_node_that_is_killed_in_its_turn_is_taken_over_from_and_stops_the_othe
     assert (code, "does not report any more" in printed) == (exit_codes.FAILED, True), printed
     assert f"{holder}@" in printed
     assert "has not brought its reload to an end" in printed
-    [taken] = nodes.daemons[other].events("turn.taken")
+    taken = nodes.daemons[other].wait_event("turn.taken", within=WITHIN_S)
     assert taken["taken_from"].startswith(f"{holder}@")
     assert generations(nodes) == {other: 1}
 
@@ -175,7 +177,8 @@ def test_a_second_drain_waits_for_the_first_and_says_so(nodes: TwoNodes, tmp_pat
     assert code == exit_codes.DONE, printed
     code, printed = end(second)
     assert (code, "is the last node that may run" in printed) == (exit_codes.FAILED, True), printed
-    assert moments(nodes, "turn.released")["a"] < moments(nodes, "turn.taken")["b"]
+    released = nodes.daemons["a"].wait_event("turn.released", within=WITHIN_S)
+    assert released["timestamp"] < nodes.daemons["b"].wait_event("turn.taken", within=WITHIN_S)["timestamp"]
 
 
 def test_a_drain_at_once_waits_for_nobody(nodes: TwoNodes, tmp_path: Path) -> None:

@@ -53,13 +53,13 @@ class TwoNodes:
     def running(self, name: str, slot: str) -> int | bool:
         """Return the pid of the slot's process on this node; False where none runs."""
         self.be(name)
-        told = self.daemons[name].status()["slots"]
+        told = self.daemons[name].picture()["slots"]
         return next((known["pid"] for known in told if known["name"] == slot and known["pid"]), False)
 
     def count_seats(self, name: str) -> int:
         """Return how many seats the node says that it has."""
         self.be(name)
-        return sum(slot["token"] is not None for slot in self.daemons[name].status()["slots"])
+        return sum(slot["token"] is not None for slot in self.daemons[name].picture()["slots"])
 
     def fleet(self, name: str) -> Any:
         return json.loads(self.verb(name, "status", "--fleet", "--json")[1])
@@ -129,13 +129,17 @@ def test_a_drain_moves_the_seats_says_where_and_is_refused_by_the_last_node(node
 
     assert (code, printed.count("another node has it: b@")) == (exit_codes.DONE, 2), printed
     assert nodes.holders("idle") == ["b", "b"]
+
+    def has_moved() -> None:
+        assert {node["name"]: (node["draining"], node["seats"]) for node in nodes.fleet("b")["nodes"]} == {
+            "a": (True, 0),
+            "b": (False, 2),
+        }
+        assert {name: nodes.count_seats(name) for name in "ab"} == {"a": 0, "b": 2}, "as the nodes have it themselves"
+
+    eventually(has_moved, WITHIN_S, "everybody to know of the move")
     told = nodes.fleet("b")
-    assert {node["name"]: (node["draining"], node["seats"]) for node in told["nodes"]} == {
-        "a": (True, 0),
-        "b": (False, 2),
-    }
     assert [(seat["node"].partition("@")[0], seat["moves"]) for seat in told["seats"]] == [("b", 1), ("b", 1)]
-    assert {name: nodes.count_seats(name) for name in "ab"} == {"a": 0, "b": 2}, "as the nodes have it themselves"
     code, printed = nodes.verb("b", "drain")
     assert (code, "is the last node that may run idle:0, idle:1" in printed) == (exit_codes.FAILED, True), printed
     assert nodes.verb("a", "drain", "--undo")[0] == exit_codes.DONE

@@ -39,12 +39,12 @@ def test_the_log_goes_on_when_its_disk_has_room_again(project: Project, daemon: 
         full = events(path)
         said = project.manage("workerd", "status").stdout
         project.edit_job("talker", enabled=False)
-        eventually(lambda: daemon.slot("talker")["state"] == "STOPPED", 20, "the end of the noise")
+        eventually(lambda: daemon.slot("talker")["state"] == "STOPPED", 30, "the end of the noise")
         make_room(disk, kib=64 * 1024)
-        eventually(lambda: not daemon.picture()["daemon"]["log_trouble"], 10, "a log that is written")
+        eventually(lambda: not daemon.picture()["daemon"]["log_trouble"], 30, "a log that is written")
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
     assert "log: cannot be written: No" in said
     lines = events(path)

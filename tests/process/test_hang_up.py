@@ -41,14 +41,21 @@ class AtTerminal:
         os.close(self.terminal)
 
 
+def answers(daemon: Daemon) -> bool:
+    try:
+        return bool(daemon.ask({"verb": "ping"})["ok"])
+    except OSError:
+        return False
+
+
 @contextmanager
 def started(project: Project, daemon: Daemon, *before: str, log: bool = True) -> Iterator[AtTerminal]:
     """Yield such a daemon when its job runs; nothing of it may be left at the end."""
     project.add_job("idle")
     run = AtTerminal(project, *before, log=project.folder / "log" if log else None)
     try:
-        eventually((project.state_dir / f"{project.name}.sock").exists, 20, "the control socket")
-        daemon.wait_state("idle", "RUNNING", within=20)
+        eventually(lambda: answers(daemon), 30, "the control socket")
+        daemon.wait_state("idle", "RUNNING", within=30)
         yield run
     finally:
         run.process.kill()
@@ -59,7 +66,7 @@ def started(project: Project, daemon: Daemon, *before: str, log: bool = True) ->
 def test_a_terminal_that_goes_away_stops_the_daemon_gracefully(project: Project, daemon: Daemon, log: bool) -> None:
     with started(project, daemon, log=log) as run:
         run.hang_up()
-        assert run.process.wait(20) == 0
+        assert run.process.wait(60) == 0
     if run.path is not None:
         assert '"event":"daemon.stopping"' in run.path.read_text()
         assert "its terminal has gone" in run.path.read_text()
@@ -70,16 +77,16 @@ def test_a_daemon_that_is_to_outlive_its_terminal_does(project: Project, daemon:
     with started(project, daemon, "nohup") as run:
         run.hang_up()
         run.process.send_signal(signal.SIGHUP)
-        eventually(lambda: daemon.picture()["daemon"]["generation"] == 2, 20, "the reload")
+        eventually(lambda: daemon.picture()["daemon"]["generation"] == 2, 30, "the reload")
         run.process.send_signal(signal.SIGTERM)
-        assert run.process.wait(20) == 0
+        assert run.process.wait(60) == 0
 
 
 def test_a_hang_up_by_hand_is_a_reload_at_a_terminal_too(project: Project, daemon: Daemon) -> None:
     with started(project, daemon) as run:
         run.process.send_signal(signal.SIGHUP)
-        eventually(lambda: daemon.picture()["daemon"]["generation"] == 2, 20, "the reload")
+        eventually(lambda: daemon.picture()["daemon"]["generation"] == 2, 30, "the reload")
         assert not daemon.picture()["daemon"]["stopping"]
         run.process.send_signal(signal.SIGTERM)
-        assert run.process.wait(20) == 0
+        assert run.process.wait(60) == 0
         run.hang_up()

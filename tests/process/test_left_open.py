@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.backends.server import free_port
 from tests.harness.daemon import Daemon
 from tests.harness.modules import write_module
 from tests.harness.processes import Process
@@ -52,11 +53,6 @@ def peer() -> Iterator[socket.socket]:
     """A server that says something to whoever connects."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def test_each_thing_is_named_and_no_child_shares_it(project: Project, daemon: Daemon, peer: socket.socket) -> None:

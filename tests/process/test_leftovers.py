@@ -35,7 +35,7 @@ def test_grandchildren_of_a_killed_daemon_are_ended_before_the_next_one_bears_a_
     left = [read_pid(tame), read_pid(deaf)]
     children = [child.pid for child in daemon.children()]
     daemon.kill()
-    eventually(lambda: not any(_lives(pid) for pid in children), within=2, what="the end of the children")
+    eventually(lambda: not any(_lives(pid) for pid in children), within=30, what="the end of the children")
     assert all(_lives(pid) for pid in left), "outside of a cgroup nobody could end these"
 
     project.jobs.all().delete()
@@ -86,14 +86,14 @@ def test_a_daemon_whose_state_dir_was_taken_away_makes_it_anew(project: Project,
     key = json.loads((project.state_dir / "tests.node").read_text())["key"]
     shutil.rmtree(project.state_dir)
 
-    restored = daemon.wait_event("state_dir.restored", within=15)
+    restored = daemon.wait_event("state_dir.restored", within=30)
 
     assert restored["level"] == "info"
     assert restored["state_dir"] == str(project.state_dir)
     assert restored["reason"] == "the lock and the socket went away"
     assert daemon.slot("idle")["pid"] == pid
     assert f"already runs (pid {daemon.pid}): it holds" in project.manage("workerd", "run").stderr
-    eventually((project.state_dir / "tests.journal").exists, 10, "the journal")
+    eventually((project.state_dir / "tests.journal").exists, 30, "the journal")
     assert (project.state_dir / "tests.epoch").read_text() == epoch
     assert json.loads((project.state_dir / "tests.node").read_text())["key"] == key
     daemon.stop()
@@ -127,6 +127,7 @@ def test_runs_that_never_got_an_end_are_lost_at_the_last_pulse(project: Project,
     eventually(lambda: project.runs.exclude(ready=None).count() >= 3, what="the runs in the table")
     eventually(lambda: project.runs.filter(pk=done).exclude(ended=None).exists(), what="the end of the other")
     daemon.kill()
+    daemon.tree.assert_gone()  # the ledger, too, so that it writes no pulse any more
     last_pulse = project.nodes.get().pulse
     assert last_pulse is not None
     project.jobs.all().delete()
@@ -134,7 +135,7 @@ def test_runs_that_never_got_an_end_are_lost_at_the_last_pulse(project: Project,
     daemon.start()
 
     lost = project.runs.filter(outcome="lost")
-    eventually(lambda: {str(pk) for pk in lost.values_list("pk", flat=True)} == runs, 10, "the lost runs")
+    eventually(lambda: {str(pk) for pk in lost.values_list("pk", flat=True)} == runs, 30, "the lost runs")
     assert {run.ended for run in lost} == {max(run.born or last_pulse, last_pulse) for run in lost}
     assert project.runs.get(pk=done).outcome == "finished"
 
@@ -158,7 +159,7 @@ def test_a_journal_left_by_a_killed_daemon_is_drained_and_its_runs_are_not_lost(
     daemon.start()
 
     ended = project.runs.exclude(ended=None).values_list("pk", "outcome")
-    eventually(lambda: len(ended.all()) == 2, 10, "the ends of both")
+    eventually(lambda: len(ended.all()) == 2, 30, "the ends of both")
     outcomes = {str(pk): outcome for pk, outcome in ended.all()}
     assert outcomes.pop(first["run"]) == "crashed"
     assert list(outcomes.values()) == ["lost"]
@@ -196,16 +197,16 @@ def test_a_forkserver_that_crashes_leaves_children_alone_and_restarts_wait_for_t
     first, second = (daemon.wait_state(f"idle:{index}", "RUNNING") for index in range(2))
     hint.touch()
     os.kill(daemon.picture()["daemon"]["forkserver_pid"], signal.SIGKILL)
-    rejected = daemon.wait_events("forkserver.rejected", 2)
+    rejected = daemon.wait_events("forkserver.rejected", 2, within=60)
     assert "SIGSEGV" in rejected[0]["reason"]
 
     os.kill(first["pid"], signal.SIGKILL)
-    delays = [event["retry_s"] for event in daemon.wait_events("forkserver.exited", 3)]
+    delays = [event["retry_s"] for event in daemon.wait_events("forkserver.exited", 3, within=60)]
     assert delays == sorted(delays)
     assert _lives(second["pid"])
     hint.unlink()
 
-    eventually(lambda: daemon.slot("idle:0")["pid"] not in (first["pid"], None), 20, "a successor")
+    eventually(lambda: daemon.slot("idle:0")["pid"] not in (first["pid"], None), 30, "a successor")
     assert daemon.slot("idle:1")["pid"] == second["pid"]
 
 

@@ -17,9 +17,9 @@ JOBS = "tests.process.bad_jobs.output"
 @pytest.mark.parametrize("first", [0, 1, 3])
 def test_a_job_that_closes_descriptors_keeps_its_database(case: Case, first: int) -> None:
     """None of our bytes comes into the connection that takes a number, and its beats are seen."""
-    case.start(f"{JOBS}.query_without_descriptors", kwargs={"first": first}, heartbeat_timeout=1, heartbeat="explicit")
+    case.start(f"{JOBS}.query_without_descriptors", kwargs={"first": first}, heartbeat_timeout=3, heartbeat="explicit")
     run = case.event("child.ready")["run"]
-    eventually(lambda: _note(case, run) in {f"turn {number}" for number in range(15, 100)}, 20, "its fifteenth turn")
+    eventually(lambda: _note(case, run) in {f"turn {number}" for number in range(40, 400)}, 60, "its fortieth turn")
     case.project.edit_job(case.name, enabled=False)
     end = case.event("child.exited")
 
@@ -51,6 +51,7 @@ def test_the_last_words_of_an_abort_are_kept_and_the_last_state_of_its_bar(case:
 def test_levels_are_the_projects(case: Case) -> None:
     case.start(f"{JOBS}.log_each_level")
     case.event("child.output", line="done")
+    case.event("a error", logger="httpx")  # stdout and stderr are pipes of their own
     levels = [event["level"] for event in case.daemon.events() if event.get("logger") == "httpx"]
 
     assert levels == ["warning", "error"]
@@ -67,4 +68,4 @@ def test_a_flood_of_short_lines_leaves_the_daemon_its_turns(case: Case) -> None:
     case.project.edit_job(case.name, enabled=False)
     case.event("child.exited", within=30)
 
-    assert slowest < 5.0, "by bytes alone, without a bound of lines, one turn took 17 s"
+    assert slowest < 10.0, "by bytes alone, without a bound of lines, one turn took 17 s"

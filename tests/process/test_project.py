@@ -1,5 +1,6 @@
 """The harness itself: what every process test takes for granted."""
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,21 @@ def test_a_log_is_asked_by_name_and_fields(tmp_path: Path) -> None:
     assert log.foreign_lines == ["Traceback"]
     with pytest.raises(TooLateError):
         log.wait_event("child.exited", within=0)
+
+
+def test_a_log_tells_each_line_as_soon_as_it_is_written() -> None:
+    """Whether or not the thread that reads has had its turn."""
+    reading, writing = os.pipe()
+    log = Log()
+    log.read(os.fdopen(reading))
+    for number in range(200):
+        os.write(writing, b'{"event": "spoke", "number": %d}\n' % number)
+
+        assert log.events("spoke", number=number), number
+    os.close(writing)
+    log.wait_for_end()
+
+    assert log.position == 200
 
 
 def _sleepers(tree: ProcessTree) -> list[int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.chaos import descriptors, orphans_of, wait_for_calm
+from tests.harness.chaos import assert_descriptors, descriptors, orphans_of, wait_for_calm
 from tests.harness.daemon import Daemon
 from tests.harness.modules import write_module
 from tests.harness.project import Project
@@ -19,7 +19,7 @@ RELOADS = int(os.environ.get("WORKERD_TEST_RELOADS", "20"))
 LOADED_WITHIN_S = 60.0
 DONE, FAILED = 0, 1
 SLOTS = 5
-BETWEEN_S = 1.0
+BETWEEN_S = 5.0
 """Between a child's end and its successor's licence, on a machine that runs other things too; usually a millisecond."""
 GROWTH_MIB = 2.0
 
@@ -78,8 +78,8 @@ def test_many_reloads_under_load_leave_no_gap_and_nothing_behind(loaded: Daemon,
     assert len(gaps) == RELOADS * (SLOTS + 1)
     assert max(gaps) < BETWEEN_S, sorted(gaps)[-5:]
     assert {event["outcome"] for event in daemon.events("child.exited", since=position)} <= {"stopped", "finished"}
-    assert descriptors(pid) == before
-    assert orphans_of(daemon) == []
+    assert_descriptors(pid, before)
+    eventually(lambda: not orphans_of(daemon), what="the end of a child that is being born")
     assert private_mib(pid) < memory + GROWTH_MIB
     print(f"between children: p50 {statistics.median(gaps) * 1000:.1f} ms, longest {max(gaps) * 1000:.1f} ms")
 
@@ -119,7 +119,7 @@ def test_code_that_does_not_load_or_cannot_fork_is_rejected_and_nothing_else_hap
         assert reason in f"{event['reason']} {event.get('traceback')}", code
     wait_for_calm(daemon, SLOTS)
     assert {child.pid for child in daemon.children()} == children
-    assert descriptors(daemon.pid) == before
+    assert_descriptors(daemon.pid, before)
     assert daemon.picture()["daemon"]["generation"] == 1
 
 
@@ -130,7 +130,7 @@ def test_a_reload_asked_during_another_loads_the_code_as_it_is_then(loaded: Daem
     write_module(project, "released", SLOW.format(begun=str(begun), go=str(go)))
     with ThreadPoolExecutor(21) as asking:
         first = asking.submit(daemon.ask, {"verb": "reload"}, LOADED_WITHIN_S)
-        eventually(begun.exists, 20, "the load")
+        eventually(begun.exists, 30, "the load")
         write_module(project, "released", "")
         others = [asking.submit(daemon.ask, {"verb": "reload"}, LOADED_WITHIN_S) for _ in range(20)]
         daemon.wait_events("operation.taken", 21)
@@ -163,7 +163,7 @@ def test_a_hang_up_reloads_and_takes_the_new_code(loaded: Daemon, project: Proje
     os.kill(loaded.pid, signal.SIGHUP)
 
     loaded.wait_event("release.two", generation=2, within=LOADED_WITHIN_S)
-    eventually(lambda: {slot["generation"] for slot in loaded.picture()["slots"]} == {2}, 20, "the second generation")
+    eventually(lambda: {slot["generation"] for slot in loaded.picture()["slots"]} == {2}, 30, "the second generation")
 
 
 @pytest.mark.backends("any")
@@ -206,7 +206,7 @@ def test_while_nobody_can_be_born_a_restart_stops_nobody_and_status_says_why(loa
     loading = project.manage("workerd", "restart", "idle")
     assert loading.returncode == FAILED
     assert "nothing was restarted, because no new process can be started: " in loading.stderr
-    daemon.wait_event("forkserver.rejected", within=20)
+    daemon.wait_event("forkserver.rejected", within=30)
     for names in (["idle"], ["--all"]):
         refused = project.manage("workerd", "restart", *names)
         assert refused.returncode == FAILED
@@ -224,7 +224,7 @@ def test_while_nobody_can_be_born_a_restart_stops_nobody_and_status_says_why(loa
     assert daemon.wait_state("count:0", "RUNNING")["reason"] == ""
     restarted = project.manage("workerd", "restart", "idle")
     assert restarted.returncode == DONE, restarted.stderr
-    eventually(lambda: "database: reachable" in project.manage("workerd", "status").stdout, 20, "the ledger's word")
+    eventually(lambda: "database: reachable" in project.manage("workerd", "status").stdout, 30, "the ledger's word")
 
 
 def end_all_births(daemon: Daemon) -> None:

@@ -71,7 +71,7 @@ def start(project: Project, daemon: Daemon, address: str) -> None:
 
 
 def run_to_its_end(daemon: Daemon, job: str) -> None:
-    daemon.ask({"verb": "trigger", "names": [job], "to_end": True}, within=20)
+    daemon.ask({"verb": "trigger", "names": [job], "to_end": True}, within=30)
 
 
 def test_each_run_pings_its_start_and_how_it_ended(project: Project, daemon: Daemon, pings: Pings) -> None:
@@ -79,13 +79,14 @@ def test_each_run_pings_its_start_and_how_it_ended(project: Project, daemon: Dae
     for job in ("finish", "crash"):
         run_to_its_end(daemon, job)
     for job in ("idle", "mark_and_stay"):
-        assert daemon.ask({"verb": "trigger", "names": [job]}, within=20)["ok"]
+        assert daemon.ask({"verb": "trigger", "names": [job]}, within=30)["ok"]
     daemon.wait_state("idle", "RUNNING")
-    assert daemon.ask({"verb": "stop", "names": ["idle"]}, within=20)["ok"]
+    eventually(lambda: pings.of("idle"), what="the ping of its start")
+    assert daemon.ask({"verb": "stop", "names": ["idle"]}, within=30)["ok"]
 
     [run] = {run for _, run in pings.of("finish")}
     assert pings.of("finish") == [("/start", run), ("", run)]
-    eventually(lambda: project.runs.filter(pk=run, outcome="finished").exists(), 10, "the run")
+    eventually(lambda: project.runs.filter(pk=run, outcome="finished").exists(), 30, "the run")
     assert [event for event, _ in pings.of("crash")] == ["/start", "/fail", "/start", "/fail"]
     assert len({run for _, run in pings.of("crash")}) == 2
     assert [event for event, _ in pings.of("idle")] == ["/start"]
@@ -96,6 +97,6 @@ def test_a_service_that_does_not_answer_stops_no_job(project: Project, daemon: D
     start(project, daemon, "http://127.0.0.1:9")
     run_to_its_end(daemon, "finish")
 
-    assert daemon.wait_event("child.exited", within=10, job="finish")["outcome"] == "finished"
+    assert daemon.wait_event("child.exited", within=30, job="finish")["outcome"] == "finished"
     warned = daemon.events("no ping for finish: <urlopen error [Errno 111] Connection refused>")
     assert [event["level"] for event in warned] == ["warning", "warning"]

@@ -47,11 +47,12 @@ def test_the_message_of_an_exception_is_recorded_apart_from_what_everybody_may_r
     project.manage("workerd", "restart", "loud")
     slots = Slot.objects.using(ALIAS).filter(name="loud")
     results = Operation.objects.using(ALIAS).filter(verb="restart")
-    eventually(lambda: slots.filter(state="BACKOFF") and results.exclude(result=""), what="the end of the restart")
+    eventually(results.exclude(result="").exists, what="the result of the restart")
+    slot = eventually(lambda: slots.filter(state="BACKOFF").first() or False, what="the slot's row")
     gone = project.jobs.filter(name="gone")
     eventually(lambda: gone.get().public_problem, what="the problem in our own words")
 
-    assert (slots.get().reason, slots.get().public_reason) == (f"RuntimeError: {SECRET}", "RuntimeError")
+    assert (slot.reason, slot.public_reason) == (f"RuntimeError: {SECRET}", "RuntimeError")
     assert SECRET in results.get().result
     assert results.get().public_result == "loud: BACKOFF: RuntimeError"
     assert gone.get().public_problem == gone.get().problem

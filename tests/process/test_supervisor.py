@@ -59,7 +59,7 @@ class Supervisor:
         self.tree.look(self._process.pid)
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(30)
-        self.tree.assert_gone(within=5)
+        self.tree.assert_gone(within=30)
 
     def kill(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -97,7 +97,15 @@ class Supervisor:
             assert daemon["ready"]
             return int(daemon["pid"]) if daemon["pid"] != since else 0
 
-        return eventually(is_ready, 25, "a ready daemon under supervisor")
+        return eventually(is_ready, 60, "a ready daemon under supervisor")
+
+    def wait_status(self, state: str, program: str = "workerd") -> None:
+        """Wait until supervisor has seen the program in this state, which it looks at now and then."""
+        eventually(lambda: state in self.ctl("status", program).stdout.split(), 60, f"{program} {state}")
+
+    def wait_log(self, name: str, words: str) -> None:
+        """Wait until supervisor has written the words, which it reads from a pipe."""
+        eventually(lambda: words in self.log(name), 60, f"“{words}” in {name}")
 
     def log(self, name: str) -> str:
         return (self.project.folder / name).read_text(errors="replace")
@@ -148,16 +156,17 @@ def supervisor(project: Project) -> Iterator[Supervisor]:
 def test_supervisorctl_shows_restarts_and_stops_it_and_its_children_go_with_it(supervisor: Supervisor) -> None:
     supervisor.start()
     first = supervisor.pid()
-    assert supervisor.ctl("status", "workerd").stdout.split()[:2] == ["workerd", "RUNNING"]
-    eventually(lambda: "hello from a job" in supervisor.ctl("tail", "-100000", "workerd").stdout, 20, "the job's words")
+    supervisor.wait_status("RUNNING")
+    eventually(lambda: "hello from a job" in supervisor.ctl("tail", "-100000", "workerd").stdout, 30, "the job's words")
 
     assert supervisor.ctl("restart", "workerd").returncode == 0
 
     second = supervisor.wait_running(since=first)
     assert supervisor.pid() == second
     assert supervisor.ctl("stop", "workerd").returncode == 0
-    assert {process.pid for process in supervisor.tree.look()} == supervisor.own_pids()
-    assert "STOPPED" in supervisor.ctl("status", "workerd").stdout
+    own = supervisor.own_pids()
+    eventually(lambda: {process.pid for process in supervisor.tree.look()} == own, 30, "the end of its children")
+    supervisor.wait_status("STOPPED")
 
 
 def test_a_killed_daemon_is_started_again_and_one_that_was_shut_down_is_not(supervisor: Supervisor) -> None:
@@ -168,7 +177,7 @@ def test_a_killed_daemon_is_started_again_and_one_that_was_shut_down_is_not(supe
 
     second = supervisor.wait_running(since=first)
     assert ask(supervisor.project.state_dir, supervisor.project.name, {"verb": "shutdown"}, 5) == {"ok": True}
-    eventually(lambda: "EXITED" in supervisor.ctl("status", "workerd").stdout, 20, "its end")
+    supervisor.wait_status("EXITED")
     assert Process.look(second) is None
 
 
@@ -179,8 +188,8 @@ def test_a_daemon_that_hangs_is_noticed_and_started_again_and_says_where_it_hung
     os.kill(first, signal.SIGSTOP)
 
     supervisor.wait_running(since=first)
-    assert f"workerd, pid {first}, has not answered for 1 s" in supervisor.log("workerd-listener.log")
-    assert "Fatal Python error: Aborted" in supervisor.log("workerd.err")
+    supervisor.wait_log("workerd-listener.log", f"workerd, pid {first}, has not answered for 1 s")
+    supervisor.wait_log("workerd.err", "Fatal Python error: Aborted")
 
 
 def test_the_command_lines_of_the_pages_do_what_they_are_there_for(supervisor: Supervisor) -> None:
@@ -196,7 +205,7 @@ def test_the_command_lines_of_the_pages_do_what_they_are_there_for(supervisor: S
         done = shell.run(line.text)
 
         assert done.returncode == 0, (line, done.stdout, done.stderr)
-    assert "STOPPED" in supervisor.ctl("status", "mail").stdout
+    supervisor.wait_status("STOPPED", "mail")
 
 
 def test_bad_settings_are_not_tried_again(project: Project, supervisor: Supervisor) -> None:
@@ -204,6 +213,7 @@ def test_bad_settings_are_not_tried_again(project: Project, supervisor: Supervis
 
     supervisor.start(ready=False)
 
-    eventually(lambda: "EXITED" in supervisor.ctl("status", "workerd").stdout, 20, "its end")
-    assert "POLL_SECONDS" in supervisor.log("workerd.err")
+    supervisor.wait_status("EXITED")
+    supervisor.wait_log("workerd.err", "POLL_SECONDS")
+    supervisor.wait_log("supervisord.log", "exited: workerd (exit status 78; expected)")
     assert supervisor.log("supervisord.log").count("exited: workerd (exit status 78; expected)") == 1

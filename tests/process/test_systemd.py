@@ -30,6 +30,7 @@ JOBS: dict[str, dict[str, Any]] = {
 }
 SLOTS = ("idle:0", "idle:1")
 LIMITS = "[Service]\nMemoryMax=300M\nTimeoutStopSec=1s\n"
+WAITS = "import pathlib, time\nwhile not pathlib.Path({go!r}).exists():\n    time.sleep(0.05)\n"
 MOST_EXPOSED = 2.0
 """What ``systemd-analyze security`` calls OK begins here and goes down to 0."""
 
@@ -122,7 +123,7 @@ def test_a_stopped_daemon_is_killed_by_the_watchdog_and_comes_back_with_its_jobs
     unit.wait(NRestarts=str(restarts + 1), ActiveState="active", Result="success")
     unit.pids(*SLOTS)
     assert not before & unit.processes()
-    assert "Watchdog timeout" in unit.journal()
+    unit.wait_journal("Watchdog timeout")
 
 
 def test_a_killed_daemon_leaves_nobody_in_its_control_group_and_comes_back(unit: Unit) -> None:
@@ -143,37 +144,43 @@ def test_a_reload_keeps_the_daemon_and_one_of_broken_code_fails_and_changes_noth
     assert unit.systemctl("reload") == 0
 
     second = unit.pids(*SLOTS)
-    assert (unit.show("MainPID"), unit.show("ActiveState"), unit.show("SubState")) == (daemon, "active", "running")
+    unit.wait(MainPID=daemon, ActiveState="active", SubState="running")
     assert not set(first) & set(second)
+    rejected = len(unit.events("forkserver.rejected"))
     (project.folder / "released.py").write_text("raise RuntimeError('not today')\n")
     try:
         assert unit.systemctl("reload") != 0
     finally:
         (project.folder / "released.py").write_text("")
-    assert (unit.show("MainPID"), unit.show("ActiveState"), unit.show("SubState")) == (daemon, "active", "running")
+    unit.wait(MainPID=daemon, ActiveState="active", SubState="running")
     assert unit.pids(*SLOTS) == second
-    assert "not today" in unit.events("forkserver.rejected")[-1]["reason"]
-    assert "reload: the new generation was rejected" in unit.show("StatusText")
+    assert "not today" in unit.wait_events("forkserver.rejected", rejected + 1)[-1]["reason"]
+    eventually(lambda: "reload: the new generation was rejected" in unit.show("StatusText"), 60, "the status line")
 
 
-def test_a_hang_up_is_a_reload_that_systemd_sees(unit: Unit) -> None:
-    first = unit.pids(*SLOTS)
+def test_a_hang_up_is_a_reload_that_systemd_sees(unit: Unit, project: Project) -> None:
+    first, go = unit.pids(*SLOTS), project.folder / "go-on"
+    (project.folder / "released.py").write_text(WAITS.format(go=str(go)))
+    try:
+        assert unit.systemctl("kill", "--kill-whom=main", "--signal=HUP") == 0
 
-    assert unit.systemctl("kill", "--kill-whom=main", "--signal=HUP") == 0
-
-    unit.wait(ActiveState="reloading")
-    unit.wait(ActiveState="active")
-    assert not set(first) & set(unit.pids(*SLOTS))
+        unit.wait(ActiveState="reloading")
+        go.touch()
+        unit.wait(ActiveState="active")
+        assert not set(first) & set(unit.pids(*SLOTS))
+    finally:
+        (project.folder / "released.py").write_text("")
 
 
 def test_a_stop_is_a_success_within_the_jobs_time_out(unit: Unit) -> None:
     assert len(unit.processes()) >= len(("daemon", "forkserver", "ledger", "idle:0", "idle:1", "ignore-stop"))
+    killed = len(unit.events("child.killed"))
 
     assert unit.systemctl("stop") == 0
 
     assert unit.processes() == set()
     assert (unit.show("ActiveState"), unit.show("Result"), unit.show("ExecMainStatus")) == ("inactive", "success", "0")
-    assert unit.events("child.killed")[-1]["slot"] == "ignore-stop"
+    assert unit.wait_events("child.killed", killed + 1)[-1]["slot"] == "ignore-stop"
 
 
 def test_a_job_that_needs_longer_than_the_unit_s_time_out_is_waited_for(unit: Unit, project: Project) -> None:
@@ -186,7 +193,7 @@ def test_a_job_that_needs_longer_than_the_unit_s_time_out_is_waited_for(unit: Un
     finally:
         project.edit_job("stop-slowly", enabled=False)
 
-    end = unit.events("child.exited", slot="stop-slowly")[-1]
+    end = unit.wait_events("child.exited", slot="stop-slowly")[-1]
     assert (end["outcome"], end["seconds"] > 3) == ("stopped", True)
     assert (unit.show("Result"), unit.show("ExecMainStatus")) == ("success", "0")
 
@@ -203,7 +210,7 @@ def test_bad_settings_are_not_tried_again(machine: Machine, project: Project) ->
     assert unit.systemctl("start") != 0
 
     assert (unit.show("ActiveState"), unit.show("ExecMainStatus"), unit.show("NRestarts")) == ("failed", "78", "0")
-    assert "POLL_SECONDS" in unit.journal()
+    unit.wait_journal("POLL_SECONDS")
 
 
 def test_a_child_that_runs_out_of_memory_is_replaced_and_takes_neither_sibling_nor_unit_with_it(
@@ -216,7 +223,7 @@ def test_a_child_that_runs_out_of_memory_is_replaced_and_takes_neither_sibling_n
     siblings, daemon, restarts = unit.pids(*SLOTS), unit.show("MainPID"), unit.show("NRestarts")
     project.edit_job("eat", enabled=True)
     try:
-        eventually(lambda: len(unit.events("child.exited", slot="eat")) > 1, 20, "the end of a successor, too")
+        unit.wait_events("child.exited", 2, slot="eat")  # a successor's, too
     finally:
         project.edit_job("eat", enabled=False)
 
@@ -231,6 +238,7 @@ def test_a_child_that_runs_out_of_memory_is_replaced_and_takes_neither_sibling_n
 
 
 def test_the_journal_is_read_by_tail(unit: Unit, machine: Machine, project: Project) -> None:
+    unit.wait_events("daemon.ready", len(unit.wait_events("daemon.started")))
     done = project.manage("workerd", "tail", "--event", "daemon.*", "-", text=unit.journal())
 
     names = [json.loads(line)["event"] for line in done.stdout.splitlines()]

@@ -33,7 +33,7 @@ def assert_restarts(daemon: Daemon, name: str) -> None:
     """Assert that a killed child has a successor."""
     pid = daemon.wait_state(name, "RUNNING")["pid"]
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: daemon.slot(name)["pid"] not in {None, pid}, 5, "a successor")
+    eventually(lambda: daemon.slot(name)["pid"] not in {None, pid}, 30, "a successor")
 
 
 @needs_root
@@ -66,8 +66,8 @@ def test_a_child_that_may_not_be_signalled_holds_up_neither_an_order_nor_the_dae
     done = project.manage("workerd", "stop", "beside")
     assert done.returncode == 0, done.stderr
     daemon.signal(signal.SIGTERM)
-    unkillable = daemon.wait_event("child.unkillable", job="foreign", within=20)
-    code = daemon.wait(20)
+    unkillable = daemon.wait_event("child.unkillable", job="foreign", within=30)
+    code = daemon.wait(60)
 
     assert unkillable["reason"] == "it could not be sent: Operation not permitted"
     refused = daemon.events("child.not_signalled")
@@ -116,17 +116,19 @@ def test_what_a_former_daemon_left_and_this_one_may_not_end_keeps_its_own_slot_w
     try:
         daemon.wait_state("beside", "RUNNING")
         reason = f"waiting for pid {pid} of the previous daemon to end: Operation not permitted"
+        eventually(lambda: daemon.slot("foreign")["reason"] == reason, what="the reason")
         waiting = daemon.slot("foreign")
-        assert (waiting["state"], waiting["pid"], waiting["reason"]) == ("STARTING", None, reason)
+        assert (waiting["state"], waiting["pid"]) == ("STARTING", None)
         shown = project.manage("workerd", "status").stdout
         assert f"left over: pid {pid} " in shown
         assert "of foreign cannot be ended: Operation not permitted" in shown
     finally:
         os.kill(pid, signal.SIGKILL)
     daemon.wait_state("foreign", "RUNNING")
+    successor = read_pid(path)  # from then on it is another user's
     project.jobs.all().delete()
     daemon.wait_event("child.not_signalled", job="foreign")
-    os.kill(read_pid(path), signal.SIGKILL)
+    os.kill(successor, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("how", ["executed", "forked"])
@@ -151,7 +153,7 @@ def test_what_a_job_has_in_the_background_outlives_the_ends_of_others_and_not_it
 
     ended = daemon.wait_event("leftover.ended")
     assert (ended["leftover_pid"], ended["job"], ended["run"]) == (helper, owner.name, run)
-    eventually(lambda: not _lives(helper), 5, "its end")
+    eventually(lambda: not _lives(helper), 30, "its end")
     assert len(daemon.events("leftover.ended")) == 1
 
 

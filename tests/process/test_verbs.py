@@ -18,6 +18,7 @@ from tests.harness.backends.backend import Databases
 from tests.harness.daemon import Daemon
 from tests.harness.processes import Process
 from tests.harness.project import Project
+from tests.harness.waiting import eventually
 
 NOTE = "Restarted with the code of generation 1; “reload” loads newer files."
 DONE, FAILED, USAGE, NO_DAEMON = 0, 1, 2, 3
@@ -70,6 +71,7 @@ def daemon(project: Project) -> Iterator[Daemon]:
         daemon.start()
         for name, state in (("refused", "PARKED"), ("failing", "BACKOFF"), ("finished", "DONE"), ("noted", "RUNNING")):
             daemon.wait_state(name, state)
+        eventually(lambda: daemon.slot("noted")["note"] == "half way", what="the note")
         yield daemon
         let_go(daemon)
         daemon.stop()
@@ -173,6 +175,7 @@ def test_an_order_waits_for_its_result_unless_told_not_to(daemon: Daemon) -> Non
     assert daemon.slot("slow-to-stop")["pid"] == pid, "nobody has let it go"
     let_go(daemon)
     daemon.wait_event("child.exited", pid=pid, outcome="stopped")
+    daemon.wait_state("slow-to-stop", "RUNNING")
 
 
 def test_dump_shows_every_thread_s_stack(daemon: Daemon) -> None:

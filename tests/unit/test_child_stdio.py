@@ -79,10 +79,10 @@ def test_a_full_pipe_that_does_not_block_is_waited_for(
     monkeypatch.setattr(os, "write", write_and_tell)
     writer = threading.Thread(target=pipe.write, args=[PACKET])
     writer.start()
-    assert is_full.wait(10)
+    assert is_full.wait(30)
     got = b""
     while PACKET not in got:
-        assert select.select([reading], [], [], 10)[0]
+        assert select.select([reading], [], [], 30)[0]
         got += os.read(reading, 65536)
     writer.join()
 
@@ -104,7 +104,7 @@ def test_a_fork_beside_a_thread_that_writes_may_write(pipe: OutputPipe) -> None:
     writes.wait()
     child = os.fork()
     if child == 0:
-        os._exit(0 if stdio.lock.acquire(timeout=2) else 1)
+        os._exit(0 if stdio.lock.acquire(timeout=30) else 1)
     over.set()
     thread.join()
 
@@ -121,7 +121,7 @@ def test_a_signal_handler_that_logs_in_the_middle_of_a_write_may_do_so(pipe: Out
 
     threading.Thread(target=write_in_a_write, daemon=True).start()
 
-    assert done.wait(5)
+    assert done.wait(30)
 
 
 @pytest.mark.parametrize("unbuffered", [True, False])

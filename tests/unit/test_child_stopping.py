@@ -12,7 +12,7 @@ import pytest
 
 from workerd.child.stopping import StopRequest
 
-SOON_S = 5.0
+SOON_S = 30.0
 
 
 @pytest.fixture
@@ -96,9 +96,11 @@ def test_another_signal_wakes_no_sleep(stop: StopRequest) -> None:
     seen: list[int] = []
     former = signal.signal(signal.SIGUSR2, lambda number, _frame: seen.append(number))
     try:
-        threading.Timer(0.01, send, [signal.SIGUSR2]).start()
+        timer = threading.Timer(0.01, send, [signal.SIGUSR2])
+        timer.start()
 
         assert stop.wait(0.1) is False
+        timer.join()
         assert seen == [signal.SIGUSR2]
     finally:
         signal.signal(signal.SIGUSR2, former)

@@ -133,7 +133,7 @@ def test_one_who_comes_with_many_waits_for_a_place(tmp_path: Path, monkeypatch: 
         asked = threading.Timer(0.05, take_one_after_the_other)
         asked.start()
         waiter.shutdown(socket.SHUT_WR)
-        assert ask(settings_of(tmp_path), {"verb": "status"}, patience_s=10) == {"ok": True}
+        assert ask(settings_of(tmp_path), {"verb": "status"}, patience_s=30) == {"ok": True}
         asked.join()
 
 

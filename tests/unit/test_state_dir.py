@@ -69,7 +69,7 @@ def other_daemon(setup: Setup) -> Iterator[int]:
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
-        signal.alarm(10)
+        signal.alarm(60)
         try:
             lock = DaemonLock(setup.folder, "shop")
             lock.acquire()

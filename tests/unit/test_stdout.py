@@ -104,6 +104,21 @@ def test_lines_come_out_as_they_went_in(make: Make, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_line_is_out_before_what_the_same_turn_goes_on_to_say(make: Make, kind: str) -> None:
+    """As an answer of the control socket does, which a turn sends after its calls."""
+    stream, seen = make(kind), list[bytes]()
+
+    def say_and_answer() -> None:
+        stream.stdout.write_line(b"one\n")
+        stream.loop.call_soon(lambda: seen.append(os.read(stream.reading, KIB)))
+
+    stream.loop.call_soon(say_and_answer)
+    turn(stream.loop)
+
+    assert seen == [b"one\n"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_slow_reader_gets_everything_in_order(make: Make, kind: str) -> None:
     stream = make(kind)
     lines = numbered(10_000)

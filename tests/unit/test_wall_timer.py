@@ -34,7 +34,7 @@ def test_it_calls_at_its_moment_once(ringing: Ringing) -> None:
     ringing.timer.arm(moment)
     turn_until(ringing.loop, lambda: ringing.at)
 
-    assert 0.0 <= ringing.at[0] - moment < 1.0
+    assert 0.0 <= ringing.at[0] - moment < 10.0
     for _ in range(5):
         turn(ringing.loop)
     assert len(ringing.at) == 1

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.fidelity.case import Case
 
-WITHIN_S = 5.0
+WITHIN_S = 30.0
 CASE = Case(
     "django-prometheus",
     "poll",

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -20,6 +21,8 @@ from tests.harness.processes import Process
 DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 30.0
+PORTS = range(20_000, 32_768)
+"""Below those that Linux gives to whoever connects: nobody is given one between its choice and its use."""
 
 
 class ServerError(Exception):
@@ -247,10 +250,13 @@ def make_folder() -> Path:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port that nobody listens on, drawn so that two runs of the tests seldom draw the same one."""
+    dice = random.SystemRandom()  # the tests seed the other one, each run alike
+    while True:
+        port = dice.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def exchange(address: Address, question: bytes) -> bytes:

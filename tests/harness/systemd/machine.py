@@ -13,7 +13,7 @@ from .groups import Groups
 BOOT = Path(__file__).with_name("boot.sh")
 SYSTEMD = Path("/lib/systemd/systemd")
 PROGRAMS = ("unshare", "nsenter", "systemctl", "journalctl")
-UP_WITHIN_S = 20.0
+UP_WITHIN_S = 60.0
 CGROUPS = "/sys/fs/cgroup"
 NAMESPACES = ("--mount", "--pid", "--cgroup", "--ipc", "--uts")
 """As ``unshare`` and ``nsenter`` call them."""

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tests.harness.project import MANAGE, ROOT, Project
 from tests.harness.waiting import eventually
@@ -60,7 +60,7 @@ class Unit:
     def show(self, name: str) -> str:
         return self.machine.show(self.name, name)
 
-    def wait(self, within: float = 20.0, **properties: str) -> None:
+    def wait(self, within: float = 60.0, **properties: str) -> None:
         """Return when its properties are as given."""
 
         def are_so() -> None:
@@ -81,6 +81,19 @@ class Unit:
         wanted = {"event": name, **match}
         return [event for event in map(json.loads, lines) if wanted.items() <= event.items()]
 
+    def wait_events(self, name: str, count: int = 1, **match: Any) -> list[Mapping[str, Any]]:
+        """Return such events as soon as so many are in the journal, which takes lines later than they are written."""
+
+        def are_there() -> list[Mapping[str, Any]] | Literal[False]:
+            found = self.events(name, **match)
+            return found if len(found) >= count else False
+
+        return eventually(are_there, 60, f"{count} × {name} {match or ''} in the journal")
+
+    def wait_journal(self, words: str) -> None:
+        """Wait until the journal has the words."""
+        eventually(lambda: words in self.journal(), 60, f"“{words}” in the journal")
+
     def picture(self) -> Any:
         """Return what ``status`` shows, from outside of the unit's sandbox."""
         return ask(self.machine.path(self._state_dir), self._project.name, {"verb": "status"}, 5)
@@ -96,4 +109,4 @@ class Unit:
             assert all(found.get(slot, {}).get("state") == "RUNNING" for slot in slots), found
             return [found[slot]["pid"] for slot in slots]
 
-        return eventually(run, 20, f"{slots} run")
+        return eventually(run, 60, f"{slots} run")

@@ -77,6 +77,15 @@ def crash(context: JobContext, after: float = 0, message: str = "crashed on purp
 
 
 @job
+def crash_when_told(context: JobContext, path: str, message: str = "crashed on purpose") -> None:
+    """Raises once a file exists."""
+    while not Path(path).exists():
+        if context.wait(0.01):
+            return
+    raise RuntimeError(message)
+
+
+@job
 def leave(context: JobContext, code: int = 1, after: float = 0) -> None:
     """Leaves by SystemExit with a code."""
     context.wait(after)

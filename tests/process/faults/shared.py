@@ -65,7 +65,7 @@ class Case:
         fields.setdefault("stop_timeout", 0.5)
         return self.project.add_job(self.name, **fields)
 
-    def event(self, name: str, /, *, within: float = 10.0, **match: Any) -> dict[str, Any]:
+    def event(self, name: str, /, *, within: float = 30.0, **match: Any) -> dict[str, Any]:
         """Return the first such event of this case's slot, waiting for it."""
         return self.daemon.wait_event(name, within=within, since=self._since, job=self.name, **match)
 
@@ -73,7 +73,7 @@ class Case:
         """Return such events of this case's slots so far."""
         return self.daemon.events(name, since=self._since, job=self.name, **match)
 
-    def row(self, run: str, within: float = 10.0) -> Run:
+    def row(self, run: str, within: float = 30.0) -> Run:
         """Return the run's row, once it has an end."""
         rows = self.project.runs.filter(pk=run).exclude(ended=None)
         return eventually(lambda: list(rows.all()), within, f"the end of run {run} in the table")[0]
@@ -81,12 +81,12 @@ class Case:
     def last_beat(self, index: int = 0) -> float:
         """Return the wall time of the child's last beat, by its own clock."""
         path = Path(f"{self.path}.{index}")
-        return float(eventually(lambda: path.exists() and path.read_text(), 10, f"the last beat in {path.name}"))
+        return float(eventually(lambda: path.exists() and path.read_text(), 30, f"the last beat in {path.name}"))
 
     def end(self) -> None:
         """Take the row away, and wait until nothing of it is left."""
         self.project.jobs.filter(name=self.name).delete()
-        eventually(self._is_gone, 10, f"the end of {self.name}")
+        eventually(self._is_gone, 30, f"the end of {self.name}")
 
     def _is_gone(self) -> bool:
         return not any(slot["job_name"] == self.name for slot in self.daemon.picture()["slots"])

@@ -43,6 +43,7 @@ def _choose_end(run_id: str) -> tuple[str, int]:
 @job
 def say_goodbye(context: JobContext, path: str) -> None:
     """Waits until asked to stop, and leaves a line when it has."""
+    context.beat("waits")
     context.wait()
     _append(Path(path), context.job_name)
 
@@ -50,6 +51,7 @@ def say_goodbye(context: JobContext, path: str) -> None:
 @job
 async def say_goodbye_async(context: JobContext, path: str) -> None:
     """As above, from an event loop."""
+    context.beat("waits")
     await context.await_stop()
     _append(Path(path), context.job_name)
 

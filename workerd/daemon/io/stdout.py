@@ -25,7 +25,7 @@ class Stdout:
         self._taken = b""
         """The line that has left the ring and is not written whole yet."""
         self._dropped = 0
-        self._stuck = False
+        self._flush_is_due = self._stuck = False
         self._retry: Timer | None = None
         self._last_error = ""
         self.trouble = ""
@@ -34,7 +34,10 @@ class Stdout:
         loop.at_turn_end(self.flush)
 
     def write_line(self, line: bytes) -> None:
-        """Queue one line with its newline."""
+        """Queue one line with its newline: it is written before whatever this turn goes on to tell somebody else."""
+        if not (self._stuck or self._flush_is_due):
+            self._flush_is_due = True
+            self._loop.call_soon(self.flush)  # before an answer of the control socket that follows the line
         self._lines.append(line)
         self._bytes += len(line)
         while self._bytes > RING_BYTES:
@@ -43,6 +46,7 @@ class Stdout:
 
     def flush(self) -> None:
         """Write what can be written now."""
+        self._flush_is_due = False
         while not self._stuck and (self._taken or self._lines):
             self._taken = self._taken or self._take()
             self._write_taken()

@@ -15,6 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            print("waits", flush=True)
             while True:
                 time.sleep(3600)
         except KeyboardInterrupt:
