@@ -149,7 +149,7 @@ def test_the_pages_call_the_app_and_its_rows_as_the_admin_does() -> None:
 
 
 def test_the_page_has_every_verb_and_no_other() -> None:
-    from workerd.management.commands.workerd import VERBS
+    from workerd.management.verbs_of_people import VERBS
 
     page = (DOCS / "operations.md").read_text()
     section = page.partition("## Verbs")[2].partition("\n## ")[0]

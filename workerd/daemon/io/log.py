@@ -3,14 +3,12 @@
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
-import structlog
-from structlog.typing import EventDict, WrappedLogger
-
 from workerd.wire import events
-from workerd.wire.console import format_event
+from workerd.wire.console import Console, format_event
 from workerd.wire.json_lines import render
 from workerd.wire.visible import visible
 
@@ -38,19 +36,9 @@ class EventLog:
     def __init__(self, lines: LineTaker, console: bool, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._lines = lines
         self._throttle = Throttle(monotonic)
-        self._console = structlog.dev.ConsoleRenderer(colors=True, sort_keys=False) if console else None
+        self._console = _console_renderer() if console else None
         self.history = LastLines(HISTORY_LINES, HISTORY_BYTES)
         self.taps: set[Callable[[bytes], None]] = set()
-        self._logger = structlog.wrap_logger(
-            None,
-            wrapper_class=structlog.BoundLogger,
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                _in_order,
-                self._render,
-            ],
-        )
 
     def emit(self, name: str, /, level: str | None = None, **fields: Any) -> None:
         """Log an event at its level in the table, or at ``level``; but not too often what has no end."""
@@ -60,7 +48,9 @@ class EventLog:
                 return
             fields["kept_back"] = kept_back or None
         fields.setdefault("pid", os.getpid())
-        events.emit(self._logger, name, level=level, **fields)
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        said = {"timestamp": now, "level": level or events.EVENTS[name].level, "event": name, **fields}
+        self.relay(render(_in_order(said), own=events.FIRST_KEYS))
 
     def relay(self, line: bytes) -> None:
         """Pass on a line of JSON that a child has rendered."""
@@ -68,10 +58,6 @@ class EventLog:
         for tap in tuple(self.taps):
             tap(line)
         self._lines.write_line((line if self._console is None else self._format_event(line)) + b"\n")
-
-    def _render(self, _: WrappedLogger, __: str, fields: EventDict) -> str:
-        self.relay(render(fields, own=events.FIRST_KEYS))
-        raise structlog.DropEvent  # the line has left by ``relay``: structlog has nothing to print
 
     def _format_event(self, line: bytes) -> bytes:
         assert self._console is not None
@@ -81,6 +67,12 @@ class EventLog:
             return visible(line.decode("utf-8", "replace")).encode()
 
 
-def _in_order(_: WrappedLogger, __: str, fields: EventDict) -> Mapping[str, Any]:
+def _in_order(fields: dict[str, Any]) -> dict[str, Any]:
     ordered = {key: fields.pop(key) for key in events.FIRST_KEYS if key in fields}
     return {**ordered, **{key: value for key, value in fields.items() if value is not None}}
+
+
+def _console_renderer() -> Console:
+    import structlog  # only a terminal needs it: to load it takes as long as half of the daemon
+
+    return structlog.dev.ConsoleRenderer(colors=True, sort_keys=False)

@@ -6,24 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from workerd.forkserver import bootstrap
-from workerd.management.asking import ASKING
 from workerd.management.dispatch import add_parser, run_verb
 from workerd.management.terminal import write_any_character
-from workerd.management.verbs import adopt, check, export, forkserver, import_, once, rebalance, run, sync
-
-VERBS: dict[str, Any] = {
-    "run": run,
-    "check": check,
-    "once": once,
-    "sync": sync,
-    "export": export,
-    "import": import_,
-    "adopt": adopt,
-    "rebalance": rebalance,
-    **ASKING,
-}
-INTERNAL: dict[str, Any] = {"forkserver": forkserver}
-"""Verbs that only the daemon uses: help and a typo do not list them."""
 
 
 class Command(BaseCommand):
@@ -38,10 +22,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=CommandParser)
-        for name, verb in (INTERNAL if bootstrap.is_forkserver(sys.argv) else VERBS).items():
+        for name, verb in _find_verbs().items():
             add_parser(parsers, name, verb)
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
-        code = run_verb((VERBS | INTERNAL)[options["verb"]], self, options)
+        code = run_verb(_find_verbs()[options["verb"]], self, options)
         if code:
             raise SystemExit(code)
+
+
+def _find_verbs() -> dict[str, Any]:
+    """Return the verbs of people, which a forkserver does not load; help and a typo do not list the daemon's own."""
+    if bootstrap.is_forkserver(sys.argv):
+        from workerd.management.verbs import forkserver
+
+        return {"forkserver": forkserver}
+    from workerd.management.verbs_of_people import VERBS
+
+    return VERBS
