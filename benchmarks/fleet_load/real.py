@@ -88,7 +88,8 @@ class Real:
                 self._lives[self._of[descriptor]].turn()
             if due <= time.monotonic():
                 at, index, part = self._queue[0]
-                self._due.setdefault(part, Counter())[int(at - self._began)] += 1
+                if at >= self._began:  # what was wanted before is the backlog of this thread, which has waited
+                    self._due.setdefault(part, Counter())[int(at - self._began)] += 1
                 heapq.heapreplace(self._queue, (self._play(index, part), index, part))
 
     def _play(self, index: int, part: str) -> float:

@@ -81,6 +81,18 @@ def test_a_run_that_began_after_the_last_pulse_ends_at_its_birth(
     assert run.ended == run.born
 
 
+@pytest.mark.parametrize(("ago", "server"), [(GONE_AFTER - MINUTE, "s1"), (GONE_AFTER + MINUTE, None)])
+def test_a_gone_nodes_word_on_the_server_counts_no_more(
+    us: NodeRow, leave: Callable[[timedelta], Node], ago: timedelta, server: str | None
+) -> None:
+    node = leave(ago)
+    Node.objects.update(server="s1")
+    tend(us)
+
+    assert Node.objects.get(pk=node.pk).server == server
+    assert Node.objects.get(pk=us.pk).server == "s1"
+
+
 def test_a_node_that_may_come_back_keeps_what_it_has(us: NodeRow, leave: Callable[[timedelta], Node]) -> None:
     node = leave(GONE_AFTER - MINUTE)
     Slot.objects.create(node_id=us.pk, job_name="mail", name="mail", state="RUNNING")

@@ -18,7 +18,7 @@ from workerd.ledger.seats.claims import claim, delete_unwanted, make, release, t
 from workerd.ledger.seats.look import Look, Looks
 from workerd.ledger.seats.node_rows import read_nodes
 from workerd.ledger.seats.place import Held, Me, SeatSeen
-from workerd.ledger.seats.renewal import DisplacedError, OwnRow, UnregisteredError, renew
+from workerd.ledger.seats.renewal import DisplacedError, OwnRow, UnregisteredError, read_believed, renew
 from workerd.ledger.seats.session import Session
 from workerd.models import Job, Node, Seat
 
@@ -209,6 +209,15 @@ def test_a_renewal_without_a_row_of_the_node_is_refused(sessions: Pair, us: Me) 
     Node.objects.all().delete()
     with pytest.raises(UnregisteredError):
         sessions.run(renewing(us))
+
+
+def test_a_renewal_says_which_server_the_node_believes_and_leaves_it_said(sessions: Pair, us: Me) -> None:
+    before = sessions.run(lambda session: read_believed(session, us))
+    sessions.run(lambda session: renew(session, us, OWN._replace(server="s1"), {}))
+    sessions.run(lambda session: renew(session, us, OWN, {}))
+
+    assert (before, sessions.run(lambda session: read_believed(session, us))) == ("", "s1")
+    assert sessions.run(read_nodes)[us.node_id].server == "s1"
 
 
 def test_a_renewal_writes_a_new_time(sessions: Pair, job: Job, us: Me) -> None:

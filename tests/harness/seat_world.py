@@ -14,20 +14,27 @@ from random import Random
 from typing import Any
 
 from workerd.daemon.rules.holdings import Holdings
+from workerd.ledger.seats.bars import NOBODY, Bars
 from workerd.ledger.seats.known import Known, Short, one_server
-from workerd.ledger.seats.place import SeatSeen
+from workerd.ledger.seats.look import Look
+from workerd.ledger.seats.place import Held, SeatSeen
+from workerd.ledger.seats.renewal import Renewed
+from workerd.ledger.seats.returned import Returned
 from workerd.ledger.seats.session import patience
 from workerd.ledger.seats.window import Seen, Windows
 from workerd.wire import lease
+from workerd.wire.spec import JobSpec
 
 F = 10.0
 R = lease.renewal_interval(F)
 PLACE = (1, 0)
+JOB = JobSpec(name="feed", id=1, scope="fleet", takeover_after=F)
 LATE_S = 0.05
 """So much later than the daemon the warden kills."""
 PATIENCE_S = patience(F)
 FAULTS = (
     *("cut", "cut", "cut", "cut", "daemon", "ledger", "both", "kill", "kill ledger"),
+    *("forgetful", "forgetful", "left and forgotten", "left and forgotten"),
     *("server", "failover", "failover", "there and back", "stopped, then cut", "leave"),
     *("slow, then cut", "slow, then cut"),
 )
@@ -48,6 +55,10 @@ class Rules:
     waits_for_leftovers: bool = True
     has_warden: bool = True
     renews_for_a_living_daemon_only: bool = True
+    doubts_what_is_returned: bool = True
+    bars_free_seats: bool = True
+    asks_which_server_others_believe: bool = True
+    asks_which_server_the_ledger_before_believed: bool = True
     rates: tuple[float, float] = (1 - lease.RATE_BOUND, 1 + lease.RATE_BOUND)
 
 
@@ -56,6 +67,11 @@ class Row:
     life: str | None = None
     token: int = 0
     beat: int = 0
+    believed: dict[str, str] = field(default_factory=dict)
+    """By node: the server that its own row says it believes."""
+
+    def copy(self) -> "Row":
+        return Row(self.life, self.token, self.beat, dict(self.believed))
 
 
 @dataclass(eq=False)
@@ -77,6 +93,9 @@ class Statement:
     """On the node's clock."""
     server: str
     seen: Seen | None = None
+    token: int = 0
+    believed: dict[str, str] = field(default_factory=dict)
+    """What the rows of the nodes say, as the statement has found them."""
     answer: Any = None
     lost: bool = False
 
@@ -107,6 +126,7 @@ class World:
         self.takeovers = 0
         self.faults = True
         self.nodes = [SimulatedNode(self, name) for name in "abc"[: self.random.choice((2, 3))]]
+        self.row.believed = {node.name: self.server for node in self.nodes}  # they have been there before
 
     def number(self) -> int:
         return next(self._numbers)
@@ -151,14 +171,17 @@ class World:
         if statement.server != self.server:
             statement.answer = None
             return
+        statement.believed = dict(self.row.believed)
         statement.answer = getattr(self, f"_{statement.kind}")(node, statement)
-        self._history.append((self.now, Row(**vars(self.row))))
+        self._history.append((self.now, self.row.copy()))
 
-    def _renew(self, node: "SimulatedNode", _: Statement) -> list[list[Any]]:
+    def _renew(self, node: "SimulatedNode", _: Statement) -> list[Held]:
+        if node.bars.believed:
+            self.row.believed[node.name] = node.bars.believed
         if self.row.life != node.life:
             return []
         self.row.beat += 1
-        return [[*PLACE, self.row.token, F]]
+        return [Held(PLACE, self.row.token, int(F * 1000), "")]
 
     def _look(self, _: "SimulatedNode", __: Statement) -> Short:
         return Short(1, self.row.token, self.row.beat, int(F * 1000), self.row.life is None, is_stopped=False)
@@ -173,13 +196,13 @@ class World:
             return []
         self.takeovers += self.row.life is not None
         self.say(f"{node.name} claims from {self.row.life}")
-        self.row = Row(node.life, lease.next_token(self.row.token, int(self.now * 1000)), self.row.beat + 1)
+        self.row = Row(node.life, statement.token, self.row.beat + 1, self.row.believed)
         return [[*PLACE, self.row.token, F]]
 
     def _release(self, node: "SimulatedNode", statement: Statement) -> bool:
         seen = statement.seen
         if seen is not None and (self.row.life, self.row.token) == (node.life, seen.token):
-            self.row = Row(None, self.row.token, self.row.beat + 1)
+            self.row = Row(None, self.row.token, self.row.beat + 1, self.row.believed)
         return True
 
     def _there_and_back(self, holder: "SimulatedNode") -> None:
@@ -192,23 +215,30 @@ class World:
         self.later(AWAY_S, lambda: holder.cut(1.5 * F))
 
     def _change_server(self, kind: str) -> None:
-        """Restart the server, or have another one take its place, or go back to one that was left for a while."""
+        """Restart the server, or have another one take its place, or go back to one that was left for a while.
+
+        A replica lacks the last renewals; a forgetful one everything that was committed in the last moments.
+        """
         back = [name for name, (since, _) in self._left.items() if self.now - since > AWAY_S * 0.99]
         if kind == "back" and not back:
             return
-        self._left[self.server] = self.now, Row(**vars(self.row))
+        self._left[self.server] = self.now, self.row.copy()
         if kind == "back":
             self.server = self.random.choice(back)
             self._forget(self._left.pop(self.server)[1])
         else:
             self.server = f"server {self.number()}"
-        if kind == "replica":
+        if kind in {"replica", "forgetful"}:
             since = self.now - self.random.uniform(0, LAG_S)
-            self._forget(next((row for when, row in self._history if when >= since), self.row))
+            row = next((row for when, row in self._history if when >= since), self.row)
+            if kind == "forgetful":
+                self.row = row.copy()
+            else:
+                self._forget(row)
         self.say(f"{kind}: {self.server} with {self.row}")
 
     def _forget(self, row: Row) -> None:
-        """Go back to an earlier beat; claims and releases are not forgotten: no lease outlives that."""
+        """Go back to an earlier beat; claims and releases are not forgotten."""
         if (row.life, row.token) == (self.row.life, self.row.token):
             self.row.beat = row.beat
 
@@ -234,12 +264,24 @@ class World:
             "kill ledger": node.kill_ledger,
             "leave": node.leave,
             "server": lambda: self._change_server(self.random.choice(("restart", "replica", "back"))),
+            "forgetful": lambda: self._change_server("forgetful"),
+            "left and forgotten": lambda: self._forget_who_left(node),
             "failover": lambda: self._fail_over(node, lasts),
             "there and back": lambda: self._there_and_back(node),
             "slow, then cut": node.slow_and_cut,
             "stopped, then cut": lambda: node.stop_and_cut(self.random.uniform(0, F)),
         }
         carry_out[fault]()
+
+    def _forget_who_left(self, node: "SimulatedNode") -> None:
+        """Have a node give the seat away, which the next server has forgotten, and its ledger with the former one."""
+        node.leave()
+
+        def forget() -> None:
+            self._change_server("forgetful")
+            node.kill_ledger()
+
+        self.later(self.random.uniform(0.1, 0.6) * F, forget)
 
     def _fail_over(self, node: "SimulatedNode", lasts: float) -> None:
         self._change_server("replica")
@@ -293,6 +335,8 @@ class SimulatedNode:
 
     def _begin_ledger(self) -> None:
         self.ledger, self.windows, self.known = Actor(), Windows(), Known()
+        self.bars, self.returned = Bars(), Returned()
+        self._has_begun = False
         self.heard = -1e9
         self.wards: dict[Process, float] = {}
         self._turn_at = self.clock()
@@ -477,8 +521,11 @@ class SimulatedNode:
         self.at(self.ledger, self._turn_at, self._turn)
         if self._slow == "underway":
             return
+        if self._release_token is not None and not self.returned.release(PLACE, self._release_token):
+            self._release_token = None
         if self._release_token is not None:
-            self._send("release", self._released, Seen(self.life, self._release_token, 0, F))
+            seen = Seen(self.life, self._release_token, 0, F)
+            self._send("release", self._released, seen, self.returned.server or None)
         elif self.clock() - self.heard < max(R, 2.0) or not self.world.rules.renews_for_a_living_daemon_only:
             self._slow = "underway" if self._slow else ""
             self._send("renew", self._renewed)
@@ -493,11 +540,26 @@ class SimulatedNode:
 
     def _renewed(self, statement: Statement) -> None:
         sent = statement.sent if self.world.rules.counts_from_sending else self.clock()
-        self.soon(self.daemon, lambda: self._told(sent, statement.answer, whole=True))
+        held = self._sort(statement)
+        self.soon(self.daemon, lambda: self._told(sent, [[*PLACE, seat.token, F] for seat in held], whole=True))
+        for place, token in self.returned.over(self.clock()):
+            self._send("release", lambda _: None, Seen(self.life, token, 0, F))
+            assert place == PLACE
         if self._slow:
             self._be_as_usual()
             self.cut(2 * F)
         self._look()
+
+    def _sort(self, statement: Statement) -> list[Held]:
+        """Return what is this life's, of what a renewal has found."""
+        if not self._has_begun and self.world.rules.asks_which_server_the_ledger_before_believed:
+            self.returned.begin(statement.believed.get(self.name, ""))
+        self._has_begun = True
+        renewed = Renewed(statement.answer, statement.server if statement.answer else "")
+        held = self.returned.sort(renewed, [JOB], self.clock)
+        for seat in held:
+            self.returned.confirm(PLACE, seat.token, statement.sent, F)
+        return held if self.world.rules.doubts_what_is_returned else renewed.held
 
     def _looked(self, statement: Statement) -> None:
         """Read the seat whole where it has changed hands; another server may answer that."""
@@ -514,24 +576,45 @@ class SimulatedNode:
         seen = Seen(life, seat.token, seat.beat, seat.takeover_ms / 1000)
         server = one_server({first.server, last.server})
         self.windows.look(server, first.sent, self.clock(), {PLACE: seen})
+        is_barred = self._bar_free_seats(Look(server, first.sent, self.clock(), {PLACE: seat}), last.believed)
         is_left = seen.life is not None and seen.life == self.earlier
         if seen.life == self.life or self.leaving or self.clock() - self.heard >= max(R, 2.0):
             return
-        if is_left or self.windows.may_take(PLACE, self.clock()):
-            self._send("claim", self._claimed, seen, server)
+        if is_left or (self.windows.may_take(PLACE, self.clock()) and not is_barred):
+            token = lease.next_token(seen.token, int(self.world.now * 1000))
+            self.returned.claim(PLACE, token, self.clock(), F)
+            self._send("claim", self._claimed, seen, server, token)
+
+    def _bar_free_seats(self, look: Look, believed: dict[str, str]) -> bool:
+        """Return whether a seat that is free is to be left alone, as this server may have forgotten who has it."""
+        rules = self.world.rules
+        others = {server for name, server in believed.items() if name != self.name}
+        if not rules.asks_which_server_others_believe:
+            others = {*NOBODY}
+        if self.bars.is_another(look.server, others):
+            self.earlier = None
+        self.bars.look(look, {PLACE: JOB}, others)
+        self.returned.reach(look.server)
+        is_free = look.seats[PLACE].is_free
+        return is_free and rules.bars_free_seats and self.bars.is_barred(PLACE, self.clock())
 
     def _claimed(self, statement: Statement) -> None:
         if statement.answer:
             self.soon(self.daemon, lambda: self._told(statement.sent, statement.answer, whole=False))
 
     def _send(
-        self, kind: str, then: Callable[[Statement], None], seen: Seen | None = None, server: str | None = None
+        self,
+        kind: str,
+        then: Callable[[Statement], None],
+        seen: Seen | None = None,
+        server: str | None = None,
+        token: int = 0,
     ) -> None:
         """Send a statement: it may be committed late, its answer may be late, and each may be lost on its way."""
         world, ledger = self.world, self.ledger
         if server is None or not world.rules.claims_at_the_server_looked_at:
             server = world.server
-        statement = Statement(kind, self.clock(), server, seen)
+        statement = Statement(kind, self.clock(), server, seen, token)
         if self._cuts:
             return
 

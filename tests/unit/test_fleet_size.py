@@ -1,8 +1,15 @@
 """Many nodes on one database: what a single one does at once, they do one after another."""
 
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from workerd.ledger import history
 from workerd.ledger.fleet_size import LEAST_SHARE, FleetSize
+from workerd.ledger.history import PRUNE_SECONDS, RunHistory
+from workerd.ledger.job_reading import FULL_SECONDS, JobReading
 from workerd.ledger.poll_times import NODES_A_SECOND, PUSHED_A_SECOND, ROWS, PollTimes
 
 MANY = 500
@@ -76,3 +83,80 @@ def test_further_pushes_do_not_bring_a_nodes_turn_forward() -> None:
         times.push(12.0 + step / 1_000)
 
     assert times.due == first
+
+
+class Reading(JobReading):
+    """Finds no row, without a database."""
+
+    def __init__(self, size: FleetSize) -> None:
+        self.now = 1_000.0
+        super().__init__("default", lambda: self.now, size)
+
+    def _select(self, keys: Any = None) -> Any:
+        return []
+
+    def read_all_at(self, now: float) -> float:
+        """Read all rows; return when they are to be read all again."""
+        self.now = now
+        self._read_all()
+        return self._full_at
+
+
+def most_in_a_second(moments: list[float]) -> int:
+    return max(Counter(map(int, moments)).values())
+
+
+def fleet_that_waited() -> list[FleetSize]:
+    return [fleet_of(MANY, chance=index / MANY) for index in range(MANY)]
+
+
+def test_after_a_restart_of_the_server_the_nodes_read_all_rows_again_out_of_step() -> None:
+    """All of them have done so at once, as their sessions are new."""
+    moments = [Reading(size).read_all_at(1_000.0) for size in fleet_that_waited()]
+
+    assert max(moments) <= 1_000.0 + FULL_SECONDS
+    assert most_in_a_second(moments) <= MANY / FULL_SECONDS + 1
+
+
+@pytest.mark.parametrize("nodes", [1, MANY])
+def test_all_rows_are_read_once_a_minute_at_least(nodes: int) -> None:
+    reading = Reading(fleet_of(nodes))
+    first = reading.read_all_at(1_000.0)
+    second = reading.read_all_at(first)
+
+    assert FULL_SECONDS * LEAST_SHARE <= second - first <= FULL_SECONDS
+    assert nodes > 1 or (first, second) == (1_000.0 + FULL_SECONDS, 1_000.0 + 2 * FULL_SECONDS)
+
+
+class History(RunHistory):
+    """Is to prune the table of runs at a given time."""
+
+    def __init__(self, size: FleetSize, prune_at: float) -> None:
+        super().__init__("default", None, 0.0, size)  # type: ignore[arg-type]
+        self._prune_at = prune_at
+
+    def tells(self) -> tuple[bool, float]:
+        """Return whether it is time to prune, and when it is."""
+        return self._is_time_to_prune(), self._prune_at
+
+
+@pytest.fixture
+def at_1000(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "time", SimpleNamespace(monotonic=lambda: 1_000.0))
+
+
+@pytest.mark.usefixtures("at_1000")
+def test_after_an_outage_the_nodes_prune_out_of_step() -> None:
+    told = [History(size, prune_at=970.0).tells() for size in fleet_that_waited()]
+
+    assert sum(is_time for is_time, _ in told) <= 1
+    assert max(moment for _, moment in told) <= 1_000.0 + PRUNE_SECONDS
+    assert most_in_a_second([moment for _, moment in told]) <= MANY / PRUNE_SECONDS + 1
+
+
+@pytest.mark.usefixtures("at_1000")
+@pytest.mark.parametrize(
+    ("nodes", "prune_at", "is_time"), [(1, 970.0, True), (MANY, 995.0, True), (MANY, 1_001.0, False), (MANY, 0.0, True)]
+)
+def test_who_is_in_time_alone_or_new_prunes_when_it_is_due(nodes: int, prune_at: float, *, is_time: bool) -> None:
+    assert History(fleet_of(nodes), prune_at).tells() == (is_time, prune_at)

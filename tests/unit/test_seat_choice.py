@@ -259,6 +259,53 @@ def test_what_is_free_at_another_server_is_left_alone_at_first(story: Story) -> 
     assert claims.index(True) == int(F / R)
 
 
+def test_a_new_keeper_leaves_alone_what_is_free_at_a_server_that_the_other_nodes_do_not_believe(story: Story) -> None:
+    """It began after a failover: another node may have taken the seat just before, which the new server forgot."""
+    story.nodes[2] = story.nodes[2]._replace(server="s0", draining=True)
+    claims = claims_within(story, FREE, 8)
+
+    assert claims.index(True) == int(F / R)
+
+
+@pytest.mark.parametrize("other", [{"server": "s1"}, {"server": ""}, {"server": "s0", "life": None}])
+def test_a_new_keeper_takes_what_is_free_where_nobody_believes_another_server(
+    story: Story, other: dict[str, Any]
+) -> None:
+    story.nodes[2] = story.nodes[2]._replace(**other)
+
+    assert any(claims_within(story, FREE, 3))
+
+
+def test_a_new_keeper_leaves_alone_what_the_server_of_nobody_lacks(story: Story) -> None:
+    story.nodes[2] = story.nodes[2]._replace(server="s0", draining=True)
+    story.look()
+    claims = claims_within(story, FREE, 8)
+
+    assert claims.index(True) == int(F / R) - 1
+
+
+def test_an_earlier_lifes_seat_is_another_nodes_where_the_first_server_is_not_the_others(story: Story) -> None:
+    story = Story(EARLIER)
+    story.nodes[2] = story.nodes[2]._replace(server="s0")
+
+    assert claimed(story.look(TAKEN._replace(life=EARLIER))) == []
+
+
+def test_a_server_is_believed_at_first_and_another_one_when_all_that_it_may_have_forgotten_has_ended(
+    story: Story,
+) -> None:
+    story.look(TAKEN)
+    first = story.choice.believed
+    story.server = "s2"
+    believed = []
+    for _ in range(8):
+        story.look(TAKEN)
+        believed.append(story.choice.believed)
+
+    assert first == "s1"
+    assert believed == [None] * int(F / R) + ["s2"] * (8 - int(F / R))
+
+
 def test_what_is_released_at_the_new_server_is_claimed_at_once(story: Story) -> None:
     story.alone()
     story.look(TAKEN)

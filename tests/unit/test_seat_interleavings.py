@@ -50,6 +50,10 @@ def test_the_worlds_see_many_takeovers() -> None:
         pytest.param(
             Rules(has_warden=False, renews_for_a_living_daemon_only=False), id="6: and renews for none that does"
         ),
+        pytest.param(Rules(doubts_what_is_returned=False), id="a server that has forgotten gives a seat back"),
+        pytest.param(Rules(bars_free_seats=False), id="a server that has forgotten shows a seat as free"),
+        pytest.param(Rules(asks_which_server_others_believe=False), id="a new keeper knows of no failover"),
+        pytest.param(Rules(asks_which_server_the_ledger_before_believed=False), id="a new ledger knows of no failover"),
         pytest.param(Rules(rates=(0.8, 1.2)), id="clocks run as they should"),
     ],
 )

@@ -78,11 +78,36 @@ def test_it_is_let_go_when_whoever_has_taken_it_has_ended(ledger: Ledger) -> Non
     assert (ledger.returned.over(1000.0), ledger.returned.places) == ([], set())
 
 
+def test_a_third_server_that_gives_it_back_again_is_waited_for_as_well(ledger: Ledger) -> None:
+    """This life has released it at the second one, and claimed it anew: a process of that may run."""
+    ledger.renew("a", 0.0, SEAT)
+    ledger.renew("a", 1.0)
+    ledger.renew("b", 2.0, SEAT)
+    assert ledger.returned.over(2.0 + F) == [(PLACE, TOKEN)]
+    ledger.renew("c", 3.0 + F, SEAT)
+
+    assert ledger.returned.over(3.0 + F) == []
+    assert ledger.returned.over(3.0 + 2 * F) == [(PLACE, TOKEN)]
+
+
 def test_the_server_is_known_from_looks_too(ledger: Ledger) -> None:
     ledger.returned.reach("a")
     ledger.returned.reach("")
 
     assert ledger.renew("b", 2.0, SEAT) == []
+
+
+@pytest.mark.parametrize("has_looked", [True, False])
+@pytest.mark.parametrize(("believed", "is_held"), [("a", False), ("b", True), ("", True)])
+def test_a_new_ledger_believes_the_server_that_the_one_before_believed(
+    ledger: Ledger, believed: str, *, has_looked: bool, is_held: bool
+) -> None:
+    if has_looked:
+        ledger.returned.reach("b")
+    ledger.returned.begin(believed)
+
+    assert ledger.renew("b", 2.0, SEAT) == [SEAT] * is_held
+    assert ledger.renew("b", 3.0, SEAT) == [SEAT] * is_held
 
 
 def test_a_claim_whose_answer_was_lost_is_ours(ledger: Ledger) -> None:

@@ -21,6 +21,13 @@ class FleetSize:
         """Return the interval, or a little less where others keep it as well, so that they drift apart."""
         return interval_s * (LEAST_SHARE + (1 - LEAST_SHARE) * self._chance()) if self.nodes > 1 else interval_s
 
+    def within(self, interval_s: float) -> float:
+        """Return a moment of the interval for what all nodes have just done at once, its end where one is alone.
+
+        From then on each does it at its own time: what is done once a minute would stay in step for hours.
+        """
+        return interval_s * self._chance() if self.nodes > 1 else interval_s
+
     def spread(self, a_second: float) -> float:
         """Return how long to wait where all nodes want the same now, and ``a_second`` of them may have it."""
         return self._chance() * (self.nodes - 1) / a_second

@@ -36,6 +36,8 @@ class GoneNodes:
         left_slots = Exists(Slot.objects.using(self._alias).filter(node_id=OuterRef("pk")))
         for node in list(others.filter(left_runs | left_slots, pulse__lt=now - GONE_AFTER)[:NODES_AT_ONCE]):
             self._end(node)
+        # Nothing runs any more that the server of that time had and another one may have forgotten.
+        others.filter(pulse__lt=now - GONE_AFTER).exclude(server=None).update(server=None)
         old = list(others.filter(pulse__lt=now - self._retention).values_list("pk", flat=True)[:NODES_AT_ONCE])
         if old:
             nodes.filter(pk__in=old).delete()

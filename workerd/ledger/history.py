@@ -10,6 +10,7 @@ from workerd.models import Run
 from workerd.models.clock import DatabaseNow, read_now
 from workerd.wire.epochs import first_of_life
 
+from .fleet_size import FleetSize
 from .gone_nodes import GONE_AFTER, GoneNodes
 from .lost_runs import end_as_lost
 from .node import NodeRow
@@ -18,16 +19,19 @@ PRUNE_SECONDS = 60.0
 PRUNE_ROWS = 500
 """Deleted in one statement, so that no lock is held for long; if more are due, they follow a second later."""
 BACKLOG_SECONDS = 1.0
+OVERDUE_SECONDS = 10.0
+"""The lateness that comes of waiting for the database: all nodes have it, and would prune at once when that is back."""
 
 
 class RunHistory:
     """The runs of one node."""
 
-    def __init__(self, alias: str, node: NodeRow, retention_s: float) -> None:
+    def __init__(self, alias: str, node: NodeRow, retention_s: float, size: FleetSize | None = None) -> None:
         self._alias = alias
         self._node = node
         self._retention = timedelta(seconds=retention_s)
         self._gone_nodes = GoneNodes(alias, node, self._retention)
+        self._size = size or FleetSize()
         self._lost_are_marked = False
         self._mark_at = self._prune_at = 0.0
 
@@ -35,12 +39,20 @@ class RunHistory:
         """Do what is due; ``drained`` means that no record in the journal can still end a run."""
         if drained and not self._lost_are_marked and time.monotonic() >= self._mark_at:
             self._mark_lost()
-        if time.monotonic() >= self._prune_at:
+        if self._is_time_to_prune():
             if self._prune_at and self._lost_are_marked:
                 self._node.delete_left_slots()
             self._gone_nodes.tend()
             pruned = self._prune()
-            self._prune_at = time.monotonic() + (BACKLOG_SECONDS if pruned == PRUNE_ROWS else PRUNE_SECONDS)
+            pause = self._size.varied(PRUNE_SECONDS) if self._prune_at else self._size.within(PRUNE_SECONDS)
+            self._prune_at = time.monotonic() + (BACKLOG_SECONDS if pruned == PRUNE_ROWS else pause)
+
+    def _is_time_to_prune(self) -> bool:
+        """Return whether it is; where all nodes have waited for the database, each has a time of its own again."""
+        now = time.monotonic()
+        if self._prune_at and self._size.nodes > 1 and now - self._prune_at > OVERDUE_SECONDS:
+            self._prune_at = now + self._size.within(PRUNE_SECONDS)
+        return now >= self._prune_at
 
     def _mark_lost(self) -> None:
         """Mark as lost the runs that an earlier life of this daemon began and did not end, at its last pulse.

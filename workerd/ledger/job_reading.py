@@ -12,6 +12,7 @@ from django.db.models.functions import Cast
 from workerd.job_rules.stored_json import JSON_COLUMNS
 from workerd.models import Job
 
+from .fleet_size import FleetSize
 from .problems import Problem
 from .row_marks import Mark, ask, has_question
 from .rows import COLUMNS
@@ -30,9 +31,10 @@ _VERSION_AT = -1
 class JobReading:
     """Keeps the rows as they were last read, each with its problem."""
 
-    def __init__(self, alias: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, alias: str, clock: Callable[[], float] = time.monotonic, size: FleetSize | None = None) -> None:
         self._alias = alias
         self._clock = clock
+        self._size = size or FleetSize()
         self._rows: dict[int, tuple[Any, ...]] = {}
         self._mark: Mark | None = None
         self._full_at = 0.0
@@ -54,7 +56,10 @@ class JobReading:
 
     def _read_all(self) -> None:
         self._rows = {row[_ID_AT]: row for row in self._select()}
-        self._full_at = self._clock() + FULL_SECONDS
+        now, size = self._clock(), self._size
+        is_usual = self._full_at and now >= self._full_at
+        # Else the session is new, or many rows are: so it is for all nodes, which would stay in step.
+        self._full_at = now + (size.varied(FULL_SECONDS) if is_usual else size.within(FULL_SECONDS))
 
     def _read_changed(self) -> None:
         """Read the rows that changed, where the database tells which and they are few."""

@@ -12,6 +12,7 @@ from workerd.wire.messages import JobChanged, JobRefused, JobRemoved, JobsListed
 from workerd.wire.packets import MAX_PACKET_BYTES, WireError, encode
 from workerd.wire.spec import JobSpec
 
+from .fleet_size import FleetSize
 from .here import Here
 from .job_reading import JobReading
 from .problems import Problem
@@ -49,13 +50,14 @@ class JobRows:
         check_allowed: Callable[[str, str], None],
         agree: Agree = dict[int, Problem],
         here: Here | None = None,
+        size: FleetSize | None = None,
     ) -> None:
         """``agree`` returns what is to stand in the rows of jobs of which this ledger has found something."""
         self._alias = alias
         self._check_allowed = check_allowed
         self._agree = agree
         self._here = here or Here(alias)
-        self._reading = JobReading(alias)
+        self._reading = JobReading(alias, size=size)
         self._known: dict[int, _Known] = {}
         self._found_by_daemon: dict[str, Problem] = {}
         self._columns: dict[int, Problem] = {}

@@ -75,14 +75,14 @@ class LedgerLoop:
         who = Claimant.from_license(license, self._spool.highest_version())
         self._node = NodeRow(settings.database, who, self._send, settings.labels)
         self._problems = NodeProblems(settings.database, self._node)
-        self._jobs = JobRows(settings.database, check_allowed, self._problems.agree, here)
+        self._jobs = JobRows(settings.database, check_allowed, self._problems.agree, here, self._size)
         self._memory = SlotMemory(settings.database, self._node, self._spool)
         self._operations = OpenOrders(settings.database, self._node)
         self._fleet_orders = FleetOrders(settings.database, self._node, self._send)
         self._records = RecordWriter(
             settings.database, self._node, self._spool.set_aside, self._jobs.note_problem, self._operations
         )
-        self._history = RunHistory(settings.database, self._node, settings.run_retention_s)
+        self._history = RunHistory(settings.database, self._node, settings.run_retention_s, self._size)
         self._polls = PollTimes(settings.poll_seconds, self._size)
         self._living = LivingNodes(settings.database, self._size)
         self._pulse_at = self._apply_at = 0.0

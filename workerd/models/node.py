@@ -56,6 +56,8 @@ class Node(models.Model):
     """Counts the renewals: another node sees by it, and by no clock, that this one lives."""
     cannot = models.TextField(_("cannot run"), null=True, blank=True, default="{}", editable=False)
     """A JSON object: by job id why this node cannot run it."""
+    server = models.TextField(_("server"), null=True, blank=True, editable=False)
+    """The server of the database that its keeper has been in contact with for long enough to believe it."""
     record_version = models.BigIntegerField(_("version of the record"), default=0, editable=False)
 
     objects = NodeManager()

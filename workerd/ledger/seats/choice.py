@@ -58,9 +58,12 @@ class Choice:
         this look: others are due to an event that all nodes hear of, and nobody's patience ends by them.
         """
         places = asked.places
-        if self._bars.is_another(seen.server):
+        if self._bars.is_first(seen.server):
+            self.nodes.look(read_nodes(), self._clock())
+        others = self.nodes.servers(me)
+        if self._bars.is_another(seen.server, others):
             self._earlier = None  # another node may have taken what that life had, and this server have forgotten it
-        self._bars.look(seen, places)
+        self._bars.look(seen, places, others)
         self._windows.look(seen.server, seen.began, seen.ended, _windowed(seen, places))
         takeable = {place for place in places if self._may_take(seen.seats.get(place), me)}
         self._patience.look(takeable, counts=counts)
@@ -71,6 +74,11 @@ class Choice:
         }
         self._read_nodes(places, takeable, me, asked, read_nodes)
         return self._plan(seen, places, takeable, me, asked)
+
+    @property
+    def believed(self) -> str | None:
+        """The server that has answered for long enough that nothing which another one has forgotten still runs."""
+        return self._bars.believed
 
     @property
     def ripe_at(self) -> float:

@@ -11,7 +11,7 @@ from .claims import release
 from .home import Home
 from .memory import note, remember
 from .place import Held, Me
-from .renewal import OwnRow, renew
+from .renewal import OwnRow, read_believed, renew
 from .requests import Requests
 from .returned import Returned
 from .session import Session
@@ -31,7 +31,10 @@ class Holder:
         self._returned = Returned()
         self._stopped = Stopped()
         self._remembered: set[tuple[Place, int]] = set()
+        self._has_begun = False
         self.held: list[Held] = []
+        self.believed: str | None = None
+        """The server that this node's row is to say it believes, None for the one that it says."""
 
     @property
     def holds(self) -> bool:
@@ -65,9 +68,12 @@ class Holder:
 
     def renew(self, session: Session, me: Me, asked: Asked, alive: Alive) -> None:
         """Renew all, and tell the daemon what is held."""
+        if not self._has_begun:
+            self._returned.begin(read_believed(session, me))
+            self._has_begun = True
         wanted = wanted_ms(asked)
         to_write = self._takeovers.to_write(self.held, wanted, alive)
-        own = OwnRow(self._home.labels, asked.draining)
+        own = OwnRow(self._home.labels, asked.draining, server=self.believed)
         sent = boot_time()
         self.held = self._returned.sort(renew(session, me, own, to_write), asked.wanted.jobs, boot_time)
         told = {

@@ -1,6 +1,7 @@
 """The rows of all nodes, read where it matters which of them may take a seat."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.db.models import BooleanField, Case, Value, When
 
@@ -11,7 +12,7 @@ from workerd.models.node import LATE
 from .place import NodeSeen
 from .session import Session
 
-_COLUMNS = ("pk", "name", "host", "life", "beat", "labels", "draining", "cannot", "recent")
+_COLUMNS = ("pk", "name", "host", "life", "beat", "labels", "draining", "cannot", "recent", "server")
 
 
 def read_nodes(session: Session) -> Mapping[int, NodeSeen]:
@@ -19,10 +20,13 @@ def read_nodes(session: Session) -> Mapping[int, NodeSeen]:
     with session.transaction():
         nodes = Node.objects.using(session.alias).order_by().annotate(recent=_recent())
         rows = list(nodes.values_list(*_COLUMNS))
-    return {
-        pk: NodeSeen(f"{name}@{host}", life, beat or 0, labels or "{}", bool(draining), cannot or "{}", bool(recent))
-        for pk, name, host, life, beat, labels, draining, cannot, recent in rows
-    }
+    return {pk: _node(*values) for pk, *values in rows}
+
+
+def _node(*values: Any) -> NodeSeen:
+    name, host, life, beat, labels, draining, cannot, recent, server = values
+    label = f"{name}@{host}"
+    return NodeSeen(label, life, beat or 0, labels or "{}", bool(draining), cannot or "{}", bool(recent), server or "")
 
 
 def _recent() -> Case:

@@ -50,6 +50,11 @@ class Nodes:
         """How many nodes have a life."""
         return sum(node.life is not None for node in self._nodes.values())
 
+    def servers(self, me: Me) -> set[str]:
+        """Return which servers of the database the other nodes believe that have a life."""
+        others = (node for pk, node in self._nodes.items() if pk != me.node_id and node.life is not None)
+        return {node.server for node in others if node.server}
+
     def label(self, pk: int | None) -> str:
         """Return what people call a node."""
         node = self._nodes.get(pk) if pk is not None else None

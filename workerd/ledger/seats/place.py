@@ -53,3 +53,5 @@ class NodeSeen(NamedTuple):
     """A JSON object, by job id why the node cannot run it, as it stands in the row."""
     is_recent: bool
     """Whether its last pulse is recent by the database's clock: a hint, until its beat is seen to move."""
+    server: str = ""
+    """The server of the database that the node believes; "" where it has not said."""

@@ -41,6 +41,8 @@ class OwnRow(NamedTuple):
     draining: bool
     cannot: str | None = None
     """None leaves the column as it is."""
+    server: str | None = None
+    """The server that this node believes; None leaves the column as it is."""
 
 
 class Renewed(NamedTuple):
@@ -64,6 +66,13 @@ def renew(session: Session, me: Me, own: OwnRow, takeovers: Mapping[Place, int])
         rows = list(mine.order_by().annotate(server=Server()).values_list(*_COLUMNS))
     held = [Held((job_id, index), token, ms, stopped_by) for job_id, index, token, ms, stopped_by, _ in rows]
     return Renewed(held, rows[0][-1] if rows else "")
+
+
+def read_believed(session: Session, me: Me) -> str:
+    """Return the server that this node's row says it believes; "" where it has not said."""
+    with session.transaction():
+        server = Node.objects.using(session.alias).filter(pk=me.node_id).values_list("server", flat=True).first()
+    return server or ""
 
 
 def write_draining(session: Session, me: Me, *, draining: bool) -> None:

@@ -29,7 +29,10 @@ class Returned:
         self.server = ""
         """The one that answered last; "" where that is not known."""
         self._trusts_all = True
-        """The first server has forgotten nothing, for all that is known; so a new ledger knows what its life holds."""
+        """The first server has forgotten nothing, for all that is known; so a new ledger knows what its life holds.
+
+        It begins with the server that the ledger before believed, as the node's row has it.
+        """
         self._proven: set[Key] = set()
         self._untaken: dict[Key, float] = {}
         """Until when nobody can have taken what was confirmed."""
@@ -43,12 +46,18 @@ class Returned:
     def places(self) -> set[Place]:
         return {place for place, _token in self._let_go}
 
+    def begin(self, believed: str) -> None:
+        """Note which server the ledger before believed, "" for none: before the first renewal, maybe after a look."""
+        seen, self.server = self.server, believed or self.server
+        self.reach(seen)
+
     def reach(self, server: str) -> None:
         """Note which server has answered; "" where that is not known."""
         if server and self.server and server != self.server:
             self._trusts_all = False
             self._proven.clear()
             self._released.clear()
+            self._let_go.clear()  # it may give back what was released since, and claimed anew
         self.server = server or self.server
 
     def claim(self, place: Place, token: int, sent: float, seconds: float) -> None:

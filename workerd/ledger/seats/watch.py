@@ -75,6 +75,7 @@ class Watch:
         self._soon_at = math.inf
         plan = self._choice.look(self._looks.look(session), me, asked, lambda: read_nodes(session), counts=counts)
         self._holder.reach(plan.server)
+        self._holder.believed = self._choice.believed
         plan.words |= dict.fromkeys(self._holder.in_question & plan.words.keys(), IN_QUESTION)
         self._soon_at = self._choice.ripe_at
         if plan.missing:
