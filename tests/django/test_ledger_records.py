@@ -28,10 +28,10 @@ BORN = 1_760_000_000.25
 class Room:
     """The applying half of a ledger, with what it set aside and found out."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "host-1") -> None:
         self.set_aside: list[tuple[str, str]] = []
         self.problems: dict[str, Problem] = {}
-        self.node = NodeRow("default", Claimant("shop", "host-1"))
+        self.node = NodeRow("default", Claimant("shop", host))
         self.records = RecordWriter(
             "default",
             self.node,
@@ -105,6 +105,48 @@ def test_a_replay_or_an_older_version_is_harmless_and_done_with(room: Room, vers
 
     assert room.apply(run(key, version, note="older")) == [str(key)]
     assert Run.objects.get().note == "newest"
+
+
+NOTED, BEGAN, MISSED_ONE, MISSED_TWO = (
+    {"pid": None, "outcome": ""},
+    {"pid": 42, "outcome": "finished"},
+    {"pid": None, "outcome": "missed", "missed": 1},
+    {"pid": None, "outcome": "missed", "missed": 2},
+)
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [(NOTED, MISSED_ONE), (NOTED, MISSED_TWO), (NOTED, BEGAN), (MISSED_ONE, MISSED_TWO), (MISSED_TWO, BEGAN)],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("version", [1, 3])
+def test_of_two_nodes_the_one_that_tells_more_of_a_moment_is_heard(
+    room: Room, less: dict[str, Any], more: dict[str, Any], is_first: bool, version: int
+) -> None:
+    """Their versions say nothing of each other."""
+    key, other = uuid.uuid4(), Room("host-2")
+    told = [(room, run(key, 2, **less)), (other, run(key, version, **more))]
+    for node, entry in told if is_first else reversed(told):
+        assert node.apply(entry) == [str(key)]
+    row = Run.objects.get()
+
+    assert {name: getattr(row, name) for name in more} == more
+    assert row.node_name == "shop@host-2"
+
+
+@pytest.mark.parametrize(("first", "then"), [(BEGAN, BEGAN), (MISSED_ONE, MISSED_ONE), (NOTED, NOTED)])
+def test_what_tells_no_more_of_another_nodes_moment_goes_by_its_version(
+    room: Room, first: dict[str, Any], then: dict[str, Any]
+) -> None:
+    key = uuid.uuid4()
+    room.apply(run(key, 2, **first))
+    Run.objects.update(node_id=Node.objects.create(name="shop", host="host-2").pk)
+    room.apply(run(key, 1, **then, reason="older"))
+    older = Run.objects.get().reason
+    room.apply(run(key, 3, **then, reason="newer"))
+
+    assert (older, Run.objects.get().reason) == ("", "newer")
 
 
 def test_a_run_of_a_job_that_was_deleted_is_kept(room: Room) -> None:

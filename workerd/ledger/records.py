@@ -17,6 +17,7 @@ from .operations import OpenOrders
 from .problems import Problem
 from .refusals import RefusedRecordError, SharedRefusalError, describe_refusal, narrowed
 from .sanitize import clean_for, clean_text
+from .told_run import ToldRun
 
 PLAIN_VERSION = 2**63 - 1
 """Newer than any: what is tried with it is taken back."""
@@ -102,8 +103,11 @@ class RecordWriter:
 
     def _write_runs(self, entries: Sequence[Entry]) -> None:
         by_key = {uuid.UUID(entry.key): entry for entry in entries}
-        known = dict(Run.objects.using(self._alias).filter(pk__in=by_key).values_list("pk", "version"))
-        newer = [(pk, entry) for pk, entry in by_key.items() if entry.version > known.get(pk, -1)]
+        rows_of = Run.objects.using(self._alias).filter(pk__in=by_key)
+        known = {pk: ToldRun(*values) for pk, *values in rows_of.values_list("pk", *ToldRun._fields)}
+        newer = [
+            (pk, entry) for pk, entry in by_key.items() if pk not in known or known[pk].yields_to(entry, self._node.pk)
+        ]
         ours = {"node_id": self._node.pk, "node_name": self._node.label, "recorded": DatabaseNow()}
         rows = [_build(Run, entry, {**ours, "id": pk}) for pk, entry in newer]
         self._upsert(Run, rows, ("id",))
