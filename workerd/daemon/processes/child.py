@@ -28,9 +28,12 @@ from workerd.wire.words import Outcome, Trigger, slot_name
 
 from .frames import drop_our_frames
 from .memory import MemoryGrowth
+from .program import Program
 from .signals import kill_all, send
 
 RECORD_SEPARATOR = "\x1e"
+NO_GENERATION = 0
+"""Of a child that no forkserver has started."""
 _births = itertools.count(1)
 
 
@@ -143,6 +146,32 @@ class Child:
         born.append(child)
         return child
 
+    @classmethod
+    def start(
+        cls,
+        loop: Loop,
+        log: EventLog,
+        program: Program,
+        on_message: Callable[["Child", Message], None],
+        on_end: Callable[["Child"], None],
+    ) -> "Child":
+        """Start a program as a child of no generation; its channel and its page end its command line.
+
+        Raises OSError where descriptors have run out, or the kernel refuses the fork.
+        """
+        child = cls.conceive(loop, log, NO_GENERATION, on_message, on_end)
+        channel, stdout, stderr, page = child.theirs
+        try:
+            child.own(program.start(child.run, (stdout, stderr), (channel, page)))
+        except OSError:
+            child.bury()
+            raise
+        finally:
+            for descriptor in child.theirs:
+                os.close(descriptor)
+        child.growth.begin_with_nothing()
+        return child
+
     @property
     def killed(self) -> bool:
         """Whether the daemon has sent it KILL, or tried to."""
@@ -188,7 +217,8 @@ class Child:
         token = self.seat.token if self.seat is not None else None
         values = spec.to_dict(), index, self.run, self.generation, node, host, self.mark, self.due, token
         self.link.send(License(*values, **self.terms))
-        self.growth.set_baseline(self.pid)  # after the licence: the child need not wait for what /proc says
+        if self.generation != NO_GENERATION:
+            self.growth.set_baseline(self.pid)  # after the licence: the child need not wait for what /proc says
 
     def follow(self, spec: JobSpec, index: int) -> None:
         """Tell the running child how many processes are wanted now, and go by the slot's name of now."""
