@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,22 @@ def test_the_image_runs_as_nobody_in_particular_and_starts_the_daemon_itself() -
     assert instructions("ENTRYPOINT") == []
     for source in (word for line in instructions("COPY") for word in line.split()[:-1]):
         assert (ROOT / source).exists(), source
+
+
+def test_the_image_has_the_newest_python_and_django_that_the_tests_run() -> None:
+    text = DOCKERFILE.read_text()
+    classifiers: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+
+    def newest(kind: str) -> str:
+        return max((line.rpartition(" ")[2] for line in classifiers if line.startswith(kind)), key=numbers)
+
+    def numbers(version: str) -> list[int]:
+        return [int(number) for number in version.split(".")]
+
+    assert set(re.findall(r"^FROM python:([\d.]+)-slim", text, re.MULTILINE)) == {
+        newest("Programming Language :: Python :: 3.")
+    }
+    assert f"'Django=={newest('Framework :: Django :: ')}.*'" in text
 
 
 def test_the_daemon_has_time_to_stop_and_is_pid_1(services: dict[str, Any]) -> None:
