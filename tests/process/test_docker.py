@@ -215,3 +215,23 @@ def test_the_shop_s_database_is_the_server_that_the_file_starts(services: dict[s
     for name in ("demo", "site", "daemon"):
         url = services[name]["environment"]["DATABASE_URL"]
         assert Address.from_url(url, 0) == Address("postgres", 5432, "postgres", password)
+
+
+# the release's Job of deploy/kubernetes
+
+
+def test_the_release_s_job_readies_an_empty_database_and_fails_where_a_job_may_need_longer_to_stop(
+    empty_project: Project,
+) -> None:
+    pod = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "base" / "release-job.yaml").read_text())["spec"]["template"]
+    commands = [container["command"] for name in ("initContainers", "containers") for container in pod["spec"][name]]
+    assert {(program, script) for program, script, *_ in commands} == {("python", "manage.py")}
+    env = {"DJANGO_SETTINGS_MODULE": "django_site.settings"}
+
+    for _, _, *words in commands:
+        done = empty_project.manage(*words, env=env)
+        assert done.returncode == 0, done.stdout + done.stderr
+    empty_project.edit_job("price-feed", stop_timeout=80.0)
+    check = empty_project.manage(*commands[-1][2:], env=env)
+    assert check.returncode == 1
+    assert "error: “price-feed” may take" in check.stdout
