@@ -295,7 +295,7 @@ def test_a_program_is_born_without_a_forkserver_and_its_pid_is_known_at_once(set
     [(slot, child)] = setup.born
     [(run, channel)] = program.started
 
-    assert (slot, child.pid, child.run) == (SLOT, PROGRAM_PID, run)
+    assert (slot, child.run, child.identity) == (SLOT, run, {"pid": PROGRAM_PID})
     assert setup.births.owns(PROGRAM_PID)
     assert setup.births.open_births() is None
     assert setup.births.living_runs() >= {run}

@@ -141,8 +141,8 @@ class Child:
             page=page,
             theirs=(theirs.socket.detach(), their_stdout, their_stderr, their_page),
             asked_at=loop.clock.monotonic(),
-            identity={"pid": 0, "generation": generation},
         )
+        child.identity = {"pid": 0, **child._code}
         born.append(child)
         return child
 
@@ -173,6 +173,11 @@ class Child:
         return child
 
     @property
+    def _code(self) -> dict[str, Any]:
+        """The field of events that tells which code it runs."""
+        return {"generation": self.generation} if self.generation != NO_GENERATION else {}
+
+    @property
     def killed(self) -> bool:
         """Whether the daemon has sent it KILL, or tried to."""
         return bool(self.kill_reason)
@@ -184,7 +189,7 @@ class Child:
     def own(self, pid: int) -> None:
         """Take note of the pid that the child has said: from now on the daemon can end and reap it."""
         self.pid = pid
-        self.identity = {"pid": pid, "generation": self.generation}
+        self.identity = {"pid": pid, **self._code}
 
     def late_s(self, clock: Clock) -> float | None:
         """Return how long ago it was due by its schedule; None where it runs for another reason."""
@@ -204,13 +209,7 @@ class Child:
         self.owner = owner
         self.licensed_at, self.born_wall = clock.monotonic(), clock.wall()
         slot = slot_name(spec.name, index, spec.processes)
-        self.identity = {
-            "pid": self.pid,
-            "job": spec.name,
-            "slot": slot,
-            "run": self.run,
-            "generation": self.generation,
-        }
+        self.identity = {"pid": self.pid, "job": spec.name, "slot": slot, "run": self.run, **self._code}
         self.page.want_processes(spec.processes)
         self.output.mark = self.mark.encode()
         self.output.identity = dict(self.identity)
