@@ -6,6 +6,7 @@ hour, and every published package of tests/fidelity is tried.
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -25,6 +26,11 @@ LONG = [f"tests/process/test_{name}.py" for name in ("births", "hang", "ledger_o
 
 FIDELITY = "tests/fidelity"
 """It installs packages, and has a session of its own."""
+
+CONTAINER = "tests/process/test_container.py"
+"""It needs a container engine, and has a session of its own."""
+BASE_IMAGE = "docker.io/library/python:3.13-slim"
+"""That of deploy/docker/Dockerfile."""
 
 KUBERNETES = "tests/test_kubernetes.py"
 """It needs tools from packages, and has a session of its own."""
@@ -291,6 +297,17 @@ def kubernetes_tests(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["default"])
+def container(session: nox.Session) -> None:
+    """Build the image and run it, where there is an engine: one start and one stop, with --slow all."""
+    engine = find_engine()
+    if engine is None:
+        session.log(f"no container engine is here that has {BASE_IMAGE}, or can fetch it")
+        return
+    few = [] if "--slow" in session.posargs else ["-k", "stops_in_order"]
+    pytest(session, "default", "--backends=sqlite", *few, CONTAINER, WORKERD_TEST_ENGINE=engine)
+
+
+@nox.session(venv_backend="none", requires=["default"])
 def fidelity(session: nox.Session) -> None:
     """Run commands of published packages plainly and under workerd: three of them, all with --slow."""
     cases = "all" if "--slow" in session.posargs else "quick"
@@ -299,8 +316,18 @@ def fidelity(session: nox.Session) -> None:
     pytest(session, "default", "--backends=sqlite", FIDELITY, **env)
 
 
+def find_engine() -> str | None:
+    """Return the program of a container engine that can build the image."""
+    for engine in filter(shutil.which, ("docker", "podman")):
+        for words in (("image", "inspect", BASE_IMAGE), ("pull", "--quiet", BASE_IMAGE)):
+            if subprocess.run(["timeout", "60", engine, *words], capture_output=True, check=False).returncode == 0:
+                return engine
+    return None
+
+
 def the_others(backend: str) -> list[str]:
-    options = [f"--backends={backend}", *(f"--ignore={path}" for path in [*LONG, *AROUND, FIDELITY, FLEET, KUBERNETES])]
+    elsewhere = [*LONG, *AROUND, FIDELITY, FLEET, KUBERNETES, CONTAINER]
+    options = [f"--backends={backend}", *(f"--ignore={path}" for path in elsewhere)]
     return ["--whole", *options, *(["--skip-any"] if backend != BACKENDS[0] else [])]
 
 
