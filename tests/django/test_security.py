@@ -175,6 +175,7 @@ def test_is_another_user_of_the_machine(tmp_path: Path) -> None:
 
 def test_asks_at_http_bind() -> None:
     daemon = {"ready": False, "stopping": f"a is parked: {WORDS}", "significant_parked": ["a"]}
+    daemon |= {"forkserver_trouble": WORDS, "public_forkserver_trouble": public_part(Reason(WORDS, "ValueError"))}
     slots = [{"job_name": "a", "reason": WORDS, "note": WORDS}]
 
     for path in ("/livez", "/readyz"):

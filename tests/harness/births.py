@@ -11,6 +11,7 @@ from workerd.wire.messages import Born, Message
 
 FIRST_PID = 2**22 + 1
 """Beyond what Linux gives out: no process has such a pid."""
+PROGRAM_PID = FIRST_PID - 2
 
 
 class FakeForkserver:
@@ -51,6 +52,25 @@ class FakeForkserver:
         for peer in self.peers:
             with suppress(OSError):
                 peer.close()
+
+
+class FakeProgram:
+    """Starts nothing: keeps the mark and the channel that it was to have, or refuses as the kernel does."""
+
+    def __init__(self, error: OSError | None = None) -> None:
+        self.error = error
+        self.started: list[tuple[str, Channel]] = []
+
+    def start(self, run: str, _streams: tuple[int, int], inherited: tuple[int, int]) -> int:
+        if self.error is not None:
+            raise self.error
+        self.started.append((run, Channel.from_descriptor(os.dup(inherited[0]))))
+        return PROGRAM_PID
+
+    def close(self) -> None:
+        """Close the ends of all that it has started."""
+        for _, channel in self.started:
+            channel.close()
 
 
 class FakeGenerations:

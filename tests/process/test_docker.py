@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,8 +131,25 @@ def test_the_image_runs_as_nobody_in_particular_and_starts_the_daemon_itself() -
     assert instructions("USER") == ["shop"]
     assert json.loads(instructions("CMD")[0]) == ["python", "manage.py", "workerd", "run"]
     assert instructions("ENTRYPOINT") == []
-    for source in (word for line in instructions("COPY") for word in line.split()[:-1]):
+    copied = [line.split()[:-1] for line in instructions("COPY") if not line.startswith("--from=")]
+    for source in (word for words in copied for word in words):
         assert (ROOT / source).exists(), source
+
+
+def test_the_image_has_the_newest_python_and_django_that_the_tests_run() -> None:
+    text = DOCKERFILE.read_text()
+    classifiers: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+
+    def newest(kind: str) -> str:
+        return max((line.rpartition(" ")[2] for line in classifiers if line.startswith(kind)), key=numbers)
+
+    def numbers(version: str) -> list[int]:
+        return [int(number) for number in version.split(".")]
+
+    assert set(re.findall(r"^FROM python:([\d.]+)-slim", text, re.MULTILINE)) == {
+        newest("Programming Language :: Python :: 3.")
+    }
+    assert f"'Django=={newest('Framework :: Django :: ')}.*'" in text
 
 
 def test_the_daemon_has_time_to_stop_and_is_pid_1(services: dict[str, Any]) -> None:
@@ -198,3 +216,23 @@ def test_the_shop_s_database_is_the_server_that_the_file_starts(services: dict[s
     for name in ("demo", "site", "daemon"):
         url = services[name]["environment"]["DATABASE_URL"]
         assert Address.from_url(url, 0) == Address("postgres", 5432, "postgres", password)
+
+
+# the release's Job of deploy/kubernetes
+
+
+def test_the_release_s_job_readies_an_empty_database_and_fails_where_a_job_may_need_longer_to_stop(
+    empty_project: Project,
+) -> None:
+    pod = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "base" / "release-job.yaml").read_text())["spec"]["template"]
+    commands = [container["command"] for name in ("initContainers", "containers") for container in pod["spec"][name]]
+    assert {(program, script) for program, script, *_ in commands} == {("python", "manage.py")}
+    env = {"DJANGO_SETTINGS_MODULE": "django_site.settings"}
+
+    for _, _, *words in commands:
+        done = empty_project.manage(*words, env=env)
+        assert done.returncode == 0, done.stdout + done.stderr
+    empty_project.edit_job("price-feed", stop_timeout=80.0)
+    check = empty_project.manage(*commands[-1][2:], env=env)
+    assert check.returncode == 1
+    assert "error: “price-feed” may take" in check.stdout

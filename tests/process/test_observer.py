@@ -11,7 +11,7 @@ import pytest
 from django.db.models import F
 
 from tests.harness.backends.server import free_port
-from tests.harness.daemon import Daemon
+from tests.harness.daemon import READY_WITHIN_S, Daemon
 from tests.harness.modules import write_module
 from tests.harness.project import ALIAS, Project
 from tests.harness.waiting import eventually
@@ -20,6 +20,8 @@ from workerd.models import Seat
 
 OBSERVER = "workerd.observer"
 RESTARTED_WITHIN_S = 30.0
+REPAIRED_WITHIN_S = 60.0
+"""A load that failed is tried again after up to 30 s."""
 TAKEN_OVER_WITHIN_S = 40.0
 
 pytestmark = [pytest.mark.backends("any"), pytest.mark.slow]
@@ -212,11 +214,54 @@ def test_an_address_that_is_taken_is_said_and_tried_again(observed: Observed) ->
     observed.daemon.wait_state(OBSERVER, "RUNNING")
 
 
-def test_a_reload_moves_it_too(observed: Observed) -> None:
+def test_a_reload_leaves_it_alone(observed: Observed) -> None:
     observed.start()
     first = observed.pid
 
     assert observed.daemon.ask({"verb": "reload"}, within=60)["ok"] is True
+
+    assert observed.pid == first
+    assert observed.get("/livez") == (200, "ok\n")
+
+
+NOT_STARTED = "some enabled slots have not finished their first start\nno process can be started: "
+
+
+def start_with(observed: Observed, project: Project, code: str) -> None:
+    """Start the daemon on a project whose load runs ``code``, and wait for the observer alone."""
+    write_module(project, "release", code)
+    project.settings["PRELOAD"] = ["release"]
+    observed.daemon.start(ready=False)
+    eventually(lambda: is_live(observed), READY_WITHIN_S, "the observer")
+
+
+def test_a_first_release_that_does_not_load_is_live_and_not_ready(observed: Observed, project: Project) -> None:
+    """The exception's words may hold a secret, and whoever asks here has no password: its name has to do."""
+    start_with(observed, project, "raise RuntimeError('the key is 4711')")
+    observed.daemon.wait_event("forkserver.rejected")
+    first = observed.pid
+
+    assert observed.get("/readyz") == (503, NOT_STARTED + "its code does not load (RuntimeError), the log says why\n")
+    assert sample(observed.get("/metrics")[1], "workerd_ready") == 0
+    write_module(project, "release", "")
+    eventually(lambda: observed.get("/readyz") == (200, "ok\n"), REPAIRED_WITHIN_S, "the repaired release")
+    assert observed.pid == first
+
+
+def test_a_first_release_that_hangs_as_it_loads_is_live_and_not_ready(observed: Observed, project: Project) -> None:
+    start_with(observed, project, "import time\ntime.sleep(3600)")
+    forkserver = observed.daemon.wait_event("forkserver.started")["forkserver_pid"]
+
+    assert observed.get("/readyz") == (503, f"{NOT_STARTED}the project's code is being loaded (pid {forkserver})\n")
+    observed.daemon.stop()
+
+
+def test_it_ends_with_a_daemon_that_is_killed_and_leaves_the_address_to_the_next(observed: Observed) -> None:
+    observed.start()
+    first = observed.pid
+    observed.daemon.kill()
+    eventually(lambda: not is_live(observed), RESTARTED_WITHIN_S, "the end of the observer")
+    observed.start()
 
     assert observed.pid != first
     observed.wait_until_live()

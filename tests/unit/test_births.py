@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.births import FakeGenerations
+from tests.harness.births import PROGRAM_PID, FakeGenerations, FakeProgram
 from tests.harness.fakes import FakeClock, loop_of, open_descriptors, recording_log, turn
 from workerd.daemon.processes.births import BIRTH_TIMEOUT_S, RESERVE, RETRY_INITIAL_S, RETRY_MAX_S, SPARES, Births
 from workerd.daemon.processes.child import Child
@@ -285,3 +285,32 @@ def test_where_descriptors_run_out_none_leaks_and_the_birth_is_tried_again(setup
     setup.clock.advance(RETRY_INITIAL_S)
     turn(setup.loop)
     assert setup.failed == [SLOT]
+
+
+def test_a_program_is_born_without_a_forkserver_and_its_pid_is_known_at_once(setup: Setup) -> None:
+    program = FakeProgram()
+    setup.generations.current = None
+    setup.births._program_of = lambda _: program  # type: ignore[assignment, return-value]
+    setup.births.bear(SLOT)
+    [(slot, child)] = setup.born
+    [(run, channel)] = program.started
+
+    assert (slot, child.run, child.identity) == (SLOT, run, {"pid": PROGRAM_PID})
+    assert setup.births.owns(PROGRAM_PID)
+    assert setup.births.open_births() is None
+    assert setup.births.living_runs() >= {run}
+    setup.births.forget(PROGRAM_PID).bury()
+    assert channel.receive() == (None, [])
+    program.close()
+
+
+def test_a_program_that_the_kernel_refuses_is_tried_again_and_leaves_nothing_open(setup: Setup) -> None:
+    before = open_descriptors()
+    setup.births._program_of = lambda _: FakeProgram(BlockingIOError(11, "no more"))  # type: ignore[assignment, return-value]
+    setup.births.bear(SLOT)
+    setup.clock.advance(RETRY_INITIAL_S)
+    turn(setup.loop)
+
+    assert (setup.born, setup.failed) == ([], [SLOT])
+    assert open_descriptors() <= before
+    assert "its fork: [Errno 11] no more" in setup.lines.of("birth.failed")[0]["reason"]

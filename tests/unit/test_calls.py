@@ -9,7 +9,7 @@ from .test_borders import PACKAGE, ROOT
 
 CALLED_ONLY_IN = {
     "os.fork": {
-        "workerd/daemon/processes/forkserver.py",
+        "workerd/daemon/processes/program.py",
         "workerd/forkserver/birth.py",
         "workerd/forkserver/rehearsal.py",
     },
@@ -22,7 +22,7 @@ CALLED_ONLY_IN = {
         "workerd/child/main.py",
         "workerd/child/stopping.py",
         "workerd/daemon/io/loop.py",
-        "workerd/daemon/processes/forkserver.py",
+        "workerd/daemon/processes/program.py",
     },
 }
 NEVER_CALLED_IN_THE_DAEMON = ("time.sleep", "threading.Thread", "subprocess.run", "subprocess.Popen", "os.waitpid")

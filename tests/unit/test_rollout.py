@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.harness.births import FakeProgram
 from tests.harness.node import FakeForkserver, Node
 from workerd.daemon.rules.restart import FLOOR_S
 from workerd.daemon.slots.rollout import PATIENCE_S, PROOF_S, Rollout, RolloutEnd
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire.messages import BecameReady, DatabaseLost, Failed, JobChanged, JobsListed, Loaded
+from workerd.wire.spec import JobSpec
 from workerd.wire.words import State
 
 
@@ -107,6 +109,19 @@ def test_the_code_before_ends_when_every_slot_has_moved(node: Node, setup: Setup
     assert setup.old.at_end
     assert setup.ends == [RolloutEnd(2, "", 1, 1, ())]
     assert node.lines.of("rollout.ended") == [{"generation": 2, "moved": 1, "slots": 1}]
+
+
+def test_a_program_of_the_daemons_own_has_no_code_of_the_project_and_stays(node: Node, setup: Setup) -> None:
+    program = FakeProgram()
+    observer = node.parts.slot_set.add_builtin(JobSpec("workerd.observer"), program)  # type: ignore[arg-type]
+    feed = node.add_job("feed")
+    setup.load()
+    setup.end(feed)
+    setup.prove()
+
+    program.close()
+    assert not observer.is_stopping
+    assert setup.ends == [RolloutEnd(2, "", 1, 1, ())]
 
 
 @pytest.mark.parametrize("code", [1, 78])

@@ -46,6 +46,7 @@ def test_a_daemon_that_has_just_begun_says_what_it_does_not_know(node: Node) -> 
             "forkserver_pid": None,
             "forkserver_ready": False,
             "forkserver_trouble": "the forkserver is not started yet",
+            "public_forkserver_trouble": "the forkserver is not started yet",
             "reload": "",
             "drain": "",
             "database": {"reachable": None, "out_since": None, "vendor": "", "trouble": "", "push": None},

@@ -104,9 +104,9 @@ def _run(channel: Channel, page: HeartbeatPage, licence: License, builtins: Mapp
     builtin = builtins.get(spec.name)  # no row can have such a name: its dot is not allowed in a slug
     if builtin is None:
         return run_job(spec, licence, channel, page)
-    # The ledger and the observer end when the daemon tells them to or closes the channel. A TERM that a service
-    # manager sends to every process must not end the ledger before it has saved what it holds. The daemon kills one
-    # that hangs, which is its main thread: the ledger's keeper asks the database, too, and goes on meanwhile.
+    # The ledger ends when the daemon tells it to or closes the channel. A TERM that a service manager sends to every
+    # process must not end it before it has saved what it holds. The daemon kills one that hangs, which is its main
+    # thread: the ledger's keeper asks the database, too, and goes on meanwhile.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     set_up(spec, licence, page, of_this_thread(page.beat))
     channel.send(Loaded())

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workerd.conf import get_settings
+from workerd.title import show_title
 from workerd.wire.marked_lines import LINE_BYTES
 from workerd.wire.messages import License
 from workerd.wire.page import HeartbeatPage
@@ -18,7 +19,6 @@ from .logs import install_logging
 from .rendering import LineRenderer
 from .run_mark import mark_process
 from .stdio import Stdio
-from .title import show_title
 
 
 def set_up(

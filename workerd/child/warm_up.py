@@ -10,13 +10,13 @@ from contextlib import suppress
 from workerd import signals, targets
 from workerd.conf import get_settings
 from workerd.registry import registered
+from workerd.title import show_title
 from workerd.wire.spec import JobSpec
 
 from .logs import install_logging
 from .rendering import LineRenderer
 from .stdio import Stdio
 from .stopping import StopRequest
-from .title import show_title
 
 _EVENT = {"timestamp": "", "level": "info", "event": "warmed up"}
 

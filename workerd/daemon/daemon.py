@@ -11,7 +11,7 @@ from .io.terminal import Terminal
 from .node.audit import Audit
 from .node.fleet_reload import FleetReload
 from .node.node_record import NodeRecord
-from .node.observer import OBSERVER_SPEC, Counters
+from .node.observer import Counters, observer_program, observer_spec
 from .node.orders import Orders
 from .node.parts import build_parts
 from .node.readiness import Readiness
@@ -72,8 +72,7 @@ class Daemon:
         parts.ledger.start()
         if self._counters is not None:
             parts.log.taps.add(self._counters.count_line)
-            parts.slot_set.add_builtin(OBSERVER_SPEC)
-        parts.earlier.end(self._start_forkserver)
+        parts.earlier.end(self._start_processes)
         for call in (self._finish_turn, parts.slot_set.write_rows, parts.ledger.flush, parts.stdout.flush):
             parts.loop.at_turn_end(call)
         parts.sd_notifier.start()
@@ -98,9 +97,12 @@ class Daemon:
         if not self._shutdown.begun:
             self._shutdown.begin(Reason(reason), exit_codes.TRY_LATER)
 
-    def _start_forkserver(self) -> None:
+    def _start_processes(self) -> None:
         """Start, now that nothing of an earlier daemon is left that could do the same work twice."""
         if not self._shutdown.begun:
+            if self._config.http_bind:
+                program = observer_program(self._config, self._parts.limits)
+                self._parts.slot_set.add_builtin(observer_spec(self._config), program)
             self._parts.generations.start()
             self._node_record.note_node()
             self._parts.slot_set.note_progress()

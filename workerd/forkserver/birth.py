@@ -9,13 +9,12 @@ from workerd.child import main as child
 from workerd.errors import WorkerdError
 from workerd.forksafe import prepare_to_fork
 from workerd.ledger.main import run_ledger
-from workerd.observer.main import run_observer
 from workerd.wire import exit_codes
 
 from .bootstrap import Assignment
 
-BUILTINS = {"workerd.ledger": run_ledger, "workerd.observer": run_observer}
-"""workerd's own slots: the name in their spec, and the function that runs in their child."""
+BUILTINS = {"workerd.ledger": run_ledger}
+"""workerd's own slots that need the project: the name in their spec, and the function that runs in their child."""
 
 
 SCARCE = {errno.EAGAIN: "limit on processes", errno.ENOMEM: "memory"}

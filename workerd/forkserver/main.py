@@ -11,8 +11,8 @@ import structlog
 
 import workerd
 from workerd import forksafe, registry, targets
-from workerd.child.title import show_title
 from workerd.conf import keep_settings
+from workerd.title import show_title
 from workerd.wire import WIRE_VERSION, exit_codes
 from workerd.wire.events import emit
 from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Message

@@ -112,7 +112,8 @@ def _stop_problems(alias: str, stop_within_s: float) -> Iterator[Problem]:
     needed = longest + STOP_MARGIN_S
     if name and needed > stop_within_s:
         text = f"“{name}” may take {format_duration(longest)} to stop"
-        remedy = "Raise TimeoutStopSec=, stopwaitsecs or stop_grace_period, or lower its stop_timeout."
+        patience = "TimeoutStopSec=, stopwaitsecs, stop_grace_period or terminationGracePeriodSeconds"
+        remedy = f"Raise {patience}, or lower its stop_timeout."
         yield "error", f"{text}: the service manager has to wait {format_duration(needed)}. {remedy}"
 
 

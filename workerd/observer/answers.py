@@ -40,6 +40,8 @@ def ready(ask: Ask) -> Answer:
     daemon, reasons = status["daemon"], []
     if not daemon["ready"]:
         reasons.append("some enabled slots have not finished their first start")
+        if trouble := daemon.get("public_forkserver_trouble"):
+            reasons.append(f"no process can be started: {trouble}")
     if daemon["stopping"]:
         reasons.append("the daemon is stopping")  # why, may be in a job's words
     reasons += [f"{name} is parked, and its job is significant" for name in daemon["significant_parked"]]

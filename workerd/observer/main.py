@@ -2,11 +2,12 @@
 
 import select
 import traceback
+from pathlib import Path
 
-from workerd.conf import get_settings
+from workerd.title import show_title
 from workerd.wire import exit_codes
 from workerd.wire.channel import Channel
-from workerd.wire.messages import Failed, License
+from workerd.wire.messages import Failed, License, Loaded
 from workerd.wire.page import HeartbeatPage
 
 from .server import Server
@@ -14,17 +15,20 @@ from .server import Server
 TURN_S = 1.0
 
 
-def run_observer(channel: Channel, page: HeartbeatPage, license: License) -> int:  # noqa: A002, ARG001 - the wire's word
-    """Serve until the daemon closes the channel; return the exit code."""
-    settings = get_settings()
-    assert settings.http_bind is not None
-    assert settings.state_dir is not None
+def run_observer(channel: Channel, page: HeartbeatPage) -> int:
+    """Take the licence, and serve until the daemon closes the channel; return the exit code."""
+    message, _ = channel.receive()
+    if not isinstance(message, License):
+        return exit_codes.DONE
+    name, bind = message.spec["name"], message.spec["kwargs"]["bind"]
+    show_title(f"workerd: {message.node} {name}", name)
     try:
-        server = Server(settings.http_bind, settings.state_dir, settings.name)
+        server = Server(bind, Path(message.spec["kwargs"]["state_dir"]), message.node)
     except OSError as error:
-        message = f'WORKERD["HTTP_BIND"] {settings.http_bind}: {error.strerror}'
-        channel.send(Failed(type(error).__name__, message, traceback.format_exc()))
+        sentence = f'WORKERD["HTTP_BIND"] {bind}: {error.strerror}'
+        channel.send(Failed(type(error).__name__, sentence, traceback.format_exc()))
         return exit_codes.FAILED
+    channel.send(Loaded())
     with server:
         while True:
             page.beat()

@@ -35,6 +35,7 @@ PLACES = {
 PARSED = {
     r"(\.venv/bin/)?pip install .*": "fetches packages; .ci/run does the README's",
     r"git pull": "needs a repository to pull from",
+    r"kubectl .*": "needs a cluster; tests/test_kubernetes.py and tests/process/test_docker.py try its files",
     r"docker .*": "needs an engine; tests/process/test_docker.py and tests/test_compose.py try what it would start",
     r"python -m tests\.soak .*": "two minutes of every fault, on a database server that it kills",
     r"python -m benchmarks\.(scale|restart_latency --supervisor|forksafe_costs URL)": "minutes on an idle machine",

@@ -1,20 +1,17 @@
 """The observer as the daemon knows it: a slot of its own where HTTP_BIND is set, and the counts that it is given."""
 
 import json
+import sys
 from bisect import bisect_left
 from collections import Counter
 from typing import Any
 
+from workerd.daemon.processes.program import Program
+from workerd.wire import WIRE_VERSION
+from workerd.wire.config import DaemonConfig
 from workerd.wire.spec import JobSpec
 
-OBSERVER_SPEC = JobSpec(
-    name="workerd.observer",
-    target="workerd.observer",
-    backoff_max=5.0,
-    start_grace=0.1,
-    heartbeat_timeout=30.0,
-    stop_timeout=1.0,
-)
+NAME = "workerd.observer"
 
 RUN_BOUNDS_S = (0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 604800.0)
 BIRTH_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
@@ -40,6 +37,24 @@ _TIMES = {
 }
 """By what is timed: the event that tells it, its field, and how many seconds that counts."""
 _TIMED = {event for event, _, _ in _TIMES.values()}
+
+
+def observer_spec(config: DaemonConfig) -> JobSpec:
+    """Return the observer's spec, with all that it needs to know."""
+    return JobSpec(
+        name=NAME,
+        target=NAME,
+        kwargs={"bind": config.http_bind, "state_dir": config.state_dir},
+        backoff_max=5.0,
+        start_grace=0.1,
+        heartbeat_timeout=30.0,
+        stop_timeout=1.0,
+    )
+
+
+def observer_program(config: DaemonConfig, limits: tuple[int, int]) -> Program:
+    """Return the observer's program; it answers whether or not the project loads, so it is none of its forks."""
+    return Program((sys.executable, "-P", "-m", NAME, str(WIRE_VERSION)), config.tree, limits)
 
 
 class Times:

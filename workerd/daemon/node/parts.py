@@ -53,11 +53,12 @@ STDOUT = 1
 
 
 class Parts(NamedTuple):
-    """The parts of one daemon; ``started`` is wall seconds (UTC)."""
+    """The parts of one daemon; ``started`` is wall seconds (UTC), ``limits`` are its children's on descriptors."""
 
     config: DaemonConfig
     clock: Clock
     started: float
+    limits: tuple[int, int]
     loop: Loop
     stdout: Stdout
     log: EventLog
@@ -95,8 +96,9 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
     versions = Versions(f"{config.state_dir}/{config.name}.epoch", clock)
     records = RecordQueue(versions)
 
-    generations = Generations(loop, log, config, _raise_descriptor_limit())
-    births: Births[LiveSlot] = Births(loop, log, generations, lambda slot: slot.builtin)
+    limits = _raise_descriptor_limit()
+    generations = Generations(loop, log, config, limits)
+    births: Births[LiveSlot] = Births(loop, log, generations, lambda slot: slot.builtin, lambda slot: slot.program)
     stack_dumps = StackDumps(loop, log)
     roster = Roster(config.state_dir, config.name)
     earlier = EarlierProcesses(loop, log, config.tree, roster)
@@ -150,6 +152,7 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
         config=config,
         clock=clock,
         started=clock.wall(),
+        limits=limits,
         loop=loop,
         stdout=stdout,
         log=log,

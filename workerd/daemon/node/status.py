@@ -61,6 +61,7 @@ class Status:
             "forkserver_pid": forkserver.pid if forkserver is not None else None,
             "forkserver_ready": forkserver is not None,
             "forkserver_trouble": self._forkserver_trouble(),
+            "public_forkserver_trouble": public_part(self._forkserver_trouble()),
             "reload": self._reloading.account,
             "drain": parts.drain.account,
             "database": self._database(),

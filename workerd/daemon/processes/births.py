@@ -14,6 +14,7 @@ from workerd.wire.reasons import Reason, say
 from .child import Child
 from .forkserver import Forkserver
 from .generations import Generations
+from .program import Program
 from .reaper import OpenBirths
 
 SPARES = 2
@@ -33,13 +34,22 @@ class Births(Generic[Owner]):
     """All children: those that are asked for, and by pid those that have said one."""
 
     def __init__(
-        self, loop: Loop, log: EventLog, generations: Generations, is_vital: Callable[[Owner], bool] = lambda _: False
+        self,
+        loop: Loop,
+        log: EventLog,
+        generations: Generations,
+        is_vital: Callable[[Owner], bool] = lambda _: False,
+        program_of: Callable[[Owner], Program | None] = lambda _: None,
     ) -> None:
-        """``is_vital`` returns whether an owner may have the last descriptors, which the daemon keeps for its own."""
+        """``is_vital`` returns whether an owner may have the last descriptors, which the daemon keeps for its own.
+
+        ``program_of`` returns what an owner runs that needs no project: the daemon starts it without a forkserver.
+        """
         self._loop = loop
         self._log = log
         self._generations = generations
         self._is_vital = is_vital
+        self._program_of = program_of
         self._expecting: dict[Child, Owner | None] = {}
         self._overdue: dict[Child, Timer] = {}
         self._retries: dict[Owner, Timer] = {}
@@ -93,7 +103,10 @@ class Births(Generic[Owner]):
     # requests of slots
 
     def bear(self, owner: Owner) -> None:
-        """Find a child for ``owner``: a spare at once, or a birth."""
+        """Find a child for ``owner``: a program of its own or a spare at once, or a birth."""
+        if (program := self._program_of(owner)) is not None:
+            self._start(program, owner)
+            return
         former = self._generations.former if self.keeps_former(owner) else None
         forkserver = former or self._generations.current
         if self._spares and former is None:
@@ -110,9 +123,8 @@ class Births(Generic[Owner]):
             self.on_delayed(owner, self._obstacle())
 
     def _obstacle(self) -> str:
-        own, trouble = "no process can be started", self._generations.trouble
-        if trouble:
-            return Reason(f"{own}: {trouble}", own)
+        if trouble := self._generations.trouble:
+            return say("no process can be started: ", trouble)
         return Reason(f"waiting for a process: {loading}") if (loading := self._generations.obstacle()) else ""
 
     def withdraw(self, owner: Owner) -> None:
@@ -187,18 +199,32 @@ class Births(Generic[Owner]):
             self._spares.remove(child)
         return child
 
+    def _start(self, program: Program, owner: Owner) -> None:
+        """Start a program: the daemon's own fork tells the pid, so nobody has to say it."""
+        try:
+            child = Child.start(self._loop, self._log, program, self._heard, self._ended)
+        except OSError as error:
+            self._fail_to_ask(owner, error)
+            return
+        assert child.pid is not None
+        self.children[child.pid] = child
+        self.on_born(owner, child)
+
     def _ask(self, forkserver: Forkserver, owner: Owner | None) -> None:
         reserve = 0 if owner is not None and self._is_vital(owner) else RESERVE
         try:
             child = Child.conceive(self._loop, self._log, forkserver.generation, self._heard, self._ended, reserve)
         except OSError as error:
-            reason = _describe(error)
-            self._log.emit("birth.failed", reason=reason)
-            self._retry(owner, reason)
+            self._fail_to_ask(owner, error)
             return
         self._expecting[child] = owner
         self._overdue[child] = self._loop.call_in(BIRTH_TIMEOUT_S, lambda: self._is_overdue(child))
         forkserver.bear(child)
+
+    def _fail_to_ask(self, owner: Owner | None, error: OSError) -> None:
+        reason = _describe(error)
+        self._log.emit("birth.failed", reason=reason)
+        self._retry(owner, reason)
 
     def _is_overdue(self, child: Child) -> None:
         self._log.emit("birth.overdue", generation=child.generation, seconds=BIRTH_TIMEOUT_S)
@@ -268,6 +294,7 @@ class Births(Generic[Owner]):
 
 
 def _describe(error: OSError) -> Reason:
-    """Return why the daemon's ends of a child's channel, pipes and page could not be made."""
+    """Return why a child's channel, pipes and page could not be made, or the daemon could not fork it."""
     short = error.errno in {errno.EMFILE, errno.ENFILE}
-    return Reason(f"{'the daemon is out of file descriptors' if short else 'the kernel refuses its pipes'}: {error}")
+    what = "the daemon is out of file descriptors" if short else "the kernel refuses its pipes or its fork"
+    return Reason(f"{what}: {error}")

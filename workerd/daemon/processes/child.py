@@ -28,9 +28,12 @@ from workerd.wire.words import Outcome, Trigger, slot_name
 
 from .frames import drop_our_frames
 from .memory import MemoryGrowth
+from .program import Program
 from .signals import kill_all, send
 
 RECORD_SEPARATOR = "\x1e"
+NO_GENERATION = 0
+"""Of a child that no forkserver has started."""
 _births = itertools.count(1)
 
 
@@ -138,10 +141,41 @@ class Child:
             page=page,
             theirs=(theirs.socket.detach(), their_stdout, their_stderr, their_page),
             asked_at=loop.clock.monotonic(),
-            identity={"pid": 0, "generation": generation},
         )
+        child.identity = {"pid": 0, **child._code}
         born.append(child)
         return child
+
+    @classmethod
+    def start(
+        cls,
+        loop: Loop,
+        log: EventLog,
+        program: Program,
+        on_message: Callable[["Child", Message], None],
+        on_end: Callable[["Child"], None],
+    ) -> "Child":
+        """Start a program as a child of no generation; its channel and its page end its command line.
+
+        Raises OSError where descriptors have run out, or the kernel refuses the fork.
+        """
+        child = cls.conceive(loop, log, NO_GENERATION, on_message, on_end)
+        channel, stdout, stderr, page = child.theirs
+        try:
+            child.own(program.start(child.run, (stdout, stderr), (channel, page)))
+        except OSError:
+            child.bury()
+            raise
+        finally:
+            for descriptor in child.theirs:
+                os.close(descriptor)
+        child.growth.begin_with_nothing()
+        return child
+
+    @property
+    def _code(self) -> dict[str, Any]:
+        """The field of events that tells which code it runs."""
+        return {"generation": self.generation} if self.generation != NO_GENERATION else {}
 
     @property
     def killed(self) -> bool:
@@ -155,7 +189,7 @@ class Child:
     def own(self, pid: int) -> None:
         """Take note of the pid that the child has said: from now on the daemon can end and reap it."""
         self.pid = pid
-        self.identity = {"pid": pid, "generation": self.generation}
+        self.identity = {"pid": pid, **self._code}
 
     def late_s(self, clock: Clock) -> float | None:
         """Return how long ago it was due by its schedule; None where it runs for another reason."""
@@ -175,20 +209,15 @@ class Child:
         self.owner = owner
         self.licensed_at, self.born_wall = clock.monotonic(), clock.wall()
         slot = slot_name(spec.name, index, spec.processes)
-        self.identity = {
-            "pid": self.pid,
-            "job": spec.name,
-            "slot": slot,
-            "run": self.run,
-            "generation": self.generation,
-        }
+        self.identity = {"pid": self.pid, "job": spec.name, "slot": slot, "run": self.run, **self._code}
         self.page.want_processes(spec.processes)
         self.output.mark = self.mark.encode()
         self.output.identity = dict(self.identity)
         token = self.seat.token if self.seat is not None else None
         values = spec.to_dict(), index, self.run, self.generation, node, host, self.mark, self.due, token
         self.link.send(License(*values, **self.terms))
-        self.growth.set_baseline(self.pid)  # after the licence: the child need not wait for what /proc says
+        if self.generation != NO_GENERATION:
+            self.growth.set_baseline(self.pid)  # after the licence: the child need not wait for what /proc says
 
     def follow(self, spec: JobSpec, index: int) -> None:
         """Tell the running child how many processes are wanted now, and go by the slot's name of now."""

@@ -1,11 +1,9 @@
 """One forkserver as the daemon knows it: a process that loads one generation of the project and starts children."""
 
 import os
-import resource
-import signal
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from workerd.daemon.io.child_output import ChildOutput
@@ -13,21 +11,21 @@ from workerd.daemon.io.link import Link
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
 from workerd.daemon.rules.outcome import ExitStatus
-from workerd.wire import WIRE_VERSION, prctl
+from workerd.wire import WIRE_VERSION
 from workerd.wire.channel import Channel
 from workerd.wire.config import DaemonConfig
 from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Load, Message, Rehearse
 from workerd.wire.packets import WireError
+from workerd.wire.reasons import Reason
 from workerd.wire.spec import JobSpec
-from workerd.wire.words import RUN_VARIABLE
 
 from .child import RECORD_SEPARATOR, Child
-from .proc import FORKSERVER_RUN, TREE_VARIABLE
+from .proc import FORKSERVER_RUN
+from .program import EXEC_FAILED, Program
 from .signals import kill_all
 
 LOAD_PATIENCE_S = 300.0
 """A project that takes longer to import hangs."""
-EXEC_FAILED = 127
 RUN_LENGTH = len(str(uuid.UUID(int=0)))
 
 
@@ -71,7 +69,7 @@ class Forkserver:
         """Marks what the project starts as it is loaded; a child overwrites it with its run's, so they are as long."""
         self.ready = self._was_ready = False
         self._dismissed = False
-        self.rejection = ""
+        self.rejection = Reason("")
         self.unsound: list[str] = []
         self._start(present)
         self._started, self.load_s = loop.clock.monotonic(), 0.0
@@ -135,24 +133,26 @@ class Forkserver:
         if not (self._was_ready or self.rejection or self._dismissed):
             lines = b"\n".join(self._output.last_lines).decode("utf-8", "replace")
             if end.code == EXEC_FAILED and lines:
-                self._reject(f"it could not be started: {lines}", "")
+                own = "it could not be started"
+                self._reject(Reason(f"{own}: {lines}", own), "")
             else:
                 how = end.signal_name or f"exit code {end.code}"
-                self._reject(f"it ended before it was ready ({how}){_last_words(lines, end)}", lines)
+                own = f"it ended before it was ready ({how})"
+                self._reject(Reason(f"{own}{_last_words(lines, end)}", own), lines)
 
     def _heard(self, message: Message) -> None:
         match message:
             case ForkserverReady():
                 self._become_ready(message)
             case ForkserverRejected():
-                self._reject(message.reason, message.traceback)
+                self._reject(Reason(message.reason, _kind_of_error(message.reason)), message.traceback)
             case BirthFailed():
                 self._listener.birth_failed(message.birth, message.reason)
 
     def _become_ready(self, message: ForkserverReady) -> None:
         self._overdue.cancel()
         if message.wire_version != WIRE_VERSION:
-            self._reject("it runs another version of workerd than the daemon: restart the service", "")
+            self._reject(Reason("it runs another version of workerd than the daemon: restart the service"), "")
             self.stop()
             return
         self.ready = self._was_ready = True
@@ -167,14 +167,14 @@ class Forkserver:
         )
         self._listener.ready(self)
 
-    def _reject(self, reason: str, traceback: str) -> None:
+    def _reject(self, reason: Reason, traceback: str) -> None:
         self.rejection = reason
         self._log.emit("forkserver.rejected", generation=self.generation, reason=reason, traceback=traceback or None)
         self._listener.rejected(self, f"{reason}\n{traceback}".strip())
 
     def _load_is_overdue(self) -> None:
         waited = ", and another reload waits" if self._patience_s < LOAD_PATIENCE_S else ""
-        self._reject(f"the project is not imported after {self._patience_s:.0f} s{waited}", "")
+        self._reject(Reason(f"the project is not imported after {self._patience_s:.0f} s{waited}"), "")
         self.kill()
 
     def _fell_silent(self) -> None:
@@ -185,48 +185,18 @@ class Forkserver:
         self._log.emit("protocol.violated", pid=self.pid, generation=self.generation, reason=reason)
 
     def _spawn(self, channel: int, stdout: int, stderr: int) -> int:
-        parent = os.getpid()
-        pid = os.fork()
-        if pid:
-            with suppress(OSError):  # the child has done so itself, or has ended
-                os.setpgid(pid, pid)
-            return pid
-        try:
-            prctl.die_with_parent()
-            if os.getppid() == parent:
-                argv = (*self._config.forkserver_argv, "--channel", str(channel))
-                self._become(channel, stdout, stderr, argv)
-        except OSError as error:
-            os.write(stderr, self._explain(error).encode())
-        finally:
-            os._exit(EXEC_FAILED)
-
-    def _explain(self, error: OSError) -> str:
-        """Return why the forkserver could not be started, with what it was that failed."""
-        names = {self._config.cwd: "the daemon's working directory", self._config.forkserver_argv[0]: "the interpreter"}
-        what = names.get(str(error.filename), "")
-        return f"{error} ({what})" if what else str(error)
-
-    def _become(self, channel: int, stdout: int, stderr: int, argv: Sequence[str]) -> None:
-        """Lead a group, ignore what a terminal or supervisor sends to all, then exec. Runs in the new process."""
-        os.setpgid(0, 0)  # Ctrl-C and supervisor's stopasgroup reach the daemon's group, which decides what ends when
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        for number in (signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        resource.setrlimit(resource.RLIMIT_NOFILE, self._limits)
-        null = os.open(os.devnull, os.O_RDONLY)
-        for descriptor, place in ((null, 0), (stdout, 1), (stderr, 2)):
-            os.dup2(descriptor, place)
-        os.set_inheritable(channel, True)
-        os.chdir(self._config.cwd)
-        environment = os.environ | {TREE_VARIABLE: self._config.tree, RUN_VARIABLE: self.run}
-        os.execve(argv[0], list(argv), environment)  # noqa: S606 - the point: no shell, and the process is the forkserver
+        argv = (*self._config.forkserver_argv, "--channel")
+        program = Program(argv, self._config.tree, self._limits, self._config.cwd)
+        return program.start(self.run, (stdout, stderr), [channel])
 
 
 def _last_words(printed: str, end: ExitStatus) -> str:
     """Return the last line of the traceback with which Python itself has ended, with exit code 1; "" where none is."""
     lines = [line for line in printed.splitlines() if not line.startswith("{")]  # an event of the log is no traceback
     return f": {lines[-1]}" if end.code == 1 and lines else ""
+
+
+def _kind_of_error(reason: str) -> str:
+    """Return what everybody may read of why the project does not load: the exception's name, not its words."""
+    kind = reason.partition(":")[0]
+    return f"its code does not load{f' ({kind})' if kind.isidentifier() else ''}, the log says why"

@@ -7,6 +7,7 @@ from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop
 from workerd.daemon.rules.outcome import ExitStatus
 from workerd.wire.config import DaemonConfig
+from workerd.wire.reasons import Reason
 from workerd.wire.spec import JobSpec
 
 from .forkserver import Forkserver, Listener, Present
@@ -76,8 +77,8 @@ class Generations:
         if self.current is not None or self.trouble:
             return self.trouble if self.current is None else ""
         if self._current is None:
-            return "the forkserver is not started yet"
-        return f"the project's code is being loaded (pid {self._current.pid})"
+            return Reason("the forkserver is not started yet")
+        return Reason(f"the project's code is being loaded (pid {self._current.pid})")
 
     def processes(self) -> Iterable[Forkserver]:
         """Every forkserver that is not reaped yet."""
@@ -98,7 +99,7 @@ class Generations:
             self._current = self._loading.begin()
         except OSError as error:
             self._log.emit("forkserver.failed", generation=self.number, reason=str(error))
-            self._is_in_trouble(f"the forkserver could not be started: {error}")
+            self._is_in_trouble(Reason(f"the forkserver could not be started: {error}"))
             self._loading.try_again(self.start)
             return
         if self._next is None:
@@ -195,7 +196,7 @@ class Generations:
         self._say_exited(ended, end, delay)
         if not ended.rejection:
             how = end.signal_name or f"exit code {end.code}"
-            self._is_in_trouble(f"the forkserver has ended ({how}), and another one loads the project's code")
+            self._is_in_trouble(Reason(f"the forkserver has ended ({how}), and another one loads the project's code"))
 
     def _say_exited(self, ended: Forkserver, end: ExitStatus, retry_s: float | None) -> None:
         self._log.emit(
@@ -233,10 +234,11 @@ class Generations:
             self._next = None
             self._let_go(forkserver)
         if self._current is None or self._current is forkserver:
-            self._is_in_trouble(forkserver.rejection.partition("\n")[0])
+            rejection = forkserver.rejection
+            self._is_in_trouble(Reason(rejection.partition("\n")[0], rejection.public))
         self._tell(forkserver, reason)
 
-    def _is_in_trouble(self, reason: str) -> None:
+    def _is_in_trouble(self, reason: Reason) -> None:
         self.trouble = reason
         self.on_trouble()
 

@@ -28,6 +28,10 @@ class MemoryGrowth:
         self.private_at_birth, self.resident_at_birth = private_mib(pid), resident_mib(pid)
         self.shared_at_birth = shared_mib(pid)
 
+    def begin_with_nothing(self) -> None:
+        """Count all memory as growth: the child is a program of its own, which shares none with a forkserver."""
+        self.private_at_birth = self.resident_at_birth = self.shared_at_birth = 0.0
+
     def look(self, pid: int) -> float | None:
         """Return the growth of now, in MiB; None where the child's own memory cannot be read."""
         own = private_mib(pid)

@@ -151,11 +151,11 @@ class Rollout:
         self._be_patient()
 
     def _left(self) -> Iterator[LiveSlot]:
-        """Yield the slots that have not been moved yet; the daemon's own come first."""
+        """Yield the slots that have not been moved yet; the daemon's own come first, but for those without code."""
         last = len(self._ranks)
         slots = sorted(self.slot_set.job_slots(), key=lambda slot: self._ranks.get(slot.spec.name, last))
         slots = [*self.slot_set.builtins(), *slots]
-        return (slot for slot in slots if slot not in self._moved)
+        return (slot for slot in slots if slot not in self._moved and slot.program is None)
 
     def _next(self) -> LiveSlot | None:
         """Return the slot that may be moved now."""

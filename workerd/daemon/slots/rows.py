@@ -110,7 +110,7 @@ def slot_row(slot: LiveSlot, clock: Clock) -> dict[str, Any]:
         "last_beat": beat,
         "longest_silence": child.page.longest_silence if child is not None else None,
         "run": child.run if child is not None else None,
-        "generation": child.generation if child is not None else None,
+        "generation": child.generation or None if child is not None else None,
         "due": dues.taken.moment if dues is not None and dues.taken is not None else None,
         "settled_until": dues.settled if dues is not None else None,
         "last_success": dues.last_success if dues is not None else None,

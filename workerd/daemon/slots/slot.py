@@ -9,6 +9,7 @@ from typing import Any
 
 from workerd.daemon.io.loop import Timer
 from workerd.daemon.processes.child import Child
+from workerd.daemon.processes.program import Program
 from workerd.daemon.rules.clock import Clock
 from workerd.daemon.rules.dues import SHORTEST_S, Dues
 from workerd.daemon.rules.facts import Next
@@ -25,6 +26,8 @@ class LiveSlot:
     spec: JobSpec
     index: int
     builtin: bool = False
+    program: Program | None = None
+    """The program that its processes are, where they need no project and so no forkserver."""
     wanted: bool = False
     doomed: bool = False
     """Whether the row wants the slot no longer: it is forgotten once it has stopped."""

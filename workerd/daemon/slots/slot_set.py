@@ -7,6 +7,7 @@ from typing import Any
 from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.loop import Loop
 from workerd.daemon.io.records import RecordQueue
+from workerd.daemon.processes.program import Program
 from workerd.daemon.rules.facts import Fact
 from workerd.daemon.rules.holdings import Holding, Place
 from workerd.daemon.rules.plan import Plan, plan
@@ -83,9 +84,9 @@ class SlotSet:
                 distinct.setdefault((spec.target, spec.command, json.dumps(spec.kwargs)), spec)
         return iter(distinct.values())
 
-    def add_builtin(self, spec: JobSpec) -> LiveSlot:
-        """Add a slot of the daemon's own, which is started and looked after like any other."""
-        slot = self._slots[spec.name, BUILTIN_INDEX] = LiveSlot(spec, 0, builtin=True)
+    def add_builtin(self, spec: JobSpec, program: Program | None = None) -> LiveSlot:
+        """Add a slot of the daemon's own, which is looked after like any other; ``program`` needs no forkserver."""
+        slot = self._slots[spec.name, BUILTIN_INDEX] = LiveSlot(spec, 0, builtin=True, program=program)
         self._lifecycle.want(slot, True)
         return slot
 
