@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 from typing import Any
 
 import pytest
@@ -44,6 +45,19 @@ def words_in(html: str) -> str:
 
 
 # orders
+
+
+@pytest.mark.parametrize("scope", ["fleet", "each_node"])
+def test_no_order_is_for_a_node_that_has_just_ended_in_order(superuser: Client, scope: str) -> None:
+    """Its pulse is recent, and nobody would take the order there."""
+    job = Job.objects.create(name="mail", target="shop.jobs.price_feed", scope=scope)
+    ended, living = add_node("a"), add_node("b")
+    Node.objects.filter(pk=ended.pk).update(key=uuid.uuid4(), life=None)
+    Node.objects.filter(pk=living.pk).update(key=uuid.uuid4(), life=uuid.uuid4())
+
+    order(superuser, job, "start")
+
+    assert given() == [("start", "", "b")]
 
 
 def test_an_order_for_a_job_reaches_every_living_node_that_may_have_it(superuser: Client) -> None:

@@ -78,9 +78,11 @@ def daemon(project: Project) -> Iterator[Daemon]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failed test shows what the daemon said."""
+    """A failed test shows what the daemon said, or each of several."""
     report = yield
-    daemon = getattr(item, "funcargs", {}).get("daemon")
-    if report.failed and isinstance(daemon, Daemon):
-        report.sections.append(("the daemon's log", daemon.report()))
+    used = getattr(item, "funcargs", {})
+    daemons = [used.get("daemon"), *getattr(used.get("nodes"), "daemons", {}).values()]
+    for daemon in daemons if report.failed else ():
+        if isinstance(daemon, Daemon):
+            report.sections.append(("the daemon's log", daemon.report()))
     return report

@@ -10,14 +10,13 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
 
+from workerd.fleet.nodes import is_silent
 from workerd.fleet.picture import read_seats
 from workerd.fleet.places import Place, is_fleet, places_of
 from workerd.models import Job, Node, Operation, Run, Slot
 from workerd.models.clock import DatabaseNow, read_now
-from workerd.models.node import LATE
 from workerd.wire.words import FAILURES, MOVING, Outcome, State
 
-from .ages import between
 from .last_ends import LastEnd, read_last_ends
 from .resting import is_resting
 from .words import problem_of, reason_of
@@ -54,8 +53,8 @@ class Nodes:
 
     @property
     def live(self) -> tuple[Node, ...]:
-        """The nodes whose pulse is in time."""
-        return tuple(node for node in self.nodes if node.pulse is not None and between(node.pulse, self.now) <= LATE)
+        """The nodes whose daemon reports."""
+        return tuple(node for node in self.nodes if not is_silent(node, self.now))
 
     @property
     def last_pulse(self) -> datetime | None:
