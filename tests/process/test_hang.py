@@ -25,6 +25,15 @@ SOME_S = 10.0
 STALL_S = 30
 
 
+def wait_for_another_to_hang(case: Case, seconds: float) -> None:
+    """Return when a process that falls silent now was found: whoever is well has outlived so many seconds by then."""
+    name = f"{case.name}-silent"
+    row: dict[str, Any] = {"kwargs": {"path": f"{case.path}.silent"}, "restart": "never", "stop_timeout": 0.1}
+    case.project.add_job(name, target="tests.process.faults.jobs.sleep_for_ever", heartbeat_timeout=seconds, **row)
+    case.daemon.wait_event("child.hung", job=name)
+    case.project.jobs.filter(name=name).delete()
+
+
 @pytest.mark.parametrize(
     ("job", "stands"),
     [
@@ -113,7 +122,7 @@ def test_any_sign_of_life_keeps_a_child(case: Case, job: str) -> None:
     case.start(job, heartbeat_timeout=2.0)
     case.event("child.ready")
 
-    time.sleep(5.0)  # nothing must happen: there is nothing to wait for
+    wait_for_another_to_hang(case, 5.0)
 
     assert case.events("child.hung") == []
     assert case.daemon.slot(case.name)["state"] == "RUNNING"
@@ -205,7 +214,7 @@ def test_a_daemon_frozen_together_with_its_children_gives_them_their_time_again(
     time.sleep(0.5)  # by how much the daemon wakes first is what is tried
     os.kill(pid, signal.SIGCONT)
 
-    time.sleep(2)  # nothing must happen: there is nothing to wait for
+    wait_for_another_to_hang(case, 2.0)
 
     assert case.events("child.hung") == []
     assert case.daemon.slot(case.name)["pid"] == pid
