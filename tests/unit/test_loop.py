@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -315,6 +316,28 @@ def test_a_time_in_which_it_could_not_run_pardons_and_its_own_work_does_not(cloc
 
     assert after_work < worked_at
     assert loop.pardon(3.0) == clock.monotonic() + 3.0
+
+
+def test_a_stall_in_the_midst_of_a_turn_pardons_whoever_is_judged_in_the_same_turn(clock: FakeClock) -> None:
+    loop = loop_of(clock)
+    pardons: list[float] = []
+    loop.call_soon(lambda: clock.advance(5))
+    loop.call_soon(lambda: pardons.append(loop.pardon(3.0) - clock.monotonic()))
+    loop.turn()
+
+    assert pardons == [3.0]
+
+
+def test_a_second_stall_adds_to_what_is_left_of_the_first(clock: FakeClock) -> None:
+    loop = loop_of(clock)
+    for stalled_s, ran_s in ((20.0, 4.0), (1.0, 0.0)):
+        loop.call_soon(partial(clock.advance, stalled_s))
+        loop.turn()
+        loop.call_in(ran_s, lambda: None)
+        clock.advance(ran_s)
+        loop.turn()
+
+    assert loop.pardon(60.0) - clock.monotonic() == pytest.approx(17.0)
 
 
 def _close_wakeup(loop: Loop) -> None:

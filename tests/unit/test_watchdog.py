@@ -211,6 +211,20 @@ def test_after_a_stall_of_our_own_nobody_is_judged_for_as_long(setup_of: Any, li
     assert (at_once, pardoned, setup.found) == ([], [], HUNG)
 
 
+def test_a_stall_between_its_becoming_ready_and_the_first_look_pardons(setup_of: Any) -> None:
+    """Both happen in one turn of the loop, and the stall may fall between them."""
+    setup = setup_of(heartbeat_timeout=1.5)
+    setup.loop.call_soon(lambda: setup.clock.advance(4))
+    setup.watch.wake(setup.slot)
+    turn(setup.loop)
+    at_once = list(setup.found)
+    setup.live(1.4)
+    pardoned = list(setup.found)
+    setup.live(0.3)
+
+    assert (at_once, pardoned, setup.found) == ([], [], HUNG)
+
+
 def test_a_short_stall_pardons_for_a_short_time(setup_of: Any) -> None:
     setup = setup_of(heartbeat_timeout=60.0)
     setup.live(10)

@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import math
 import selectors
 import signal
 import socket
@@ -57,7 +58,7 @@ class Loop:
         self._raised: set[int] = set()
         self._running = True
         self._stalled_at = self._stalled_s = 0.0
-        self._used = clock.processor()
+        self._seen_at, self._used = clock.monotonic(), clock.processor()
         self.longest_turn_s = 0.0
         """From what ended its sleep to its end, the waits for a processor among it."""
         self.busiest_turn_s = 0.0
@@ -74,7 +75,9 @@ class Loop:
         """Return the monotonic time before which no heartbeat time-out may fire.
 
         After a stall of S seconds, children get min(S, ``limit``) seconds more: what stalled us may have stalled them.
+        A stall in the midst of this turn counts: who judges reads the clock first, and then asks.
         """
+        self._note_stall()
         return self._stalled_at + min(self._stalled_s, limit)
 
     def unwatch(self, descriptor: int) -> None:
@@ -133,6 +136,7 @@ class Loop:
     def turn(self) -> None:
         """Sleep until something is ready or due, and make its calls."""
         ready = self._selector.select(self._patience())
+        self._note_stall(self._timers[0].due if self._timers else math.inf)
         began, used = self.clock.monotonic(), self.clock.processor()
         for call in self._at_turn_begin:
             self.attempt(call)
@@ -144,6 +148,7 @@ class Loop:
         for call in self._at_turn_end:
             self.attempt(call)
             self._run_soon()
+        self._note_stall()
         self.longest_turn_s = max(self.longest_turn_s, self.clock.monotonic() - began)
         self.busiest_turn_s = max(self.busiest_turn_s, self.clock.processor() - used)
 
@@ -176,7 +181,6 @@ class Loop:
 
     def _make_due_calls(self) -> None:
         now = self.clock.monotonic()
-        self._note_stall(now)
         while self._timers and (self._timers[0].due <= now or self._timers[0].call is None):
             timer = heapq.heappop(self._timers)
             if timer.call is not None:
@@ -185,15 +189,17 @@ class Loop:
                 if self.clock.monotonic() >= now + SHARE_S:
                     break
 
-    def _note_stall(self, now: float) -> None:
-        """Note how late the earliest timer is. Cancelled ones count: the loop should have woken for them, too.
+    def _note_stall(self, due: float = -math.inf) -> None:
+        """Note for how long the loop has stood still since it last noted, or since ``due``, to which it meant to sleep.
 
         The time in which this process itself has worked is no stall: the children had theirs, too.
         """
-        before, self._used = self._used, self.clock.processor()
-        late = now - self._timers[0].due - (self._used - before) if self._timers else 0.0
+        now, used = self.clock.monotonic(), self.clock.processor()
+        late = now - max(due, self._seen_at) - (used - self._used)
+        self._seen_at, self._used = now, used
         if late > STALL_S:
-            self._stalled_at, self._stalled_s = now, late
+            left = max(0.0, self._stalled_at + self._stalled_s - (now - late))
+            self._stalled_at, self._stalled_s = now, late + left
 
     def _patience(self) -> float | None:
         while self._timers and self._timers[0].call is None:

@@ -223,7 +223,8 @@ class Effects:
         """Arm a deadline; where the daemon itself stalls meanwhile, the child gets that time back."""
 
         def check(slot: LiveSlot) -> None:
-            left = self._loop.pardon(seconds) - self._loop.clock.monotonic()
+            now = self._loop.clock.monotonic()
+            left = self._loop.pardon(seconds) - now
             if left > 0:
                 self._arm(slot, left, call)
             else:

@@ -89,9 +89,8 @@ class Watchdog:
         if child is None or child.ended or limit is None or not slot.is_running or child.ready_at is None:
             return
         limit = child.page.within or limit
-        last = _last_sign(slot, child)
+        last, now = _last_sign(slot, child), self._loop.clock.monotonic()
         due = max(last + limit, slot.limit_since + limit, self._loop.pardon(limit))
-        now = self._loop.clock.monotonic()
         if due > now:
             if due < now + LOOK_S:
                 self._judge_again_at(due, slot, child)
