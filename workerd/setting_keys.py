@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from .engines import PACKAGES
 from .setting_values import (
     CENTURY_S,
     DOTTED,
@@ -244,6 +245,16 @@ KEYS: Mapping[str, Key] = {
             "digits, - _ . and, in names, /, with a letter or a digit at both ends"
         ),
         remedy='Write a dictionary, such as {"zone": "a", "disk": "ssd"}.',
+    ),
+    "ENGINES": Key(
+        attribute="engines",
+        says=(
+            "the task engines whose consumers rows may run, by a target of `workerd.contrib`: see [engines](engines.md)"
+        ),
+        default=(),
+        read=read_strings("|".join(PACKAGES)),
+        expected=f"a list of engines' names: {', '.join(PACKAGES)}",
+        remedy='Write a list, such as ["celery"].',
     ),
 }
 """The ids of the system checks follow this order, so a new key goes to the end."""

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "sync": APP | {"wire", "job_rules", "definitions", "forksafe"},
     "adopt": frozenset({"wire", "job_rules", "root"}),
     "admin": APP | {"wire", "job_rules", "definitions", "sync", "fleet"},
+    "contrib": APP | {"child"},
     "testing": APP | {"wire", "job_rules", "definitions", "child"},
     "management": APP
     | {"wire", "job_rules", "definitions", "sync", "adopt", "forksafe", "child", "ledger", "forkserver", "fleet"},

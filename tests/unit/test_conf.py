@@ -50,6 +50,7 @@ def test_a_project_that_sets_nothing_has_the_defaults() -> None:
         max_processes=1000,
         definitions=(),
         labels={},
+        engines=(),
     )
     assert {"*password*", "*secret*", "*token*", "*key*"} <= set(found.secret_kwargs)
 
@@ -97,6 +98,7 @@ def test_a_change_of_the_settings_is_seen_at_once() -> None:
         ("ENV", ["SHOP_*", "MAIL_PASSWORD"], ("SHOP_*", "MAIL_PASSWORD")),
         ("LABELS", {"zone": "a", "k8s.io/disk": ""}, {"zone": "a", "k8s.io/disk": ""}),
         ("LABELS", MappingProxyType({"zone": "a"}), {"zone": "a"}),
+        ("ENGINES", [], ()),
     ],
 )
 def test_a_good_value_is_read(key: str, value: object, read: object) -> None:
@@ -165,6 +167,9 @@ def test_a_good_value_is_read(key: str, value: object, read: object) -> None:
         ("LOG_LEVEL", 20),
         ("LOG_LEVEL", []),
         ("LABELS", "zone=a"),
+        ("ENGINES", "rq"),
+        ("ENGINES", ["resque"]),
+        ("ENGINES", ["rq", None]),
         ("LABELS", None),
         ("LABELS", ["zone"]),
         ("LABELS", {"zone": None}),
@@ -314,3 +319,12 @@ def test_a_state_dir_that_is_not_there_yet_is_fine_where_it_can_be_made(tmp_path
     problems = find({"STATE_DIR": tmp_path / "not" / "yet"}, for_run=True)
 
     assert [problem for problem in problems if problem.level == "error"] == []
+
+
+def test_an_engine_that_is_not_installed_is_named_with_what_pip_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workerd.engines.find_spec", lambda _module: None)
+
+    (problem,) = find({"ENGINES": ["rq"]})
+
+    assert problem.message == "WORKERD[\"ENGINES\"] names 'rq', but django-rq is not installed."
+    assert problem.remedy == "Run: pip install django-rq"

@@ -1,0 +1,19 @@
+"""The work of every engine's task: it marks when it begins and when it is done."""
+
+import os
+import time
+
+from tests.process.bad_jobs.models import Mark
+
+BEGAN, DONE = "began", "done"
+
+
+def do_work(number: int, seconds: float) -> None:
+    """Take so long, and leave a mark before and after it. ``number`` tells the tasks apart."""
+    mark(BEGAN, number)
+    time.sleep(seconds)
+    mark(DONE, number)
+
+
+def mark(what: str, number: int) -> None:
+    Mark.objects.create(job=what, pid=os.getpid(), text=str(number))
