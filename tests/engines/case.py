@@ -8,6 +8,7 @@ from tests.harness.log import Event
 from tests.harness.project import Project
 from tests.harness.waiting import WITHIN_S, eventually
 
+from .brokers import Broker
 from .engine import Engine
 from .shop.work import BEGAN, DONE
 
@@ -20,10 +21,11 @@ _tasks = itertools.count(0, 10_000)
 class Case:
     """The rows of one test are called after ``name``; its tasks have numbers from ``first`` on."""
 
-    def __init__(self, engine: Engine, project: Project, daemon: Daemon) -> None:
+    def __init__(self, engine: Engine, project: Project, daemon: Daemon, broker: Broker | None) -> None:
         self.engine = engine
         self.project = project
         self.daemon = daemon
+        self.broker = broker
         self.name = f"{engine.name}-{next(_numbers)}"
         self._first = self._next = next(_tasks)
         self._since = daemon.log.position
