@@ -3,20 +3,20 @@
 import itertools
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.fidelity.services import open_redis
 from tests.harness.backends.backend import Databases
 from tests.harness.daemon import Daemon
 from tests.harness.project import Project
 from tests.process.conftest import pytest_runtest_makereport
 from workerd.engines import missing_packages
 
+from .broker import Broker
 from .case import Case
 from .engine import NAMES, Engine, load
+from .redis_broker import open_redis_broker
 
 __all__ = ["pytest_runtest_makereport"]
 _numbers = itertools.count(1)
@@ -31,18 +31,25 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with open_redis(tmp_path_factory.mktemp("redis")) as url:
-        yield url
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with open_redis_broker(tmp_path_factory.mktemp("redis")) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def broker(engine: Engine, request: pytest.FixtureRequest) -> Broker | None:
+    """The server that has the engine's tasks, None where it is the project's database."""
+    broker: Broker | None = request.getfixturevalue(engine.broker) if engine.broker else None
+    return broker
 
 
 @pytest.fixture(scope="module")
 def project(
     engine: Engine,
+    broker: Broker | None,
     databases: Databases,
     tmp_path_factory: pytest.TempPathFactory,
     django_db_blocker: DjangoDbBlocker,
-    request: pytest.FixtureRequest,
 ) -> Iterator[Project]:
     """The engine's site, migrated."""
     name = f"workerd_engines_{os.getpid()}_{next(_numbers)}"
@@ -50,8 +57,8 @@ def project(
     with django_db_blocker.unblock():
         project = Project(tmp_path_factory.mktemp(engine.name), databases, name)
         project.extra_env = {"DJANGO_SETTINGS_MODULE": engine.settings, **engine.env}
-        if engine.broker:
-            project.extra_env["ENGINES_BROKER"] = request.getfixturevalue(engine.broker)
+        if broker is not None:
+            project.extra_env["ENGINES_BROKER"] = broker.url
         done = project.manage("migrate", "--verbosity=0")
         assert done.returncode == 0, done.stderr
         yield project
@@ -71,8 +78,8 @@ def daemon(project: Project) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def case(engine: Engine, project: Project, daemon: Daemon, tmp_path: Path) -> Iterator[Case]:
+def case(engine: Engine, project: Project, daemon: Daemon, broker: Broker | None) -> Iterator[Case]:
     """A fresh name for rows and fresh numbers for tasks; afterwards the rows go, and their processes end."""
-    case = Case(engine, project, daemon)
+    case = Case(engine, project, daemon, broker)
     yield case
     case.end()
