@@ -10,7 +10,7 @@ from tests.harness.processes import Process, ProcessTree
 from tests.harness.project import Project
 from tests.harness.waiting import WITHIN_S, eventually
 
-from .broker import Broker
+from .brokers import Broker
 from .engine import Engine
 from .shop.work import BEGAN, DONE
 

@@ -13,10 +13,9 @@ from tests.harness.project import Project
 from tests.process.conftest import pytest_runtest_makereport
 from workerd.engines import missing_packages
 
-from .broker import Broker
+from .brokers import Broker, RabbitMQ, Redis
 from .case import Case
 from .engine import NAMES, Engine, load
-from .redis_broker import open_redis_broker
 
 __all__ = ["pytest_runtest_makereport"]
 _numbers = itertools.count(1)
@@ -31,25 +30,51 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with open_redis_broker(tmp_path_factory.mktemp("redis")) as broker:
+def redis() -> Iterator[Broker]:
+    yield from _broker(Redis)
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[Broker]:
+    yield from _broker(RabbitMQ)
+
+
+def _broker(kind: type[Broker]) -> Iterator[Broker]:
+    if kind.missing:
+        pytest.skip(kind.missing)
+    broker = kind()
+    try:
+        broker.launch()
         yield broker
+    finally:
+        broker.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def brokers(request: pytest.FixtureRequest) -> None:
+    """Launch the broker that takes seconds, so that it starts beside what comes before its first use."""
+    wanted = {item.callspec.params.get("engine") for item in request.session.items if hasattr(item, "callspec")}
+    if not RabbitMQ.missing and any(load(name).broker == "rabbitmq" for name in wanted & set(NAMES)):
+        request.getfixturevalue("rabbitmq")
 
 
 @pytest.fixture(scope="module")
 def broker(engine: Engine, request: pytest.FixtureRequest) -> Broker | None:
-    """The server that has the engine's tasks, None where it is the project's database."""
-    broker: Broker | None = request.getfixturevalue(engine.broker) if engine.broker else None
+    """The engine's broker, which answers; None where the engine keeps its tasks in the database."""
+    if not engine.broker:
+        return None
+    broker: Broker = request.getfixturevalue(engine.broker)
+    broker.ensure_started()
     return broker
 
 
 @pytest.fixture(scope="module")
 def project(
     engine: Engine,
-    broker: Broker | None,
     databases: Databases,
     tmp_path_factory: pytest.TempPathFactory,
     django_db_blocker: DjangoDbBlocker,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Project]:
     """The engine's site, migrated."""
     name = f"workerd_engines_{os.getpid()}_{next(_numbers)}"
@@ -57,10 +82,11 @@ def project(
     with django_db_blocker.unblock():
         project = Project(tmp_path_factory.mktemp(engine.name), databases, name)
         project.extra_env = {"DJANGO_SETTINGS_MODULE": engine.settings, **engine.env}
-        if broker is not None:
-            project.extra_env["ENGINES_BROKER"] = broker.url
+        if engine.broker:
+            project.extra_env["ENGINES_BROKER"] = request.getfixturevalue(engine.broker).url
         done = project.manage("migrate", "--verbosity=0")
         assert done.returncode == 0, done.stderr
+        request.getfixturevalue("broker")  # only now, as it may still be starting
         yield project
         project.close()
 
