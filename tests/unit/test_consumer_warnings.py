@@ -159,7 +159,7 @@ def test_the_adapter_names_its_workers() -> None:
 def test_huey_loses_the_task_in_hand_at_the_signal_that_interrupts() -> None:
     sentence = (
         "stop_signal is TERM, at which huey interrupts the task in hand, and loses it: set it to INT, or run the "
-        "target workerd.contrib.huey.consumer."
+        "target workerd.contrib.huey.worker."
     )
 
     assert said(command="run_huey --workers 2") == [("stop_signal", sentence)]
@@ -184,7 +184,7 @@ def test_a_setting_of_another_shape_says_nothing(huey: Any, settings: Any) -> No
 
 
 def test_the_adapter_of_huey_takes_any_signal() -> None:
-    assert said(target="workerd.contrib.huey.consumer", heartbeat_timeout=8.0) == []
+    assert said(target="workerd.contrib.huey.worker", heartbeat_timeout=8.0) == []
 
 
 # heartbeats
@@ -341,7 +341,8 @@ RQ_MAIL = 'RQ_QUEUES["mail"]["DEFAULT_TIMEOUT"]'
         ({"command": "celery worker --time-limit=90"}, "1 min 30 s", "--time-limit"),
         ({"target": CELERY, "kwargs": {"task_time_limit": 30}}, "30 s", "kwargs.task_time_limit"),
         ({"command": "run_huey -t 35", "stop_signal": "INT"}, "35 s", "--shutdown-timeout"),
-        ({"target": "workerd.contrib.huey.consumer"}, "40 s", 'HUEY["consumer"]["shutdown_timeout"]'),
+        ({"command": "run_huey", "stop_signal": "INT"}, "40 s", 'HUEY["consumer"]["shutdown_timeout"]'),
+        ({"target": "workerd.contrib.huey.worker", "kwargs": {"task_timeout": 45}}, "45 s", "kwargs.task_timeout"),
         (
             {"target": "workerd.contrib.procrastinate.worker"},
             "50 s",
@@ -376,11 +377,13 @@ def test_a_stop_that_is_shorter_than_what_the_engine_gives_a_task_kills_it(
         {"target": "workerd.contrib.rq.worker"},
         {"target": CELERY, "kwargs": {"task_soft_time_limit": None}},
         {"command": "procrastinate worker --shutdown-graceful-timeout soon"},
+        {"target": "workerd.contrib.huey.worker", "kwargs": {"task_timeout": 0}},
         {"target": "workerd.contrib.tasks.db_worker"},
         {"command": "rundramatiq"},
     ],
 )
 def test_where_no_number_of_seconds_is_said_there_is_nothing_to_compare(row: dict[str, Any], settings: Any) -> None:
+    settings.HUEY = SETTINGS["HUEY"]
     settings.RQ_QUEUES = {"old": {"DEFAULT_TIMEOUT": "2h"}, "default": {}}
     settings.Q_CLUSTER = {"timeout": None}
 

@@ -57,9 +57,10 @@ def _dramatiq(consumer: Consumer) -> Said:
 
 
 def _huey(consumer: Consumer) -> Said:
-    yield "kwargs.shutdown_timeout", consumer.kwargs.get("shutdown_timeout")
-    yield "--shutdown-timeout", consumer.option("-t", "--shutdown-timeout")
-    yield 'HUEY["consumer"]["shutdown_timeout"]', read_setting("HUEY", "consumer", "shutdown_timeout")
+    yield "kwargs.task_timeout", consumer.kwargs.get("task_timeout")
+    if consumer.command:  # the adapter leaves the end of tasks to the row
+        yield "--shutdown-timeout", consumer.option("-t", "--shutdown-timeout")
+        yield 'HUEY["consumer"]["shutdown_timeout"]', read_setting("HUEY", "consumer", "shutdown_timeout")
 
 
 def _procrastinate(consumer: Consumer) -> Said:

@@ -19,7 +19,7 @@ from .limits import limit_of, read_setting
 ADAPTERS: Mapping[str, str] = {
     "celery": "workerd.contrib.celery.worker",
     "dramatiq": "workerd.contrib.dramatiq.worker",
-    "huey": "workerd.contrib.huey.consumer",
+    "huey": "workerd.contrib.huey.worker",
     "procrastinate": "workerd.contrib.procrastinate.worker",
     "q2": "workerd.contrib.q2.cluster",
     "rq": "workerd.contrib.rq.worker",
