@@ -10,9 +10,17 @@ PACKAGES: Mapping[str, Mapping[str, str]] = {
 """The modules by which each engine is found here, with the names by which pip installs them."""
 
 
+_FOLDER = "workerd.contrib."
+
+
 def module_of(engine: str) -> str:
     """Return the module that marks the consumer of ``engine`` as a job."""
-    return f"workerd.contrib.{engine}"
+    return f"{_FOLDER}{engine}"
+
+
+def engine_of(target: str) -> str:
+    """Return the engine in whose module ``target`` stands, or would stand; "" where it is no module of an engine."""
+    return target.removeprefix(_FOLDER).partition(".")[0] if target.startswith(_FOLDER) else ""
 
 
 def missing_packages(engine: str) -> list[str]:
