@@ -33,8 +33,13 @@ class BeatingWorker(Worker):
 @job
 def worker(context: JobContext, queues: str = "default") -> None:
     """Run an RQ worker for ``queues``, names with spaces between them; it forks a process for each job of RQ's."""
+    work(context, queues)
+
+
+def work(context: JobContext, queues: str, **kwargs: Any) -> None:
+    """Run a worker with more arguments than the job has."""
     options = {"name": consumer_name(context), "job_monitoring_interval": BEAT_S}
-    found = get_worker(*queues.split(), worker_class=BeatingWorker, **options)
+    found = get_worker(*queues.split(), worker_class=BeatingWorker, **options, **kwargs)
     found.context = context
     context.ready()
     found.work(with_scheduler=False)
