@@ -46,6 +46,7 @@ ENGINE_PACKAGES = (
     "django-rq==4.2.0",
     "django-tasks-db==0.13.0",
     "django-tasks-rq==0.12.0",
+    "procrastinate[django]==3.10.0",
     "steady-queue==0.3.0",
 )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 
 PACKAGES: Mapping[str, Mapping[str, str]] = {
+    "procrastinate": {"procrastinate": "procrastinate[django]"},
     "rq": {"django_rq": "django-rq"},
     "tasks": {
         "django_tasks_db": "django-tasks-db",
