@@ -43,6 +43,7 @@ ENGINES = "tests/engines"
 """They need brokers and packages, and have a session of their own."""
 ENGINE_PACKAGES = (
     "django-ox==1.9.1",
+    "django-q2==1.11.1",
     "django-rq==4.2.0",
     "django-tasks-db==0.13.0",
     "django-tasks-rq==0.12.0",

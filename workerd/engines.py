@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 PACKAGES: Mapping[str, Mapping[str, str]] = {
     "procrastinate": {"procrastinate": "procrastinate[django]"},
+    "q2": {"django_q": "django-q2"},
     "rq": {"django_rq": "django-rq"},
     "tasks": {
         "django_tasks_db": "django-tasks-db",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
-NAMES = ("db_worker", "ox_worker", "procrastinate", "rq", "rq_worker", "steady_queue")
+NAMES = ("db_worker", "ox_worker", "procrastinate", "q2", "rq", "rq_worker", "steady_queue")
 """Each has a folder here: its site's settings, its tasks, and its ``ENGINE``."""
 
 
