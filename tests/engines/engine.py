@@ -22,6 +22,8 @@ class Engine:
     """The server that has its tasks; empty where it is the project's database."""
     after_kill: Literal["again", "lost", "kept"] = "again"
     """What becomes of the task in hand when its process is killed: done again soon, lost, or kept for longer."""
+    again_within: float = 60.0
+    """How long the former takes at most, in seconds."""
     env: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -103,6 +103,11 @@ class Server:
 
     def start(self) -> None:
         """Start it, on the first time with a fresh data directory, and return when it answers."""
+        self.launch()
+        self.wait_for_answer()
+
+    def launch(self) -> None:
+        """Start it, and return at once."""
         if self.pid is not None:
             raise RuntimeError("the server runs already")
         self.initialise()
@@ -115,7 +120,6 @@ class Server:
                 cwd=self.folder,
                 start_new_session=True,  # the Ctrl-C of a test run is not the server's
             )
-        self._wait_for_answer()
 
     def stop(self) -> None:
         """Have it shut down, sessions and all, and return when it is gone."""
@@ -199,8 +203,8 @@ class Server:
         known = {entry.pw_name for entry in pwd.getpwall()}
         return self.account if self.account in known else "nobody"
 
-    def _wait_for_answer(self) -> None:
-        """Both servers greet or answer only when they are ready; a port that is merely open is not enough."""
+    def wait_for_answer(self) -> None:
+        """Each greets or answers only when it is ready; a port that is merely open is not enough."""
         deadline = time.monotonic() + START_WITHIN_S
         while not self.answers():
             if self.pid is None or time.monotonic() > deadline:
