@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Any
 
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
@@ -12,6 +13,7 @@ from workerd.child.context import JobContext
 from workerd.registry import job
 
 from .naming import consumer_name
+from .task_lines import lines_of, show_lines
 
 BEAT_S = 1.0
 STALLED_EVERY_S = 10.0
@@ -27,8 +29,10 @@ async def worker(
     A job in hand when its worker is killed stays in the state “doing”; with ``retry_stalled_after`` it is done again so
     many seconds after that worker's last heartbeat, of which there is one each 10 seconds.
     """
-    options = {**app.worker_defaults, "concurrency": concurrency, "queues": queues.split() or None}
+    options: dict[str, Any] = {**app.worker_defaults, "concurrency": concurrency, "queues": queues.split() or None}
     options |= {"name": consumer_name(context), "install_signal_handlers": False}
+    options["worker_middleware"] = [_name_lines, *options.get("worker_middleware", ())]
+    show_lines("procrastinate")
     connector = app.connector
     if isinstance(connector, DjangoConnector):
         connector = connector.get_worker_connector()
@@ -60,11 +64,18 @@ async def _work(context: JobContext, consumer: Worker, retry_after: float | None
     await running
 
 
+async def _name_lines(call_next: Any, context: Any, worker: Any) -> Any:  # noqa: ARG001 - the engine calls it so
+    with lines_of(str(context.job.id), context.job.task_name):
+        return await call_next()
+
+
 async def _retry_stalled(after: float) -> None:
     while True:
         try:
             for stalled in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=after):
-                log.warning("job %s is done again: its worker has ended", stalled.id, extra={"task": str(stalled.id)})
+                log.warning(
+                    "job %s is done again: its worker has ended", stalled.id, extra={"task_id": str(stalled.id)}
+                )
                 await app.job_manager.retry_job(stalled)
         except ConnectorException as error:
             log.warning("no look at stalled jobs: %s", error)

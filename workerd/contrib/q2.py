@@ -1,6 +1,5 @@
 """The cluster of django-q2 as a job."""
 
-import logging
 import os
 import signal
 import uuid
@@ -9,10 +8,13 @@ from typing import Any
 
 from django_q.cluster import Sentinel
 from django_q.conf import Conf
-from django_q.conf import logger as engine_log
+from django_q.signals import pre_execute
+from structlog.contextvars import bind_contextvars
 
 from workerd.child.context import JobContext
 from workerd.registry import job
+
+from .task_lines import show_lines
 
 
 class StopEvent:
@@ -49,7 +51,8 @@ def cluster(context: JobContext, timeout: int | None = None) -> None:
 
     ``timeout`` is how many seconds a task may take; without it Q_CLUSTER says so.
     """
-    _let_records_through()
+    show_lines("django-q", Conf.LOG_LEVEL)
+    pre_execute.connect(_name_lines, dispatch_uid=__name__)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     stop: Any = StopEvent(context)
     sentinel = BeatingSentinel(stop, Event(), uuid.UUID(context.run_id), timeout=timeout, start=False)
@@ -60,9 +63,6 @@ def cluster(context: JobContext, timeout: int | None = None) -> None:
     sentinel.start()
 
 
-def _let_records_through() -> None:
-    """Have the records take their way to workerd's log: the engine gives its logger a handler where it finds none."""
-    for handler in list(engine_log.handlers):
-        engine_log.removeHandler(handler)
-    engine_log.propagate = True
-    engine_log.setLevel(getattr(logging, Conf.LOG_LEVEL))
+def _name_lines(task: Any, **_: Any) -> None:
+    """Have all that one of the workers logs from here up to its next task carry this one."""
+    bind_contextvars(task_id=task["id"], task_name=task["name"])

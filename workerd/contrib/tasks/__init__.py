@@ -8,6 +8,7 @@ from workerd.registry import job
 def db_worker(
     context: JobContext,
     queues: str = "default",
+    *,
     backend: str = "default",
     interval: float = 1.0,
     task_timeout: float | None = None,
@@ -15,8 +16,8 @@ def db_worker(
 ) -> None:
     """Run the worker of django-tasks-db for ``queues``, names with spaces between them; “*” stands for all.
 
-    A task may take ``task_timeout`` seconds, or as many as the row's heartbeat timeout has. One that is in hand when its
-    worker is killed stays RUNNING for ever; with ``requeue_lost`` it is done again.
+    A task may take ``task_timeout`` seconds, or as many as the row's heartbeat timeout has. One that is in hand when
+    its worker is killed stays RUNNING for ever; with ``requeue_lost`` it is done again.
     """
     from .database import BeatingWorker
 

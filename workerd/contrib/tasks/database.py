@@ -10,6 +10,7 @@ from django_tasks_db.models import DBTaskResult
 
 from workerd.child.context import JobContext
 from workerd.contrib.naming import consumer_name, has_ended
+from workerd.contrib.task_lines import lines_of, show_lines
 
 LOST_EVERY_S = 10.0
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class BeatingWorker(Worker):
 
     def work(self) -> None:
         """Run until asked to stop, whatever becomes of the database."""
+        show_lines("django_tasks_db")
         self.context.ready()
         while not self.context.stopping:
             try:
@@ -69,13 +71,14 @@ class BeatingWorker(Worker):
 
     def run_task(self, db_task_result: DBTaskResult) -> None:
         self.context.beat(f"task {db_task_result.pk}", within=self.task_timeout)
-        super().run_task(db_task_result)
+        with lines_of(str(db_task_result.pk), db_task_result.task_path):
+            super().run_task(db_task_result)
 
     def requeue(self) -> None:
         """Give back the tasks of workers that have ended, and of this one, which has none in hand."""
         for lost in DBTaskResult.objects.running().filter(backend_name=self.backend_name):
             name = lost.worker_ids[-1]
             if name == self.worker_id or has_ended(name):
-                log.warning("task %s of %s is done again", lost.pk, name, extra={"task": str(lost.pk)})
+                log.warning("task %s of %s is done again", lost.pk, name, extra={"task_id": str(lost.pk)})
                 same = DBTaskResult.objects.running().filter(pk=lost.pk, worker_ids=lost.worker_ids)
                 same.update(status=TaskResultStatus.READY)

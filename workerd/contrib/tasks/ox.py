@@ -8,6 +8,7 @@ from django_ox.timeouts import RECYCLE_EXIT_CODE
 from django_ox.worker import Worker, worker_class
 
 from workerd.child.context import JobContext
+from workerd.contrib.task_lines import lines_of, show_lines
 
 
 class Beating(Worker):
@@ -22,9 +23,14 @@ class Beating(Worker):
         if self.context.stopping:
             self.request_stop()
 
+    def execute(self, db_task: Any, **kwargs: Any) -> None:
+        with lines_of(str(db_task.pk), db_task.task_path):
+            super().execute(db_task, **kwargs)
+
 
 def work(context: JobContext, queues: list[str], backend: str, concurrency: int, interval: float) -> None:
     """Run a worker until asked to stop, or until it asks for a fresh process."""
+    show_lines("django_ox")
     cls: Any = type("BeatingWorker", (Beating, worker_class(backend)), {"context": context})
     worker = cls(
         backend_alias=backend,

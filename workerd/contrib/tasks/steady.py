@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from functools import partial
 from signal import SIGTERM
 from typing import Any
 
@@ -11,10 +12,12 @@ from django.db import InterfaceError, OperationalError, connections
 from django.utils.module_loading import autodiscover_modules
 from steady_queue.configuration import Configuration
 from steady_queue.db_router import steady_queue_database_alias
+from steady_queue.models.claimed_execution import ClaimedExecution
 from steady_queue.processes.supervisor import Supervisor
 from steady_queue.processes.worker import Worker
 
 from workerd.child.context import JobContext
+from workerd.contrib.task_lines import lines_of, show_lines
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +25,20 @@ log = logging.getLogger(__name__)
 class FinishingWorker(Worker):
     """A worker that ends the tasks in hand before it gives back what it has claimed; else they were done twice."""
 
+    def claim_executions(self) -> Any:
+        claimed = list(super().claim_executions())
+        for execution in claimed:
+            execution.perform = partial(_perform, execution)
+        return claimed
+
     def shutdown(self) -> None:
         self.pool.executor.shutdown(wait=True)
         super().shutdown()
+
+
+def _perform(execution: ClaimedExecution) -> None:
+    with lines_of(str(execution.job_id), execution.job.class_name):
+        ClaimedExecution.perform(execution)
 
 
 class Process(Configuration.Process):
@@ -42,6 +56,7 @@ class BeatingSupervisor(Supervisor):
     @classmethod
     def work(cls, context: JobContext, task_timeout: float) -> None:
         """Run until asked to stop."""
+        show_lines("steady_queue")
         cls.context = context
         steady_queue.shutdown_timeout = timedelta(seconds=task_timeout)
         autodiscover_modules("tasks")
