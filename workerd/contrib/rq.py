@@ -97,8 +97,13 @@ class Patience(AbstractBackoff):
 @job
 def worker(context: JobContext, queues: str = "default") -> None:
     """Run an RQ worker for ``queues``, names with spaces between them; it forks a process for each job of RQ's."""
+    work(context, queues)
+
+
+def work(context: JobContext, queues: str, **kwargs: Any) -> None:
+    """Run a worker with more arguments than the job has."""
     show_lines("rq")
     BeatingWorker.context = context
     options = {"name": consumer_name(context), "job_monitoring_interval": BEAT_S}
     with suppress(StopRequested):
-        get_worker(*queues.split(), worker_class=BeatingWorker, **options).work(logging_level=None)
+        get_worker(*queues.split(), worker_class=BeatingWorker, **options, **kwargs).work(logging_level=None)
