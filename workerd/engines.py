@@ -8,6 +8,7 @@ PACKAGES: Mapping[str, Mapping[str, str]] = {
     "procrastinate": {"procrastinate": "procrastinate[django]"},
     "q2": {"django_q": "django-q2"},
     "rq": {"django_rq": "django-rq"},
+    "scaling": {},
     "tasks": {
         "django_tasks_db": "django-tasks-db",
         "django_tasks_rq": "django-tasks-rq",
