@@ -73,6 +73,9 @@ def test_a_task_longer_than_the_heartbeat_timeout_is_no_hang(case: Case) -> None
     case.start()
     (number,) = case.enqueue(1, seconds=2 * HEARTBEAT_S)
 
+    if case.engine.works_in_loop:
+        assert case.event("child.hung", within=4 * HEARTBEAT_S)["silent_s"] >= HEARTBEAT_S
+        return
     case.wait_done([number], within=4 * HEARTBEAT_S)
 
     assert case.events("child.hung") == case.events("child.exited") == []
