@@ -41,7 +41,11 @@ FLEET = "tests/fleet"
 
 ENGINES = "tests/engines"
 """They need brokers and packages, and have a session of their own."""
-ENGINE_PACKAGES = ("celery[redis]==5.7.0", "django-rq==4.2.0")
+ENGINE_PACKAGES = (
+    "celery[redis]==5.7.0",
+    "django-rq==4.2.0",
+    "huey[redis]==3.5.4",
+)
 
 PACKAGES = (
     "django-celery-beat",

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 PACKAGES: Mapping[str, Mapping[str, str]] = {
     "celery": {"celery": "celery"},
+    "huey": {"huey": "huey"},
     "rq": {"django_rq": "django-rq"},
 }
 """The modules by which each engine is found here, with the names by which pip installs them."""

@@ -11,6 +11,8 @@ NAMES = (
     "celery-prefork-redis",
     "celery-solo",
     "celery-threads",
+    "huey-processes",
+    "huey-threads",
     "rq",
 )
 """Each has a folder here, named by the word before “-”: its site's settings, its tasks, and its ``ENGINE``.
