@@ -43,7 +43,9 @@ ENGINES = "tests/engines"
 """They need brokers and packages, and have a session of their own."""
 ENGINE_PACKAGES = (
     "celery[redis]==5.7.0",
+    "django-dramatiq==0.15.0",
     "django-rq==4.2.0",
+    "dramatiq[rabbitmq,redis]==2.2.1",
     "huey[redis]==3.5.4",
 )
 

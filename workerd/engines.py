@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 PACKAGES: Mapping[str, Mapping[str, str]] = {
     "celery": {"celery": "celery"},
+    "dramatiq": {"django_dramatiq": "django-dramatiq"},
     "huey": {"huey": "huey"},
     "rq": {"django_rq": "django-rq"},
 }

@@ -11,6 +11,8 @@ NAMES = (
     "celery-prefork-redis",
     "celery-solo",
     "celery-threads",
+    "dramatiq-rabbitmq",
+    "dramatiq-redis",
     "huey-processes",
     "huey-threads",
     "rq",
