@@ -5,6 +5,8 @@ from importlib.util import find_spec
 
 PACKAGES: Mapping[str, Mapping[str, str]] = {
     "celery": {"celery": "celery"},
+    "dramatiq": {"django_dramatiq": "django-dramatiq"},
+    "huey": {"huey": "huey"},
     "procrastinate": {"procrastinate": "procrastinate[django]"},
     "q2": {"django_q": "django-q2"},
     "rq": {"django_rq": "django-rq"},
