@@ -41,7 +41,7 @@ FLEET = "tests/fleet"
 
 ENGINES = "tests/engines"
 """They need brokers and packages, and have a session of their own."""
-ENGINE_PACKAGES = ("django-rq==4.2.0",)
+ENGINE_PACKAGES = ("celery[redis]==5.7.0", "django-rq==4.2.0")
 
 PACKAGES = (
     "django-celery-beat",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 
 PACKAGES: Mapping[str, Mapping[str, str]] = {
+    "celery": {"celery": "celery"},
     "rq": {"django_rq": "django-rq"},
 }
 """The modules by which each engine is found here, with the names by which pip installs them."""

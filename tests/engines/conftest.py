@@ -3,18 +3,17 @@
 import itertools
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.fidelity.services import open_redis
 from tests.harness.backends.backend import Databases
 from tests.harness.daemon import Daemon
 from tests.harness.project import Project
 from tests.process.conftest import pytest_runtest_makereport
 from workerd.engines import missing_packages
 
+from .brokers import Broker, RabbitMQ, Redis
 from .case import Case
 from .engine import NAMES, Engine, load
 
@@ -31,9 +30,42 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with open_redis(tmp_path_factory.mktemp("redis")) as url:
-        yield url
+def redis() -> Iterator[Broker]:
+    yield from _broker(Redis)
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[Broker]:
+    yield from _broker(RabbitMQ)
+
+
+def _broker(kind: type[Broker]) -> Iterator[Broker]:
+    if kind.missing:
+        pytest.skip(kind.missing)
+    broker = kind()
+    try:
+        broker.launch()
+        yield broker
+    finally:
+        broker.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def brokers(request: pytest.FixtureRequest) -> None:
+    """Launch the broker that takes seconds, so that it starts beside what comes before its first use."""
+    wanted = {item.callspec.params.get("engine") for item in request.session.items if hasattr(item, "callspec")}
+    if not RabbitMQ.missing and any(load(name).broker == "rabbitmq" for name in wanted & set(NAMES)):
+        request.getfixturevalue("rabbitmq")
+
+
+@pytest.fixture(scope="module")
+def broker(engine: Engine, request: pytest.FixtureRequest) -> Broker | None:
+    """The engine's broker, which answers; None where the engine keeps its tasks in the database."""
+    if not engine.broker:
+        return None
+    broker: Broker = request.getfixturevalue(engine.broker)
+    broker.ensure_started()
+    return broker
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +83,10 @@ def project(
         project = Project(tmp_path_factory.mktemp(engine.name), databases, name)
         project.extra_env = {"DJANGO_SETTINGS_MODULE": engine.settings, **engine.env}
         if engine.broker:
-            project.extra_env["ENGINES_BROKER"] = request.getfixturevalue(engine.broker)
+            project.extra_env["ENGINES_BROKER"] = request.getfixturevalue(engine.broker).url
         done = project.manage("migrate", "--verbosity=0")
         assert done.returncode == 0, done.stderr
+        request.getfixturevalue("broker")  # only now, as it may still be starting
         yield project
         project.close()
 
@@ -71,8 +104,8 @@ def daemon(project: Project) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def case(engine: Engine, project: Project, daemon: Daemon, tmp_path: Path) -> Iterator[Case]:
+def case(engine: Engine, project: Project, daemon: Daemon, broker: Broker | None) -> Iterator[Case]:
     """A fresh name for rows and fresh numbers for tasks; afterwards the rows go, and their processes end."""
-    case = Case(engine, project, daemon)
+    case = Case(engine, project, daemon, broker)
     yield case
     case.end()

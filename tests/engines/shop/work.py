@@ -16,4 +16,5 @@ def do_work(number: int, seconds: float) -> None:
 
 
 def mark(what: str, number: int) -> None:
-    Mark.objects.create(job=what, pid=os.getpid(), text=str(number))
+    """Leave a mark, with the number of the slot whose process this is, or in whose process's fork."""
+    Mark.objects.create(job=what, pid=os.getpid(), text=f"{number} {os.environ['WORKERD_INDEX']}")
