@@ -15,7 +15,8 @@ from django.core.management.base import BaseCommand
 
 import workerd
 from workerd import registry
-from workerd.consumers.warnings import ADAPTERS, find_consumer_warnings
+from workerd.consumers.consumer import ADAPTERS
+from workerd.consumers.warnings import BEAT, find_consumer_warnings
 from workerd.registry import RegisteredJob
 from workerd.wire.spec import JobSpec
 
@@ -229,6 +230,21 @@ def test_the_processes_of_a_cluster_on_the_orm_beat_where_they_count(settings: A
     assert len(said(command="qcluster", heartbeat_timeout=8.0, heartbeat="group")) == 1
 
 
+# Celery's beat
+
+
+def test_each_process_of_celerys_beat_sends_every_task() -> None:
+    sentence = "Each of its 3 processes sends every task of the schedule at its time: set processes to 1."
+
+    assert said(target=BEAT, processes=3) == [("processes", sentence)]
+
+
+def test_one_beat_is_as_it_should_be_whatever_tasks_may_take(celery: Callable[..., None]) -> None:
+    celery(task_time_limit=600, task_acks_late=True)
+
+    assert said(target=BEAT, heartbeat_timeout=8.0) == []
+
+
 # tasks that come back
 
 
@@ -248,29 +264,30 @@ def test_a_task_that_hangs_a_solo_worker_comes_back(celery: Callable[..., None])
     assert of_celery("solo", heartbeat_timeout=None) == []
 
 
-def test_a_task_that_hangs_threads_comes_back_where_it_is_acknowledged_late(celery: Callable[..., None]) -> None:
-    celery(task_acks_late=True)
-
-    [(field, sentence)] = of_celery("threads")
-
-    assert field == "heartbeat_timeout"
-    assert "again and again: Celery's task_acks_late is set, and the broker" in sentence
-    assert of_celery("threads", heartbeat_timeout=None) == []
-    celery(task_acks_late=False)
-    assert of_celery("threads") == []
-
-
-def test_a_task_that_crashes_a_process_of_the_pool_comes_back_where_it_is_rejected(celery: Callable[..., None]) -> None:
+def test_a_task_that_crashes_a_process_comes_back_where_celery_is_told_so(celery: Callable[..., None]) -> None:
+    """With threads the process is the worker's own; of a pool's process Celery itself gives the task back."""
     celery(task_acks_late=True, task_reject_on_worker_lost=True)
 
-    [(field, sentence)] = of_celery("prefork", heartbeat_timeout=None)
+    [(field, prefork)], [(_, threads)] = of_celery("prefork", heartbeat_timeout=None), of_celery("threads")
 
     assert field == "target"
-    assert sentence.startswith("A task that crashes its process comes back, and crashes the next one, again and again:")
-    celery(task_acks_late=True)
-    assert of_celery("prefork") == []
-    celery(task_reject_on_worker_lost=True)
-    assert of_celery("prefork") == []
+    assert prefork.startswith(
+        "A task that crashes its process comes back, and crashes the next one, again and again: Celery's "
+        "task_reject_on_worker_lost is set, and the broker delivers from “celery” without a limit."
+    )
+    assert ": Celery's task_acks_late is set, and the broker" in threads
+
+
+@pytest.mark.parametrize(
+    ("conf", "of_prefork", "of_threads"),
+    [({}, 0, 0), ({"task_acks_late": True}, 0, 1), ({"task_reject_on_worker_lost": True}, 0, 0)],
+)
+def test_a_task_that_is_acknowledged_early_does_not_come_back(
+    conf: dict[str, bool], of_prefork: int, of_threads: int, celery: Callable[..., None]
+) -> None:
+    celery(**conf)
+
+    assert (len(of_celery("prefork")), len(of_celery("threads"))) == (of_prefork, of_threads)
 
 
 @pytest.mark.parametrize("given", [{"x-queue-type": "quorum"}, {"x-queue-type": "quorum", "x-delivery-limit": "5"}])
@@ -356,6 +373,7 @@ RQ_MAIL = 'RQ_QUEUES["mail"]["DEFAULT_TIMEOUT"]'
         ({"target": "workerd.contrib.rq.worker", "kwargs": {"queues": "mail default"}}, "1 min 20 s", RQ_MAIL),
         ({"target": "workerd.contrib.tasks.rq_worker", "kwargs": {"queues": "mail"}}, "1 min 20 s", RQ_MAIL),
         ({"target": STEADY_QUEUE, "kwargs": {"task_timeout": 25.0}}, "25 s", "kwargs.task_timeout"),
+        ({"target": "workerd.contrib.dramatiq.worker", "kwargs": {"task_timeout": 35}}, "35 s", "kwargs.task_timeout"),
         ({"command": "rundramatiq --worker-shutdown-timeout 30000"}, "30 s", "--worker-shutdown-timeout"),
     ],
 )
@@ -412,10 +430,11 @@ def test_what_a_row_leaves_out_is_the_default_of_the_target(monkeypatch: pytest.
 # remedies
 
 
-@pytest.mark.parametrize("target", ADAPTERS.values())
+@pytest.mark.parametrize("target", [*ADAPTERS.values(), BEAT, STEADY_QUEUE])
 def test_each_target_that_a_remedy_names_is_there(target: str) -> None:
     module, _, name = target.rpartition(".")
-    file = Path(workerd.__file__).parents[1].joinpath(*module.split(".")).with_suffix(".py")
+    folder = Path(workerd.__file__).parents[1].joinpath(*module.split("."))
+    file = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
     if not file.exists():
         pytest.skip("the adapter is not there")
     functions = ast.FunctionDef | ast.AsyncFunctionDef

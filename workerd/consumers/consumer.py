@@ -18,6 +18,16 @@ COMMANDS: Mapping[str, str] = {
 }
 """The management commands that are consumers, with their engines, as these packages call them."""
 
+ADAPTERS: Mapping[str, str] = {
+    "celery": "workerd.contrib.celery.worker",
+    "dramatiq": "workerd.contrib.dramatiq.worker",
+    "huey": "workerd.contrib.huey.worker",
+    "procrastinate": "workerd.contrib.procrastinate.worker",
+    "q2": "workerd.contrib.q2.cluster",
+    "rq": "workerd.contrib.rq.worker",
+}
+"""By engine, the target that takes the place of its commands."""
+
 
 class Consumer(NamedTuple):
     """One process of such a row: of a management command, or of an adapter's target."""

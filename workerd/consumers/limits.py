@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 
 from .celery_app import read_conf
-from .consumer import Consumer
+from .consumer import ADAPTERS, Consumer
 
 Said = Iterator[tuple[str, Any]]
 """A name for what was said, and its value; the first one that is a number of seconds counts."""
@@ -21,7 +21,7 @@ class Limit(NamedTuple):
 
 def limit_of(consumer: Consumer) -> Limit | None:
     """Return what is said for this consumer; None where nothing is, and the engine's own default counts."""
-    find = _FINDERS.get(consumer.target) or _FINDERS.get(consumer.engine)
+    find = _FINDERS.get(consumer.target or consumer.engine)
     said = find(consumer) if find is not None else iter(())
     seconds = ((name, _number(value)) for name, value in said)
     return next((Limit(name, number) for name, number in seconds if number > 0), None)
@@ -52,6 +52,7 @@ def _celery(consumer: Consumer) -> Said:
 
 
 def _dramatiq(consumer: Consumer) -> Said:
+    yield "kwargs.task_timeout", consumer.kwargs.get("task_timeout")
     name = "--worker-shutdown-timeout"
     yield name, _number(consumer.option(name)) / 1000
 
@@ -85,14 +86,18 @@ def _steady_queue(consumer: Consumer) -> Said:
     yield "kwargs.task_timeout", consumer.kwargs.get("task_timeout")
 
 
-_FINDERS: Mapping[str, Callable[[Consumer], Said]] = {
+_OF_COMMANDS: Mapping[str, Callable[[Consumer], Said]] = {
     "celery": _celery,
     "dramatiq": _dramatiq,
     "huey": _huey,
     "procrastinate": _procrastinate,
     "q2": _q2,
     "rq": _rq,
+}
+_FINDERS = {
+    **_OF_COMMANDS,
+    **{ADAPTERS[engine]: find for engine, find in _OF_COMMANDS.items()},
     "workerd.contrib.tasks.rq_worker": _rq,
     "workerd.contrib.tasks.steady_queue": _steady_queue,
 }
-"""By engine, or by the target of one of its consumers."""
+"""By the engine of a command, or by a target."""

@@ -13,19 +13,10 @@ from workerd.wire.spec import JobSpec
 from workerd.wire.words import Heartbeat
 
 from .celery_app import is_on_amqp, read_conf, unlimited_queues
-from .consumer import Consumer, consumer_of
+from .consumer import ADAPTERS, Consumer, consumer_of
 from .limits import limit_of, read_setting
 
-ADAPTERS: Mapping[str, str] = {
-    "celery": "workerd.contrib.celery.worker",
-    "dramatiq": "workerd.contrib.dramatiq.worker",
-    "huey": "workerd.contrib.huey.worker",
-    "procrastinate": "workerd.contrib.procrastinate.worker",
-    "q2": "workerd.contrib.q2.cluster",
-    "rq": "workerd.contrib.rq.worker",
-}
-"""The target that each remedy names."""
-
+BEAT = "workerd.contrib.celery.beat"
 IDENTITY = ("WORKERD_INDEX", "WORKERD_SLOT", "WORKERD_RUN")
 """The variables by which a command's own code may tell its processes apart."""
 
@@ -93,13 +84,13 @@ def _judge_heartbeat(spec: JobSpec, consumer: Consumer) -> Iterator[Fault]:
 
 def _judge_poison(spec: JobSpec, consumer: Consumer) -> Iterator[Fault]:
     """A task that ends its process, and is given back for it, ends whichever takes it next."""
-    if consumer.engine != "celery" or consumer.command or not is_on_amqp():
+    if consumer.target != ADAPTERS["celery"] or not is_on_amqp():
         return
     found = _way_back(consumer.kwargs.get("pool"), is_limited=spec.heartbeat_timeout is not None)
     queues = unlimited_queues(_queues_of(consumer.kwargs)) if found is not None else []
     if found is not None and queues:
         yield Fault(
-            "heartbeat_timeout" if found.deed == "hangs" else "target",
+            found.field,
             f"A task that {found.deed} its process comes back, and {found.deed} the next one, again and again: "
             f"{found.why}, and the broker delivers from “{queues[0]}” without a limit. Make that a quorum queue with "
             f"x-delivery-limit, or {found.way_out}.",
@@ -107,20 +98,20 @@ def _judge_poison(spec: JobSpec, consumer: Consumer) -> Iterator[Fault]:
 
 
 class _WayBack(NamedTuple):
+    field: str
     deed: str
     why: str
     way_out: str
 
 
 def _way_back(pool: object, *, is_limited: bool) -> _WayBack | None:
-    """Return how a broker comes to give a bad task back; of prefork the main process never waits for a task."""
-    is_late = bool(read_conf("task_acks_late"))
-    if pool == "solo" and is_limited:
-        return _WayBack("hangs", "the pool “solo” acknowledges no task before its end", "choose another pool")
-    if pool == "threads" and is_limited and is_late:
-        return _WayBack("hangs", "Celery's task_acks_late is set", "unset it")
-    if pool not in ("solo", "threads") and is_late and read_conf("task_reject_on_worker_lost"):
-        return _WayBack("crashes", "Celery's task_reject_on_worker_lost is set", "unset it")
+    """Return how a broker comes to give a bad task back; the main process of other pools never waits for a task."""
+    if pool == "solo":
+        why = "the pool “solo” acknowledges no task before its end"
+        return _WayBack("heartbeat_timeout", "hangs", why, "choose another pool") if is_limited else None
+    needed = ["task_acks_late"] if pool == "threads" else ["task_acks_late", "task_reject_on_worker_lost"]
+    if all(map(read_conf, needed)):
+        return _WayBack("target", "crashes", f"Celery's {needed[-1]} is set", "unset it")
     return None
 
 
@@ -128,6 +119,15 @@ def _queues_of(kwargs: Mapping[str, Any]) -> list[str]:
     """Return their names as Celery's own option has them: with commas between them."""
     names = [name.strip() for name in str(kwargs.get("queues") or "").split(",")]
     return [name for name in names if name] or [str(read_conf("task_default_queue"))]
+
+
+def _judge_beat(spec: JobSpec, consumer: Consumer) -> Iterator[Fault]:
+    """Celery's beat does not know of others."""
+    if consumer.target == BEAT and spec.processes > 1:
+        yield Fault(
+            "processes",
+            f"Each of its {spec.processes} processes sends every task of the schedule at its time: set processes to 1.",
+        )
 
 
 def _judge_stop(spec: JobSpec, consumer: Consumer) -> Iterator[Fault]:
@@ -151,5 +151,6 @@ _JUDGES: tuple[Callable[[JobSpec, Consumer], Iterator[Fault]], ...] = (
     _judge_signal,
     _judge_heartbeat,
     _judge_poison,
+    _judge_beat,
     _judge_stop,
 )
