@@ -15,13 +15,15 @@ from workerd.engines import missing_packages
 
 from .brokers import Broker, RabbitMQ, Redis
 from .case import Case
-from .engine import NAMES, Engine, load
+from .engine import NAMES, VARIANTS, Engine, load
 
 __all__ = ["pytest_runtest_makereport"]
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.many if name in VARIANTS else ()) for name in NAMES]
+)
 def engine(request: pytest.FixtureRequest) -> Engine:
     engine = load(request.param)
     if missing := missing_packages(engine.uses):

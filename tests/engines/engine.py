@@ -27,6 +27,17 @@ NAMES = (
 
 One that runs in several ways has ``ENGINES``, each of its own name.
 """
+VARIANTS = frozenset(
+    {
+        "celery-prefork-early",
+        "celery-prefork-redis",
+        "celery-solo",
+        "celery-threads",
+        "dramatiq-redis",
+        "huey-threads",
+    }
+)
+"""Further ways of an engine, which CI leaves to --slow."""
 
 
 @dataclass(frozen=True, slots=True)
