@@ -15,14 +15,15 @@ from workerd.engines import missing_packages
 
 from .brokers import Broker, RabbitMQ, Redis
 from .case import Case
-from .engine import NAMES, VARIANTS, Engine, load
+from .engine import NAMES, Engine, load
 
 __all__ = ["pytest_runtest_makereport"]
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.many if name in VARIANTS else ()) for name in NAMES]
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.many] if load(name).seldom else []) for name in NAMES],
 )
 def engine(request: pytest.FixtureRequest) -> Engine:
     engine = load(request.param)

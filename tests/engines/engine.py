@@ -27,17 +27,6 @@ NAMES = (
 
 One that runs in several ways has ``ENGINES``, each of its own name.
 """
-VARIANTS = frozenset(
-    {
-        "celery-prefork-early",
-        "celery-prefork-redis",
-        "celery-solo",
-        "celery-threads",
-        "dramatiq-redis",
-        "huey-threads",
-    }
-)
-"""Further ways of an engine, which CI leaves to --slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +44,8 @@ class Engine:
     """What becomes of the task in hand when its process is killed: done again soon, lost, or kept for longer."""
     again_within: float = 60.0
     """How long the former takes at most, in seconds."""
+    seldom: bool = False
+    """Whether CI leaves all of its stories to ``--slow``: another of its engine tells them there."""
     works_in_loop: bool = False
     """Whether a task stands in the consumer's own loop, so that one that takes too long is a consumer that hangs."""
     env: Mapping[str, str] = field(default_factory=dict)

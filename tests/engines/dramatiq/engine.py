@@ -10,6 +10,6 @@ REDIS = Engine(
     kwargs={"threads": 2},
     broker="redis",
 )
-RABBITMQ = replace(REDIS, name="dramatiq-rabbitmq", broker="rabbitmq")
+RABBITMQ = replace(REDIS, name="dramatiq-rabbitmq", broker="rabbitmq", seldom=True)
 
 ENGINES = [REDIS, RABBITMQ]

@@ -11,6 +11,6 @@ THREADS = Engine(
     broker="redis",
     after_kill="lost",
 )
-PROCESSES = replace(THREADS, name="huey-processes", kwargs={"workers": 2, "worker_type": "process"})
+PROCESSES = replace(THREADS, name="huey-processes", kwargs={"workers": 2, "worker_type": "process"}, seldom=True)
 
 ENGINES = [THREADS, PROCESSES]
