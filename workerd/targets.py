@@ -13,6 +13,7 @@ from typing import Any
 from .allowed_targets import load_allowed, matches
 from .arguments import check_arguments, check_environment, signature_of
 from .command_lines import check_command, check_command_name
+from .engines import PACKAGES, engine_of
 from .job_rules import find_faults, values_of
 from .refusals import RowError, TargetError, import_failed
 from .registry import RegisteredJob, autodiscover, registered
@@ -41,8 +42,16 @@ def check_allowed(target: str, command: str) -> None:
     if command:
         check_command_name(command)
     elif target not in registered() and not matches(target):
-        remedy = 'Mark it @job in an app\'s jobs module, or add it to WORKERD["TARGETS"].'
-        raise TargetError("target", f"“{target}” is not a job that the project allows", remedy)
+        raise TargetError("target", f"“{target}” is not a job that the project allows", _way_to_allow(target))
+
+
+def _way_to_allow(target: str) -> str:
+    engine = engine_of(target)
+    if engine not in PACKAGES:
+        return 'Mark it @job in an app\'s jobs module, or add it to WORKERD["TARGETS"].'
+    if known := [name for name in registered() if engine_of(name) == engine]:
+        return f"Name a target that the engine “{engine}” has: {', '.join(known)}."
+    return f'Add "{engine}" to WORKERD["ENGINES"].'
 
 
 def warm_up() -> None:

@@ -2,15 +2,19 @@
 
 import json
 import re
+import sys
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.messages import get_messages
+from django.core.management import get_commands
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from shop.management.commands import expire_carts
 from workerd.admin.jobs.preview import preview_save
 from workerd.admin.jobs.target_widget import OTHER
 from workerd.models import Job, Node, Run, Slot
@@ -185,3 +189,20 @@ def test_the_form_says_how_long_a_job_was_silent_of_late(superuser: Client) -> N
 
     assert said == {"a": ["12 s"], "b": ["1 min 40 s"], "c": []}
     assert "longest silence of its runs" not in superuser.get(reverse("admin:workerd_job_add")).content.decode()
+
+
+@pytest.mark.django_db
+def test_a_likely_mistake_in_the_row_of_an_engines_consumer_is_said_when_it_is_saved(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(get_commands(), "run_huey", "shop")
+    monkeypatch.setitem(sys.modules, "shop.management.commands.run_huey", expire_carts)
+    settings.WORKERD = {**settings.WORKERD, "COMMANDS": ["run_huey"]}
+    client, address = client_of("superuser"), reverse("admin:workerd_job_add")
+
+    def said(**values: str) -> list[str]:
+        answer: Any = client.post(address, {**JOB_FORM, "target": "", "command": "run_huey", **values})
+        return [str(message) for message in get_messages(answer.wsgi_request)]
+
+    assert not any("huey" in text for text in said(stop_signal="INT"))
+    assert any(text.startswith("stop_signal is TERM, at which huey interrupts") for text in said(name="other"))

@@ -16,6 +16,7 @@ import pytest
 from django.core.management import call_command, get_commands
 from django.db import connection
 
+from shop.management.commands import expire_carts
 from workerd.management import deadline
 from workerd.management.reachable import lacks_its_file, why_unreachable
 from workerd.models import Job, Node
@@ -365,6 +366,52 @@ def test_a_secret_in_a_definition_is_a_warning_of_the_gate(settings: Any, tmp_pa
     assert code == 0
     assert [line.partition(": ")[0] for line in lines] == ["warning", "workerd"]
     assert "kwargs.warehouse.key looks like a secret" in lines[0]
+
+
+ON_TWO = 'command = "expire_celery_workers"\nprocesses = 2\n'
+ONE_NAME = "Its 2 processes have one name, so that RabbitMQ refuses all but the first: "
+
+
+def test_a_likely_mistake_in_the_row_of_an_engines_consumer_is_a_warning(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that says what its definition says is told of with that alone; a disabled one is not told of."""
+    monkeypatch.setitem(get_commands(), "expire_celery_workers", "shop")
+    monkeypatch.setitem(sys.modules, "shop.management.commands.expire_celery_workers", expire_carts)
+    settings.WORKERD = {**settings.WORKERD, "COMMANDS": ["expire_celery_workers"]}
+    row = {"command": "expire_celery_workers", "processes": 2}
+    Job.objects.create(name="in-admin", **row)
+    Job.objects.create(name="in-code", **row)
+    Job.objects.create(name="named", command="expire_celery_workers --every {index}", processes=2)
+    Job.objects.create(name="off", **row, enabled=False)
+    definitions(settings, tmp_path, f"[jobs.in-code]\n{ON_TWO}[jobs.off]\n{ON_TWO}enabled = false\n")
+
+    code, lines = check("--rows")
+
+    assert code == 0
+    assert [line.partition("put “-n ")[0] for line in lines] == [
+        f"warning: {tmp_path}/jobs.toml, line 2: the job “in-code”: {ONE_NAME}",
+        f"warning: The job “in-admin”: {ONE_NAME}",
+        "workerd: every enabled row and every definition can run.",
+    ]
+    assert [line.partition(": ")[2].partition(": ")[0] for line in check()[1][:-1]] == [
+        "The job “in-admin”",
+        "The job “in-code”",
+    ]
+
+
+def test_an_engine_that_is_not_switched_on_is_an_error_that_names_its_setting() -> None:
+    Job.objects.create(name="mail", target="workerd.contrib.rq.worker")
+
+    assert check("--rows") == (
+        1,
+        [
+            (
+                "error: The job “mail” cannot run: “workerd.contrib.rq.worker” is not a job that the project allows. "
+                'Add "rq" to WORKERD["ENGINES"].'
+            )
+        ],
+    )
 
 
 def test_a_name_to_start_after_that_no_job_has_is_a_line_of_the_gate(settings: Any, tmp_path: Path) -> None:

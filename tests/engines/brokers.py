@@ -65,6 +65,7 @@ class RabbitMQ(Broker):
 
     superuser = "guest"
     account = "rabbitmq"
+    start_within_s = 300.0  # ten seconds of a processor that it shares with all else that runs
     missing = "" if RABBITMQ.exists() else "rabbitmq-server is not installed (Debian: rabbitmq-server)"
 
     def __init__(self) -> None:

@@ -35,10 +35,14 @@ class Case:
 
     def start(self, **fields: Any) -> None:
         """Add the row of the consumer, and return when all its processes are ready."""
+        self.add(**fields)
+        self.daemon.wait_events("child.ready", fields.get("processes", 1), since=self._since, job=self.name, within=60)
+
+    def add(self, **fields: Any) -> None:
+        """Add the row of the consumer, and return at once."""
         kwargs = {**self.engine.kwargs, **fields.pop("kwargs", {})}
         row = {**ROW, **self.engine.row, **fields}
         self.project.add_job(self.name, target=self.engine.target, kwargs=kwargs, **row)
-        self.daemon.wait_events("child.ready", fields.get("processes", 1), since=self._since, job=self.name, within=60)
 
     def pid(self) -> int:
         """Return the pid of the consumer, of which there is one."""
@@ -68,10 +72,15 @@ class Case:
 
     def enqueue(self, count: int, seconds: float = 0.0) -> list[int]:
         """Give the engine so many tasks, and return their numbers."""
-        numbers = list(range(self._next, self._next + count))
-        self._next += count
+        numbers = self.reserve(count)
         done = self.project.manage("enqueue", str(numbers[0]), str(count), str(seconds))
         assert done.returncode == 0, done.stderr
+        return numbers
+
+    def reserve(self, count: int) -> list[int]:
+        """Return the numbers of so many tasks that the test gives the engine by itself."""
+        numbers = list(range(self._next, self._next + count))
+        self._next += count
         return numbers
 
     def began(self) -> list[int]:

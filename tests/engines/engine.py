@@ -5,8 +5,28 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
-NAMES = ("db_worker", "ox_worker", "procrastinate", "q2", "rq", "rq_worker", "steady_queue")
-"""Each has a folder here: its site's settings, its tasks, and its ``ENGINE``."""
+NAMES = (
+    "celery-prefork",
+    "celery-prefork-early",
+    "celery-prefork-redis",
+    "celery-solo",
+    "celery-threads",
+    "db_worker",
+    "dramatiq-rabbitmq",
+    "dramatiq-redis",
+    "huey-processes",
+    "huey-threads",
+    "ox_worker",
+    "procrastinate",
+    "q2",
+    "rq",
+    "rq_worker",
+    "steady_queue",
+)
+"""Each has a folder here, named by the word before “-”: its site's settings, its tasks, and its ``ENGINE``.
+
+One that runs in several ways has ``ENGINES``, each of its own name.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +44,8 @@ class Engine:
     """What becomes of the task in hand when its process is killed: done again soon, lost, or kept for longer."""
     again_within: float = 60.0
     """How long the former takes at most, in seconds."""
+    works_in_loop: bool = False
+    """Whether a task stands in the consumer's own loop, so that one that takes too long is a consumer that hangs."""
     env: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -33,13 +55,18 @@ class Engine:
 
     @property
     def settings(self) -> str:
-        return f"tests.engines.{self.name}.settings"
+        return f"{folder_of(self.name)}.settings"
 
     def __str__(self) -> str:
         return self.name
 
 
 def load(name: str) -> Engine:
-    """Return the engine of this folder."""
-    engine: Engine = import_module(f"tests.engines.{name}.engine").ENGINE
-    return engine
+    """Return the engine of this name."""
+    module = import_module(f"{folder_of(name)}.engine")
+    engines: list[Engine] = getattr(module, "ENGINES", None) or [module.ENGINE]
+    return next(engine for engine in engines if engine.name == name)
+
+
+def folder_of(name: str) -> str:
+    return f"tests.engines.{name.partition('-')[0]}"

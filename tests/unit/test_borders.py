@@ -27,15 +27,17 @@ MAY_IMPORT = {
     "root": APP | {"wire", "job_rules", "forksafe", "child"},
     "models": APP | {"wire", "job_rules"},
     "migrations": APP | {"wire"},
-    "definitions": APP | {"wire", "job_rules"},
+    "consumers": frozenset({"wire", "job_rules", "root"}),
+    "definitions": APP | {"wire", "job_rules", "consumers"},
     "fleet": APP | {"wire", "job_rules"},
     "sync": APP | {"wire", "job_rules", "definitions", "forksafe"},
     "adopt": frozenset({"wire", "job_rules", "root"}),
-    "admin": APP | {"wire", "job_rules", "definitions", "sync", "fleet"},
+    "admin": APP | {"wire", "job_rules", "definitions", "sync", "fleet", "consumers"},
     "contrib": APP | {"child"},
     "testing": APP | {"wire", "job_rules", "definitions", "child"},
     "management": APP
-    | {"wire", "job_rules", "definitions", "sync", "adopt", "forksafe", "child", "ledger", "forkserver", "fleet"},
+    | {"wire", "job_rules", "definitions", "sync", "adopt", "forksafe", "child", "ledger", "forkserver", "fleet"}
+    | {"consumers"},
 }
 """By folder; ``root`` is the modules beside them. The package itself, for its version, is open to all."""
 

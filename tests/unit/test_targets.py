@@ -106,11 +106,15 @@ NOT_ALLOWED = (
     'is not a job that the project allows. Mark it @job in an app\'s jobs module, or add it to WORKERD["TARGETS"].'
 )
 CORRECT = " Correct the code, then reload workerd."
+OF_AN_ENGINE = 'is not a job that the project allows. Add "rq" to WORKERD["ENGINES"].'
 REALLY = 'which the project does not allow. Mark a function of your own @job, or add that name to WORKERD["TARGETS"].'
 
 SENTENCES = {
     "os.system": NOT_ALLOWED,
     "nothing.at.all": NOT_ALLOWED,
+    "workerd.contrib.rq.worker": OF_AN_ENGINE,
+    "workerd.contrib.nothing.worker": NOT_ALLOWED,
+    "workerd.contribution.rq.worker": NOT_ALLOWED,
     "goods.jobs.subprocess.run": "is really “subprocess.run”, " + REALLY,
     "goods.jobs.system": "is really “posix.system”, " + REALLY,
     "goods.jobs.os.path.join": "is really “posixpath.join”, " + REALLY,
@@ -133,6 +137,16 @@ SENTENCES = {
     "Remove the “/” from its signature.",
     "goods.jobs.count": "needs the argument “name”. Add it to kwargs.",
 }
+
+
+def test_a_target_that_an_engine_does_not_have_is_told_which_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {"workerd.contrib.rq.worker": registry.registered()[f"{HERE}.ship"]}
+    monkeypatch.setattr(registry, "_registered", known)
+
+    assert refusal("workerd.contrib.rq.wroker") == (
+        "“workerd.contrib.rq.wroker” is not a job that the project allows. "
+        "Name a target that the engine “rq” has: workerd.contrib.rq.worker."
+    )
 
 
 @pytest.mark.parametrize(("target", "sentence"), SENTENCES.items(), ids=SENTENCES.keys())

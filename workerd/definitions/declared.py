@@ -12,6 +12,7 @@ from workerd.registry import autodiscover
 from .decorated import decorated_tables
 from .definition import Definition, DefinitionFault
 from .judge import Judge
+from .likely_mistakes import find_likely_mistakes
 from .overlay import overlay
 from .secret_values import find_plain_secrets
 from .start_order import find_faults_between
@@ -30,7 +31,7 @@ class Declared:
     definitions: dict[str, Definition] = field(default_factory=dict)
     faults: list[DefinitionFault] = field(default_factory=list)
     warnings: list[DefinitionFault] = field(default_factory=list)
-    """Faults that are no reason to refuse the definitions: a secret that anybody reads in the file."""
+    """Faults that are no reason to refuse the definitions: a secret that anybody reads in it, a likely mistake."""
     is_whole: bool = True
     """False where a file could not be read, or the project's code: there may be more definitions than these."""
 
@@ -95,6 +96,7 @@ class _Reading:
         for table in joined.values():
             self._faults += self._judge.find_faults(table)
             warnings += find_plain_secrets(table)
+            warnings += find_likely_mistakes(table)
         definitions = {name: _definition(table) for name, table in joined.items()}
         self._faults += find_faults_between(definitions)
         return Declared(definitions, self._faults, warnings, self._judge.is_whole)

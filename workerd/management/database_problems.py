@@ -11,6 +11,7 @@ from workerd.definitions.declared import Declared
 from workerd.durations import format_duration
 from workerd.models import Job
 
+from .consumer_problems import find_consumer_problems
 from .fleet_problems import find_fleet_problems
 from .missing_directories import find_missing_directories
 from .order_problems import find_order_problems
@@ -75,6 +76,7 @@ def _problems(alias: str, stop_within_s: float | None, declared: Declared | None
         yield from find_missing_directories(alias)
         yield from find_order_problems(alias, declared)
         yield from find_fleet_problems(alias)
+        yield from find_consumer_problems(alias, declared)
         yield from _crowd_problems(alias, get_settings().max_processes)
         if stop_within_s is not None:
             yield from _stop_problems(alias, stop_within_s)

@@ -19,7 +19,6 @@ from urllib.parse import unquote, urlsplit
 from tests.harness.processes import Process
 
 DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
-START_WITHIN_S = 60.0
 STOP_WITHIN_S = 30.0
 PORTS = range(20_000, 32_768)
 """Below those that Linux gives to whoever connects: nobody is given one between its choice and its use."""
@@ -82,6 +81,7 @@ class Server:
     """The system's user that runs it where the tests are run by root, as these servers refuse to be root's."""
     stop_signal: signal.Signals
     orphan_signal: signal.Signals
+    start_within_s = 60.0
 
     def __init__(self, folder: Path | None = None) -> None:
         self._owns_folder = folder is None
@@ -205,7 +205,7 @@ class Server:
 
     def wait_for_answer(self) -> None:
         """Each greets or answers only when it is ready; a port that is merely open is not enough."""
-        deadline = time.monotonic() + START_WITHIN_S
+        deadline = time.monotonic() + self.start_within_s
         while not self.answers():
             if self.pid is None or time.monotonic() > deadline:
                 raise ServerError(f"{self.command()[0]} does not answer on port {self.address.port}", self.log)

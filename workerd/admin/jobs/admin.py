@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from workerd.admin import permissions
 from workerd.admin.snapshot import read_nodes, read_snapshot
 from workerd.admin.words import problem_of
+from workerd.consumers.warnings import find_consumer_warnings
 from workerd.fleet.hints import find_hints, read_labels
 from workerd.models import Job
 from workerd.models.clock import read_seconds
@@ -147,6 +148,8 @@ class JobAdmin(JobListAdmin, JobPageAdmin, JobActionsAdmin, SchedulePreviewAdmin
         messages.info(request, preview_save(before, obj.to_spec(), slots, read_seconds(self.alias), is_late=is_late))
         for hint in find_hints(obj.to_spec(), read_labels(self.alias)):
             messages.warning(request, hint)
+        for warning in find_consumer_warnings(obj.to_spec()):
+            messages.warning(request, warning.sentence)
         warn_of_drift(request, stored, obj)
 
     def response_post_save_add(self, request: HttpRequest, obj: Job) -> HttpResponseRedirect:

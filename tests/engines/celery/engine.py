@@ -1,0 +1,19 @@
+"""Celery's pools and brokers, as the stories run them."""
+
+from typing import Any, Literal
+
+from tests.engines.engine import Engine
+
+
+def _engine(name: str, broker: Literal["redis", "rabbitmq"], *, acks: str, **fields: Any) -> Engine:
+    env = {"ENGINES_QUEUE": name, "ENGINES_ACKS": acks}
+    return Engine(name, "workerd.contrib.celery.worker", broker=broker, env=env, **fields)
+
+
+ENGINES = [
+    _engine("celery-prefork", "rabbitmq", acks="late", kwargs={"concurrency": 2}),
+    _engine("celery-prefork-early", "redis", acks="early", kwargs={"concurrency": 2}, after_kill="lost"),
+    _engine("celery-prefork-redis", "redis", acks="late", kwargs={"concurrency": 2}, after_kill="kept"),
+    _engine("celery-solo", "rabbitmq", acks="late", kwargs={"pool": "solo"}, works_in_loop=True),
+    _engine("celery-threads", "rabbitmq", acks="late", kwargs={"pool": "threads", "concurrency": 2}),
+]

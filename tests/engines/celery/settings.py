@@ -1,0 +1,23 @@
+"""The site with Celery."""
+
+import os
+
+from kombu import Queue
+
+from tests.engines.settings import *  # noqa: F403
+from tests.engines.settings import BROKER, WORKERD
+
+QUEUE = os.environ["ENGINES_QUEUE"]
+PATIENT, LIMITED = "patient", "limited"
+"""Queues that lend a task as often as it comes back, and three times."""
+
+WORKERD = {**WORKERD, "ENGINES": ["celery"], "PRELOAD": ["tests.engines.celery.tasks"]}
+CELERY_BROKER_URL = BROKER
+CELERY_TASK_ACKS_LATE = CELERY_TASK_REJECT_ON_WORKER_LOST = os.environ["ENGINES_ACKS"] == "late"
+CELERY_TASK_DEFAULT_QUEUE = QUEUE
+CELERY_TASK_QUEUES = [
+    Queue(QUEUE),
+    Queue(PATIENT),
+    Queue(LIMITED, queue_arguments={"x-queue-type": "quorum", "x-delivery-limit": 2}),
+]
+ENQUEUE = "tests.engines.celery.tasks.enqueue"

@@ -1,0 +1,1 @@
+"""Likely mistakes in the rows of task engines' consumers; the adapters are in ``workerd.contrib``."""

@@ -1,0 +1,57 @@
+"""Celery's worker as a job, for the project's own app."""
+
+import sys
+from typing import Literal
+
+from celery import current_app
+from django.core.exceptions import ImproperlyConfigured
+
+from workerd.child.context import JobContext
+from workerd.registry import job
+
+from .celery_consumer import BeatingConsumer, BeatingWorker
+from .celery_logs import tell_tasks_apart
+from .naming import consumer_name
+
+
+@job
+def worker(
+    context: JobContext,
+    queues: str = "",
+    *,
+    pool: Literal["prefork", "solo", "threads"] = "prefork",
+    concurrency: int | None = None,
+    task_time_limit: float | None = None,
+    task_soft_time_limit: float | None = None,
+    max_tasks_per_child: int | None = None,
+    prefetch_multiplier: int | None = None,
+    loglevel: Literal["", "DEBUG", "INFO", "WARNING", "ERROR"] = "",
+) -> None:
+    """Run a Celery worker for ``queues``, names with commas between them; what is left out is as Celery's settings say.
+
+    ``loglevel`` is that of Celery's own loggers and of those of tasks; without it the project's LOGGING says.
+    """
+    app = current_app._get_current_object()
+    if not app.set_as_current:  # the one that Celery makes up
+        raise ImproperlyConfigured(
+            "No Celery app has been made in this process. Import the module that makes it where the project is loaded: "
+            'name it in WORKERD["PRELOAD"].'
+        )
+    app.conf.update(broker_connection_retry_on_startup=True, broker_connection_max_retries=None)
+    tell_tasks_apart(loglevel)
+    found = BeatingWorker(
+        app=app,
+        hostname=consumer_name(context),
+        queues=queues or None,
+        pool=pool,
+        concurrency=concurrency,
+        task_time_limit=task_time_limit,
+        task_soft_time_limit=task_soft_time_limit,
+        max_tasks_per_child=max_tasks_per_child,
+        prefetch_multiplier=prefetch_multiplier,
+        consumer_cls=BeatingConsumer,
+        quiet=True,
+    )
+    found.context = context
+    found.start()
+    sys.exit(found.exitcode)

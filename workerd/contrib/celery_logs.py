@@ -1,0 +1,52 @@
+"""Lines of Celery and of its tasks, which carry the task's id and name."""
+
+import logging
+from typing import Any
+
+import structlog
+from celery import signals
+from celery._state import get_current_task
+
+ABOUT_TASKS = ("celery.worker.strategy", "celery.app.trace")
+FIELDS = ("task_id", "task_name")
+
+
+def tell_tasks_apart(level: str) -> None:
+    """Add the fields in this process and its forks; have Celery configure no logging, but log from ``level`` up."""
+    make = logging.getLogRecordFactory()
+
+    def make_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        if task := get_current_task():
+            vars(record).update(zip(FIELDS, (task.request.id, task.name), strict=True))
+        return record
+
+    logging.setLogRecordFactory(make_record)
+    for name in ABOUT_TASKS:
+        logging.getLogger(name).addFilter(_name_the_task)
+    signals.setup_logging.connect(_leave_logging)
+    signals.task_prerun.connect(_bind)
+    signals.task_postrun.connect(_unbind)
+    if level:
+        logger = logging.getLogger("celery")
+        logger.setLevel(level)
+        logger.addHandler(logging.StreamHandler())
+
+
+def _leave_logging(**_: Any) -> None:
+    """Be there: Celery configures logging itself where nobody receives the signal."""
+
+
+def _bind(task_id: str, task: Any, **_: Any) -> None:
+    structlog.contextvars.bind_contextvars(task_id=task_id, task_name=task.name)
+
+
+def _unbind(**_: Any) -> None:
+    structlog.contextvars.unbind_contextvars(*FIELDS)
+
+
+def _name_the_task(record: logging.LogRecord) -> bool:
+    """Have Celery's own line say which task it is about, and not what the task was given and has returned."""
+    data = vars(record).pop("data", {})
+    vars(record).update({field: data[key] for field, key in zip(FIELDS, ("id", "name"), strict=True) if key in data})
+    return True
