@@ -84,7 +84,7 @@ def test_a_task_longer_than_the_heartbeat_timeout_is_no_hang(case: Case) -> None
 @pytest.mark.many
 def test_a_killed_one_leaves_no_process_and_its_task_what_the_engine_says(case: Case) -> None:
     case.start()
-    (number,) = case.enqueue(1, seconds=3.0)
+    (number,) = case.enqueue(1, seconds=10.0)
     case.wait_began(number)
     processes = case.processes()
 

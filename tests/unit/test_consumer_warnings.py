@@ -430,7 +430,7 @@ def test_what_a_row_leaves_out_is_the_default_of_the_target(monkeypatch: pytest.
 # remedies
 
 
-@pytest.mark.parametrize("target", [*ADAPTERS.values(), STEADY_QUEUE])
+@pytest.mark.parametrize("target", [*ADAPTERS.values(), BEAT, STEADY_QUEUE])
 def test_each_target_that_a_remedy_names_is_there(target: str) -> None:
     module, _, name = target.rpartition(".")
     folder = Path(workerd.__file__).parents[1].joinpath(*module.split("."))

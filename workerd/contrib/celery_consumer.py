@@ -54,9 +54,12 @@ class BeatingConsumer(Consumer):
 
 
 class BeatingWorker(Worker):
-    """A worker that leaves the signals to workerd."""
+    """A worker that leaves the signals and its title in ``ps`` to workerd."""
 
     context: JobContext
+
+    def set_process_status(self, info: str) -> None:
+        """Keep the title."""
 
     def install_platform_tweaks(self, worker: Any) -> None:
         """Install no handlers: TERM, INT, QUIT and HUP would mean different things, and a second one another."""

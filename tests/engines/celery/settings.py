@@ -1,6 +1,7 @@
 """The site with Celery."""
 
 import os
+from pathlib import Path
 
 from kombu import Queue
 
@@ -20,4 +21,8 @@ CELERY_TASK_QUEUES = [
     Queue(PATIENT),
     Queue(LIMITED, queue_arguments={"x-queue-type": "quorum", "x-delivery-limit": 2}),
 ]
+SCHEDULED = 999_999_999
+"""The number of the task that Celery's beat sends, where it runs."""
+CELERY_BEAT_SCHEDULE = {"work": {"task": "tests.engines.shop.work.do_work", "schedule": 1.0, "args": (SCHEDULED, 0.0)}}
+CELERY_BEAT_SCHEDULE_FILENAME = str(Path(os.environ["WORKERD_STATE_DIR"]).with_name("celery-beat"))
 ENQUEUE = "tests.engines.celery.tasks.enqueue"
