@@ -48,6 +48,8 @@ class Engine:
     """Whether CI leaves all of its stories to ``--slow``: another of its engine tells them there."""
     works_in_loop: bool = False
     """Whether a task stands in the consumer's own loop, so that one that takes too long is a consumer that hangs."""
+    depth: str = ""
+    """By which name a scaler counts what waits; empty where it cannot."""
     env: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -8,7 +8,8 @@ from tests.engines.engine import Engine
 def _engine(name: str, broker: Literal["redis", "rabbitmq"], *, acks: str, **fields: Any) -> Engine:
     env = {"ENGINES_QUEUE": name, "ENGINES_ACKS": acks}
     seldom = name != "celery-prefork"
-    return Engine(name, "workerd.contrib.celery.worker", broker=broker, env=env, seldom=seldom, **fields)
+    counted: dict[str, Any] = {"depth": f"celery:{name}", "env": env}
+    return Engine(name, "workerd.contrib.celery.worker", broker=broker, seldom=seldom, **counted, **fields)
 
 
 ENGINES = [

@@ -10,6 +10,7 @@ THREADS = Engine(
     kwargs={"workers": 2},
     broker="redis",
     after_kill="lost",
+    depth="huey",
 )
 PROCESSES = replace(THREADS, name="huey-processes", kwargs={"workers": 2, "worker_type": "process"}, seldom=True)
 
