@@ -21,6 +21,7 @@ from workerd.registry import RegisteredJob
 from workerd.wire.spec import JobSpec
 
 CELERY = "workerd.contrib.celery.worker"
+DB_WORKER = "workerd.contrib.tasks.db_worker"
 STEADY_QUEUE = "workerd.contrib.tasks.steady_queue"
 
 ADAPTER_OF_CELERY = f"or run the target {CELERY}"
@@ -373,6 +374,7 @@ RQ_MAIL = 'RQ_QUEUES["mail"]["DEFAULT_TIMEOUT"]'
         ({"target": "workerd.contrib.rq.worker", "kwargs": {"queues": "mail default"}}, "1 min 20 s", RQ_MAIL),
         ({"target": "workerd.contrib.tasks.rq_worker", "kwargs": {"queues": "mail"}}, "1 min 20 s", RQ_MAIL),
         ({"target": STEADY_QUEUE, "kwargs": {"task_timeout": 25.0}}, "25 s", "kwargs.task_timeout"),
+        ({"target": DB_WORKER, "kwargs": {"task_timeout": 15.0}}, "15 s", "kwargs.task_timeout"),
         ({"target": "workerd.contrib.dramatiq.worker", "kwargs": {"task_timeout": 35}}, "35 s", "kwargs.task_timeout"),
         ({"command": "rundramatiq --worker-shutdown-timeout 30000"}, "30 s", "--worker-shutdown-timeout"),
     ],
@@ -396,7 +398,7 @@ def test_a_stop_that_is_shorter_than_what_the_engine_gives_a_task_kills_it(
         {"target": CELERY, "kwargs": {"task_soft_time_limit": None}},
         {"command": "procrastinate worker --shutdown-graceful-timeout soon"},
         {"target": "workerd.contrib.huey.worker", "kwargs": {"task_timeout": 0}},
-        {"target": "workerd.contrib.tasks.db_worker"},
+        {"target": DB_WORKER},
         {"command": "rundramatiq"},
     ],
 )
@@ -430,7 +432,7 @@ def test_what_a_row_leaves_out_is_the_default_of_the_target(monkeypatch: pytest.
 # remedies
 
 
-@pytest.mark.parametrize("target", [*ADAPTERS.values(), BEAT, STEADY_QUEUE])
+@pytest.mark.parametrize("target", [*ADAPTERS.values(), BEAT, DB_WORKER, STEADY_QUEUE])
 def test_each_target_that_a_remedy_names_is_there(target: str) -> None:
     module, _, name = target.rpartition(".")
     folder = Path(workerd.__file__).parents[1].joinpath(*module.split("."))
