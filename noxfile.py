@@ -41,7 +41,19 @@ FLEET = "tests/fleet"
 
 ENGINES = "tests/engines"
 """They need brokers and packages, and have a session of their own."""
-ENGINE_PACKAGES = ("celery[redis]==5.7.0", "django-rq==4.2.0")
+ENGINE_PACKAGES = (
+    "celery[redis]==5.7.0",
+    "django-dramatiq==0.15.0",
+    "django-ox==1.9.1",
+    "django-q2==1.11.1",
+    "django-rq==4.2.0",
+    "django-tasks-db==0.13.0",
+    "django-tasks-rq==0.12.0",
+    "dramatiq[rabbitmq,redis]==2.2.1",
+    "huey[redis]==3.5.4",
+    "procrastinate[django]==3.10.0",
+    "steady-queue==0.3.0",
+)
 
 PACKAGES = (
     "django-celery-beat",

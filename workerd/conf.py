@@ -11,7 +11,7 @@ from typing import Any, Literal
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from .engines import missing_packages
+from .engines import ALTERNATIVES, missing_packages
 from .errors import WorkerdError
 from .setting_keys import KEYS
 from .wire.private_folder import why_not_private
@@ -156,7 +156,12 @@ def _target_problems(patterns: tuple[str, ...]) -> Iterator[Problem]:
 
 def _engine_problems(names: tuple[str, ...]) -> Iterator[Problem]:
     for name in names:
-        if missing := missing_packages(name):
+        if not (missing := missing_packages(name)):
+            continue
+        if name in ALTERNATIVES:
+            message = f'WORKERD["ENGINES"] names {name!r}, but none of {", ".join(missing)} is installed.'
+            yield Problem("ENGINES", message, "Install the one whose backend TASKS in the settings names.")
+        else:
             message = f'WORKERD["ENGINES"] names {name!r}, but {" and ".join(missing)} is not installed.'
             yield Problem("ENGINES", message, f"Run: pip install {' '.join(missing)}")
 

@@ -5,11 +5,23 @@ from importlib.util import find_spec
 
 PACKAGES: Mapping[str, Mapping[str, str]] = {
     "celery": {"celery": "celery"},
+    "dramatiq": {"django_dramatiq": "django-dramatiq"},
+    "huey": {"huey": "huey"},
+    "procrastinate": {"procrastinate": "procrastinate[django]"},
+    "q2": {"django_q": "django-q2"},
     "rq": {"django_rq": "django-rq"},
+    "scaling": {},
+    "tasks": {
+        "django_tasks_db": "django-tasks-db",
+        "django_tasks_rq": "django-tasks-rq",
+        "steady_queue": "steady-queue",
+        "django_ox": "django-ox",
+    },
 }
 """The modules by which each engine is found here, with the names by which pip installs them."""
 
-
+ALTERNATIVES = frozenset({"tasks"})
+"""Those of which one package is enough."""
 _FOLDER = "workerd.contrib."
 
 
@@ -24,5 +36,7 @@ def engine_of(target: str) -> str:
 
 
 def missing_packages(engine: str) -> list[str]:
-    """Return what pip would have to install for ``engine``; nothing is imported."""
-    return [package for module, package in PACKAGES[engine].items() if find_spec(module) is None]
+    """Return what pip would have to install for ``engine``, or one of which it would; nothing is imported."""
+    packages = PACKAGES[engine]
+    missing = [package for module, package in packages.items() if find_spec(module) is None]
+    return [] if engine in ALTERNATIVES and len(missing) < len(packages) else missing

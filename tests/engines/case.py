@@ -58,11 +58,17 @@ class Case:
 
     def outlive(self, seconds: float) -> None:
         """Return when a process that falls silent now was found to hang, by a time-out of so many seconds."""
+        silent = self.fall_silent(seconds)
+        self.daemon.wait_event("child.hung", job=silent, within=seconds + WITHIN_S)
+        self.project.jobs.filter(name=silent).delete()
+
+    def fall_silent(self, seconds: float) -> str:
+        """Start a process that falls silent, with a time-out of so many seconds; return the name of its row."""
         name = f"{self.name}-silent"
         row: dict[str, Any] = {"restart": "never", "stop_timeout": 0.1, "heartbeat_timeout": seconds}
         self.project.add_job(name, target="tests.engines.shop.jobs.fall_silent", **row)
-        self.daemon.wait_event("child.hung", job=name, within=seconds + WITHIN_S)
-        self.project.jobs.filter(name=name).delete()
+        self.daemon.wait_event("child.ready", job=name)
+        return name
 
     def enqueue(self, count: int, seconds: float = 0.0) -> list[int]:
         """Give the engine so many tasks, and return their numbers."""

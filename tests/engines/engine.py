@@ -11,7 +11,17 @@ NAMES = (
     "celery-prefork-redis",
     "celery-solo",
     "celery-threads",
+    "db_worker",
+    "dramatiq-rabbitmq",
+    "dramatiq-redis",
+    "huey-processes",
+    "huey-threads",
+    "ox_worker",
+    "procrastinate",
+    "q2",
     "rq",
+    "rq_worker",
+    "steady_queue",
 )
 """Each has a folder here, named by the word before “-”: its site's settings, its tasks, and its ``ENGINE``.
 

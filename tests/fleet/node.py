@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from tests.harness.backends.server import GivenServer
@@ -97,12 +98,13 @@ class FleetNode(Daemon):
         return self.child_pid("workerd.ledger")
 
     def freeze(self, *pids: int) -> None:
-        """Stop processes by SIGSTOP."""
+        """Stop processes by SIGSTOP, but for those that end meanwhile."""
         for pid in pids:
             found = Process.look(pid)
             if found is not None:
                 self._stopped.append(found)
-                os.kill(pid, signal.SIGSTOP)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
 
     def freeze_all(self) -> None:
         """Stop everything of the node, the daemon first."""

@@ -10,6 +10,7 @@ from tests.fleet.node import FleetNode
 from tests.harness.waiting import TooLateError, eventually
 
 from .clock import WallClock, start_server
+from .faults.fault import send
 from .fleet_orders import Orders
 
 CALM_WITHIN_S = 60.0
@@ -98,9 +99,7 @@ class Faults(Orders):
 
     def fault_kill_child(self, node: FleetNode, _: float) -> bool:
         pids = self._children(node) if node.is_running else []
-        if pids:
-            os.kill(self._dice.choice(pids), signal.SIGKILL)
-        return bool(pids)
+        return bool(pids) and send(self._dice.choice(pids), signal.SIGKILL)
 
     def fault_kill_daemon(self, node: FleetNode, lasts: float) -> bool:
         return self._take(node, 0) and self._kill(node, node.pid, stays=self._dice.choice((0.0, lasts)))
@@ -146,7 +145,7 @@ class Faults(Orders):
 
     def _kill(self, node: FleetNode, *pids: int, stays: float = 0.0) -> bool:
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            send(pid, signal.SIGKILL)
         self._busy[node] = max(self._busy[node], time.monotonic() + stays)
         return True
 

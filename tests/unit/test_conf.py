@@ -328,3 +328,15 @@ def test_an_engine_that_is_not_installed_is_named_with_what_pip_needs(monkeypatc
 
     assert problem.message == "WORKERD[\"ENGINES\"] names 'rq', but django-rq is not installed."
     assert problem.remedy == "Run: pip install django-rq"
+
+
+def test_of_the_backends_of_djangos_tasks_one_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: set[str] = set()
+    monkeypatch.setattr("workerd.engines.find_spec", lambda module: module if module in installed else None)
+
+    (problem,) = find({"ENGINES": ["tasks"]})
+    installed.add("django_ox")
+
+    names = "django-tasks-db, django-tasks-rq, steady-queue, django-ox"
+    assert problem.message == f"WORKERD[\"ENGINES\"] names 'tasks', but none of {names} is installed."
+    assert find({"ENGINES": ["tasks"]}) == []

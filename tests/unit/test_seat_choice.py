@@ -322,6 +322,8 @@ def test_free_seats_that_no_row_here_wants_are_named(story: Story) -> None:
 def test_each_seat_says_why_it_is_not_here(story: Story) -> None:
     assert story.look(TAKEN).words == {(7, 0): ("another node has it: web@b, since 3 h", "held")}
     assert story.look(TAKEN._replace(life=ME.life)).words == {(7, 0): ("", "held")}
+    (former, who) = story.look(TAKEN._replace(node_id=ME.node_id)).words[7, 0]
+    assert (former.startswith("a former daemon of this node has it"), who) == (True, "held")
     story.asked = replace(story.asked, declined={7: "no module"})
     assert story.look(FREE._replace(token=50)).words == {(7, 0): ("web@b is to take it", "free")}
 

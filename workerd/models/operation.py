@@ -32,6 +32,7 @@ VERB_CHOICES = [
     ("drain_force", _("drain, whatever stops")),
     ("drain_undo", _("take seats again")),
     ("move", _("give the seat to another node")),
+    ("scale", _("set the processes")),
 ]
 
 
@@ -48,7 +49,8 @@ def expiry() -> datetime:
 class Operation(models.Model):
     """A verb for one job or for all, on one node. One ledger takes the order, and writes its ``result``.
 
-    A shutdown is only recorded here: no row can ask for one, because nothing here could start the daemon again.
+    A shutdown is only recorded here: no row can ask for one, because nothing here could start the daemon again. So is a
+    scaler's change of a row, which is done when its line is written.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -1,5 +1,6 @@
 """The work of every engine's task: it marks when it begins and when it is done."""
 
+import logging
 import os
 import time
 
@@ -10,6 +11,7 @@ BEGAN, DONE = "began", "done"
 
 def do_work(number: int, seconds: float) -> None:
     """Take so long, and leave a mark before and after it. ``number`` tells the tasks apart."""
+    logging.getLogger(__name__).warning("task %d", number)
     mark(BEGAN, number)
     time.sleep(seconds)
     mark(DONE, number)

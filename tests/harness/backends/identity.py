@@ -9,7 +9,8 @@ from .backend import Backend, Databases
 VERSION_QUERIES = {
     "sqlite": "SELECT 'SQLite ' || sqlite_version()",
     "postgresql": "SELECT version()",
-    "mysql": "SELECT CONCAT(@@version_comment, ' ', VERSION())",
+    # MySQL does not say its name in every build, MariaDB does.
+    "mysql": "SELECT CONCAT_WS(' ', IF(LOCATE('MariaDB', VERSION()), NULL, 'MySQL'), VERSION(), @@version_comment)",
 }
 
 

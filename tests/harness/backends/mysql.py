@@ -73,6 +73,7 @@ class MySQLServer(Server):
         else:
             # MySQL makes root@localhost alone, which is nobody at 127.0.0.1 where names are not resolved
             settings["init-file"] = str(self._write_accounts(run))
+            settings["secure-file-priv"] = "NULL"  # by default a folder that the server's package makes, and needs
             bare.append("--loose-mysqlx=OFF")  # it would listen on every address
         return [str(self._server()), "--no-defaults", *bare, *(f"--{name}={value}" for name, value in settings.items())]
 
@@ -85,7 +86,8 @@ class MySQLServer(Server):
             script = shutil.which("mariadb-install-db") or shutil.which("mysql_install_db") or "mariadb-install-db"
             options = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
             return [script, "--no-defaults", f"--datadir={self.data}", *options]
-        return [str(self._server()), "--no-defaults", "--initialize-insecure", f"--datadir={self.data}"]
+        options = ["--initialize-insecure", f"--datadir={self.data}", f"--tmpdir={self.folder / 'mysql-run'}"]
+        return [str(self._server()), "--no-defaults", *options]
 
     def _write_accounts(self, folder: Path) -> Path:
         """Write the statements that let root in from the loopback."""

@@ -15,6 +15,7 @@ AT_ONCE = 200
 DATABASE_OUT = "the database is out"
 NOT_KNOWN = "it is not known yet whether another node has it: the database was restarted, or has lost the seat"
 ANOTHER_HAS_IT = "another node has it: "
+FORMER_HAS_IT = "a former daemon of this node has it, or had it; it is taken over when that is sure to have ended"
 _STEPS = ((86400, "d"), (3600, "h"), (600, "min"), (60, "min"))
 
 
@@ -38,6 +39,8 @@ def word_for(seat: SeatSeen, job: JobSpec, nodes: Nodes, owner: int | None, me: 
         return Word(stopped_by(seat.stopped_by), (Elsewhere.HELD if has_holder else Elsewhere.UNFIT).value)
     if seat.life == me.life:
         return MINE
+    if has_holder and seat.node_id == me.node_id:
+        return Word(FORMER_HAS_IT, Elsewhere.HELD.value)
     if has_holder:
         return Word(held_by(nodes.label(seat.node_id), seat.held_s), Elsewhere.HELD.value)
     if not is_takeable:

@@ -1,0 +1,122 @@
+"""How many tasks wait in a queue of each engine, by a name such as “rq:default”, and in what a project counts itself.
+
+A name is looked up among the marked functions alone; it is no path to any other code. Each imports its engine when it
+counts.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from .scaling_rule import Depth
+
+Probe = Callable[[str], Depth | int]
+
+_probes: dict[str, Probe] = {}
+
+
+def probe(function: Probe) -> Probe:
+    """Mark a function that counts what waits, for the rows of scalers: they name it, or “NAME:QUEUE”.
+
+    It gets the text after the colon, "" without one, and returns a number or a Depth; a count that fails raises.
+    """
+    name = function.__name__
+    known = _probes.get(name)
+    if known is not None and known.__module__ != function.__module__:
+        raise ValueError(f"“{name}” counts something already, in {known.__module__}: give the function another name")
+    _probes[name] = function
+    return function
+
+
+def counter_of(depth: str) -> Callable[[], Depth]:
+    """Return what counts ``depth``. Raises ValueError where no function of that name is marked."""
+    name, _colon, queue = depth.partition(":")
+    found = _probes.get(name)
+    if found is None:
+        raise ValueError(f"nothing counts “{name}”: there are {', '.join(sorted(_probes))}; mark your own @probe")
+    count = found
+
+    def counted() -> Depth:
+        answer = count(queue)
+        return answer if isinstance(answer, Depth) else Depth(answer)
+
+    return counted
+
+
+@probe
+def celery(queue: str) -> Depth:
+    """Count what no worker has fetched yet; of the project's current app."""
+    from celery import current_app
+
+    queue = queue or current_app.conf.task_default_queue
+    with current_app.connection_for_read() as connection:
+        channel = connection.channel()
+        if hasattr(channel, "_size"):  # a broker without queues of its own, as Redis: an empty one is not there
+            return Depth(channel._size(queue))
+        return Depth(channel.queue_declare(queue, passive=True).message_count)
+
+
+@probe
+def dramatiq(queue: str) -> Depth:
+    """Count what no worker has fetched yet. On Redis, what one has fetched counts as in hand."""
+    from dramatiq import get_broker
+
+    broker: Any = get_broker()
+    queue = queue or "default"
+    if hasattr(broker, "client"):
+        key = f"{broker.namespace}:{queue}"
+        waiting, known = broker.client.pipeline().llen(key).hlen(f"{key}.msgs").execute()
+        return Depth(waiting, max(0, known - waiting))
+    try:
+        return Depth(broker.channel.queue_declare(queue=queue, passive=True).method.message_count)
+    finally:
+        del broker.connection  # lest it is dead at the next count, as nobody serves it meanwhile
+
+
+@probe
+def huey(queue: str) -> Depth:
+    """Count the queue of the one Huey of djhuey."""
+    from huey.contrib.djhuey import HUEY
+
+    if queue not in {"", HUEY.name}:
+        raise ValueError(f"the queue is “{HUEY.name}”, not “{queue}”")
+    return Depth(HUEY.pending_count())
+
+
+@probe
+def procrastinate(queue: str) -> Depth:
+    """Count the jobs that are due; without a name those of all queues. In hand are those of workers that live."""
+    from django.db.models import Q
+    from django.utils import timezone
+    from procrastinate.contrib.django.models import ProcrastinateJob
+
+    jobs = ProcrastinateJob.objects.filter(queue_name=queue) if queue else ProcrastinateJob.objects.all()
+    due = Q(scheduled_at=None) | Q(scheduled_at__lte=timezone.now())
+    in_hand = jobs.filter(status="doing", worker__isnull=False)
+    return Depth(jobs.filter(due, status="todo").count(), in_hand.count())
+
+
+@probe
+def q2(queue: str) -> Depth:
+    """Count the queue of a cluster, the default one's without a name; the ORM's broker knows what is in hand."""
+    from django_q.brokers import get_broker
+
+    broker = get_broker(queue or None)
+    return Depth(broker.queue_size(), broker.lock_size())
+
+
+@probe
+def rq(queue: str) -> Depth:
+    """Count a queue of django-rq."""
+    from django_rq import get_queue
+
+    found = get_queue(queue or "default")
+    return Depth(found.count, found.started_job_registry.get_job_count(cleanup=False))
+
+
+@probe
+def tasks(queue: str) -> Depth:
+    """Count the tasks of django-tasks-db that are ready to run; without a name those of all queues."""
+    from django_tasks_db.models import DBTaskResult
+
+    found = DBTaskResult.objects.filter(queue_name=queue) if queue else DBTaskResult.objects.all()
+    return Depth(found.ready().count(), found.running().count())
