@@ -2,7 +2,9 @@
 
 import ast
 import inspect
+import re
 import sys
+import tomllib
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ import workerd
 from workerd import registry
 from workerd.consumers.consumer import ADAPTERS
 from workerd.consumers.warnings import BEAT, find_consumer_warnings
+from workerd.job_rules.written import find_written_faults, read_written
 from workerd.registry import RegisteredJob
 from workerd.wire.spec import JobSpec
 
@@ -443,3 +446,19 @@ def test_each_target_that_a_remedy_names_is_there(target: str) -> None:
     marked = [node for node in ast.parse(file.read_text()).body if isinstance(node, functions) and node.decorator_list]
 
     assert name in [node.name for node in marked]
+
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "engines.md").read_text()
+ROWS = {
+    name: row
+    for text in re.findall(r"^ *```toml\n(.*?)^ *```$", PAGE, re.MULTILINE | re.DOTALL)
+    for name, row in tomllib.loads(text).get("jobs", {}).items()
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_rows_of_the_page_are_sound_and_give_no_warning(name: str) -> None:
+    values, faults = read_written(ROWS[name])
+
+    assert faults == find_written_faults(name, values) == []
+    assert [*find_consumer_warnings(JobSpec(name, **values))] == []
