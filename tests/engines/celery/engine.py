@@ -15,6 +15,8 @@ ENGINES = [
     _engine("celery-prefork", "rabbitmq", acks="late", kwargs={"concurrency": 2}),
     _engine("celery-prefork-early", "redis", acks="early", kwargs={"concurrency": 2}, after_kill="lost"),
     _engine("celery-prefork-redis", "redis", acks="late", kwargs={"concurrency": 2}, after_kill="kept"),
-    _engine("celery-solo", "rabbitmq", acks="late", kwargs={"pool": "solo"}, works_in_loop=True),
+    _engine(
+        "celery-solo", "rabbitmq", acks="late", kwargs={"pool": "solo", "queues": "celery-solo"}, works_in_loop=True
+    ),
     _engine("celery-threads", "rabbitmq", acks="late", kwargs={"pool": "threads", "concurrency": 2}),
 ]

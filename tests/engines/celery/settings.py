@@ -9,7 +9,7 @@ from tests.engines.settings import *  # noqa: F403
 from tests.engines.settings import BROKER, WORKERD
 
 QUEUE = os.environ["ENGINES_QUEUE"]
-PATIENT, LIMITED = "patient", "limited"
+PATIENT, LIMITED = f"{QUEUE}-patient", f"{QUEUE}-limited"
 """Queues that lend a task as often as it comes back, and three times."""
 
 WORKERD = {**WORKERD, "ENGINES": ["celery"], "PRELOAD": ["tests.engines.celery.tasks"]}
