@@ -5,13 +5,17 @@ from typing import Any, Literal
 from tests.engines.engine import Engine
 
 
-def _engine(name: str, broker: Literal["redis", "rabbitmq"], *, acks: str, **fields: Any) -> Engine:
-    env = {"ENGINES_QUEUE": name, "ENGINES_ACKS": acks}
+def _engine(name: str, broker: Literal["redis", "rabbitmq", ""], *, acks: str, **fields: Any) -> Engine:
+    env = {"ENGINES_QUEUE": name, "ENGINES_ACKS": acks, **fields.pop("env", {})}
     seldom = name != "celery-prefork"
     return Engine(name, "workerd.contrib.celery.worker", broker=broker, env=env, seldom=seldom, **fields)
 
 
+FILES = {"ENGINES_BROKER": "filesystem://"}
+"""A broker without a server, and without a socket that could be polled: Celery has another loop for those."""
+
 ENGINES = [
+    _engine("celery-files", "", acks="early", kwargs={"pool": "threads"}, env=FILES, after_kill="lost"),
     _engine("celery-prefork", "rabbitmq", acks="late", kwargs={"concurrency": 2}),
     _engine("celery-prefork-early", "redis", acks="early", kwargs={"concurrency": 2}, after_kill="lost"),
     _engine("celery-prefork-redis", "redis", acks="late", kwargs={"concurrency": 2}, after_kill="kept"),
