@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 NAMES = (
+    "celery-files",
     "celery-prefork",
     "celery-prefork-early",
     "celery-prefork-redis",

@@ -55,22 +55,22 @@ def test_a_task_that_hangs_in_the_pool_ends_by_its_time_limit(case: Case) -> Non
 @solo
 def test_a_task_that_hangs_comes_back_for_ever(case: Case) -> None:
     """With a late acknowledgement the broker lends it anew whenever its consumer is killed; others starve behind it."""
-    case.start(kwargs={"queues": "patient"}, heartbeat_timeout=3.0, stop_timeout=0.5)
+    case.start(kwargs={"queues": "celery-solo-patient"}, heartbeat_timeout=3.0, stop_timeout=0.5)
     (number,) = case.reserve(1)
 
-    send(case, "never_end", number, queue="patient")
+    send(case, "never_end", number, queue="celery-solo-patient")
 
     eventually(lambda: case.began().count(number) >= 4, within=180)
 
 
 @solo
 def test_a_delivery_limit_ends_a_task_that_hangs(case: Case) -> None:
-    case.start(kwargs={"queues": "limited"}, heartbeat_timeout=3.0, stop_timeout=0.5)
+    case.start(kwargs={"queues": "celery-solo-limited"}, heartbeat_timeout=3.0, stop_timeout=0.5)
     hangs, works = case.reserve(2)
 
-    send(case, "never_end", hangs, queue="limited")
+    send(case, "never_end", hangs, queue="celery-solo-limited")
     case.wait_began(hangs)
-    send(case, "work", works, 0, queue="limited")
+    send(case, "work", works, 0, queue="celery-solo-limited")
 
     case.wait_done([works], within=180)
     assert case.began().count(hangs) == 3
