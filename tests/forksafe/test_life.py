@@ -83,6 +83,11 @@ def test_a_loop_that_swallows_errors_heals_after_one_query(run_script: RunScript
 
 
 @NETWORKED
+def test_a_connection_that_met_an_error_is_closed_though_its_server_is_away(run_script: RunScript) -> None:
+    assert run_script("life:closed_without_server")[0] == ["closed", True]
+
+
+@NETWORKED
 def test_a_session_ended_while_idle_costs_no_turn(run_script: RunScript) -> None:
     result, _ = run_script("life:turns")
 

@@ -22,14 +22,17 @@ log = logging.getLogger(__name__)
 
 @job
 async def worker(
-    context: JobContext, queues: str = "", concurrency: int = 1, retry_stalled_after: float | None = None
+    context: JobContext, queues: str = "", concurrency: int | None = None, retry_stalled_after: float | None = None
 ) -> None:
     """Run a procrastinate worker for ``queues``, names with spaces between them; without a name for all.
 
+    What is left out is as PROCRASTINATE_WORKER_DEFAULTS says.
     A job in hand when its worker is killed stays in the state “doing”; with ``retry_stalled_after`` it is done again so
     many seconds after that worker's last heartbeat, of which there is one each 10 seconds.
     """
-    options: dict[str, Any] = {**app.worker_defaults, "concurrency": concurrency, "queues": queues.split() or None}
+    options: dict[str, Any] = {**app.worker_defaults}
+    options |= {"queues": queues.split()} if queues else {}
+    options |= {"concurrency": concurrency} if concurrency else {}
     options |= {"name": consumer_name(context), "install_signal_handlers": False}
     options["worker_middleware"] = [_name_lines, *options.get("worker_middleware", ())]
     show_lines("procrastinate")

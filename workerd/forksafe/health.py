@@ -34,11 +34,17 @@ def check_before_use(original: Callable[..., Any]) -> Callable[..., Any]:
             session = self.__dict__.get(SESSION)
             if session is not None and session.pid != os.getpid():
                 discard_unseen()
-            elif _is_on and self.errors_occurred and not is_in_transaction(self):
-                drop(self, "unusable")
+            else:
+                drop_if_met_error(self)
         original(self)
 
     return ensure_connection
+
+
+def drop_if_met_error(wrapper: BaseDatabaseWrapper) -> None:
+    """Close a connection that met an error, where the process heals its connections."""
+    if _is_on and wrapper.connection is not None and wrapper.errors_occurred and not is_in_transaction(wrapper):
+        drop(wrapper, "unusable")
 
 
 def drop_if_unusable(wrapper: BaseDatabaseWrapper, reason: str) -> bool:

@@ -22,7 +22,7 @@ from .connection_events import (
     report_opened,
 )
 from .discard import discard_unseen
-from .health import check_before_use
+from .health import check_before_use, drop_if_met_error
 from .labels import labelled_parameters
 from .sqlite_locks import refuse_locked
 from .tripwire import tripwire
@@ -94,6 +94,7 @@ def _close(original: Method) -> Method:
 
 def _close_if_unusable_or_obsolete(original: Method) -> Method:
     def close_if_unusable_or_obsolete(self: BaseDatabaseWrapper) -> None:
+        drop_if_met_error(self)  # or Django's look at autocommit would open another, and raise where there is no server
         with ClosingFor(self, OBSOLETE):
             original(self)
 

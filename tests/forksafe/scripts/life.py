@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connection, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, close_old_connections, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper
@@ -159,6 +159,15 @@ def swallowed_errors() -> list[Any]:
             kill_session(session())
         answers.append(attempt(lambda: value_of("SELECT 5")))
     return [answer if answer == 5 else "error" for answer in answers]
+
+
+def closed_without_server() -> list[Any]:
+    """Close old connections as the server is away, as a loop does that has met an error."""
+    forksafe.heal_connections()
+    kill_session(session())
+    attempt(session)
+    connection.settings_dict["PORT"] = "1"
+    return [attempt(lambda: close_old_connections() or "closed"), connection.connection is None]
 
 
 def turns() -> dict[str, Any]:
