@@ -74,3 +74,21 @@ def test_a_suspended_worker_is_no_hang(case: Case) -> None:
 
     case.wait_done(numbers)
     assert case.events("child.hung") == case.events("child.exited") == []
+
+
+@pytest.mark.parametrize(
+    "engine", ["dramatiq-rabbitmq", "dramatiq-redis", "huey-threads", "rq"], indirect=True, scope="module"
+)
+def test_a_broker_that_answers_nothing_for_a_while_is_waited_for(case: Case) -> None:
+    assert case.broker is not None
+    case.start()
+    case.wait_done(case.enqueue(1))
+
+    case.broker.freeze()
+    try:
+        case.outlive(1.5 * HEARTBEAT_S)
+    finally:
+        case.broker.thaw()
+
+    case.wait_done(case.enqueue(3), within=60)
+    assert case.events("child.hung") == case.events("child.exited") == []
