@@ -167,7 +167,7 @@ def closed_without_server() -> list[Any]:
     kill_session(session())
     attempt(session)
     connection.settings_dict["PORT"] = "1"
-    return [attempt(lambda: close_old_connections() or "closed"), connection.connection is None]
+    return [attempt(close_old_connections), connection.connection is None]
 
 
 def turns() -> dict[str, Any]:
