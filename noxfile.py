@@ -123,6 +123,12 @@ OF_PYTHON = [
 ]
 """What may differ with the Python or the Django: the newest run these, and by --slow all."""
 
+OF_SEATS = [
+    "tests/django",
+    *(f"tests/process/test_fleet_{name}.py" for name in ("changes", "schedule", "turns", "verbs")),
+]
+"""What is run on MySQL's own server: the statements of the ledger and of the fleet's seats."""
+
 FEWER = {
     "WORKERD_TEST_CHAOS_KILLS": "50",
     "WORKERD_TEST_DUE_KILLS": "4",
@@ -137,6 +143,7 @@ BEFORE_FLEET = (
     "around",
     *(f"tests({backend})" for backend in BACKENDS),
     *(f"newest_tests({backend})" for backend in NEWEST_BACKENDS),
+    "mysql_proper",
     *(f"soak({server})" for server in SERVERS),
 )
 """The sessions that fill the processors: the fleet's soak counts seconds, and begins when they have ended."""
@@ -218,6 +225,17 @@ def newest_tests(session: nox.Session, backend: str) -> None:
 def newest_mysql(session: nox.Session) -> None:
     """Run the tests of the Django side on MySQL or MariaDB with the newest Django, which asks such a server more."""
     pytest(session, "newest", "--backends=mysql-pymysql", "--skip-any", "tests/django")
+
+
+@nox.session(venv_backend="none", requires=["default"])
+def mysql_proper(session: nox.Session) -> None:
+    """Run the Django side and the seats' processes on MySQL's own server, where one is found; by --slow every file."""
+    server = find_mysqld()
+    if server is None:
+        session.log("no mysqld here is MySQL's own")
+        return
+    files = the_others("mysql-pymysql") if "--slow" in session.posargs else ["--backends=mysql-pymysql", *OF_SEATS]
+    pytest(session, "default", *files, "--skip-any", WORKERD_TEST_MYSQLD=server, **fewer(session))
 
 
 @nox.session(venv_backend="none")
@@ -331,13 +349,14 @@ def kubernetes_tests(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["default"])
 def container(session: nox.Session) -> None:
-    """Build the image and run it, where there is an engine: one start and one stop, with --slow all."""
+    """Build the image and run it, where there is an engine: one start and one stop, and one file by compose; or all."""
     engine = find_engine()
     if engine is None:
         session.log(f"no container engine here runs {BASE_IMAGE}")
         return
-    few = [] if "--slow" in session.posargs else ["-k", "stops_in_order"]
-    pytest(session, "default", "--backends=sqlite", *few, CONTAINER, WORKERD_TEST_ENGINE=engine)
+    few = [] if "--slow" in session.posargs else ["-k", "stops_in_order or compose"]
+    env = {"WORKERD_TEST_ENGINE": engine, "WORKERD_TEST_COMPOSE": find_compose(engine)}
+    pytest(session, "default", "--backends=sqlite", *few, CONTAINER, **env)
 
 
 @nox.session(venv_backend="none", requires=["default"])
@@ -358,10 +377,30 @@ def find_engine() -> str | None:
     return None
 
 
+def find_compose(engine: str) -> str:
+    """Return the words of a compose tool that waits for health checks, or nothing: Podman has systemd run them."""
+    words = ["docker", "compose"] if engine == "docker" else ["podman-compose"]
+    checks_health = engine == "docker" or Path("/run/systemd/system").exists()
+    if not checks_health or shutil.which(words[0]) is None:
+        return ""
+    found = subprocess.run([*words, "version"], capture_output=True, check=False).returncode == 0
+    return " ".join(words) if found else ""
+
+
 def the_others(backend: str) -> list[str]:
     elsewhere = [*LONG, *AROUND, FIDELITY, FLEET, ENGINES, KUBERNETES, CONTAINER]
     options = [f"--backends={backend}", *(f"--ignore={path}" for path in elsewhere)]
     return ["--whole", *options, *(["--skip-any"] if backend != BACKENDS[0] else [])]
+
+
+def find_mysqld() -> str | None:
+    """Return a server that is MySQL's: the one that WORKERD_TEST_MYSQLD names, or a mysqld that is not MariaDB's."""
+    folders = f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin"
+    found = os.environ.get("WORKERD_TEST_MYSQLD") or shutil.which("mysqld", path=folders)
+    if found is None:
+        return None
+    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+    return found if said and "MariaDB" not in said else None
 
 
 def fewer(session: nox.Session) -> dict[str, str]:

@@ -16,14 +16,15 @@ def rows_read(sql: str, table: str) -> float:
             cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")
             (plan,) = cursor.fetchone()
             return _postgres(json.loads(plan) if isinstance(plan, str) else plan, table)
+        names = {table, *re.findall(rf"`{table}` ([A-Z]\d+)", sql)}  # in a subquery it has another name
         if connection.mysql_is_mariadb:  # type: ignore[attr-defined]  # of the wrapper for MySQL alone
             cursor.execute(f"ANALYZE FORMAT=JSON {sql}")
             (plan,) = cursor.fetchone()
-            names = {table, *re.findall(rf"`{table}` ([A-Z]\d+)", sql)}  # in a subquery it has another name
             return _mariadb(json.loads(plan), names)
         cursor.execute(f"EXPLAIN ANALYZE {sql}")
         (text,) = cursor.fetchone()
-        found = [_ACTUAL.search(line) for line in str(text).splitlines() if f" on {table} " in line]
+        steps = [line for line in str(text).splitlines() if any(f" on {name} " in line for name in names)]
+        found = [_ACTUAL.search(step) for step in steps]
         return sum(float(match[1]) * int(match[2]) for match in found if match)
 
 

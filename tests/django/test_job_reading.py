@@ -52,7 +52,9 @@ def queries_of(reading: JobReading) -> list[str]:
 
 
 def settled(reading: JobReading) -> list[str]:
-    """Read until no row is read any more; return the queries of that time."""
+    """Read until no row is read any more; return the queries of that time. MySQL has every reading read the rows."""
+    if not has_question("default"):
+        return queries_of(reading)
 
     def quiet() -> list[str]:
         queries = queries_of(reading)
@@ -122,7 +124,10 @@ def test_what_is_rolled_back_changes_nothing(reading: JobReading, jobs: list[Job
 
 
 def test_a_quiet_reading_is_one_query_that_reads_no_row(reading: JobReading, jobs: list[Job]) -> None:
-    assert len(settled(reading)) == 1
+    queries = settled(reading)
+
+    assert len(queries) == 1
+    assert ("kwargs" in queries[0]) is not has_question("default")
 
 
 @pytest.mark.backends("postgres")

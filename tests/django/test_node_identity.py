@@ -195,13 +195,13 @@ def test_the_end_of_a_displaced_lifes_run_is_still_written_and_nothing_else_of_i
     end = {"job_name": "mail", "slot": "mail", "index": 0, "born": now - 9, "ended": now, "outcome": "stopped"}
     batch = [
         Entry(0, "run", key, EPOCH + 9, end),
-        Entry(1, "node", "node", EPOCH + 9, {"daemon_pid": 1}),
+        Entry(1, "node", "node", EPOCH + 9, {"daemon_pid": os.getppid() + 1}),
         Entry(2, "slot", "mail\n0", EPOCH + 9, {"name": "mail", "state": "STOPPED"}),
     ]
 
     assert sorted(writer.apply(batch)) == sorted(batch)
     assert Run.objects.get(pk=key).outcome == "stopped"
-    assert Node.objects.get().daemon_pid != 1
+    assert Node.objects.get().daemon_pid == os.getppid()
     assert not Slot.objects.exists()
 
 

@@ -110,7 +110,7 @@ def test_a_pooler_that_lends_sessions_is_found_not_to_push(
     """It takes LISTEN without an error, and a NOTIFY of the same session to itself even arrives."""
     with pooler(connection.settings_dict["HOST"], int(connection.settings_dict["PORT"])) as port:
         pooled = connection.copy()
-        pooled.settings_dict = {**pooled.settings_dict, "PORT": port}
+        pooled.settings_dict = {**pooled.settings_dict, "HOST": "127.0.0.1", "PORT": port}
         push = Push(pooled, sent.append)
         push.listen()
         Job.objects.create(name="mail", target="shop.jobs.price_feed")

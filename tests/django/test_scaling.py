@@ -119,7 +119,14 @@ def test_a_count_that_fails_holds_the_row_and_is_said_once(queue: Queue, mail: J
         ("scaling.changed", ""),
     ]
     assert processes() == 3, "down by one, once it was counted again"
-    assert result.notes[1] == "mail: held, ConnectionError: Redis is away"
+    assert result.notes[1] == "mail: held, ConnectionError", "whoever may see jobs reads it"
+
+
+@pytest.mark.parametrize(("turns", "wanted"), [(5, 2), (6, 1)])
+def test_a_calm_begins_anew_after_a_count_that_failed(queue: Queue, mail: Job, turns: int, wanted: int) -> None:
+    scale(queue, 0, 0, ConnectionError(), 0, turns=turns, calm=10, every=5)
+
+    assert processes() == wanted
 
 
 @pytest.mark.parametrize("fields", [{"enabled": False}, {"name": "mails"}])

@@ -21,7 +21,10 @@ __all__ = ["pytest_runtest_makereport"]
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.many] if load(name).seldom else []) for name in NAMES],
+)
 def engine(request: pytest.FixtureRequest) -> Engine:
     engine = load(request.param)
     if missing := missing_packages(engine.uses):

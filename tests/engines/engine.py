@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 NAMES = (
+    "celery-files",
     "celery-prefork",
     "celery-prefork-early",
     "celery-prefork-redis",
@@ -44,8 +45,12 @@ class Engine:
     """What becomes of the task in hand when its process is killed: done again soon, lost, or kept for longer."""
     again_within: float = 60.0
     """How long the former takes at most, in seconds."""
+    seldom: bool = False
+    """Whether CI leaves all of its stories to ``--slow``: another of its engine tells them there."""
     works_in_loop: bool = False
     """Whether a task stands in the consumer's own loop, so that one that takes too long is a consumer that hangs."""
+    depth: str = ""
+    """By which name a scaler counts what waits; empty where it cannot."""
     env: Mapping[str, str] = field(default_factory=dict)
 
     @property

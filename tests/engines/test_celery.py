@@ -1,5 +1,7 @@
 """What Celery's consumer shows beside the stories: its lines, its limits, and a task that comes back for ever."""
 
+from typing import Any
+
 import pytest
 
 from tests.harness.waiting import eventually
@@ -8,6 +10,8 @@ from .case import HEARTBEAT_S, Case
 
 pytestmark = [pytest.mark.slow, pytest.mark.many, pytest.mark.backends("any")]
 MODULE = "tests.engines.celery.tasks"
+SCHEDULED = 999_999_999
+"""The number of the task that the site's beat sends."""
 
 prefork = pytest.mark.parametrize("engine", ["celery-prefork"], indirect=True)
 solo = pytest.mark.parametrize("engine", ["celery-solo"], indirect=True)
@@ -51,22 +55,22 @@ def test_a_task_that_hangs_in_the_pool_ends_by_its_time_limit(case: Case) -> Non
 @solo
 def test_a_task_that_hangs_comes_back_for_ever(case: Case) -> None:
     """With a late acknowledgement the broker lends it anew whenever its consumer is killed; others starve behind it."""
-    case.start(kwargs={"queues": "patient"}, heartbeat_timeout=3.0, stop_timeout=0.5)
+    case.start(kwargs={"queues": "celery-solo-patient"}, heartbeat_timeout=3.0, stop_timeout=0.5)
     (number,) = case.reserve(1)
 
-    send(case, "never_end", number, queue="patient")
+    send(case, "never_end", number, queue="celery-solo-patient")
 
     eventually(lambda: case.began().count(number) >= 4, within=180)
 
 
 @solo
 def test_a_delivery_limit_ends_a_task_that_hangs(case: Case) -> None:
-    case.start(kwargs={"queues": "limited"}, heartbeat_timeout=3.0, stop_timeout=0.5)
+    case.start(kwargs={"queues": "celery-solo-limited"}, heartbeat_timeout=3.0, stop_timeout=0.5)
     hangs, works = case.reserve(2)
 
-    send(case, "never_end", hangs, queue="limited")
+    send(case, "never_end", hangs, queue="celery-solo-limited")
     case.wait_began(hangs)
-    send(case, "work", works, 0, queue="limited")
+    send(case, "work", works, 0, queue="celery-solo-limited")
 
     case.wait_done([works], within=180)
     assert case.began().count(hangs) == 3
@@ -85,6 +89,31 @@ def test_a_broker_that_is_away_at_the_start_is_waited_for(case: Case) -> None:
 
     case.wait_done(case.enqueue(3), within=60)
     assert case.events("child.hung") == case.events("child.exited") == []
+
+
+@solo
+def test_its_beat_sends_idles_and_stops(case: Case) -> None:
+    """Also where its broker is away: no time of it is lost, and it is no hang."""
+    assert case.broker is not None
+    case.start()
+    row: dict[str, Any] = {"heartbeat_timeout": HEARTBEAT_S, "heartbeat": "explicit", "signals_ready": True}
+    name = f"{case.name}-beat"
+    case.project.add_job(name, target="workerd.contrib.celery.beat", **row)
+    sent = case.project.marks.filter(text__startswith=f"{SCHEDULED} ")
+    eventually(lambda: sent.count() >= 6, within=60)
+
+    case.broker.stop()
+    try:
+        case.outlive(1.5 * HEARTBEAT_S)
+    finally:
+        case.broker.start()
+    before = sent.count()
+    eventually(lambda: sent.count() >= before + 6, within=60)
+
+    case.project.edit_job(name, enabled=False)
+    end = case.daemon.wait_event("child.exited", job=name)
+    assert (end["outcome"], end["exit_code"]) == ("stopped", 0)
+    assert case.daemon.events("child.hung", job=name) == []
 
 
 @prefork

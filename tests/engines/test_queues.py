@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.harness.waiting import eventually
+
 from .case import HEARTBEAT_S, Case
 
 pytestmark = [pytest.mark.slow, pytest.mark.many, pytest.mark.backends("any")]
@@ -55,12 +57,14 @@ def test_lines_of_a_task_say_so(case: Case) -> None:
 def test_a_suspended_worker_is_no_hang(case: Case) -> None:
     from redis import Redis
     from rq.suspension import resume, suspend
+    from rq.worker import Worker
 
     assert case.broker is not None
     connection: Any = Redis.from_url(case.broker.url)
     case.start()
     suspend(connection)
     try:
+        eventually(lambda: [each.get_state() for each in Worker.all(connection)] == ["suspended"], what="suspension")
         numbers = case.enqueue(1)
         case.outlive(1.5 * HEARTBEAT_S)
         assert case.done() == []

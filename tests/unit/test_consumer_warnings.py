@@ -2,7 +2,9 @@
 
 import ast
 import inspect
+import re
 import sys
+import tomllib
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -17,10 +19,12 @@ import workerd
 from workerd import registry
 from workerd.consumers.consumer import ADAPTERS
 from workerd.consumers.warnings import BEAT, find_consumer_warnings
+from workerd.job_rules.written import find_written_faults, read_written
 from workerd.registry import RegisteredJob
 from workerd.wire.spec import JobSpec
 
 CELERY = "workerd.contrib.celery.worker"
+DB_WORKER = "workerd.contrib.tasks.db_worker"
 STEADY_QUEUE = "workerd.contrib.tasks.steady_queue"
 
 ADAPTER_OF_CELERY = f"or run the target {CELERY}"
@@ -373,6 +377,7 @@ RQ_MAIL = 'RQ_QUEUES["mail"]["DEFAULT_TIMEOUT"]'
         ({"target": "workerd.contrib.rq.worker", "kwargs": {"queues": "mail default"}}, "1 min 20 s", RQ_MAIL),
         ({"target": "workerd.contrib.tasks.rq_worker", "kwargs": {"queues": "mail"}}, "1 min 20 s", RQ_MAIL),
         ({"target": STEADY_QUEUE, "kwargs": {"task_timeout": 25.0}}, "25 s", "kwargs.task_timeout"),
+        ({"target": DB_WORKER, "kwargs": {"task_timeout": 15.0}}, "15 s", "kwargs.task_timeout"),
         ({"target": "workerd.contrib.dramatiq.worker", "kwargs": {"task_timeout": 35}}, "35 s", "kwargs.task_timeout"),
         ({"command": "rundramatiq --worker-shutdown-timeout 30000"}, "30 s", "--worker-shutdown-timeout"),
     ],
@@ -396,7 +401,7 @@ def test_a_stop_that_is_shorter_than_what_the_engine_gives_a_task_kills_it(
         {"target": CELERY, "kwargs": {"task_soft_time_limit": None}},
         {"command": "procrastinate worker --shutdown-graceful-timeout soon"},
         {"target": "workerd.contrib.huey.worker", "kwargs": {"task_timeout": 0}},
-        {"target": "workerd.contrib.tasks.db_worker"},
+        {"target": DB_WORKER},
         {"command": "rundramatiq"},
     ],
 )
@@ -430,7 +435,7 @@ def test_what_a_row_leaves_out_is_the_default_of_the_target(monkeypatch: pytest.
 # remedies
 
 
-@pytest.mark.parametrize("target", [*ADAPTERS.values(), BEAT, STEADY_QUEUE])
+@pytest.mark.parametrize("target", [*ADAPTERS.values(), BEAT, DB_WORKER, STEADY_QUEUE])
 def test_each_target_that_a_remedy_names_is_there(target: str) -> None:
     module, _, name = target.rpartition(".")
     folder = Path(workerd.__file__).parents[1].joinpath(*module.split("."))
@@ -441,3 +446,19 @@ def test_each_target_that_a_remedy_names_is_there(target: str) -> None:
     marked = [node for node in ast.parse(file.read_text()).body if isinstance(node, functions) and node.decorator_list]
 
     assert name in [node.name for node in marked]
+
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "engines.md").read_text()
+ROWS = {
+    name: row
+    for text in re.findall(r"^ *```toml\n(.*?)^ *```$", PAGE, re.MULTILINE | re.DOTALL)
+    for name, row in tomllib.loads(text).get("jobs", {}).items()
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_rows_of_the_page_are_sound_and_give_no_warning(name: str) -> None:
+    values, faults = read_written(ROWS[name])
+
+    assert faults == find_written_faults(name, values) == []
+    assert [*find_consumer_warnings(JobSpec(name, **values))] == []

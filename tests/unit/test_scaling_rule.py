@@ -16,7 +16,6 @@ limits = st.builds(
     st.sampled_from([0.0, 1.0, 60.0]),
 )
 depths = st.builds(Depth, st.integers(0, 500), st.none() | st.integers(0, 40))
-counts = st.none() | depths
 processes_of_any = st.integers(0, 60)
 calms = st.none() | st.floats(0, 1000)
 NOW = 1000.0
@@ -40,8 +39,8 @@ def test_it_goes_down_by_one_after_each_calm() -> None:
     assert (down, again) == (Step(2, 160.0), Step(2, 160.0))
 
 
-@pytest.mark.parametrize("depth", [None, Depth(15), Depth(0, in_hand=3), Depth(0, in_hand=7)])
-def test_a_count_that_fails_or_asks_for_as_many_ends_the_calm(depth: Depth | None) -> None:
+@pytest.mark.parametrize("depth", [Depth(15), Depth(0, in_hand=3), Depth(0, in_hand=7)])
+def test_a_count_that_leaves_none_to_spare_ends_the_calm(depth: Depth) -> None:
     assert next_step(LIMITS, depth, 3, NOW, 0.0) == Step(3, None)
 
 
@@ -76,9 +75,9 @@ def test_limits_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
         Limits(**values)  # type: ignore[arg-type]
 
 
-@given(limits, counts, processes_of_any, calms)
+@given(limits, depths, processes_of_any, calms)
 def test_no_step_leaves_the_limits_or_is_down_by_more_than_one(
-    limits: Limits, depth: Depth | None, processes: int, calm_since: float | None
+    limits: Limits, depth: Depth, processes: int, calm_since: float | None
 ) -> None:
     after = next_step(limits, depth, processes, NOW, calm_since).processes
 
@@ -97,28 +96,26 @@ def test_a_step_up_is_all_of_it_and_waits_for_nothing(
     assert (after == Step(needed)) if needed > processes else (after.processes <= processes)
 
 
-@given(limits, counts, processes_of_any, calms)
+@given(limits, depths, processes_of_any, calms)
 def test_a_step_down_comes_of_a_whole_calm_and_of_less_in_hand_than_processes(
-    limits: Limits, depth: Depth | None, processes: int, calm_since: float | None
+    limits: Limits, depth: Depth, processes: int, calm_since: float | None
 ) -> None:
     after = next_step(limits, depth, processes, NOW, calm_since)
 
     if after.processes < processes:
-        assert depth is not None
         assert (depth.in_hand or 0) <= after.processes
         assert limits.needed(depth.waiting) <= after.processes
         assert NOW - (NOW if calm_since is None else calm_since) >= limits.calm_s
         assert after.calm_since == NOW, "the next one waits as long again"
 
 
-@given(limits, st.lists(counts, max_size=40), processes_of_any)
-def test_a_count_that_fails_changes_nothing_and_the_number_always_settles(
-    limits: Limits, story: list[Depth | None], processes: int
+@given(limits, st.lists(depths, max_size=40), processes_of_any)
+def test_whatever_came_before_an_empty_queue_ends_at_the_least(
+    limits: Limits, story: list[Depth], processes: int
 ) -> None:
     calm_since, turn = None, 0
     for turn, depth in enumerate(story):
         step = next_step(limits, depth, processes, turn * 5.0, calm_since)
-        assert depth is not None or step == Step(processes, None)
         processes, calm_since = step.processes, step.calm_since
     for later in range(turn + 1, turn + 14 * (processes + 1) + 1):  # a calm is 12 turns at most, and one begins it
         step = next_step(limits, Depth(0, in_hand=0), processes, later * 5.0, calm_since)

@@ -38,6 +38,15 @@ def test_a_module_with_a_file_of_any_type(monkeypatch: pytest.MonkeyPatch, file:
     assert any("odd.dice" in sentence for sentence in find_left_open()) == isinstance(file, Path)
 
 
+@pytest.mark.parametrize("folder", ["lib/python3.13/site-packages", "lib/python3/dist-packages"])
+def test_a_generator_of_an_installed_package_is_not_the_project_s(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    installed = str(Path.cwd() / folder)
+    monkeypatch.syspath_prepend(installed)
+    add_module(monkeypatch, "bought", __file__=f"{installed}/bought.py", dice=random.Random())
+
+    assert not any("bought.dice" in sentence for sentence in find_left_open())
+
+
 def test_an_entry_that_is_no_module(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "replaced", Lazy())
 

@@ -82,7 +82,7 @@ def _rq(consumer: Consumer) -> Said:
     yield f'RQ_QUEUES["{longest}"]["DEFAULT_TIMEOUT"]', timeouts[longest]
 
 
-def _steady_queue(consumer: Consumer) -> Said:
+def _task_timeout(consumer: Consumer) -> Said:
     yield "kwargs.task_timeout", consumer.kwargs.get("task_timeout")
 
 
@@ -97,7 +97,8 @@ _OF_COMMANDS: Mapping[str, Callable[[Consumer], Said]] = {
 _FINDERS = {
     **_OF_COMMANDS,
     **{ADAPTERS[engine]: find for engine, find in _OF_COMMANDS.items()},
+    "workerd.contrib.tasks.db_worker": _task_timeout,
     "workerd.contrib.tasks.rq_worker": _rq,
-    "workerd.contrib.tasks.steady_queue": _steady_queue,
+    "workerd.contrib.tasks.steady_queue": _task_timeout,
 }
 """By the engine of a command, or by a target."""

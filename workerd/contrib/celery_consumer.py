@@ -6,12 +6,14 @@ from typing import Any
 from celery.apps.worker import Worker
 from celery.platforms import EX_OK
 from celery.signals import worker_shutting_down
+from celery.utils.log import get_logger
 from celery.worker import state
 from celery.worker.consumer import Consumer
 
 from workerd.child.context import JobContext
 
 BEAT_S = 1.0
+logger = get_logger(__name__)
 
 
 class BeatingConsumer(Consumer):
@@ -52,11 +54,21 @@ class BeatingConsumer(Consumer):
         conn.ensure_connection = connect_beating
         return super().ensure_connected(conn)
 
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Let go of the lost connection, to connect anew."""
+        try:
+            super().on_connection_error_after_connected(exc)
+        except AttributeError:  # in kombu 5.7, which has a task to give back to a Redis that is lost
+            logger.warning("tasks in hand stay with the broker, which lends them again later", exc_info=True)
+
 
 class BeatingWorker(Worker):
-    """A worker that leaves the signals to workerd."""
+    """A worker that leaves the signals and its title in ``ps`` to workerd."""
 
     context: JobContext
+
+    def set_process_status(self, info: str) -> None:
+        """Keep the title."""
 
     def install_platform_tweaks(self, worker: Any) -> None:
         """Install no handlers: TERM, INT, QUIT and HUP would mean different things, and a second one another."""

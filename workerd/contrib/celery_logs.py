@@ -8,6 +8,7 @@ from celery import signals
 from celery._state import get_current_task
 
 ABOUT_TASKS = ("celery.worker.strategy", "celery.app.trace")
+LOGGERS = ("celery", "kombu")
 FIELDS = ("task_id", "task_name")
 
 
@@ -27,10 +28,16 @@ def tell_tasks_apart(level: str) -> None:
     signals.setup_logging.connect(_leave_logging)
     signals.task_prerun.connect(_bind)
     signals.task_postrun.connect(_unbind)
+    for logger in map(logging.getLogger, LOGGERS):
+        if level or not _is_heard(logger):
+            logger.addHandler(logging.StreamHandler())
     if level:
-        logger = logging.getLogger("celery")
-        logger.setLevel(level)
-        logger.addHandler(logging.StreamHandler())
+        logging.getLogger("celery").setLevel(level)
+
+
+def _is_heard(logger: logging.Logger) -> bool:
+    """Return whether the project has a handler for it: its own NullHandler keeps even Python's last resort silent."""
+    return not all(isinstance(handler, logging.NullHandler) for handler in (*logger.handlers, *logging.root.handlers))
 
 
 def _leave_logging(**_: Any) -> None:

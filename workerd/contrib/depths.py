@@ -1,4 +1,4 @@
-"""How many tasks wait in a queue of each engine, by a name such as “rq:default”, and in what a project counts itself.
+"""Counts what waits in a queue of each engine, by a name such as “rq:default”, or in what a project has of its own.
 
 A name is looked up among the marked functions alone; it is no path to any other code. Each imports its engine when it
 counts.

@@ -43,15 +43,16 @@ class BeatingWorker(Worker):
         self.context.beat()
 
     def check_for_suspension(self, _burst: bool) -> None:
-        """Wait while RQ's workers are suspended."""
-        while is_suspended(self.connection, self) and not self.context.wait(BEAT_S):
-            self.set_state(WorkerStatus.SUSPENDED)
+        """Leave it to the wait for a job: RQ looks before it only, and takes another one that comes meanwhile."""
 
     def dequeue_job_and_maintain_ttl(self, *_args: Any) -> Any:
-        """Return the next job and its queue."""
+        """Return the next job and its queue, unless RQ's workers are suspended."""
         self.context.ready()
         while not self.context.stopping:
-            if found := super().dequeue_job_and_maintain_ttl(BEAT_S, max_idle_time=BEAT_S):
+            if is_suspended(self.connection, self):
+                self.set_state(WorkerStatus.SUSPENDED)
+                self.context.wait(BEAT_S)
+            elif found := super().dequeue_job_and_maintain_ttl(BEAT_S, max_idle_time=BEAT_S):
                 return found
         raise StopRequested
 

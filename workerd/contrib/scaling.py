@@ -37,11 +37,11 @@ class Scaler:
         try:
             depth = self._count()
         except Exception as error:  # noqa: BLE001 - whatever an engine, its broker or a project's own code raises
-            return self._hold(f"{type(error).__name__}: {error}")
+            return self._hold(type(error).__name__, str(error))
         try:
             self._apply(depth, now)
         except DatabaseError as error:
-            self._hold(f"{type(error).__name__}: {error}")
+            self._hold(type(error).__name__, str(error))
 
     def _apply(self, depth: Depth, now: float) -> None:
         row = Job.objects.using(self._alias).filter(name=self._name).first()
@@ -88,10 +88,14 @@ class Scaler:
         lines = Operation.objects.using(self._alias).filter(verb=VERB, job_id=row.pk)
         lines.filter(pk__in=list(lines.values_list("pk", flat=True)[KEPT:])).delete()
 
-    def _hold(self, why: str) -> None:
-        """Leave the row as it is; say so once for as long as the reason is the same."""
+    def _hold(self, why: str, words: str = "") -> None:
+        """Leave the row as it is; say so once for as long as the reason is the same.
+
+        The words of an error stand in the log alone: whoever may see jobs sees the note.
+        """
         self._calm_since = None
         self._context.beat(f"{self._name}: held, {why}")
+        why = f"{why}: {words}" if words else why
         if why != self._held:
             self._context.log.warning("scaling.held", scaled=self._name, reason=why)
         self._held = why

@@ -1,4 +1,4 @@
-"""How many processes a queue is to have: up at once, down one at a time after a calm, unchanged where nobody knows."""
+"""The rule of a scaler: up at once, to what the tasks ask for, and down by one process after a calm. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What is in a queue: tasks that wait for a process, and those in hand, None where the engine cannot tell."""
+    """The tasks of a queue that wait for a process, and those in hand, None where the engine cannot tell."""
 
     waiting: int
     in_hand: int | None = None
@@ -20,7 +20,7 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the scaler's row says. Raises ValueError for what makes no sense."""
+    """The limits that a scaler's row sets. Raises ValueError for those that make no sense."""
 
     least: int
     most: int
@@ -48,13 +48,11 @@ class Step:
     calm_since: float | None = None
 
 
-def next_step(limits: Limits, depth: Depth | None, processes: int, now: float, calm_since: float | None) -> Step:
-    """Return what follows from a count; ``depth`` is None where it failed, which ends a calm.
+def next_step(limits: Limits, depth: Depth, processes: int, now: float, calm_since: float | None) -> Step:
+    """Return what follows from a count; a count that fails has no step.
 
     As many tasks in hand as processes, or more, are no calm: whichever process was stopped would have one.
     """
-    if depth is None:
-        return Step(processes)
     needed = limits.needed(depth.waiting)
     if needed > processes:
         return Step(needed)

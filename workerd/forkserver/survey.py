@@ -112,16 +112,20 @@ def _queues() -> Iterator[str]:
 
 def _generators() -> Iterator[str]:
     """Name random generators of the project's own modules: every process starts with the same numbers."""
-    own = (str(Path.cwd()), *(path for path in sys.path if path and "site-packages" not in path))
+    own = (str(Path.cwd()), *(path for path in sys.path if path and not _is_installed(path)))
     standard = os.path.dirname(os.__file__)  # noqa: PTH120
     for module in list(sys.modules.values()):
         path = str(vars(module).get("__file__") or "") if issubclass(type(module), ModuleType) else ""
-        if path.startswith(own) and not path.startswith(standard) and "site-packages" not in path:
+        if path.startswith(own) and not path.startswith(standard) and not _is_installed(path):
             for name in _generators_in(module):
                 yield (
                     f"The random generator {module.__name__}.{name} is made while the project is loaded: every process "
                     "draws the same numbers from it. Seed it in child_started, or make it at its first use."
                 )
+
+
+def _is_installed(path: str) -> bool:
+    return "site-packages" in path or "dist-packages" in path  # Debian's name for it
 
 
 def _generators_in(module: ModuleType) -> Iterator[str]:

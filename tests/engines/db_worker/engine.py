@@ -6,4 +6,5 @@ ENGINE = Engine(
     name="db_worker",
     target="workerd.contrib.tasks.db_worker",
     kwargs={"requeue_lost": True, "task_timeout": 60.0},
+    depth="tasks:default",
 )

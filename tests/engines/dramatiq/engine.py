@@ -9,7 +9,8 @@ REDIS = Engine(
     target="workerd.contrib.dramatiq.worker",
     kwargs={"threads": 2},
     broker="redis",
+    depth="dramatiq:default",
 )
-RABBITMQ = replace(REDIS, name="dramatiq-rabbitmq", broker="rabbitmq")
+RABBITMQ = replace(REDIS, name="dramatiq-rabbitmq", broker="rabbitmq", seldom=True)
 
 ENGINES = [REDIS, RABBITMQ]

@@ -10,7 +10,8 @@ THREADS = Engine(
     kwargs={"workers": 2},
     broker="redis",
     after_kill="lost",
+    depth="huey",
 )
-PROCESSES = replace(THREADS, name="huey-processes", kwargs={"workers": 2, "worker_type": "process"})
+PROCESSES = replace(THREADS, name="huey-processes", kwargs={"workers": 2, "worker_type": "process"}, seldom=True)
 
 ENGINES = [THREADS, PROCESSES]

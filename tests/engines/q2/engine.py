@@ -2,4 +2,4 @@
 
 from tests.engines.engine import Engine
 
-ENGINE = Engine(name="q2", target="workerd.contrib.q2.cluster")
+ENGINE = Engine(name="q2", target="workerd.contrib.q2.cluster", depth="q2")

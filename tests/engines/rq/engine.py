@@ -2,4 +2,4 @@
 
 from tests.engines.engine import Engine
 
-ENGINE = Engine(name="rq", target="workerd.contrib.rq.worker", broker="redis", after_kill="lost")
+ENGINE = Engine(name="rq", target="workerd.contrib.rq.worker", broker="redis", depth="rq:default", after_kill="lost")
