@@ -337,13 +337,14 @@ def kubernetes_tests(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["default"])
 def container(session: nox.Session) -> None:
-    """Build the image and run it, where there is an engine: one start and one stop, with --slow all."""
+    """Build the image and run it, where there is an engine: one start and one stop, and one file by compose; or all."""
     engine = find_engine()
     if engine is None:
         session.log(f"no container engine here runs {BASE_IMAGE}")
         return
-    few = [] if "--slow" in session.posargs else ["-k", "stops_in_order"]
-    pytest(session, "default", "--backends=sqlite", *few, CONTAINER, WORKERD_TEST_ENGINE=engine)
+    few = [] if "--slow" in session.posargs else ["-k", "stops_in_order or compose"]
+    env = {"WORKERD_TEST_ENGINE": engine, "WORKERD_TEST_COMPOSE": find_compose(engine)}
+    pytest(session, "default", "--backends=sqlite", *few, CONTAINER, **env)
 
 
 @nox.session(venv_backend="none", requires=["default"])
@@ -362,6 +363,14 @@ def find_engine() -> str | None:
         if subprocess.run(words, capture_output=True, check=False).returncode == 0:
             return engine
     return None
+
+
+def find_compose(engine: str) -> str:
+    """Return the words of a compose tool that surely waits for health checks, which is Docker's, or nothing."""
+    words = ["docker", "compose"]
+    if engine == "docker" and subprocess.run([*words, "version"], capture_output=True, check=False).returncode == 0:
+        return " ".join(words)
+    return ""
 
 
 def the_others(backend: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""docker-compose.yml says what is true: no container engine runs here, so its commands run on the host.
+"""docker-compose.yml says what is true, without a container engine: its commands run on the host.
 
 The servers' health checks and the service ``tests`` meet throw-away servers of the same kind, in place of the images'
 own; the shop's services are in tests/process/test_docker.py.

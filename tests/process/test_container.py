@@ -6,6 +6,7 @@ health check is asked within. A build takes a minute or more, so there is one fo
 
 import json
 import os
+import re
 import subprocess
 import urllib.error
 import urllib.request
@@ -16,12 +17,15 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.harness.backends.backend import BACKENDS
 from tests.harness.backends.server import free_port
 from tests.harness.project import ROOT
 from tests.harness.waiting import eventually
 
 ENGINE = os.environ.get("WORKERD_TEST_ENGINE", "")
 """``podman`` or ``docker``, "" for none."""
+COMPOSE = os.environ.get("WORKERD_TEST_COMPOSE", "").split()
+"""``docker compose`` or ``podman-compose``, empty for none; it has to wait for health checks."""
 BUILT_WITHIN_S = 540
 HEALTHY_WITHIN_S = 90.0
 CONFINED = ("--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--tmpfs=/tmp", "--network=host")
@@ -29,11 +33,7 @@ CONFINED = ("--read-only", "--cap-drop=all", "--security-opt=no-new-privileges",
 
 MOUNTED, GROUP = "/var/lib/workerd", "10001"
 
-pytestmark = [
-    pytest.mark.backends("sqlite"),
-    pytest.mark.slow,
-    pytest.mark.skipif(not ENGINE, reason="it needs a container engine, which WORKERD_TEST_ENGINE names"),
-]
+pytestmark = [pytest.mark.backends("sqlite"), pytest.mark.slow]
 
 
 def engine(*words: str, within: float = 60.0) -> subprocess.CompletedProcess[str]:
@@ -48,6 +48,8 @@ def output(*words: str, within: float = 60.0) -> str:
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[str]:
+    if not ENGINE:
+        pytest.skip("it needs a container engine, which WORKERD_TEST_ENGINE names")
     name = f"workerd-test-{uuid.uuid4().hex[:8]}"
     words = ("build", "--network=host", "--file", str(ROOT / "deploy" / "docker" / "Dockerfile"), "--tag", name)
     done = engine(*words, str(ROOT), within=BUILT_WITHIN_S)
@@ -155,3 +157,22 @@ def test_in_a_volume_that_a_group_may_write_to_the_daemon_makes_a_folder_for_its
 
     assert container.execute("stat", "--format=%U %a", f"{MOUNTED}/state").stdout.split()[1] in {"700", "2700"}
     assert container.stop() == 0
+
+
+@pytest.mark.skipif(not COMPOSE, reason="it needs a compose tool, which WORKERD_TEST_COMPOSE names")
+def test_the_suite_runs_on_the_servers_of_the_compose_file() -> None:
+    """The image for the tests, the servers' health checks, their names and accounts: one file, on every backend."""
+    project = [*COMPOSE, "--project-name", f"workerd-test-{uuid.uuid4().hex[:8]}", "--profile", "tests"]
+    words = ["run", "--rm", "tests", "python", "-m", "pytest", "--backends=all", "tests/django/test_backend.py"]
+    try:
+        done = subprocess.run(
+            [*project, *words], cwd=ROOT, capture_output=True, text=True, timeout=BUILT_WITHIN_S, check=False
+        )
+    finally:
+        down = [*project, "down", "--volumes", "--rmi", "local"]
+        subprocess.run(down, cwd=ROOT, capture_output=True, timeout=100, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{2 * len(BACKENDS)} passed" in done.stdout + done.stderr
+    assert "PostgreSQL 17" in done.stdout + done.stderr
+    assert re.search(r"mysql-pymysql: .* MySQL \d", done.stdout + done.stderr)
