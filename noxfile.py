@@ -378,13 +378,11 @@ def find_engine() -> str | None:
 
 
 def find_compose(engine: str) -> str:
-    """Return the words of a compose tool that waits for health checks, or nothing: Podman has systemd run them."""
-    words = ["docker", "compose"] if engine == "docker" else ["podman-compose"]
-    checks_health = engine == "docker" or Path("/run/systemd/system").exists()
-    if not checks_health or shutil.which(words[0]) is None:
-        return ""
-    found = subprocess.run([*words, "version"], capture_output=True, check=False).returncode == 0
-    return " ".join(words) if found else ""
+    """Return the words of a compose tool that surely waits for health checks, which is Docker's, or nothing."""
+    words = ["docker", "compose"]
+    if engine == "docker" and subprocess.run([*words, "version"], capture_output=True, check=False).returncode == 0:
+        return " ".join(words)
+    return ""
 
 
 def the_others(backend: str) -> list[str]:

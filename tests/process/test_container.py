@@ -25,7 +25,7 @@ from tests.harness.waiting import eventually
 ENGINE = os.environ.get("WORKERD_TEST_ENGINE", "")
 """``podman`` or ``docker``, "" for none."""
 COMPOSE = os.environ.get("WORKERD_TEST_COMPOSE", "").split()
-"""``docker compose`` or ``podman-compose``, empty for none; the engine has to run health checks, Podman by systemd."""
+"""``docker compose`` or ``podman-compose``, empty for none; it has to wait for health checks."""
 BUILT_WITHIN_S = 540
 HEALTHY_WITHIN_S = 90.0
 CONFINED = ("--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--tmpfs=/tmp", "--network=host")
