@@ -24,7 +24,7 @@ def send(case: Case, task: str, *arguments: object, queue: str | None = None) ->
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("engine", ["celery-prefork", "celery-solo", "celery-threads"], indirect=True)
+@pytest.mark.parametrize("engine", ["celery-files", "celery-prefork", "celery-solo"], indirect=True)
 def test_its_lines_and_those_of_a_task_carry_the_id(case: Case) -> None:
     case.start(kwargs={"loglevel": "INFO"})
 

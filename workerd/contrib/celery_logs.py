@@ -14,17 +14,6 @@ FIELDS = ("task_id", "task_name")
 
 def tell_tasks_apart(level: str) -> None:
     """Add the fields in this process and its forks; have Celery configure no logging, but log from ``level`` up."""
-    make = logging.getLogRecordFactory()
-
-    def make_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
-        record = make(*args, **kwargs)
-        if task := get_current_task():
-            vars(record).update(zip(FIELDS, (task.request.id, task.name), strict=True))
-        return record
-
-    logging.setLogRecordFactory(make_record)
-    for name in ABOUT_TASKS:
-        logging.getLogger(name).addFilter(_name_the_task)
     signals.setup_logging.connect(_leave_logging)
     signals.task_prerun.connect(_bind)
     signals.task_postrun.connect(_unbind)
@@ -33,6 +22,13 @@ def tell_tasks_apart(level: str) -> None:
             logger.addHandler(logging.StreamHandler())
     if level:
         logging.getLogger("celery").setLevel(level)
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    for handler in [
+        logging.lastResort,
+        *(handler for logger in loggers for handler in getattr(logger, "handlers", ())),
+    ]:
+        if handler is not None:
+            handler.addFilter(_name_the_task)
 
 
 def _is_heard(logger: logging.Logger) -> bool:
@@ -53,7 +49,14 @@ def _unbind(**_: Any) -> None:
 
 
 def _name_the_task(record: logging.LogRecord) -> bool:
-    """Have Celery's own line say which task it is about, and not what the task was given and has returned."""
-    data = vars(record).pop("data", {})
-    vars(record).update({field: data[key] for field, key in zip(FIELDS, ("id", "name"), strict=True) if key in data})
+    """Have a line say of which task it is; one of Celery's own does not say what the task was given and has returned.
+
+    A factory of records would add the fields too early: ``extra`` may not have what a record has.
+    """
+    data = vars(record).pop("data", {}) if record.name in ABOUT_TASKS else {}
+    task = get_current_task()
+    ids = (task.request.id, task.name) if task else (data.get("id"), data.get("name"))
+    for field, value in zip(FIELDS, ids, strict=True):
+        if value is not None:
+            vars(record).setdefault(field, value)
     return True

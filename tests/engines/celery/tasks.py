@@ -1,6 +1,7 @@
 """Celery's app, and its way to the work."""
 
 import time
+from typing import Any
 
 import structlog
 from celery import Celery
@@ -17,10 +18,10 @@ def enqueue(number: int, seconds: float) -> None:
     work.delay(number, seconds)
 
 
-@app.task
-def speak() -> None:
+@app.task(bind=True)
+def speak(self: Any) -> None:
     """Log in each way that a task may."""
-    get_task_logger(__name__).info("by Celery's logger")
+    get_task_logger(__name__).info("by Celery's logger", extra={"task_id": self.request.id})
     structlog.get_logger().info("by structlog")
 
 
