@@ -7,9 +7,10 @@ import structlog
 from celery import signals
 from celery._state import get_current_task
 
+from .task_lines import FIELDS, filter_each_line
+
 ABOUT_TASKS = ("celery.worker.strategy", "celery.app.trace")
 LOGGERS = ("celery", "kombu")
-FIELDS = ("task_id", "task_name")
 
 
 def tell_tasks_apart(level: str) -> None:
@@ -22,13 +23,7 @@ def tell_tasks_apart(level: str) -> None:
             logger.addHandler(logging.StreamHandler())
     if level:
         logging.getLogger("celery").setLevel(level)
-    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
-    for handler in [
-        logging.lastResort,
-        *(handler for logger in loggers for handler in getattr(logger, "handlers", ())),
-    ]:
-        if handler is not None:
-            handler.addFilter(_name_the_task)
+    filter_each_line(_name_the_task)
 
 
 def _is_heard(logger: logging.Logger) -> bool:
@@ -49,10 +44,7 @@ def _unbind(**_: Any) -> None:
 
 
 def _name_the_task(record: logging.LogRecord) -> bool:
-    """Have a line say of which task it is; one of Celery's own does not say what the task was given and has returned.
-
-    A factory of records would add the fields too early: ``extra`` may not have what a record has.
-    """
+    """Have a line say of which task it is, and one of Celery's own not what the task was given and has returned."""
     data = vars(record).pop("data", {}) if record.name in ABOUT_TASKS else {}
     task = get_current_task()
     ids = (task.request.id, task.name) if task else (data.get("id"), data.get("name"))

@@ -1,8 +1,8 @@
 """Log lines that say to which task of an engine's they belong."""
 
 import logging
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
 
 from structlog.contextvars import bound_contextvars, get_contextvars
 
@@ -19,16 +19,27 @@ def show_lines(name: str, level: str = "INFO") -> None:
 
     ``name`` is the engine's logger.
     """
-    make = logging.getLogRecordFactory()
-
-    def make_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
-        record = make(*args, **kwargs)
-        bound = get_contextvars()
-        vars(record).update({field: bound[field] for field in FIELDS if field in bound})
-        return record
-
-    logging.setLogRecordFactory(make_record)
     logger = logging.getLogger(name)
     if not logger.hasHandlers():
         logger.addHandler(logging.StreamHandler())
         logger.setLevel(level)
+    filter_each_line(_name_the_task)
+
+
+def filter_each_line(look: Callable[[logging.LogRecord], bool]) -> None:
+    """Have every handler that there is call ``look`` with each record.
+
+    A factory of records would add fields too early: logging refuses an ``extra`` that the record has already.
+    """
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    handlers = {handler for logger in loggers for handler in getattr(logger, "handlers", ())}
+    for handler in filter(None, (logging.lastResort, *handlers)):
+        handler.addFilter(look)
+
+
+def _name_the_task(record: logging.LogRecord) -> bool:
+    bound = get_contextvars()
+    for field in FIELDS:
+        if field in bound:
+            vars(record).setdefault(field, bound[field])
+    return True
