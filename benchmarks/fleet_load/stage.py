@@ -12,6 +12,7 @@ from django.db import connections
 from benchmarks.fleet_load.life import INTERVAL_S, TAKEOVER_S, Life
 from benchmarks.fleet_load.server import BenchServer, Figures
 from workerd.conf import get_settings
+from workerd.ledger.fleet_size import FleetSize
 from workerd.ledger.job_reading import FULL_SECONDS
 from workerd.ledger.main import PULSE_SECONDS
 from workerd.ledger.poll_times import NODES_A_SECOND, ROWS
@@ -67,7 +68,9 @@ def intervals(nodes: int, rows: int) -> Mapping[str, float]:
     """Return how often each part is due."""
     polls = max(get_settings().poll_seconds, nodes / NODES_A_SECOND * max(1.0, rows / ROWS))
     keeps = {"renewals": INTERVAL_S, "looks": INTERVAL_S}
-    return {"polls": polls, "minutes": FULL_SECONDS, "pulses": PULSE_SECONDS, **keeps}
+    size = FleetSize()
+    size.nodes = nodes
+    return {"polls": polls, "minutes": size.stretched(FULL_SECONDS), "pulses": PULSE_SECONDS, **keeps}
 
 
 class Stage:

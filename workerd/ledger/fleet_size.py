@@ -6,6 +6,8 @@ What a single node does at an exact time, many do at times spread so that the se
 import random
 from collections.abc import Callable
 
+MANY = 100
+"""Of more nodes each does less often what costs the server much."""
 LEAST_SHARE = 0.8
 """Of an interval that many nodes keep, each waits at least so much and at most the whole."""
 
@@ -20,6 +22,10 @@ class FleetSize:
     def varied(self, interval_s: float) -> float:
         """Return the interval, or a little less where others keep it as well, so that they drift apart."""
         return interval_s * (LEAST_SHARE + (1 - LEAST_SHARE) * self._chance()) if self.nodes > 1 else interval_s
+
+    def stretched(self, interval_s: float) -> float:
+        """Return the interval, longer in proportion where there are more than ``MANY`` nodes."""
+        return interval_s * max(1.0, self.nodes / MANY)
 
     def within(self, interval_s: float) -> float:
         """Return a moment of the interval for what all nodes have just done at once, its end where one is alone.

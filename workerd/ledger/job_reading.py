@@ -18,7 +18,10 @@ from .row_marks import Mark, ask, has_question
 from .rows import COLUMNS
 
 FULL_SECONDS = 60.0
-"""All rows are read once a minute whatever the database says: a server that forgets a change may hide none for long."""
+"""All rows are read once a minute whatever the database says: a server that forgets a change may hide none for long.
+
+Each of more than MANY nodes reads them less often, in proportion.
+"""
 FEW = 100
 """The most changed rows that are read by their keys; where there are more, all rows are read."""
 WEIGHT = 10
@@ -57,9 +60,10 @@ class JobReading:
     def _read_all(self) -> None:
         self._rows = {row[_ID_AT]: row for row in self._select()}
         now, size = self._clock(), self._size
+        every = size.stretched(FULL_SECONDS)
         is_usual = self._full_at and now >= self._full_at
         # Else the session is new, or many rows are: so it is for all nodes, which would stay in step.
-        self._full_at = now + (size.varied(FULL_SECONDS) if is_usual else size.within(FULL_SECONDS))
+        self._full_at = now + (size.varied(every) if is_usual else size.within(every))
 
     def _read_changed(self) -> None:
         """Read the rows that changed, where the database tells which and they are few."""

@@ -25,7 +25,7 @@ class OpenOrders:
         self._is_first = True
 
     def claim(self) -> list[Message]:
-        """Take the open orders; of several daemons, one gets each. This is one query where there are none.
+        """Take the open orders; of several daemons, one gets each. Where there are none, this is one short query.
 
         The first call also returns orders that this node has taken and not answered, because the ledger before this
         one may have been killed before it told the daemon. The daemon ignores those that it knows.
@@ -33,10 +33,10 @@ class OpenOrders:
         rows = Operation.objects.using(self._alias)
         valid = rows.filter(expires__gt=DatabaseNow()).order_by("requested", "pk")
         unanswered = list(valid.filter(node_id=self._node.pk, result="").exclude(taken=None)) if self._is_first else []
-        open_now = valid.filter(Q(node_id=None) | Q(node_id=self._node.pk), taken=None)[:AT_ONCE]
+        open_now = valid.filter(Q(node_id=None) | Q(node_id=self._node.pk), taken=None)
         taken = [
             order
-            for order in open_now
+            for order in (open_now[:AT_ONCE] if open_now.exists() else ())
             if rows.filter(pk=order.pk, taken=None).update(taken=DatabaseNow(), node_id=self._node.pk)
         ]
         self._is_first = False

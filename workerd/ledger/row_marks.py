@@ -51,8 +51,11 @@ def _question(connection: BaseDatabaseWrapper) -> str | None:
 
 _TABLE = Job._meta.db_table
 _QUESTIONS = {
-    # A change gives the row the number of a newer transaction, so the sum grows, or rows are fewer.
-    "postgresql": f'SELECT COUNT(*), SUM(xmin::text::bigint) FROM "{_TABLE}"',  # noqa: S608 - a constant
+    # A change gives the row the number of a newer transaction, so the sum grows, or rows are fewer. Within a statement
+    # every age counts from the same transaction; it costs a third of what it costs to make a number of xmin itself.
+    "postgresql": (
+        f"SELECT COUNT(*), COUNT(*) * age('3'::xid)::bigint - SUM(age(xmin)) FROM \"{_TABLE}\""  # noqa: S608 - a constant
+    ),
     "mariadb": (
         "SELECT update_time, TIMESTAMPDIFF(SECOND, update_time, NOW()) FROM information_schema.tables"  # noqa: S608
         f" WHERE table_schema = DATABASE() AND table_name = '{_TABLE}'"
