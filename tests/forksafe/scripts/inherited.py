@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connection, connections, transaction
 
 from tests.forksafe.runner import attempt, in_child, logged, session, sessions, value_of, wrapper
+from tests.harness.waiting import eventually
 from workerd.forksafe.audit import audit
 
 FORK = multiprocessing.get_context("fork")
@@ -142,6 +143,12 @@ def process_executor() -> dict[str, Any]:
 def _raw_fork() -> int:
     """Fork as a C program would: Python's at-fork hooks are not run."""
     return int(ctypes.PyDLL(None).fork())
+
+
+def _others_wait() -> bool:
+    """Return whether no other thread wants the interpreter, whose lock a fork without Python's hooks takes as it is."""
+    frames = sys._current_frames()
+    return all(frames[ident].f_code.co_name == "wait" for ident in frames if ident != threading.get_ident())
 
 
 def map_attempts(calls: list[Callable[[], Any]]) -> list[Any]:
@@ -280,6 +287,8 @@ def pool_forked_unseen() -> dict[str, Any]:
     """Fork as a C program does with a connection idle in the pool: the wrapper has none, and asks the pool for one."""
     mine = session()
     connection.close()
+    wrapper().pool.wait()
+    eventually(_others_wait, what="the threads of the pool rest")
     children = [in_child(session, fork=_raw_fork) for _ in range(3)]
     return {"session": mine, "children": children, "parent": session()}
 
