@@ -8,14 +8,13 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.harness.backends.backend import Databases
-from tests.harness.daemon import Daemon
+from tests.harness.daemon import Daemon, running
 from tests.harness.project import Project
 from tests.process.conftest import pytest_runtest_makereport
-from workerd.engines import missing_packages
 
 from .brokers import Broker, RabbitMQ, Redis
 from .case import Case
-from .engine import NAMES, Engine, load
+from .engine import NAMES, Engine, load, load_installed
 
 __all__ = ["pytest_runtest_makereport"]
 _numbers = itertools.count(1)
@@ -26,10 +25,7 @@ _numbers = itertools.count(1)
     params=[pytest.param(name, marks=[pytest.mark.many] if load(name).seldom else []) for name in NAMES],
 )
 def engine(request: pytest.FixtureRequest) -> Engine:
-    engine = load(request.param)
-    if missing := missing_packages(engine.uses):
-        pytest.skip(f"{' and '.join(missing)} is not installed")
-    return engine
+    return load_installed(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -97,13 +93,8 @@ def project(
 @pytest.fixture(scope="module")
 def daemon(project: Project) -> Iterator[Daemon]:
     """The site's daemon, running; at the end it stops, and leaves nothing."""
-    daemon = Daemon(project)
-    try:
-        daemon.start()
+    with running(project) as daemon:
         yield daemon
-        daemon.stop()
-    finally:
-        daemon.clean_up()
 
 
 @pytest.fixture

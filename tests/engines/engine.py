@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
+import pytest
+
+from workerd.engines import missing_packages
+
 NAMES = (
     "celery-files",
     "celery-prefork",
@@ -71,6 +75,14 @@ def load(name: str) -> Engine:
     module = import_module(f"{folder_of(name)}.engine")
     engines: list[Engine] = getattr(module, "ENGINES", None) or [module.ENGINE]
     return next(engine for engine in engines if engine.name == name)
+
+
+def load_installed(name: str) -> Engine:
+    """Return the engine of this name; where its packages are not installed, the test is skipped."""
+    engine = load(name)
+    if missing := missing_packages(engine.uses):
+        pytest.skip(f"{' and '.join(missing)} is not installed")
+    return engine
 
 
 def folder_of(name: str) -> str:

@@ -8,10 +8,9 @@ import pytest
 from tests.harness.backends.backend import Databases
 from tests.harness.backends.server import Server
 from tests.harness.waiting import WITHIN_S
-from workerd.engines import missing_packages
 
 from .case import HEARTBEAT_S, Case
-from .engine import NAMES, Engine, load
+from .engine import NAMES, Engine, load, load_installed
 
 pytestmark = [pytest.mark.slow, pytest.mark.many, pytest.mark.backends("postgres")]
 
@@ -20,10 +19,7 @@ IN_DATABASE = [name for name in NAMES if not load(name).broker]
 
 @pytest.fixture(scope="module", params=IN_DATABASE)
 def engine(request: pytest.FixtureRequest) -> Engine:
-    engine = load(request.param)
-    if missing := missing_packages(engine.uses):
-        pytest.skip(f"{' and '.join(missing)} is not installed")
-    return engine
+    return load_installed(request.param)
 
 
 @pytest.fixture(scope="module")

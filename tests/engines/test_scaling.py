@@ -10,14 +10,13 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from tests.fidelity.services import open_redis
 from tests.harness.backends.backend import Databases
-from tests.harness.daemon import Daemon
+from tests.harness.daemon import Daemon, running
 from tests.harness.log import Event
 from tests.harness.project import Project
 from tests.harness.proxy import Proxy
 from tests.harness.waiting import eventually
-from workerd.engines import missing_packages
 
-from .engine import Engine, load
+from .engine import Engine, load_installed
 from .shop.work import BEGAN, DONE
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("any")]
@@ -116,9 +115,7 @@ def whole_site(
     redis: Proxy, databases: Databases, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Site]:
     """The site with its daemon, running; at the end it stops, and leaves nothing."""
-    engine, name = load("rq"), f"workerd_scaling_{os.getpid()}"
-    if missing := missing_packages(engine.uses):
-        pytest.skip(f"{' and '.join(missing)} is not installed")
+    engine, name = load_installed("rq"), f"workerd_scaling_{os.getpid()}"
     databases.create(name)
     with django_db_blocker.unblock():
         project = Project(Path(tmp_path_factory.mktemp("scaling")), databases, name)
@@ -127,13 +124,10 @@ def whole_site(
         project.settings["PRELOAD"] = ["tests.engines.waiting"]
         done = project.manage("migrate", "--verbosity=0")
         assert done.returncode == 0, done.stderr
-        daemon = Daemon(project)
         try:
-            daemon.start()
-            yield Site(engine, project, daemon, redis)
-            daemon.stop()
+            with running(project) as daemon:
+                yield Site(engine, project, daemon, redis)
         finally:
-            daemon.clean_up()
             project.close()
 
 

@@ -1,6 +1,7 @@
 """Every engine's consumer under workerd: it works, idles, finishes what it has in hand, and is found where it hangs."""
 
 import signal
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,8 @@ def test_it_does_what_it_is_given(case: Case) -> None:
     assert case.events("child.hung") == case.events("child.exited") == []
 
 
-def test_a_stop_finishes_the_task_in_hand(case: Case) -> None:
-    case.start()
+def _stop_with_a_task_in_hand(case: Case, **row: Any) -> None:
+    case.start(**row)
     (number,) = case.enqueue(1, seconds=3.0)
     case.wait_began(number)
 
@@ -32,20 +33,16 @@ def test_a_stop_finishes_the_task_in_hand(case: Case) -> None:
     end = case.event("child.exited", within=60)
     assert (end["outcome"], end["exit_code"]) == ("stopped", 0)
     assert case.done() == [number]
+
+
+def test_a_stop_finishes_the_task_in_hand(case: Case) -> None:
+    _stop_with_a_task_in_hand(case)
 
 
 @pytest.mark.many
 @pytest.mark.parametrize("name", ["INT", "QUIT", "USR1"])
 def test_whatever_its_signal_a_stop_finishes_the_task_in_hand(case: Case, name: str) -> None:
-    case.start(stop_signal=name)
-    (number,) = case.enqueue(1, seconds=3.0)
-    case.wait_began(number)
-
-    case.project.edit_job(case.name, enabled=False)
-
-    end = case.event("child.exited", within=60)
-    assert (end["outcome"], end["exit_code"]) == ("stopped", 0)
-    assert case.done() == [number]
+    _stop_with_a_task_in_hand(case, stop_signal=name)
 
 
 @pytest.mark.many

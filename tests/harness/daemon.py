@@ -5,7 +5,8 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -227,3 +228,15 @@ class Daemon:
 def read_pid(path: Path, within: float = WITHIN_S) -> int:
     """Return the pid that a job writes to ``path``."""
     return int(eventually(lambda: path.exists() and path.read_text().strip(), within, f"a pid in {path.name}"))
+
+
+@contextmanager
+def running(project: Project) -> Iterator[Daemon]:
+    """Yield a daemon that runs; at the end it stops, and leaves nothing."""
+    daemon = Daemon(project)
+    try:
+        daemon.start()
+        yield daemon
+        daemon.stop()
+    finally:
+        daemon.clean_up()

@@ -15,7 +15,7 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.harness.backends.backend import Databases
-from tests.harness.daemon import Daemon
+from tests.harness.daemon import Daemon, running
 from tests.harness.processes import Process
 from tests.harness.project import Project
 from tests.harness.waiting import eventually
@@ -66,17 +66,12 @@ def project(
 @pytest.fixture(scope="module")
 def daemon(project: Project) -> Iterator[Daemon]:
     """A daemon whose jobs have all arrived where they will stay."""
-    daemon = Daemon(project)
-    try:
-        daemon.start()
+    with running(project) as daemon:
         for name, state in (("refused", "PARKED"), ("failing", "BACKOFF"), ("finished", "DONE"), ("noted", "RUNNING")):
             daemon.wait_state(name, state)
         eventually(lambda: daemon.slot("noted")["note"] == "half way", what="the note")
         yield daemon
         let_go(daemon)
-        daemon.stop()
-    finally:
-        daemon.clean_up()
 
 
 def let_go(daemon: Daemon) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.harness.backends.backend import Databases
-from tests.harness.daemon import Daemon
+from tests.harness.daemon import Daemon, running
 from tests.harness.project import Project
 from tests.harness.waiting import eventually
 from workerd.models import Job, Run
@@ -38,13 +38,8 @@ def project(
 @pytest.fixture(scope="module")
 def daemon(project: Project) -> Iterator[Daemon]:
     """The module's daemon, running; at the end it stops, and leaves nothing."""
-    daemon = Daemon(project)
-    try:
-        daemon.start()
+    with running(project) as daemon:
         yield daemon
-        daemon.stop()
-    finally:
-        daemon.clean_up()
 
 
 class Case:
