@@ -194,6 +194,54 @@ class RecycleAsked(Message):
     """The job asks to be replaced gracefully (``context.recycle()``)."""
 
 
+# daemon -> notifier
+
+
+class AlertChanged(Message):
+    """Something that an operator must hear of holds from now on, or is ``over``.
+
+    The same ``key`` is the same matter: “parked mail-outbox:0”. ``kind`` is one of ``wire.alerts.ALERT_KINDS``, ``at``
+    is wall seconds (UTC). ``text`` is a sentence that may have a job's words in it; ``public`` is its own part. What is
+    about no job has no ``job``, ``slot``, ``run`` and ``labels``. ``sequence`` grows by one with each message.
+    """
+
+    sequence: int
+    key: str
+    kind: str
+    over: bool
+    at: float
+    text: str
+    public: str = ""
+    job: str = ""
+    slot: str = ""
+    run: str = ""
+    labels: dict[str, str] = {}
+
+
+class AlertsHolding(Message):
+    """All keys that hold now: what the journal has beside them is over, but for kinds that outlive a daemon.
+
+    It comes once in a notifier's life, when the daemon is ready.
+    """
+
+    keys: list[str]
+
+
+# notifier -> daemon
+
+
+class AlertsKept(Message):
+    """Each AlertChanged up to this sequence is in the notifier's journal: it counts as raised."""
+
+    sequence: int
+
+
+class AlertsUnsent(Message):
+    """So many alerts have not left by every way that they are to take. Sent after a change, once a second."""
+
+    count: int
+
+
 # ledger -> daemon
 
 
