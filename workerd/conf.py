@@ -68,6 +68,9 @@ class Settings:
     definitions: tuple[Path, ...]
     labels: Mapping[str, str]
     engines: tuple[str, ...]
+    alert_down_s: float
+    alert_out_s: float
+    alert_circle: tuple[int, float] | None
 
     def load_before_fork(self) -> tuple[Callable[[], object], ...]:
         """Return BEFORE_FORK as callables. Raises whatever the import of a dotted path raises."""

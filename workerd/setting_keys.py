@@ -12,6 +12,7 @@ from .setting_values import (
     or_none,
     read_before_fork,
     read_bind,
+    read_circle,
     read_database,
     read_flag,
     read_labels,
@@ -255,6 +256,33 @@ KEYS: Mapping[str, Key] = {
         read=read_strings("|".join(PACKAGES)),
         expected=f"a list of engines' names: {', '.join(PACKAGES)}",
         remedy='Write a list, such as ["celery"].',
+    ),
+    "ALERT_DOWN_SECONDS": Key(
+        attribute="alert_down_s",
+        says="after how many seconds without a running process a significant job is an alert",
+        default=300.0,
+        read=read_seconds(1, CENTURY_S),
+        expected="a number of seconds from 1",
+        remedy="300.0 is right where a minute without the job does no harm.",
+    ),
+    "ALERT_OUT_SECONDS": Key(
+        attribute="alert_out_s",
+        says="after how many seconds a database that is out, or a ledger that does not run, is an alert",
+        default=60.0,
+        read=read_seconds(1, CENTURY_S),
+        expected="a number of seconds from 1",
+        remedy="60.0 is right where the database is restarted now and then.",
+    ),
+    "ALERT_CIRCLE": Key(
+        attribute="alert_circle",
+        says=(
+            "how many ends of a slot's runs within how many seconds are an alert, though none is a failure; "
+            "None for none"
+        ),
+        default=(10, 600.0),
+        read=or_none(read_circle),
+        expected="a whole number from 2 to 1000 and a number of seconds, or None",
+        remedy="Write the number of ends and the seconds, such as (10, 600).",
     ),
 }
 """The ids of the system checks follow this order, so a new key goes to the end."""

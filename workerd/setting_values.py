@@ -72,6 +72,14 @@ def or_none(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: None if value is None else read(value)
 
 
+def read_circle(value: Any) -> tuple[int, float]:
+    """Return how many ends within how many seconds."""
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    count, seconds = value
+    return read_whole(2, 1000)(count), read_seconds(1, CENTURY_S)(seconds)
+
+
 def read_retention(value: Any) -> float:
     if isinstance(value, timedelta):
         value = value.total_seconds()

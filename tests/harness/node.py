@@ -43,6 +43,7 @@ from .births import FIRST_PID, FakeKernel
 from .fakes import FakeClock, Lines, turn
 
 STEP_S = 0.25
+BEAT_S = 5.0
 
 
 class FakeProcess:
@@ -220,6 +221,15 @@ class Node:
         until = self.clock.now + seconds
         while (left := until - self.clock.now) > 1e-9:
             self.stand_still(min(left, STEP_S))
+
+    def go_on(self, seconds: float) -> None:
+        """Let time pass in which the processes of the daemon's own slots beat."""
+        until = self.clock.now + seconds
+        while (left := until - self.clock.now) > 1e-9:
+            for slot in self.parts.slot_set.builtins():
+                if slot.child is not None and slot.child.pid in self.children:
+                    self.child_in(slot).page.beat()
+            self.pass_time(min(BEAT_S, left))
 
     def stand_still(self, seconds: float) -> None:
         """Let time pass in which the loop does not turn, as in a daemon that is stopped."""

@@ -51,6 +51,9 @@ def test_a_project_that_sets_nothing_has_the_defaults() -> None:
         definitions=(),
         labels={},
         engines=(),
+        alert_down_s=300.0,
+        alert_out_s=60.0,
+        alert_circle=(10, 600.0),
     )
     assert {"*password*", "*secret*", "*token*", "*key*"} <= set(found.secret_kwargs)
 

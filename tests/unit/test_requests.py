@@ -13,6 +13,7 @@ import pytest
 from tests.harness.node import Node, fleet_reload_of, orders_of
 from workerd.daemon.io.control import MAX_CLIENTS, ControlSocket
 from workerd.daemon.node import requests
+from workerd.daemon.node.alerts import Alerts
 from workerd.daemon.node.audit import Audit
 from workerd.daemon.node.readiness import Readiness
 from workerd.daemon.node.reloading import Reloading
@@ -70,7 +71,8 @@ def control(node: Node, tmp_path: Path, shutdown: Shutdown) -> Iterator[ControlS
     orders = orders_of(parts)
     reloading = Reloading(parts, shutdown)
     audit = Audit(parts, orders, reloading, fleet_reload_of(parts, reloading))
-    status = Status(parts, shutdown, Readiness(parts), reloading, None)
+    readiness = Readiness(parts)
+    status = Status(parts, shutdown, readiness, reloading, None, Alerts(parts, readiness))
     requests = Requests(parts.log, orders, audit, reloading, shutdown, status, parts.drain)
     parts.loop.at_turn_end(orders.go_on)
     control = ControlSocket(parts.loop, tmp_path, "shop", requests.answer)

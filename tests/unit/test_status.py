@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.node import Node
+from workerd.daemon.node.alerts import Alerts
 from workerd.daemon.node.observer import Counters
 from workerd.daemon.node.readiness import Readiness
 from workerd.daemon.node.reloading import Reloading
@@ -20,7 +21,8 @@ from workerd.wire.reasons import Reason
 
 def status_of(node: Node, counters: Counters | None = None) -> tuple[Status, Shutdown, Readiness]:
     shutdown, readiness = Shutdown(node.parts), Readiness(node.parts)
-    return Status(node.parts, shutdown, readiness, Reloading(node.parts, shutdown), counters), shutdown, readiness
+    alerts, reloading = Alerts(node.parts, readiness), Reloading(node.parts, shutdown)
+    return Status(node.parts, shutdown, readiness, reloading, counters, alerts), shutdown, readiness
 
 
 def status_line(node: Node) -> StatusLine:
@@ -57,6 +59,7 @@ def test_a_daemon_that_has_just_begun_says_what_it_does_not_know(node: Node) -> 
             "unjournaled": 0,
             "waiting": 0,
             "set_aside": 0,
+            "alerts_unsent": None,
             "leftovers": [],
             "significant_parked": [],
             "significant_failed": [],

@@ -8,6 +8,7 @@ from workerd.wire.reasons import Reason
 
 from .io.control import ControlSocket
 from .io.terminal import Terminal
+from .node.alerts import Alerts
 from .node.audit import Audit
 from .node.fleet_reload import FleetReload
 from .node.node_record import NodeRecord
@@ -55,7 +56,8 @@ class Daemon:
         fleet_reload = FleetReload(parts.log, where, parts.fleet.rollout_seat, self._reloading)
         audit = Audit(parts, self._orders, self._reloading, fleet_reload)
         self._readiness = Readiness(parts)
-        status = Status(parts, self._shutdown, self._readiness, self._reloading, self._counters)
+        self._alerts = Alerts(parts, self._readiness)
+        status = Status(parts, self._shutdown, self._readiness, self._reloading, self._counters, self._alerts)
         StatusLine(parts, self._shutdown, self._reloading)
         requests = Requests(parts.log, self._orders, audit, self._reloading, self._shutdown, status, parts.drain)
         self._control = ControlSocket(parts.loop, config.state_dir, config.name, requests.answer)
@@ -70,10 +72,12 @@ class Daemon:
         parts.log.emit("daemon.started", **where, version=config.version)
         self._registration.say_fault()
         parts.ledger.start()
+        self._alerts.start()
         if self._counters is not None:
             parts.log.taps.add(self._counters.count_line)
         parts.earlier.end(self._start_processes)
-        for call in (self._finish_turn, parts.slot_set.write_rows, parts.ledger.flush, parts.stdout.flush):
+        flushes = (parts.slot_set.write_rows, parts.ledger.flush, self._alerts.flush, parts.stdout.flush)
+        for call in (self._finish_turn, *flushes):
             parts.loop.at_turn_end(call)
         parts.sd_notifier.start()
         parts.loop.run()

@@ -1,11 +1,11 @@
-"""What an operator must hear of: every kind of alert, how grave it is, whom it concerns, what it says."""
+"""Every kind of alert, which an operator must hear of: how grave it is, whom it concerns, what it says."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class Severity(StrEnum):
-    """How grave an alert is. CRITICAL: something does not run that should. WARNING: somebody should look soon."""
+    """The gravity of an alert. CRITICAL: something does not run that should. WARNING: somebody should look soon."""
 
     WARNING = "warning"
     CRITICAL = "critical"
@@ -44,6 +44,6 @@ ALERT_KINDS: dict[str, AlertKind] = {
     "node_silent": AlertKind(_CRITICAL, "a node of the fleet is not heard of any more", fleet=True),
     "seat_untaken": AlertKind(_CRITICAL, "no node of the fleet runs a job's slot", fleet=True),
     "seat_lost": AlertKind(_WARNING, "the node has lost a seat that it did not give away", over_at_once=True),
-    "test": AlertKind(_WARNING, "somebody has asked for a test of the alerts", over_at_once=True),
+    "test": AlertKind(_WARNING, "an operator has asked for a test of the alerts", over_at_once=True),
 }
 """By name. Names are API: they stand in mails, in the payload of webhooks, and in a project's callables."""

@@ -7,6 +7,16 @@ DAEMON_VARIABLE = "WORKERD_DAEMON"
 """Holds the tree, in the daemon's environment alone: a second daemon finds the first by it if the lock is gone."""
 
 
+class AlertTimes(NamedTuple):
+    """The times after which what lasts, or comes again, is an alert; in seconds."""
+
+    down_s: float = 300.0
+    out_s: float = 60.0
+    circle_ends: int = 10
+    """0 where a circle is none."""
+    circle_s: float = 600.0
+
+
 class DaemonConfig(NamedTuple):
     """The settings that the daemon needs, and the command line and folder in which it starts a forkserver."""
 
@@ -26,6 +36,8 @@ class DaemonConfig(NamedTuple):
     max_processes: int = 1000
     exit_when_parked: bool = False
     http_bind: str | None = None
+    alerts: AlertTimes | None = None
+    """None where the settings name nobody who is to hear of alerts: there is no notifier then."""
 
     def to_json(self) -> str:
         return json.dumps(self._asdict())
@@ -34,4 +46,6 @@ class DaemonConfig(NamedTuple):
     def from_json(cls, text: str) -> "DaemonConfig":
         values = json.loads(text)
         values["forkserver_argv"] = tuple(values["forkserver_argv"])
+        if values["alerts"] is not None:
+            values["alerts"] = AlertTimes(*values["alerts"])
         return cls(**values)

@@ -228,6 +228,9 @@ EVENTS: dict[str, Event] = {
         "verb requested_by",
         "an order was not carried out: whoever gave it had gone before the daemon came to it",
     ),
+    "alerts.dropped": _event(
+        "error", "reason", "an alert was given up, as too many wait for a notifier that does not run"
+    ),
     "log.dropped": _event(
         "warning",
         "lines reason",

@@ -215,16 +215,14 @@ class AlertChanged(Message):
     job: str = ""
     slot: str = ""
     run: str = ""
-    labels: dict[str, str] = {}
+    labels: dict[str, Any] = {}
 
 
-class AlertsHolding(Message):
-    """All keys that hold now: what the journal has beside them is over, but for kinds that outlive a daemon.
+class AlertsListed(Message):
+    """Everything that holds has been sent since this notifier began, as far as the daemon can know.
 
-    It comes once in a notifier's life, when the daemon is ready.
+    What its journal has beside that is over, but for kinds that outlive a daemon.
     """
-
-    keys: list[str]
 
 
 # notifier -> daemon
@@ -237,7 +235,7 @@ class AlertsKept(Message):
 
 
 class AlertsUnsent(Message):
-    """So many alerts have not left by every way that they are to take. Sent after a change, once a second."""
+    """The number of alerts that have not left by each way that they are to take. Sent after a change, once a second."""
 
     count: int
 
@@ -418,6 +416,12 @@ class PassedOn(Message):
 
     verb: str
     seats: list[list[Any]]
+
+
+class NodesSilent(Message):
+    """The nodes, as name@host, that have not left and are not heard of any more; sent again when that has changed."""
+
+    nodes: list[str]
 
 
 class DrainWeighed(Message):

@@ -19,6 +19,8 @@ class Database:
         self.reachable: bool | None = None
         self.trouble = Reason("")
         self.vendor = ""
+        self.on_lost: Listeners[[]] = Listeners()
+        """Told when an outage begins."""
         self.on_recovered: Listeners[[]] = Listeners()
         """Told when the database is reached again after an outage."""
 
@@ -40,10 +42,13 @@ class Database:
 
     def lose(self, reason: Reason) -> None:
         """Count the database as out; an outage is logged once, however many ledgers see it."""
-        if self.reachable is not False:
+        begins = self.reachable is not False
+        if begins:
             self._lost_at, self.out_since = self._clock.monotonic(), self._clock.wall()
             self._log.emit("ledger.lost", reason=reason)
         self.reachable, self.trouble = False, reason
+        if begins:
+            self.on_lost()
 
     def forget(self) -> None:
         """Take back that the database is reachable, as no ledger lives to say so. An outage stays one."""

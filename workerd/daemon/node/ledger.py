@@ -9,6 +9,7 @@ from workerd.daemon.slots.child_messages import ChildMessages
 from workerd.daemon.slots.due_calendar import Calendar
 from workerd.daemon.slots.effects import Effects
 from workerd.daemon.slots.lifecycle import Lifecycle
+from workerd.daemon.slots.rollout import LEDGER_NAME
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.daemon.slots.slot_set import SlotSet
 from workerd.wire.messages import (
@@ -38,8 +39,8 @@ from workerd.wire.words import Outcome
 from .database import Database
 
 LEDGER_SPEC = JobSpec(
-    name="workerd.ledger",
-    target="workerd.ledger",
+    name=LEDGER_NAME,
+    target=LEDGER_NAME,
     backoff_max=5.0,
     start_grace=0.1,
     heartbeat_timeout=30.0,

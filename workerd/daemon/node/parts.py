@@ -81,6 +81,8 @@ class Parts(NamedTuple):
     rollout: Rollout
     database: Database
     calendar: Calendar
+    due_records: DueRecords
+    messages: ChildMessages
     ledger: Ledger
     fleet: Fleet
     seat_orders: SeatOrders
@@ -175,6 +177,8 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
         rollout=rollout,
         database=database,
         calendar=calendar,
+        due_records=due_records,
+        messages=messages,
         ledger=ledger,
         fleet=fleet,
         seat_orders=SeatOrders(fleet, slot_set),

@@ -9,6 +9,7 @@ from workerd.daemon.slots.slot import LiveSlot
 from workerd.wire.reasons import public_part
 from workerd.wire.words import FAILURES, Outcome, State
 
+from .alerts import Alerts
 from .observer import Counters
 from .parts import Parts
 from .readiness import Readiness
@@ -25,19 +26,21 @@ REST_S = 0.5
 class Status:
     """Tells what the daemon is and how every slot stands, from memory alone."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the parts that it ties together
         self,
         parts: Parts,
         shutdown: Shutdown,
         readiness: Readiness,
         reloading: Reloading,
         counters: Counters | None,
+        alerts: Alerts,
     ) -> None:
         self._parts = parts
         self._shutdown = shutdown
         self._readiness = readiness
         self._reloading = reloading
         self._counters = counters
+        self._alerts = alerts
 
     def snapshot(self) -> dict[str, Any]:
         """Return plain values; times are wall seconds (UTC)."""
@@ -72,6 +75,7 @@ class Status:
             "unjournaled": parts.records.unacknowledged,
             "waiting": parts.ledger.waiting,
             "set_aside": parts.ledger.set_aside,
+            "alerts_unsent": self._alerts.unsent,
             "leftovers": [
                 {"pid": left.pid, "name": left.name, "job": left.identity.get("job"), "reason": left.stuck}
                 for left in (*parts.earlier.stuck(), *parts.leftovers.stuck())

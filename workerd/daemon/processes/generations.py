@@ -38,6 +38,8 @@ class Generations:
         """Told when a generation can start processes; with True where no process may have older code from now on."""
         self.on_trouble: Listeners[[]] = Listeners()
         """Told when ``trouble`` has changed."""
+        self.on_rejected: Listeners[[str]] = Listeners()
+        """Told why a load came to nothing."""
         self.on_birth_failed: Listeners[[int, str]] = Listeners()
         """Told of the number of a birth that came to nothing, and why."""
         self.sound_jobs: Callable[[], Iterable[JobSpec]] = lambda: ()
@@ -236,6 +238,7 @@ class Generations:
         if self._current is None or self._current is forkserver:
             rejection = forkserver.rejection
             self._is_in_trouble(Reason(rejection.partition("\n")[0], rejection.public))
+        self.on_rejected(Reason(forkserver.rejection.partition("\n")[0], forkserver.rejection.public))
         self._tell(forkserver, reason)
 
     def _is_in_trouble(self, reason: Reason) -> None:

@@ -59,6 +59,7 @@ class EndedRun(NamedTuple):
     reason: str = ""
     outage: str = ""
     lost_session: bool = False
+    out_of_memory: bool = False
 
 
 class Decision(NamedTuple):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.records import RecordQueue
 from workerd.daemon.processes.child import Child
@@ -34,6 +35,8 @@ class DueRecords:
         self._node = node
         self.is_noted: Callable[[LiveSlot, Due], bool] = lambda _slot, _due: True
         """Whether the fleet knows that the slot runs for a moment, as far as it is to be told first."""
+        self.on_missed: Listeners[[LiveSlot]] = Listeners()
+        """Told of each slot that nothing ran for at a time of its schedule."""
 
     def miss(self, slot: LiveSlot, due: Due, reason: str) -> None:
         """Record that nothing runs for ``due``."""
@@ -56,6 +59,7 @@ class DueRecords:
             gap = dues.gap = gap if dues.gap is None else dues.gap.extended(gap)
         self._records.add("run", gap.run, missed_row(slot, gap))
         self._slot_set.note_change(slot)
+        self.on_missed(slot)
 
     def note_end(self, slot: LiveSlot, child: Child, end: EndedRun) -> None:
         """Note what came of the moment that ``child`` ran for, unless it is tried again."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from workerd.daemon.io.listeners import Listeners
 from workerd.daemon.io.log import EventLog
 from workerd.daemon.io.loop import Loop, Timer
 from workerd.daemon.processes.births import Births
@@ -19,6 +20,8 @@ from .lifecycle import Lifecycle
 from .slot import LiveSlot
 from .slot_set import SlotSet
 
+LEDGER_NAME = "workerd.ledger"
+"""The slot that moves first, before any of a job: with the new code it judges the rows anew."""
 PROOF_S = 0.5
 """A moved slot is watched for at least this long after it is ready, also where its ``start_grace`` is shorter."""
 PATIENCE_S = 60.0
@@ -81,6 +84,8 @@ class Rollout:
     """The slots that failed with the newest code, and ran well before."""
     _overdue: Timer | None = None
     _on_end: list[Callable[[RolloutEnd], None]] = field(default_factory=list)
+    on_any_end: Listeners[[RolloutEnd]] = field(default_factory=Listeners)
+    """Told of the end of each rollout, and of each that is halted."""
 
     def __post_init__(self) -> None:
         self.births.keeps_former = self._keeps_former
@@ -157,6 +162,10 @@ class Rollout:
         slots = [*self.slot_set.builtins(), *slots]
         return (slot for slot in slots if slot not in self._moved and slot.program is None)
 
+    def _goes_along(self, slot: LiveSlot) -> bool:
+        """Return whether nothing waits for the slot to arrive: of the daemon's own, the ledger's move alone counts."""
+        return slot.builtin and slot.spec.name != LEDGER_NAME
+
     def _next(self) -> LiveSlot | None:
         """Return the slot that may be moved now."""
         total = sum(1 for _ in self.slot_set.job_slots())
@@ -181,7 +190,8 @@ class Rollout:
             return  # its run is never ended for new code, and its next one has it
         if slot.is_alive or slot.is_in_backoff or slot.is_refused or (failed and slot.is_parked):
             healthy = slot.is_running or (slot.is_alive and not slot.history.failures)
-            self._moving[slot] = Move(proves=healthy or failed)
+            if not self._goes_along(slot):
+                self._moving[slot] = Move(proves=healthy or failed)
             if not slot.is_stopping:
                 cause = Reason(f"moves to generation {self.generation}")
                 self.lifecycle.apply(slot, Fact.RESTART_ASKED, cause=cause)
@@ -262,6 +272,8 @@ class Rollout:
         if not halted:
             self._failed.clear()
         lagging = tuple(slot for slot in self.slot_set.job_slots() if slot.is_down)
+        end = RolloutEnd(self.generation, halted, *self.count(), lagging)
         calls, self._on_end = self._on_end, []
         for call in calls:
-            call(RolloutEnd(self.generation, halted, *self.count(), lagging))
+            call(end)
+        self.on_any_end(end)

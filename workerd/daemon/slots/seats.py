@@ -57,6 +57,8 @@ class Seats:
         """Told after what is held, or who runs for it, may have changed."""
         self.on_licensed: Listeners[[]] = Listeners()
         """Told of each process that runs for a seat, just before it does."""
+        self.on_lost: Listeners[[LiveSlot]] = Listeners()
+        """Told of each slot whose seat the database no longer has as this node's."""
         self.on_released: Listeners[[Holding]] = Listeners()
         """Told of each seat that another node may have at once."""
         slot_set.seat_of = self.seat_of
@@ -78,6 +80,8 @@ class Seats:
             change.lost.lose(self._clock.boot())
         slot = self._slot_set.at(change.place)
         self._say(change, slot.place if slot is not None else {})
+        if slot is not None and change.lost is not None and not change.lost.released:
+            self.on_lost(slot)
         if slot is not None and change.now is not None and change.is_new:
             change.now.given_up = self.why_declined(slot)
         self.settle(change.place)
