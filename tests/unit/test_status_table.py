@@ -120,3 +120,19 @@ def test_jobs_that_run_on_other_nodes_alone_are_named_with_the_reason() -> None:
     assert told[at + 1] == "  job-00: this node has zone=a, and where asks for zone=b"
     assert told[at + 11] == "  and 2 more"
     assert "not on this node, by its labels:" not in lines(misfits={})
+
+
+def test_the_processes_of_workerd_itself_are_listed_apart() -> None:
+    own = {**slot("RUNNING"), "name": "workerd.ledger", "job_name": "workerd.ledger", "builtin": True}
+    printed = lines(slots=[own, slot("PARKED")])
+
+    assert [line.split()[:1] for line in printed[-5:]] == [["SLOT"], ["PARKED"], [], ["workerd's"], ["workerd.ledger"]]
+    assert printed[1].startswith("slots: 1 parked")
+
+
+def test_alerts_that_did_not_leave_are_counted() -> None:
+    remedy = "not been sent; “tail --event alert.failed” says why"
+
+    assert lines(alerts_unsent=1)[4] == f"alerts: 1 has {remedy}"
+    assert lines(alerts_unsent=3)[4] == f"alerts: 3 have {remedy}"
+    assert lines(alerts_unsent=0)[4] == lines(alerts_unsent=None)[4] == ""

@@ -9,6 +9,7 @@ from workerd.wire.visible import visible
 from workerd.wire.words import ITS_TIME, State
 
 MISFITS_NAMED = 10
+OWN = "workerd's own processes:"
 COLUMNS = ("SLOT", "STATE", "SINCE", "PID", "RESTARTS", "MEMORY", "LAST BEAT")
 
 
@@ -16,12 +17,10 @@ def format_status(status: dict[str, Any]) -> str:
     """Return lines on the daemon, and a table of the slots."""
     now = time.time()
     slots = sorted(status["slots"], key=lambda slot: (slot["builtin"], slot["job_name"], slot["index"]))
-    rows = [(*COLUMNS, ""), *(tuple(map(visible, _row(slot, now))) for slot in slots)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    table = [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
-        for row in rows
-    ]
+    of_jobs = sum(not slot["builtin"] for slot in slots)
+    table = _table([(*COLUMNS, ""), *(tuple(map(visible, _row(slot, now))) for slot in slots)])
+    if of_jobs < len(slots):
+        table[1 + of_jobs : 1 + of_jobs] = ["", OWN]
     daemon = status["daemon"]
     lines = [_daemon_line(daemon, now), _slots_line(daemon, slots), _forkserver_line(daemon)]
     lines.append(_database_line(daemon, now))
@@ -30,6 +29,7 @@ def format_status(status: dict[str, Any]) -> str:
         for told in (
             _schedule_lines,
             _set_aside_lines,
+            _alert_lines,
             _reload_lines,
             _drain_lines,
             _log_lines,
@@ -39,6 +39,15 @@ def format_status(status: dict[str, Any]) -> str:
         for line in told(daemon)
     ]
     return "\n".join([*lines, *troubles, "", *table])
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    """Return a line for each row; every column is as wide as its widest cell."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    return [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
+        for row in rows
+    ]
 
 
 def _daemon_line(daemon: dict[str, Any], now: float) -> str:
@@ -96,6 +105,14 @@ def _set_aside_lines(daemon: dict[str, Any]) -> list[str]:
         return []
     records = "1 record that it refused is" if count == 1 else f"{count} records that it refused are"
     return [f"database: {records} set aside; “manage.py workerd records” says why, and what to do"]
+
+
+def _alert_lines(daemon: dict[str, Any]) -> list[str]:
+    """Say how many alerts have not reached everybody who is to hear of them."""
+    count = daemon.get("alerts_unsent")  # None where there is no notifier; a daemon of an older version does not tell
+    if not count:
+        return []
+    return [f"alerts: {'1 has' if count == 1 else f'{count} have'} not been sent; “tail --event alert.failed” says why"]
 
 
 def _reload_lines(daemon: dict[str, Any]) -> list[str]:
