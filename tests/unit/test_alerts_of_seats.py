@@ -45,7 +45,7 @@ def test_a_seat_that_the_database_gave_away_is_lost_and_one_given_up_is_not(node
     node.go_on(1)
     node.hold()
 
-    assert node.told() == [("seat_lost feed:0 shop@web1", False)]
+    assert node.told() == [("seat_lost feed:0", False)]
 
     node.end(slot, code=0)
     node.go_on(1)

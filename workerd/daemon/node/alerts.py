@@ -16,12 +16,12 @@ class Alerts:
         self._parts = parts
         self._readiness = readiness
         self._notifier: Notifier | None = None
-        times, node = parts.config.alerts, f"{parts.config.name}@{parts.config.host}"
+        times = parts.config.alerts
         if times is None:
             return
         self._queue = queue = AlertQueue(parts.log, parts.clock)
-        SlotAlerts(parts.loop, queue, parts.lifecycle, parts.exits, parts.due_records, times, node)
-        NodeAlerts(parts, queue, times, node)
+        SlotAlerts(parts.loop, queue, parts.lifecycle, parts.exits, parts.due_records, times)
+        NodeAlerts(parts, queue, times)
         self._notifier = Notifier(queue, parts.slot_set, parts.effects, parts.messages)
 
     def start(self) -> None:

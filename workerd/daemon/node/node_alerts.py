@@ -6,7 +6,7 @@ from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.alerts import Alert
 from workerd.daemon.slots.rollout import RolloutEnd
 from workerd.daemon.slots.slot import LiveSlot
-from workerd.daemon.slots.slot_alerts import about_slot
+from workerd.daemon.slots.slot_alerts import about_slot, subject_of
 from workerd.durations import format_duration
 from workerd.wire.config import AlertTimes
 from workerd.wire.messages import Message, NodesSilent
@@ -21,11 +21,10 @@ LOOK_S = 5.0
 class NodeAlerts:
     """Listens to the parts of the node."""
 
-    def __init__(self, parts: Parts, queue: AlertQueue, times: AlertTimes, node: str) -> None:
+    def __init__(self, parts: Parts, queue: AlertQueue, times: AlertTimes) -> None:
         self._parts = parts
         self._queue = queue
         self._times = times
-        self._node = node
         self._lasting: Patience[str] = Patience(parts.loop, self._lasts)
         self._silent: dict[str, Alert] = {}
         self._untaken: dict[str, Alert] = {}
@@ -34,7 +33,7 @@ class NodeAlerts:
         parts.database.on_recovered.add(self._database_is_back)
         parts.ledger.on_heard.add(self._look_at_records)
         parts.messages.on_other.add(self._heard)
-        parts.generations.on_rejected.add(lambda reason: queue.raise_alert(self._alert("rejected", reason)))
+        parts.generations.on_rejected.add(lambda reason: queue.raise_alert(Alert("rejected", "", reason)))
         parts.generations.on_ready.add(lambda _new: self._end("rejected", "a generation of the code has loaded"))
         parts.rollout.on_any_end.add(self._rollout_ended)
         parts.fleet.seats.on_lost.add(self._seat_lost)
@@ -63,7 +62,7 @@ class NodeAlerts:
         else:
             slot = self._parts.ledger.slot
             why = slot.reason or self._parts.generations.obstacle()
-            self._queue.raise_alert(self._alert(kind, say(f"the ledger does not run for {lasted}: ", why)))
+            self._queue.raise_alert(Alert(kind, "", say(f"the ledger does not run for {lasted}: ", why)))
 
     # what is so at once
 
@@ -71,8 +70,8 @@ class NodeAlerts:
         count = self._parts.ledger.set_aside
         if count:
             text = Reason(f"the database has refused {count}; “manage.py workerd records” says why, and what to do")
-            self._queue.raise_alert(self._alert("set_aside", text))
-        elif self._queue.holds(self._alert("set_aside", "").key):
+            self._queue.raise_alert(Alert("set_aside", "", text))
+        elif self._queue.holds("set_aside"):
             self._end("set_aside", "none is set aside any more")
 
     def _rollout_ended(self, end: RolloutEnd) -> None:
@@ -80,14 +79,13 @@ class NodeAlerts:
             self._end("halted", f"generation {end.generation} runs everywhere")
         elif not self._parts.lifecycle.stopping:
             moved = f"{end.moved} of {end.total} slots run generation {end.generation}: "
-            self._queue.raise_alert(self._alert("halted", say(moved, end.halted)))
+            self._queue.raise_alert(Alert("halted", "", say(moved, end.halted)))
 
     # the fleet
 
     def _seat_lost(self, slot: LiveSlot) -> None:
         text = Reason("the database no longer has the seat as this node's: its process ends")
-        subject = f"{slot.spec.name}:{slot.index} {self._node}"
-        self._queue.raise_alert(Alert("seat_lost", subject, text, about_slot(slot)))
+        self._queue.raise_alert(Alert("seat_lost", subject_of(slot), text, about_slot(slot)))
 
     def _heard(self, child: Child, message: Message) -> None:
         """Take a message; only the ledger's own child may say who is silent."""
@@ -105,8 +103,8 @@ class NodeAlerts:
             return
         now = {}
         for slot, reason in self._parts.fleet.elsewhere.missed():
-            place, text = f"{slot.spec.name}:{slot.index}", say("no node runs it: ", reason)
-            now[place] = Alert("seat_untaken", place, text, about_slot(slot))
+            alert = Alert("seat_untaken", subject_of(slot), say("no node runs it: ", reason), about_slot(slot))
+            now[alert.subject] = alert
         self._follow(self._untaken, now, Reason("a node has it, or it is not wanted any more"))
         self._untaken = now
         self._parts.loop.call_in(LOOK_S, self._look_at_seats)
@@ -118,7 +116,4 @@ class NodeAlerts:
             self._queue.raise_alert(alert)
 
     def _end(self, kind: str, text: str) -> None:
-        self._queue.end_alert(self._alert(kind, Reason(text)))
-
-    def _alert(self, kind: str, text: str) -> Alert:
-        return Alert(kind, self._node, text)
+        self._queue.end_alert(Alert(kind, "", Reason(text)))

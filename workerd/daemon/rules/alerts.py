@@ -14,13 +14,13 @@ class Alert(NamedTuple):
 
     kind: str
     subject: str
-    """The matter, so that the same one has the same key: a slot and its node, a node, or nothing."""
+    """The matter: a slot, a node, or nothing where there is but one of the kind on this node."""
     text: str
     about: dict[str, Any] = {}
 
     @property
     def key(self) -> str:
-        """``parked mail-outbox:0 shop@web1``; the kind alone where each node sees the same."""
+        """``parked mail-outbox:0``; alerts of one key, from one node, are about the same."""
         return f"{self.kind} {self.subject}".rstrip()
 
 

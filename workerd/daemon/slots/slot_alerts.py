@@ -33,13 +33,11 @@ class SlotAlerts:
         exits: Exits,
         due_records: DueRecords,
         times: AlertTimes,
-        node: str,
     ) -> None:
         self._clock = loop.clock
         self._queue = queue
         self._lifecycle = lifecycle
         self._times = times
-        self._node = node
         self._raised: dict[LiveSlot, set[str]] = {}
         """By slot: the kinds of alerts that hold for it."""
         self._ends: dict[LiveSlot, Ends] = {}
@@ -152,7 +150,12 @@ class SlotAlerts:
 
     def _alert(self, slot: LiveSlot, kind: str, text: str, run: str = "") -> Alert:
         run = run or (slot.child.run if slot.child is not None else slot.last_run)
-        return Alert(kind, f"{slot.spec.name}:{slot.index} {self._node}", text, about_slot(slot) | {"run": run})
+        return Alert(kind, subject_of(slot), text, about_slot(slot) | {"run": run})
+
+
+def subject_of(slot: LiveSlot) -> str:
+    """Return ``mail-outbox:0``, which an edit of the number of processes leaves as it is."""
+    return f"{slot.spec.name}:{slot.index}"
 
 
 def about_slot(slot: LiveSlot) -> dict[str, Any]:
