@@ -50,6 +50,7 @@ class JobFields(TypedDict, total=False):
     takeover_after: Duration
     without_database: Literal["stop", "go_on"]
     movable: bool
+    labels: Mapping[str, str] | str
     notes: str
 
 

@@ -36,5 +36,6 @@ JOB_FORM: dict[str, Any] = {
     "where": "",
     "takeover_after": "30 s",
     "without_database": "stop",
+    "labels": "",
     "notes": "",
 }

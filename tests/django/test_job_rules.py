@@ -67,6 +67,9 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "working_directory": st.sampled_from(["", "/srv/shop", "srv", "~/shop", "/" + "x" * 1000, "/a\0", None]),
     "umask": st.sampled_from(["", "027", "0022", "22", "888", "0o027", "1777", None]),
     "where": st.sampled_from(["", "zone=a, !disk", " zone ", "zone~a", "a=1,a=2", ",", "x" * 401, "a\0", None]),
+    "labels": st.sampled_from(
+        ["", "team=a, tier=1", " team = a,tier=1", "team", "a=1,a=2", ",", "x" * 401, "a\0", None]
+    ),
     "schedule": st.sampled_from(["", "30 2 * * *", "every 15 min", "6-6/1 * * * *", "@reboot", "x" * 201, None]),
     "time_zone": st.sampled_from(["", "UTC", "Mars/Base", "x" * 65, None]),
     **{field: st.booleans() for field in FLAGS},

@@ -56,6 +56,7 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"takeover_after": 5.0}, "takeover_after is 5 s: set it to a duration from 10 s to 1 h."),
     ({"scope": "region"}, "scope is 'region': choose one of each_node, fleet."),
     ({"where": "zone~b"}, "where names the label 'zone~b': use letters, digits, - _ . and, in a name, /, "),
+    ({"labels": "team"}, "labels has 'team' where a label should be: write “name=value”, with a comma between two, "),
     ({"target": ""}, "Neither target nor command is set: set one of them."),
     ({"target": "os.system"}, "“os.system” is not allowed. Allow it."),
     ({"name": b"\xff"}, "name is b'\\xff', not a text: write it as a text."),

@@ -72,6 +72,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "takeover_after": st.floats(10, 3600),
     "without_database": st.sampled_from(["stop", "go_on"]),
     "movable": st.booleans(),
+    "labels": st.sampled_from(["", "team=billing, tier=1", "example.org/team="]),
 }
 
 
@@ -117,6 +118,31 @@ def test_rows_that_come_from_code_are_in_step_with_what_was_exported(settings: A
     assert command("sync", "--adopt", "mail")[0] == 0
     assert command("sync") == (0, "Jobs: 1 in step.\n", "")
     assert command("import", str(file)) == (0, "Jobs: 1 in step.\n", "")
+
+
+# labels
+
+
+def test_labels_are_synced_and_exported_as_a_table_and_an_edit_is_drift(settings: Any, tmp_path: Path) -> None:
+    file = tmp_path / "jobs.toml"
+    settings.WORKERD = {**settings.WORKERD, "DEFINITIONS": [file]}
+    head = f'[jobs.mail]\ntarget = "{TAKES_ANYTHING}"\n'
+    file.write_text(f'{head}labels = {{ team = "billing" }}\n')
+    assert command("sync")[0] == 0
+    assert Job.objects.get().labels == "team=billing"
+
+    file.write_text(f'{head}labels = {{ team = "billing", tier = "1" }}\n')
+    _, output, errors = command("sync")
+    assert "labels: team=billing → team=billing, tier=1" in output, errors
+    assert "restarts" not in output
+    assert command("export")[1] == file.read_text()
+    assert command("sync")[1] == "Jobs: 1 in step.\n"
+
+    Job.objects.update(labels="team=shop")
+    code, output, errors = command("sync")
+    assert code != 0
+    assert "labels: " in f"{output}{errors}"
+    assert Job.objects.get().labels == "team=shop"
 
 
 # secrets

@@ -94,6 +94,7 @@ def test_a_row_that_old_code_writes_has_what_is_new_at_its_default_and_is_sound(
             "takeover_after": 30.0,
             "without_database": "stop",
             "movable": False,
+            "labels": "",
         }
 
 

@@ -16,11 +16,17 @@ MISFIT = "has zone=a, and where asks for zone=b"
 
 def test_a_job_runs_where_the_labels_fit_and_ends_where_they_do_no_more(project: Project, daemon: Daemon) -> None:
     project.settings["LABELS"] = {"zone": "a"}
-    project.add_job("idle", where="zone=a, disk!=hdd")
+    project.add_job("idle", where="zone=a, disk!=hdd", labels="team=billing")
     project.add_job("elsewhere", "idle", where="zone=b")
     daemon.start()
-    daemon.child_pid("idle")
+    pid = daemon.child_pid("idle")
 
+    assert daemon.slot("idle")["labels"] == {"team": "billing"}
+    project.edit_job("idle", labels="team=shop, tier=1")
+    eventually(
+        lambda: daemon.slot("idle")["labels"] == {"team": "shop", "tier": "1"}, WITHIN_S, "the labels of the job"
+    )
+    assert daemon.child_pid("idle") == pid
     assert [slot["name"] for slot in daemon.picture()["slots"] if not slot["builtin"]] == ["idle"]
     assert daemon.picture()["daemon"]["misfits"] == {"elsewhere": MISFIT}
     eventually(lambda: [node.labels for node in project.nodes.all()] == ['{"zone": "a"}'], WITHIN_S, "the labels")

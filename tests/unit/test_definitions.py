@@ -67,6 +67,27 @@ def test_a_mark_with_fields_defines_a_job_of_the_functions_name() -> None:
     assert read_declared() == Declared({"clean": Definition("clean", values, CLEAN)})
 
 
+def test_labels_are_the_text_of_a_row_wherever_they_are_written(declare: Callable[..., Declared]) -> None:
+    job(schedule="@daily", labels={"team": "billing", "tier": "1"})(clean)
+    found = declare(
+        jobs='[jobs.check]\ncommand = "check"\nlabels = { team = "billing", tier = "1" }\n'
+        '[jobs.migrate]\ncommand = "migrate"\n[jobs.migrate.labels]\nteam = "billing"\ntier = "1"\n',
+    )
+
+    assert found.faults == []
+    assert {name: values.values["labels"] for name, values in found.definitions.items()} == dict.fromkeys(
+        ("clean", "check", "migrate"), "team=billing, tier=1"
+    )
+
+
+def test_labels_that_are_no_texts_are_refused_at_their_line(declare: Callable[..., Declared]) -> None:
+    found = declare(jobs='[jobs.check]\ncommand = "check"\nlabels = { team = "billing", tier = 1 }\n')
+
+    assert [str(fault) for fault in found.faults] == [
+        "jobs.toml, line 3: the job “check”: labels gives tier a number: write a text in quotes."
+    ]
+
+
 def test_a_mark_without_fields_defines_no_job() -> None:
     job(clean)
     job()(clean)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from workerd.definitions.definition import Definition
 from workerd.definitions.toml_text import to_toml
+from workerd.job_rules.labels import tidied
 from workerd.job_rules.written import DEFAULTS, LIMITS, OBJECTS, filled, read_written
 from workerd.wire.spec import LATER_FIELDS
 
@@ -50,6 +51,8 @@ def values_of_a_field(field: str) -> st.SearchStrategy[Any]:
         found: st.SearchStrategy[Any] = objects
     elif field == "starts_after":
         found = st.lists(texts, max_size=3)
+    elif field == "labels":
+        found = texts.map(tidied) | st.sampled_from(["team=billing, tier=1", "example.org/team=", "team, tier=1"])
     elif isinstance(default, bool):
         found = st.booleans()
     elif isinstance(default, str):
@@ -128,6 +131,7 @@ def test_a_table_reads_as_a_person_would_write_it() -> None:
         "schedule": "30 2 * * *",
         "stop_timeout": 2.5,
         "starts_after": ["redis"],
+        "labels": "team=billing, example.org/tier=1",
     }
 
     assert to_toml(
@@ -144,6 +148,7 @@ def test_a_table_reads_as_a_person_would_write_it() -> None:
         'schedule = "30 2 * * *"\n'
         "environment = '{\"EMPTY\": null}'\n"
         'starts_after = ["redis"]\n'
+        'labels = { team = "billing", "example.org/tier" = "1" }\n'
         'notes = """\n'
         "Ask the desk.\n"
         'It is \\"theirs\\"."""\n'

@@ -163,6 +163,9 @@ ONE_FIELD: list[tuple[str, Any, str]] = [
     ("where", 5, "where is 5, not a text: write it as a text."),
     ("where", "a" * 401, "where has 401 characters, more than 400: shorten it."),
     ("where", "zone~a", f"where names the label 'zone~a': use {LETTERS}."),
+    ("labels", 5, "labels is 5, not a text: write it as a text."),
+    ("labels", {"team": "a"}, "labels is {'team': 'a'}, not a text: write it as a text."),
+    ("labels", "team~a=b", f"labels has the name 'team~a': use {LETTERS}."),
     ("starts_after", {"a": 1}, 'starts_after is an object: write a list, such as ["redis-bridge"].'),
     ("starts_after", "feed", 'starts_after is a text: write a list, such as ["redis-bridge"].'),
     ("starts_after", [5], f"starts_after holds 5, {NO_JOB}"),
@@ -297,7 +300,8 @@ GOOD: list[dict[str, Any]] = [
     {"umask": "000"},
     {"starts_after": [f"job-{number}" for number in range(MAX_NAMES)]},
     dict.fromkeys(("environment", "working_directory", "umask", "starts_after")),
-    dict.fromkeys(("scope", "where", "takeover_after", "without_database", "movable")),
+    dict.fromkeys(("scope", "where", "takeover_after", "without_database", "movable", "labels")),
+    {"labels": "team=billing, tier=1"},
     {"scope": "fleet", "where": "zone=a, disk!=hdd", "takeover_after": 10.0, "without_database": "go_on"},
     {"start_timeout": 1.0, "start_grace": 1.0, "signals_ready": True},
     {"kwargs": {"a": [1, 2.5, None, {"ü": "ß💥"}], "b": {"$env": "NAME"}}},
@@ -425,6 +429,8 @@ def test_the_largest_row_fits_a_packet() -> None:
         working_directory="/" + widest * 999,
         starts_after=[f"{number:03}" + "x" * 97 for number in range(MAX_NAMES)],
         schedule=widest * 200,
+        where=widest * 400,
+        labels=widest * 400,
     )
     assert find_faults({field: getattr(row, field) for field in ("kwargs", "environment", "starts_after")}) == []
 

@@ -45,6 +45,7 @@ CHANGES: dict[str, Any] = {
     "takeover_after": 60.0,
     "without_database": "go_on",
     "movable": True,
+    "labels": "team=billing",
 }
 
 

@@ -30,6 +30,21 @@ def test_a_slots_row_says_where_it_stands(node: Node) -> None:
     assert (row["pid"], row["generation"]) == (node.child_in(slot).pid, 1)
 
 
+def test_a_change_of_labels_is_shown_and_leaves_the_child_alone(node: Node) -> None:
+    slot = node.add_job("feed", labels="team=billing, tier=1")
+    node.settle()
+    child = slot.child
+    [before] = [row for row in node.parts.slot_set.snapshot() if row["name"] == "feed"]
+    node.add_job("feed", labels="team=shop")
+    node.turn()
+    [after] = [row for row in node.parts.slot_set.snapshot() if row["name"] == "feed"]
+
+    assert (before["labels"], after["labels"]) == ({"team": "billing", "tier": "1"}, {"team": "shop"})
+    assert slot.is_running
+    assert slot.child is child
+    assert node.signals_to(slot) == []
+
+
 def test_a_slot_that_is_gone_has_no_row(node: Node) -> None:
     slot = node.add_job("feed", processes=2)
     node.settle()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from workerd.job_rules.labels import as_table
 from workerd.job_rules.written import DEFAULTS, LIMITS, NO_LIMIT, OBJECTS, default_of
 from workerd.wire.visible import visible
 
@@ -39,6 +40,8 @@ def _is_said(field: str, values: Mapping[str, Any]) -> bool:
 def _field(field: str, value: Any) -> str:
     if value is None:
         return _text(NO_LIMIT)
+    if field == "labels" and isinstance(value, str):
+        value = as_table(value)
     if field in OBJECTS and _holds_null(value):
         return _text(json.dumps(value, ensure_ascii=False))
     if isinstance(value, float) and value.is_integer():

@@ -10,12 +10,38 @@ from typing import Any
 
 from workerd.wire.spec import with_defaults
 
-from . import choices, environment, kwargs, order, program, ranges, starts_after, surroundings, texts, times, where
+from . import (
+    choices,
+    environment,
+    kwargs,
+    labels,
+    order,
+    program,
+    ranges,
+    starts_after,
+    surroundings,
+    texts,
+    times,
+    where,
+)
 from .rule import Fault, Rule, join_sentences
 
 __all__ = ["FIELDS", "RULES", "Fault", "find_faults", "join_sentences", "values_of"]
 
-_GROUPS = (texts, choices, ranges, kwargs, environment, surroundings, starts_after, program, order, times, where)
+_GROUPS = (
+    texts,
+    choices,
+    ranges,
+    kwargs,
+    environment,
+    surroundings,
+    starts_after,
+    program,
+    order,
+    times,
+    where,
+    labels,
+)
 RULES: tuple[Rule, ...] = tuple(
     # A form judges each field by itself first, so here, too, the rules between fields come last.
     sorted((rule for group in _GROUPS for rule in group.RULES), key=lambda rule: len(rule.reads) > 1)

@@ -18,6 +18,7 @@ TEXT_LIMITS: Mapping[str, int] = {
     "working_directory": 1000,
     "umask": 5,
     "where": 400,
+    "labels": 400,
     "source": 100,
 }
 """The most characters of each column."""

@@ -11,6 +11,7 @@ from workerd.wire.spec import JobSpec
 from workerd.wire.words import Restart
 
 from . import find_faults
+from .labels import LabelsError, read_labels
 from .ranges import DURATIONS, OPTIONAL, WHOLE
 from .rule import Fault, shown
 from .stored_json import READABLE_DEPTH, decode_json, depth_of
@@ -55,6 +56,8 @@ def read_written(written: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault
                 values[field] = _READERS.get(field, _unchanged)(value)
             except DurationError as error:
                 faults.append(Fault(field, f"{field} cannot be read: {error}"))
+            except LabelsError as error:
+                faults.append(Fault(field, str(error)))
     return values, faults
 
 
@@ -127,4 +130,5 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     **{field: _read_limit(read) if field in LIMITS else read for field, read in _NUMBERS.items()},
     **{field: partial(_read_object, field) for field in OBJECTS},
     "starts_after": _read_list,
+    "labels": read_labels,
 }

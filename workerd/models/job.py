@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from workerd.conf import get_settings
 from workerd.job_rules import find_faults, values_of
 from workerd.job_rules.choices import STOP_SIGNALS
+from workerd.job_rules.labels import tidied
 from workerd.job_rules.start_order import Place, find_order_faults
 from workerd.job_rules.texts import TEXT_LIMITS
 from workerd.targets import find_row_problems
@@ -334,6 +335,18 @@ class Job(models.Model):
         default=False,
         help_text=_("With scope fleet: its processes may be moved to other nodes to spread them evenly."),
     )
+    # Null where a release before labels wrote the row: it means the default.
+    labels = models.CharField(
+        _("labels"),
+        max_length=TEXT_LIMITS["labels"],
+        blank=True,
+        null=True,
+        default="",
+        help_text=_(
+            "What the job belongs to, as names and values such as “team=billing, tier=1”: alerts go by them. A change "
+            "restarts nothing."
+        ),
+    )
     source = models.CharField(
         _("source"),
         max_length=TEXT_LIMITS["source"],
@@ -433,6 +446,8 @@ class Job(models.Model):
         for name in ("target", "command"):
             if isinstance(text := getattr(self, name), str):
                 setattr(self, name, text.strip())
+        if isinstance(self.labels, str):
+            self.labels = tidied(self.labels)
         errors: dict[str, Any] = {}
         try:
             super().clean_fields(exclude=exclude)

@@ -54,6 +54,8 @@ class JobSpec(NamedTuple):
     without_database: str = WithoutDatabase.STOP
     movable: bool = False
     """Whether a process may be moved to another node to even out the load."""
+    labels: str = ""
+    """Names and values by which alerts go, such as "team=billing, tier=1"; ``wire.labels`` reads them."""
 
     @property
     def is_fleet(self) -> bool:
@@ -124,6 +126,7 @@ LATER_FIELDS = (
     "takeover_after",
     "without_database",
     "movable",
+    "labels",
 )
 """Columns that a release before them leaves null; the default stands for that."""
 

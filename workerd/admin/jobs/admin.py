@@ -69,7 +69,7 @@ class JobAdmin(JobListAdmin, JobPageAdmin, JobActionsAdmin, SchedulePreviewAdmin
             },
         ),
         (_("Limits"), {"fields": (("heartbeat_timeout", "heartbeat"), ("max_memory", "max_age"))}),
-        (_("Notes"), {"fields": ("notes",)}),
+        (_("Notes"), {"fields": ("labels", "notes")}),
         (
             _("How it starts and stops"),
             {

@@ -76,6 +76,7 @@ class JobForm(JobModelForm):
             "time_zone": TimeZoneWidget(attrs={"class": "vTextField", "spellcheck": "false"}),
             "where": forms.TextInput(attrs={"class": "vTextField", "spellcheck": "false", "autocomplete": "off"}),
             "movable": forms.CheckboxInput(),
+            "labels": forms.TextInput(attrs={"class": "vTextField", "spellcheck": "false", "autocomplete": "off"}),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

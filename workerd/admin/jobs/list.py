@@ -91,7 +91,7 @@ class JobListAdmin(WorkerdAdmin[Job]):
     list_filter = (StateFilter, "enabled", "significant")
     list_per_page = 100
     list_max_show_all = 1000
-    search_fields = ("name", "target", "^command", "notes")
+    search_fields = ("name", "target", "^command", "labels", "notes")
     show_full_result_count = False
     actions = tuple(_action(verb) for verb in VERBS)
     actions_selection_counter = True

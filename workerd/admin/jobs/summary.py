@@ -52,6 +52,8 @@ def summary_of(job: Job) -> list[tuple[str, str]]:
     ]
     pairs += [(label, format_html("<code>{}</code>", text)) for label, text in _given(job) if text]
     pairs += [(_("Processes"), str(job.processes)), *_nodes(job), (_("Restart"), job.get_restart_display())]
+    if job.labels:
+        pairs.append((_("Labels"), format_html("<code>{}</code>", job.labels)))
     if job.schedule:
         spec = job.to_spec()
         pairs += [

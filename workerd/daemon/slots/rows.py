@@ -9,6 +9,7 @@ from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.clock import Clock
 from workerd.daemon.rules.dues import Due, Gap
 from workerd.daemon.rules.outcome import ExitStatus
+from workerd.wire.labels import labels_of
 from workerd.wire.reasons import public_part
 from workerd.wire.spec import JobSpec
 from workerd.wire.words import GOOD, Outcome, Trigger
@@ -127,6 +128,7 @@ def live_row(slot: LiveSlot) -> dict[str, Any]:
         "fleet": slot.spec.is_fleet,
         "token": slot.seat.token if slot.seat is not None else None,
         "schedule": slot.spec.schedule,
+        "labels": labels_of(slot.spec.labels),
         "resting": slot.is_resting,
         "next_due": dues.next if dues is not None else None,
         "missed": dues.missed if dues is not None else None,
