@@ -95,7 +95,7 @@ def run(alerted: Alerted) -> None:
 
 
 def test_a_parked_slot_is_told_with_its_reason_until_it_is_resumed(alerted: Alerted) -> None:
-    feed = alerted.node.add_job("feed", start_grace=0.1)
+    feed = alerted.node.add_job("feed", start_grace=0.1, labels="team=billing")
     run(alerted)
     alerted.told()
     alerted.node.child_in(feed).say(Refused("no such table", "no such table"))
@@ -105,6 +105,7 @@ def test_a_parked_slot_is_told_with_its_reason_until_it_is_resumed(alerted: Aler
     (raised,) = alerted.told()
     assert (raised.kind, raised.over, raised.job, raised.slot) == ("parked", False, "feed", "feed")
     assert "no such table" in raised.text
+    assert raised.labels == {"team": "billing"}
 
     alerted.node.parts.slot_set.apply("feed", None)
     alerted.node.turn()

@@ -10,6 +10,7 @@ from workerd.daemon.rules.alerts import BY_ITSELF, Alert, Ends
 from workerd.daemon.rules.restart import EndedRun
 from workerd.durations import format_duration
 from workerd.wire.config import AlertTimes
+from workerd.wire.labels import labels_of
 from workerd.wire.reasons import Reason, say
 from workerd.wire.words import FAILURES, Outcome
 
@@ -160,4 +161,4 @@ def subject_of(slot: LiveSlot) -> str:
 
 def about_slot(slot: LiveSlot) -> dict[str, Any]:
     """Return the fields of an alert that tell which job it concerns."""
-    return {"job": slot.spec.name, "slot": slot.name}
+    return {"job": slot.spec.name, "slot": slot.name, "labels": labels_of(slot.spec.labels)}
