@@ -4,6 +4,7 @@ The servers' health checks and the service ``tests`` meet throw-away servers of 
 own; the shop's services are in tests/process/test_docker.py.
 """
 
+import ast
 import os
 import shutil
 import subprocess
@@ -100,6 +101,15 @@ def test_the_tests_know_each_server_s_name_port_and_password(services: dict[str,
     assert Address.from_url(env[MYSQL_URL], 0) == Address(
         "mysql", 3306, "root", services["mysql"]["environment"]["MYSQL_ROOT_PASSWORD"]
     )
+
+
+def test_the_tests_repeat_as_often_as_ci_does(services: dict[str, Any]) -> None:
+    tree = ast.parse((ROOT / "noxfile.py").read_text())
+    assigned = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}
+    fewer = ast.literal_eval(assigned["FEWER"])
+
+    assert fewer
+    assert fewer.items() <= services["tests"]["environment"].items()
 
 
 def test_the_tests_are_built_from_a_file_that_is_there(services: dict[str, Any]) -> None:

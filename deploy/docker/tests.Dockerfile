@@ -2,7 +2,7 @@
 FROM python:3.13-slim
 
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends build-essential default-libmysqlclient-dev pkg-config \
+    && apt-get install -y --no-install-recommends build-essential default-libmysqlclient-dev pkg-config redis-server \
     && rm -rf /var/lib/apt/lists/*
 
 RUN useradd --create-home tests

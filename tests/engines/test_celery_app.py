@@ -38,10 +38,10 @@ AMQP = [None, "amqps://here", ["pyamqp://a", "amqp://b"]]
 OTHERS = ["redis://here", ["sqs://"]]
 LIMITED = '{"x-queue-type": "quorum", "x-delivery-limit": 5}'
 UNLIMITED = {
-    "pass": ["mail", "celery"],
-    'app.conf.task_default_queue_type = "quorum"': ["mail"],
-    f'app.conf.task_queues = [Queue("mail", queue_arguments={LIMITED}), Queue("celery")]': ["celery"],
-    f'app.conf.task_queues = {{"mail": {{"queue_arguments": {LIMITED}}}}}': ["celery"],
+    "pass": {"mail": False, "celery": False},
+    'app.conf.task_default_queue_type = "quorum"': {"mail": False, "celery": True},
+    f'app.conf.task_queues = [Queue("mail", queue_arguments={LIMITED}), Queue("celery")]': {"celery": False},
+    f'app.conf.task_queues = {{"mail": {{"queue_arguments": {LIMITED}}}}}': {"celery": False},
 }
 
 
@@ -58,7 +58,7 @@ def told() -> dict[str, Any]:
 
 
 def test_no_app_is_made_for_it(told: dict[str, Any]) -> None:
-    assert told["no app"] == [False, None, []]
+    assert told["no app"] == [False, None, {}]
 
 
 def test_the_settings_are_those_of_the_projects_app_in_any_thread(told: dict[str, Any]) -> None:

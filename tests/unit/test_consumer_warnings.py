@@ -294,13 +294,23 @@ def test_a_task_that_is_acknowledged_early_does_not_come_back(
     assert (len(of_celery("prefork")), len(of_celery("threads"))) == (of_prefork, of_threads)
 
 
-@pytest.mark.parametrize("given", [{"x-queue-type": "quorum"}, {"x-queue-type": "quorum", "x-delivery-limit": "5"}])
-def test_a_queue_with_a_limit_gives_no_task_back_for_ever(given: dict[str, str], celery: Callable[..., None]) -> None:
-    celery(queues={"mail": given}, task_acks_late=True)
+def test_a_queue_with_a_limit_gives_no_task_back_for_ever(celery: Callable[..., None]) -> None:
+    celery(queues={"mail": {"x-queue-type": "quorum", "x-delivery-limit": "5"}}, task_acks_late=True)
 
     assert of_celery("threads", "mail") == []
     assert "from “old” without" in of_celery("threads", "mail, old")[0][1]
     assert "from “celery” without" in of_celery("threads")[0][1]
+
+
+def test_a_quorum_queue_has_a_limit_from_one_version_of_the_broker_on(celery: Callable[..., None]) -> None:
+    celery(queues={"mail": {"x-queue-type": "quorum"}}, task_acks_late=True)
+
+    [(_, sentence)] = of_celery("threads", "mail")
+    assert sentence.endswith(
+        "and RabbitMQ before 4 delivers from “mail” without a limit. Give that quorum queue an x-delivery-limit, or "
+        "unset it."
+    )
+    assert "the broker delivers from “old” without" in of_celery("threads", "mail, old")[0][1]
 
 
 @pytest.mark.parametrize("url", ["redis://here", ["rediss://a", "rediss://b"], "sqs://"])

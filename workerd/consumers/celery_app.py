@@ -22,15 +22,18 @@ def is_on_amqp() -> bool:
     return _app() is not None and "amqp" in str(first or "amqp://").partition(":")[0]
 
 
-def unlimited_queues(names: Iterable[str]) -> list[str]:
-    """Return those of the queues from which one message may be delivered again and again without end."""
+def unlimited_queues(names: Iterable[str]) -> dict[str, bool]:
+    """Return those of the queues that have no limit of their own to how often they deliver one message.
+
+    The value says whether it is a quorum queue, to which RabbitMQ gives a limit from its version 4 on.
+    """
     try:
         app = _app()
         queues = app.amqp.Queues(app.conf.task_queues)  # those of the app itself stay as they are
         arguments = {name: queues[name].queue_arguments or {} for name in names}
     except Exception:  # noqa: BLE001 - as above
-        return []
-    return [name for name, given in arguments.items() if DELIVERY_LIMIT not in given and not _is_quorum(given)]
+        return {}
+    return {name: _is_quorum(given) for name, given in arguments.items() if DELIVERY_LIMIT not in given}
 
 
 def _is_quorum(arguments: Any) -> bool:

@@ -87,14 +87,21 @@ def _judge_poison(spec: JobSpec, consumer: Consumer) -> Iterator[Fault]:
     if consumer.target != ADAPTERS["celery"] or not is_on_amqp():
         return
     found = _way_back(consumer.kwargs.get("pool"), is_limited=spec.heartbeat_timeout is not None)
-    queues = unlimited_queues(_queues_of(consumer.kwargs)) if found is not None else []
+    queues = unlimited_queues(_queues_of(consumer.kwargs)) if found is not None else {}
     if found is not None and queues:
         yield Fault(
             found.field,
             f"A task that {found.deed} its process comes back, and {found.deed} the next one, again and again: "
-            f"{found.why}, and the broker delivers from “{queues[0]}” without a limit. Make that a quorum queue with "
-            f"x-delivery-limit, or {found.way_out}.",
+            f"{found.why}, and {_without_limit(queues)}, or {found.way_out}.",
         )
+
+
+def _without_limit(queues: Mapping[str, bool]) -> str:
+    """Return the words for one of them; the value says whether it is a quorum queue."""
+    name = min(queues, key=lambda name: queues[name])  # rather one that no version of the broker limits
+    if queues[name]:
+        return f"RabbitMQ before 4 delivers from “{name}” without a limit. Give that quorum queue an x-delivery-limit"
+    return f"the broker delivers from “{name}” without a limit. Make that a quorum queue with x-delivery-limit"
 
 
 class _WayBack(NamedTuple):

@@ -1,19 +1,17 @@
 """Celery's worker and its beat as jobs, for the project's own app."""
 
 import sys
-from typing import Any, Literal
+from typing import Literal
 
-from celery import current_app
 from celery.beat import Service
-from django.core.exceptions import ImproperlyConfigured
 
 from workerd.child.context import JobContext
 from workerd.registry import job
 
+from .celery_app import find_app
 from .celery_beat_loop import send_due_tasks
-from .celery_consumer import BeatingConsumer, BeatingWorker
 from .celery_logs import tell_tasks_apart
-from .naming import consumer_name
+from .celery_worker import BeatingWorker
 
 
 @job
@@ -33,12 +31,11 @@ def worker(
 
     ``loglevel`` is that of Celery's own loggers and of those of tasks; without it the project's LOGGING says.
     """
-    app = _find_app()
-    app.conf.update(broker_connection_retry_on_startup=True, broker_connection_max_retries=None)
+    app = find_app()
     tell_tasks_apart(loglevel)
     found = BeatingWorker(
-        app=app,
-        hostname=consumer_name(context),
+        context,
+        app,
         queues=queues or None,
         pool=pool,
         concurrency=concurrency,
@@ -46,10 +43,7 @@ def worker(
         task_soft_time_limit=task_soft_time_limit,
         max_tasks_per_child=max_tasks_per_child,
         prefetch_multiplier=prefetch_multiplier,
-        consumer_cls=BeatingConsumer,
-        quiet=True,
     )
-    found.context = context
     found.start()
     sys.exit(found.exitcode)
 
@@ -57,18 +51,8 @@ def worker(
 @job
 def beat(context: JobContext, schedule_filename: str = "", scheduler: str = "") -> None:
     """Run Celery's beat, which is to run once; what is left out is as Celery's settings say."""
-    app = _find_app()
+    app = find_app()
     app.loader.init_worker()
     tell_tasks_apart("")
     names = {"schedule_filename": schedule_filename, "scheduler_cls": scheduler or app.conf.beat_scheduler}
     send_due_tasks(context, Service(app, **names))
-
-
-def _find_app() -> Any:
-    app = current_app._get_current_object()
-    if not app.set_as_current:  # the one that Celery makes up
-        raise ImproperlyConfigured(
-            "No Celery app has been made in this process. Import the module that makes it where the project is loaded: "
-            'name it in WORKERD["PRELOAD"].'
-        )
-    return app

@@ -4,16 +4,16 @@ from typing import Any
 
 from celery.beat import Service
 from celery.signals import beat_init
-from celery.utils.log import get_logger
 
 from workerd.child.context import JobContext
 
-logger = get_logger("celery.beat")
+from .outage import Outage
 
 
 def send_due_tasks(context: JobContext, service: Service) -> None:
     """Send each task when it is due, until a stop is asked for; then write down what has been sent."""
     scheduler = service.scheduler
+    outage = Outage(context, "the broker")
 
     def turn() -> None:
         context.beat()
@@ -21,7 +21,7 @@ def send_due_tasks(context: JobContext, service: Service) -> None:
             raise SystemExit
 
     def connect() -> Any:
-        return scheduler.connection.ensure_connection(_log_error, callback=turn)
+        return scheduler.connection.ensure_connection(lambda error, _pause: outage.goes_on(error), callback=turn)
 
     scheduler._ensure_connected = connect
     beat_init.send(sender=service)
@@ -34,7 +34,3 @@ def send_due_tasks(context: JobContext, service: Service) -> None:
                 scheduler._do_sync()
     finally:
         service.sync()
-
-
-def _log_error(error: Exception, interval: float) -> None:
-    logger.error("cannot connect to the broker: %s; trying again in %s s", error, interval)

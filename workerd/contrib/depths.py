@@ -7,6 +7,9 @@ counts.
 from collections.abc import Callable
 from typing import Any
 
+from django.db.models import Q
+from django.utils import timezone
+
 from .scaling_rule import Depth
 
 Probe = Callable[[str], Depth | int]
@@ -83,16 +86,23 @@ def huey(queue: str) -> Depth:
 
 
 @probe
+def ox(queue: str) -> Depth:
+    """Count the tasks of django-ox that are due; without a name those of all queues."""
+    from django_ox.models import OxTask
+
+    found = _of_queue(OxTask.objects.all(), "queue_name", queue)
+    due = found.filter(_is_due("run_after"), status=OxTask.Status.READY)
+    return Depth(due.count(), found.filter(status=OxTask.Status.RUNNING).count())
+
+
+@probe
 def procrastinate(queue: str) -> Depth:
     """Count the jobs that are due; without a name those of all queues. In hand are those of workers that live."""
-    from django.db.models import Q
-    from django.utils import timezone
     from procrastinate.contrib.django.models import ProcrastinateJob
 
-    jobs = ProcrastinateJob.objects.filter(queue_name=queue) if queue else ProcrastinateJob.objects.all()
-    due = Q(scheduled_at=None) | Q(scheduled_at__lte=timezone.now())
+    jobs = _of_queue(ProcrastinateJob.objects.all(), "queue_name", queue)
     in_hand = jobs.filter(status="doing", worker__isnull=False)
-    return Depth(jobs.filter(due, status="todo").count(), in_hand.count())
+    return Depth(jobs.filter(_is_due("scheduled_at"), status="todo").count(), in_hand.count())
 
 
 @probe
@@ -114,9 +124,27 @@ def rq(queue: str) -> Depth:
 
 
 @probe
+def steady_queue(queue: str) -> Depth:
+    """Count the tasks of Steady Queue that are ready to run; without a name those of all queues."""
+    from steady_queue.models.claimed_execution import ClaimedExecution
+    from steady_queue.models.ready_execution import ReadyExecution
+
+    in_hand = _of_queue(ClaimedExecution.objects.all(), "job__queue_name", queue)
+    return Depth(_of_queue(ReadyExecution.objects.all(), "queue_name", queue).count(), in_hand.count())
+
+
+@probe
 def tasks(queue: str) -> Depth:
     """Count the tasks of django-tasks-db that are ready to run; without a name those of all queues."""
     from django_tasks_db.models import DBTaskResult
 
-    found = DBTaskResult.objects.filter(queue_name=queue) if queue else DBTaskResult.objects.all()
+    found = _of_queue(DBTaskResult.objects.all(), "queue_name", queue)
     return Depth(found.ready().count(), found.running().count())
+
+
+def _of_queue(rows: Any, field: str, queue: str) -> Any:
+    return rows.filter(**{field: queue}) if queue else rows
+
+
+def _is_due(field: str) -> Q:
+    return Q(**{field: None}) | Q(**{f"{field}__lte": timezone.now()})

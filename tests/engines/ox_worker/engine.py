@@ -2,4 +2,4 @@
 
 from tests.engines.engine import Engine
 
-ENGINE = Engine(name="ox_worker", target="workerd.contrib.tasks.ox_worker")
+ENGINE = Engine(name="ox_worker", target="workerd.contrib.tasks.ox_worker", depth="ox:default")

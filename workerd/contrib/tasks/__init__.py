@@ -1,6 +1,7 @@
 """The workers of the backends of Django's own tasks, as jobs; each imports the package of its own backend alone."""
 
 from workerd.child.context import JobContext
+from workerd.contrib.naming import consumer_name
 from workerd.registry import job
 
 
@@ -20,8 +21,12 @@ def db_worker(
     its worker is killed stays RUNNING for ever; with ``requeue_lost`` it is done again.
     """
     from .database import BeatingWorker
+    from .lost import LostTasks
 
-    BeatingWorker(context, queues.split(), backend, interval, task_timeout, requeue_lost=requeue_lost).work()
+    name = consumer_name(context)
+    lost_tasks = LostTasks(backend, name) if requeue_lost else None
+    options = {"worker_id": name, "queue_names": queues.split(), "backend_name": backend, "interval": interval}
+    BeatingWorker(context, task_timeout=task_timeout, lost_tasks=lost_tasks, **options).work()
 
 
 @job
@@ -40,9 +45,9 @@ def steady_queue(context: JobContext, task_timeout: float = 25.0) -> None:
 
     At a stop their tasks have ``task_timeout`` seconds to end; give the row a longer stop timeout.
     """
-    from .steady import BeatingSupervisor
+    from .steady import work
 
-    BeatingSupervisor.work(context, task_timeout)
+    work(context, task_timeout)
 
 
 @job
