@@ -11,7 +11,7 @@ from workerd.daemon.rules.dues import Due, Gap
 from workerd.daemon.rules.outcome import ExitStatus
 from workerd.wire.reasons import public_part
 from workerd.wire.spec import JobSpec
-from workerd.wire.words import GOOD, Outcome, Trigger
+from workerd.wire.words import FAILURES, GOOD, Outcome, Trigger
 
 from .slot import LiveSlot
 from .waiting import explain
@@ -124,12 +124,15 @@ def live_row(slot: LiveSlot) -> dict[str, Any]:
     return {
         "builtin": slot.builtin,
         "wanted": slot.wanted,
+        "significant": slot.spec.significant,
+        "down": slot.is_down,
         "fleet": slot.spec.is_fleet,
         "token": slot.seat.token if slot.seat is not None else None,
         "schedule": slot.spec.schedule,
         "resting": slot.is_resting,
         "next_due": dues.next if dues is not None else None,
         "missed": dues.missed if dues is not None else None,
+        "due_failed": dues.outcome in FAILURES if dues is not None else None,
     }
 
 
