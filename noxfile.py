@@ -80,6 +80,7 @@ AROUND = [
         "docker",
         "full_disk",
         "observer",
+        "prometheus",
         "rollout",
         "schedule_pings",
         "supervisor",

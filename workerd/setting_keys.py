@@ -203,11 +203,14 @@ KEYS: Mapping[str, Key] = {
     ),
     "LOG_LEVEL": Key(
         attribute="log_level",
-        says="the least level that is logged of a project whose LOGGING has no handler; None is as in Python: WARNING",
+        says=(
+            "the level of the root logger in a job's process, which gets a handler where LOGGING gives it none; None "
+            "leaves the root logger as LOGGING has it"
+        ),
         default=None,
         read=or_none(read_log_level),
         expected='the name of a level, such as "INFO", or None',
-        remedy="None shows of a project without LOGGING what Python shows: WARNING and above.",
+        remedy="None leaves the root logger as LOGGING has it; without LOGGING that is WARNING.",
     ),
     "ENV": Key(
         attribute="env",

@@ -59,6 +59,17 @@ def a_package_adds_a_handler_of_its_own() -> None:
     log_each_level()
 
 
+def a_package_has_a_handler_class_of_its_own() -> None:
+    """As rich and tqdm do."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            print(f"> {record.levelname.title()} {self.format(record)}", file=sys.stderr)
+
+    logging.getLogger().handlers[:] = [Handler()]
+    log_each_level()
+
+
 def a_package_writes_to_the_first_stderr() -> None:
     """As celery does, which puts a logger in the place of stdout and stderr."""
     handler = logging.StreamHandler(sys.__stderr__)

@@ -87,7 +87,7 @@ def test_it_is_live_ready_and_tells_its_figures(observed: Observed, project: Pro
     assert sample(text, "workerd_ledger_set_aside_records") == 0
     assert sample(text, 'workerd_slots{job="idle",state="RUNNING"}') == 1
     assert sample(text, 'workerd_slots{job="crash",state="BACKOFF"}') == 1
-    assert sample(text, 'workerd_exits_total{outcome="error"}') == 1
+    assert sample(text, 'workerd_exits_total{job="crash",outcome="error"}') == 1
     assert sample(text, "workerd_run_seconds_count") == 1
     assert sample(text, 'workerd_connections_opened_total{alias="default"}') >= 2
     assert sample(text, 'workerd_connections_closed_total{alias="default",reason="before_fork"}') == 1

@@ -57,6 +57,27 @@ def test_levels_are_the_projects(case: Case) -> None:
     assert levels == ["warning", "error"]
 
 
+def test_each_way_of_printing_has_its_stream_and_the_level_that_the_line_names(case: Case) -> None:
+    case.start(f"{JOBS}.print_each_way")
+    end = case.event("child.exited")
+    printed = [(event["stream"], event["level"], event["line"]) for event in case.events("child.output")]
+    (record,) = case.events("", logger="shop")
+
+    assert end["outcome"] == "finished", printed
+    assert sorted(printed) == [
+        ("stderr", "critical", '{"level":"fatal","msg":"program"}'),
+        ("stderr", "error", "[ERROR] write"),
+        ("stderr", "info", "done"),
+        ("stderr", "warning", "WARNING: print"),
+        ("stderr", "warning", "level=warn msg=command"),
+        ("stdout", "debug", '{"level":20,"msg":"program"}'),
+        ("stdout", "info", "INFO: print"),
+        ("stdout", "info", "[INFO] write"),
+        ("stdout", "info", "level=info msg=command"),
+    ]
+    assert (record["level"], record["event"]) == ("critical", "CRITICAL by the library: record")
+
+
 def test_a_flood_of_short_lines_leaves_the_daemon_its_turns(case: Case) -> None:
     case.start(f"{JOBS}.flood")
     case.event("child.output", line="x")

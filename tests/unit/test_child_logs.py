@@ -44,6 +44,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
     root.setLevel(logging.WARNING)
     monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
     monkeypatch.setattr(logging.StreamHandler, "emit", logging.StreamHandler.emit)
+    monkeypatch.setattr(logging.Handler, "handle", logging.Handler.handle)
     structlog.reset_defaults()
     yield Lines()
     root.handlers[:] = handlers
@@ -99,6 +100,20 @@ def test_a_level_of_workerds_settings_is_for_a_project_without_handlers(lines: L
     file = logging.FileHandler(tmp_path / "shop.log", delay=True)
     install(lines, file, level=logging.INFO)
     assert logging.getLogger().handlers == [file]
+
+
+def test_a_level_of_workerds_settings_is_the_root_loggers_and_no_other_ones(lines: Lines) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    install(lines, handler, level=logging.DEBUG)
+    logging.getLogger("shop").debug("heard")
+    own = logging.getLogger("shop.own")
+    own.setLevel(logging.ERROR)
+    own.warning("as its own level says")
+    own.setLevel(logging.NOTSET)
+    install(lines, logging.StreamHandler(sys.stderr), level=logging.CRITICAL)
+    logging.getLogger("shop").error("quiet")
+
+    assert lines.events == ["heard"]
 
 
 def test_the_jobs_own_basic_config_counts(lines: Lines) -> None:

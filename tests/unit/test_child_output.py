@@ -111,6 +111,22 @@ def test_stdout_and_stderr_are_told_apart(pipe: Pipe) -> None:
     assert said == [("stdout", "out"), ("stdout", "half a line"), ("stderr", "half an error")]
 
 
+def test_a_printed_line_has_the_level_that_it_names_and_nothing_else_of_what_it_says(pipe: Pipe) -> None:
+    said = rendered(level="critical", event="child.parked", slot="other:1", run="a", timestamp="2000")
+    pipe.write(f"{said}\n\rERROR: no room\n")
+    pipe.write("Traceback (most recent call last):\n[WARNING/MainProcess] late\n", to=pipe.errors)
+    events = pipe.lines.events
+
+    assert {event["event"] for event in events} == {"child.output"}
+    assert [(event["level"], event["stream"], event["line"]) for event in events] == [
+        ("critical", "stdout", said),
+        ("error", "stdout", "ERROR: no room"),
+        ("info", "stderr", "Traceback (most recent call last):"),
+        ("warning", "stderr", "[WARNING/MainProcess] late"),
+    ]
+    assert {(event["slot"], "run" in event) for event in events} == {("feed:1", False)}
+
+
 def test_a_mark_in_stderr_is_nothing(pipe: Pipe) -> None:
     pipe.write(f"{MARK}{rendered()}\n", to=pipe.errors)
 

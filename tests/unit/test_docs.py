@@ -1,6 +1,6 @@
 """The pages under docs/ say what the code does: events, settings, verbs, exit codes.
 
-``python -m tests.unit.test_docs`` writes the tables of events, settings, fields and fates.
+``python -m tests.unit.test_docs`` writes the tables of events, settings, metrics, fields and fates.
 """
 
 import re
@@ -20,6 +20,7 @@ from workerd.adopt.fates import Directive, Fate
 from workerd.definitions.toml_text import _field
 from workerd.job_rules.choices import CHOICES
 from workerd.job_rules.written import DEFAULTS
+from workerd.observer.figures import FIGURES
 from workerd.setting_keys import KEYS, Key
 from workerd.wire import exit_codes
 from workerd.wire.config import DaemonConfig
@@ -56,6 +57,14 @@ def default_of(key: Key) -> str:
     if isinstance(key.default, tuple):
         return f"`{list(key.default)}`".replace("'", '"')
     return f'`"{key.default}"`' if isinstance(key.default, str) else f"`{key.default}`"
+
+
+def metrics_table() -> str:
+    rows = ["| metric | type | labels | tells |", "|---|---|---|---|"]
+    for name, figure in FIGURES.items():
+        labels = ", ".join(f"`{label}`" for label in figure.labels)
+        rows.append(f"| `{name}` | {figure.kind} | {labels} | {figure.says.rstrip('.')} |")
+    return "\n".join([*rows, ""])
 
 
 def field_table() -> str:
@@ -105,6 +114,7 @@ def _told(directive: Directive) -> str:
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "events": ("operations.md", event_table),
     "settings": ("settings.md", settings_table),
+    "metrics": ("metrics.md", metrics_table),
     "fields": ("definitions.md", field_table),
     "supervisor": ("moving.md", supervisor_table),
     "cron": ("moving.md", cron_table),

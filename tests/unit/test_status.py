@@ -50,6 +50,8 @@ def test_a_daemon_that_has_just_begun_says_what_it_does_not_know(node: Node) -> 
             "forkserver_trouble": "the forkserver is not started yet",
             "public_forkserver_trouble": "the forkserver is not started yet",
             "reload": "",
+            "halted": False,
+            "rejected": False,
             "drain": "",
             "database": {"reachable": None, "out_since": None, "vendor": "", "trouble": "", "push": None},
             "key": node.parts.identity.key,

@@ -22,7 +22,7 @@ Logger = structlog.typing.FilteringBoundLogger
 def install_logging(renderer: Renderer, sink: LineWriter, level: int | None = None) -> Logger:
     """Configure both kinds of logging for this process; return the logger of workerd's own events.
 
-    ``level`` is WORKERD["LOG_LEVEL"]: a project that configures no handler logs from there up.
+    ``level`` is WORKERD["LOG_LEVEL"], the level of the root logger; None leaves it as the project has it.
     """
     take_events(renderer, sink)
     take_records(RecordWriter(renderer, sink), level)

@@ -1,6 +1,7 @@
 """The standard library's logging in a child: what would go to stdout or stderr reaches the daemon as one line each.
 
-No level is changed and no handler is added, so what is shown is what plain Python shows.
+No level is changed and no handler is added, unless WORKERD["LOG_LEVEL"] says so: what is shown is what plain Python
+shows.
 """
 
 import logging
@@ -9,11 +10,15 @@ from collections.abc import Iterator, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
 
+from .handler_prints import take_prints
 from .rendering import Renderer, format_exception
 from .stdio import LineWriter
 
 REPORTED = "workerd_reported"
 """Marks a record whose event is in the pipe already: no handler writes it there again, the project's others take it."""
+
+KNOWN_BY = 20
+"""The characters of a message, blanks left out, by which a text is known to be the record's: a handler may wrap it."""
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "_logger", "_name", REPORTED}
 _emit_text = logging.StreamHandler.emit
@@ -39,6 +44,21 @@ class RecordWriter:
         setattr(record, REPORTED, True)
         self._sink.write_line(line)
 
+    def write_printed(self, record: logging.LogRecord, text: str) -> bool:
+        """Write the record as ``text``, which a handler of another kind has printed of it; return whether that is done.
+
+        Where the record is written already, its message is not written again, and any other text is for the stream.
+        """
+        try:
+            if getattr(record, REPORTED, False):
+                return _squeeze(record.getMessage())[:KNOWN_BY] in _squeeze(text)
+            line = self._renderer.render(_head(record) | {"event": text})
+        except Exception:  # noqa: BLE001 - a record may be anything, and the job's log call must not raise: the text is shown as it is
+            return False
+        setattr(record, REPORTED, True)
+        self._sink.write_line(line)
+        return True
+
 
 class PipeHandler(logging.Handler):
     """Stands in place of a handler on stdout or stderr that the project configured when it was loaded."""
@@ -54,7 +74,7 @@ class PipeHandler(logging.Handler):
 def take_records(writer: RecordWriter, level: int | None) -> None:
     """Have every handler on stdout or stderr write by ``writer``, now or later.
 
-    With a ``level``, a root logger without handlers gets one of that level.
+    A ``level`` becomes the root logger's, and one without handlers gets a handler.
     """
     ours = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)  # whatever the job puts in their place later
     for logger in _loggers():
@@ -64,9 +84,10 @@ def take_records(writer: RecordWriter, level: int | None) -> None:
                 replacement.filters = handler.filters
                 logger.handlers[logger.handlers.index(handler)] = replacement
     root = logging.getLogger()
-    if level is not None and not root.handlers:
-        root.addHandler(PipeHandler(writer, level))
+    if level is not None:
         root.setLevel(level)
+        if not root.handlers:
+            root.addHandler(PipeHandler(writer, level))
 
     def emit(handler: Any, record: logging.LogRecord) -> None:
         """Write the record of a handler that the job has added, or of ``logging.lastResort``."""
@@ -76,6 +97,11 @@ def take_records(writer: RecordWriter, level: int | None) -> None:
             _emit_text(handler, record)
 
     logging.StreamHandler.emit = emit  # type: ignore[method-assign, assignment]
+    take_prints(writer.write_printed, lambda handler: type(handler).emit in {emit, PipeHandler.emit})
+
+
+def _squeeze(text: str) -> str:
+    return "".join(text.split())
 
 
 def _head(record: logging.LogRecord) -> dict[str, Any]:

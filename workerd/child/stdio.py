@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from workerd.wire.marked_lines import pack
 
 from .descriptors import KnownFile, takes_prints
+from .handler_prints import PRINTS
 from .output_pipe import OUTPUT, OutputPipe
 from .secrets import SECRETS
 
@@ -94,12 +95,19 @@ class _PrintBuffer(_Buffer):
     def write(self, text: Any, /) -> int:
         with self._stdio.lock:
             self._stdio.beat()
-            if self._is_lost():
-                return len(text)
-            super().write(SECRETS.mask_bytes(bytes(text)) if SECRETS else text)
-            if self._unbuffered:
-                super().flush()
+            if not self._is_lost() and not PRINTS.take(self._print_now, text):
+                self._print(text)
             return len(text)
+
+    def _print(self, text: bytes) -> None:
+        super().write(SECRETS.mask_bytes(bytes(text)) if SECRETS else text)
+        if self._unbuffered:
+            super().flush()
+
+    def _print_now(self, text: bytes) -> None:
+        with self._stdio.lock:
+            self._print(text)
+            self.flush()
 
     def flush(self) -> None:
         with self._stdio.lock:  # a rendered line must not come between the parts of a flush

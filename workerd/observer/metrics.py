@@ -1,11 +1,9 @@
-"""The daemon's status in Prometheus's format.
-
-Label values are names of jobs, database aliases and a fixed set of words: the number of time series stays bounded.
-"""
+"""The daemon's status in Prometheus's format. A daemon of an older version does not tell each value."""
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -13,36 +11,26 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from .figures import FIGURES
+
 __all__ = ["CONTENT_TYPE", "render"]
 
 COUNTED = {
-    "child.exited": ("workerd_exits", "Processes that ended, by outcome.", ("outcome",)),
-    "connection.opened": ("workerd_connections_opened", "Database connections opened.", ("alias",)),
-    "connection.closed": ("workerd_connections_closed", "Database connections closed.", ("alias", "reason")),
-    "connection.failed": ("workerd_connections_failed", "Database connections that failed.", ("alias", "error")),
-    "connection.discarded": (
-        "workerd_connections_discarded",
-        "Inherited database connections that a forked process discarded.",
-        ("alias",),
-    ),
-    "seat.lost": ("workerd_seats_lost", "Seats of the fleet that the node has lost, not given away.", ()),
-    "seat.taken_over": ("workerd_seats_taken_over", "Seats that the node took from one that was silent.", ()),
+    "connection.opened": "workerd_connections_opened_total",
+    "connection.closed": "workerd_connections_closed_total",
+    "connection.failed": "workerd_connections_failed_total",
+    "connection.discarded": "workerd_connections_discarded_total",
+    "seat.lost": "workerd_seats_lost_total",
+    "seat.taken_over": "workerd_seats_taken_over_total",
 }
 TIMED = {
-    "child.exited": ("workerd_run_seconds", "How long runs lasted."),
-    "child.born": (
-        "workerd_birth_seconds",
-        "From the request for a process to its start; processes started ahead are not counted.",
-    ),
-    "fork.prepared": (
-        "workerd_fork_preparation_seconds",
-        "How long it took to close every database connection before a fork.",
-    ),
-    "late": (
-        "workerd_job_lateness_seconds",
-        "From a time of a schedule to the start of its run; retries and runs that an operator asked for do not count.",
-    ),
+    "child.exited": "workerd_run_seconds",
+    "child.born": "workerd_birth_seconds",
+    "fork.prepared": "workerd_fork_preparation_seconds",
+    "late": "workerd_job_lateness_seconds",
 }
+FROM_NOUGHT = ("hung", "over_memory")
+"""Outcomes that each job has from its start: a rule sees no increase where the first sample of a series is a 1."""
 RESTING = "RESTING"
 """The state, in ``workerd_slots`` alone, of a slot that waits for its time: it is not down."""
 
@@ -65,112 +53,102 @@ class StatusCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._of_the_daemon()
         yield from self._of_slots()
+        yield from self._of_seats()
         yield from self._of_schedules()
-        yield from self._of_counters()
+        yield from self._of_ends()
+        yield from self._of_the_log()
 
     def _of_the_daemon(self) -> Iterator[Metric]:
         daemon = self._daemon
-        info = GaugeMetricFamily("workerd_info", "The daemon.", labels=("name", "host", "version"))
-        info.add_metric((daemon["name"], daemon["host"], daemon["version"]), 1)
-        yield info
-        yield GaugeMetricFamily("workerd_start_time_seconds", "When the daemon started.", value=daemon["started"])
-        yield GaugeMetricFamily("workerd_ready", "Whether the service is up.", value=int(daemon["ready"]))
-        yield GaugeMetricFamily("workerd_generation", "The code's generation.", value=daemon["generation"] or 0)
-        reachable = daemon["database"]["reachable"] is True
-        yield GaugeMetricFamily(
-            "workerd_database_reachable", "Whether the ledger reaches the database.", value=int(reachable)
-        )
-        lag = daemon["unjournaled"] + daemon["waiting"]
-        yield GaugeMetricFamily("workerd_ledger_lag_records", "Records that are not in the database yet.", value=lag)
-        yield GaugeMetricFamily(
-            "workerd_ledger_set_aside_records", "Records that the database has refused.", value=daemon["set_aside"]
-        )
+        yield _family("workerd_info", {(daemon["name"], daemon["host"], daemon["version"]): 1})
+        values = {
+            "workerd_start_time_seconds": daemon["started"],
+            "workerd_ready": int(daemon["ready"]),
+            "workerd_generation": daemon["generation"] or 0,
+            "workerd_generation_rejected": int(daemon.get("rejected", False)),
+            "workerd_rollout_halted": int(daemon.get("halted", False)),
+            "workerd_database_reachable": int(daemon["database"]["reachable"] is True),
+            "workerd_ledger_lag_records": daemon["unjournaled"] + daemon["waiting"],
+            "workerd_ledger_set_aside_records": daemon["set_aside"],
+        }
+        if daemon.get("alerts_unsent") is not None:
+            values["workerd_alerts_unsent"] = daemon["alerts_unsent"]
+        yield from (_family(name, {(): value}) for name, value in values.items())
 
     def _of_slots(self) -> Iterator[Metric]:
-        states = GaugeMetricFamily("workerd_slots", "Slots, by job and state.", labels=("job", "state"))
         shown = ((slot["job_name"], RESTING if slot.get("resting") else slot["state"]) for slot in self._slots)
-        for labels, count in Counter(shown).items():
-            states.add_metric(labels, count)
-        yield states
-        yield self._seats()
-        last_beats, memory = self._values("last_beat"), self._values("memory")
-        beats = GaugeMetricFamily(
-            "workerd_beat_age_seconds",
-            "Seconds since the last beat, of the job's slot that has been silent longest.",
-            labels=("job",),
-        )
-        for job, values in last_beats.items():
-            beats.add_metric((job,), max(0.0, time.time() - min(values)))
-        yield beats
-        grown = GaugeMetricFamily(
-            "workerd_memory_mib",
-            "Growth of a process's private memory in MiB, of the job's largest slot.",
-            labels=("job",),
-        )
-        for job, values in memory.items():
-            grown.add_metric((job,), max(values))
-        yield grown
+        yield _family("workerd_slots", Counter(shown))
+        down: Counter[tuple[str, ...]] = Counter()
+        for slot in self._slots:
+            if "down" in slot:
+                down[slot["job_name"], str(slot["significant"]).lower()] += slot["down"]
+        yield _family("workerd_slots_down", down)
+        ages = ((job, max(0.0, time.time() - min(beats))) for job, beats in self._values("last_beat"))
+        yield _family("workerd_beat_age_seconds", _by_job(ages))
+        yield _family("workerd_memory_mib", _by_job((job, max(grown)) for job, grown in self._values("memory")))
 
-    def _seats(self) -> Metric:
-        held = GaugeMetricFamily("workerd_seats_held", "Seats of the fleet that the node holds.", labels=("job",))
-        of_fleet = [slot for slot in self._slots if slot.get("fleet")]  # a daemon of an older version tells of none
-        for job, count in Counter(slot["job_name"] for slot in of_fleet if slot["token"] is not None).items():
-            held.add_metric((job,), count)
-        return held
+    def _of_seats(self) -> Iterator[Metric]:
+        of_fleet = [slot for slot in self._slots if slot.get("fleet")]
+        held = Counter(slot["job_name"] for slot in of_fleet if slot["token"] is not None)
+        yield _family("workerd_seats_held", _by_job(held.items()))
+        untaken = Counter({slot["job_name"]: 0 for slot in of_fleet})
+        untaken.update(seat["job"] for seat in self._daemon.get("unheld", ()) if "job" in seat)
+        yield _family("workerd_seats_untaken", _by_job(untaken.items()))
 
     def _of_schedules(self) -> Iterator[Metric]:
-        succeeded = GaugeMetricFamily(
-            "workerd_job_last_success_timestamp_seconds",
-            "When a run of a scheduled job last finished; of the job's slot for which that is longest ago.",
-            labels=("job",),
-        )
-        for job, moments in self._values("last_success").items():
-            succeeded.add_metric((job,), min(moments))
-        yield succeeded
-        due = GaugeMetricFamily(
-            "workerd_job_next_due_timestamp_seconds", "The next time of a job's schedule.", labels=("job",)
-        )
-        for job, moments in self._values("next_due").items():
-            due.add_metric((job,), min(moments))
-        yield due
-        missed = CounterMetricFamily(
-            "workerd_job_missed",
-            "Times of a job's schedule, of each of its slots, that nothing ran for.",
-            labels=("job",),
-        )
-        for job, counts in self._values("missed").items():
-            missed.add_metric((job,), sum(counts))
-        yield missed
+        for name, field, of_all in (
+            ("workerd_job_last_success_timestamp_seconds", "last_success", min),
+            ("workerd_job_next_due_timestamp_seconds", "next_due", min),
+            ("workerd_job_due_failed", "due_failed", sum),
+            ("workerd_job_missed_total", "missed", sum),
+        ):
+            yield _family(name, _by_job((job, of_all(values)) for job, values in self._values(field)))
 
-    def _values(self, field: str) -> dict[str, list[float]]:
+    def _of_ends(self) -> Iterator[Metric]:
+        jobs = sorted({slot["job_name"] for slot in self._slots})
+        ends = {(job, outcome): count for job, outcome, count in self._counters.get("ends", ())}
+        nought: dict[tuple[str, ...], float] = dict.fromkeys(product(jobs, FROM_NOUGHT), 0)
+        yield _family("workerd_exits_total", nought | ends)
+        kills = dict.fromkeys(jobs, 0) | dict(self._counters.get("oom_kills", ()))
+        yield _family("workerd_oom_kills_total", _by_job(kills.items()))
+
+    def _of_the_log(self) -> Iterator[Metric]:
+        counters = self._counters
+        yield _family("workerd_log_lines_total", {(): counters["lines"]})
+        yield _family("workerd_log_dropped_lines_total", {(): counters["dropped"]})
+        for event, name in COUNTED.items():
+            nought: dict[tuple[str, ...], float] = {} if FIGURES[name].labels else {(): 0}
+            counts = {tuple(labels): count for kind, *labels, count in counters["events"] if kind == event}
+            yield _family(name, nought | counts)
+        for event, name in TIMED.items():
+            if event in counters["times"]:
+                yield _histogram(name, counters["times"][event])
+
+    def _values(self, field: str) -> Iterable[tuple[str, list[float]]]:
         """Return the slots' values of ``field``, by job; slots without one are left out."""
         found: dict[str, list[float]] = {}
         for slot in self._slots:
-            if slot.get(field) is not None:  # a daemon of an older version does not tell each
+            if slot.get(field) is not None:
                 found.setdefault(slot["job_name"], []).append(slot[field])
-        return found
-
-    def _of_counters(self) -> Iterator[Metric]:
-        counters = self._counters
-        yield CounterMetricFamily("workerd_log_lines", "Lines written to the log.", value=counters["lines"])
-        yield CounterMetricFamily(
-            "workerd_log_dropped_lines",
-            "Lines lost, as the log's reader was slow or its disk full.",
-            value=counters["dropped"],
-        )
-        for event, (name, text, labels) in COUNTED.items():
-            found = [(values, count) for kind, *values, count in counters["events"] if kind == event]
-            family = CounterMetricFamily(name, text, labels=labels)
-            for values, count in found or ([] if labels else [([], 0)]):  # a metric without labels begins with nought
-                family.add_metric(values, count)
-            yield family
-        for event, (name, text) in TIMED.items():
-            if event in counters["times"]:  # a daemon of an older version does not tell each
-                yield _histogram(name, text, counters["times"][event])
+        return found.items()
 
 
-def _histogram(name: str, text: str, times: dict[str, Any]) -> Metric:
-    family, total, buckets = HistogramMetricFamily(name, text), 0, []
+def _by_job(values: Iterable[tuple[str, float]]) -> dict[tuple[str, ...], float]:
+    return {(job,): value for job, value in values}
+
+
+def _family(name: str, values: Mapping[tuple[str, ...], float]) -> Metric:
+    """Return the metric of a row of the table, with a value for each set of labels."""
+    row = FIGURES[name]
+    make = CounterMetricFamily if row.kind == "counter" else GaugeMetricFamily
+    family = make(name, row.says, labels=row.labels)
+    for labels, value in values.items():
+        family.add_metric(labels, value)
+    return family
+
+
+def _histogram(name: str, times: dict[str, Any]) -> Metric:
+    family, total, buckets = HistogramMetricFamily(name, FIGURES[name].says), 0, []
     for bound, count in zip((*times["bounds"], "+Inf"), times["counts"], strict=True):
         total += count
         buckets.append((str(bound), float(total)))

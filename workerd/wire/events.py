@@ -151,7 +151,10 @@ EVENTS: dict[str, Event] = {
     "child.parked": _event("error", "reason", "the slot is given up until resume or an edit"),
     "child.resumed": _event("info", "reason", "the slot is no longer parked"),
     "child.output": _event(
-        "info", "stream line", "a line that the process, or a program that it started, printed to stdout or stderr"
+        "info",
+        "stream line",
+        "a line that the process, or a program that it started, printed to stdout or stderr; "
+        "a line of a known logger's shape has the level that it names",
     ),
     "connection.opened": _event("info", "alias vendor session ms", "a database connection was opened"),
     "connection.closed": _event(

@@ -4,7 +4,9 @@ import logging
 import os
 import subprocess
 import sys
+from typing import Any
 
+from django.core.management import BaseCommand, call_command
 from django.db import connection
 
 from workerd import JobContext, job
@@ -50,6 +52,33 @@ def log_each_level(context: JobContext) -> None:
         getattr(logging.getLogger("httpx"), level)("a %s", level)
     sys.stderr.write("done\n")
     context.wait()
+
+
+class _Handler(logging.Handler):
+    """A library's, which prints by itself."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"{record.levelname} by the library: {record.getMessage()}")
+
+
+class _Command(BaseCommand):
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        self.stdout.write("level=info msg=command")
+        self.stderr.write("level=warn msg=command")
+
+
+@job
+def print_each_way(context: JobContext) -> None:
+    print("INFO: print")
+    print("WARNING: print", file=sys.stderr)
+    os.write(1, b"[INFO] write\n")
+    os.write(2, b"[ERROR] write\n")
+    call_command(_Command())
+    lines = ('{"level":20,"msg":"program"}', '{"level":"fatal","msg":"program"}')
+    subprocess.run(["sh", "-c", 'echo "$1"; echo "$2" >&2', "sh", *lines], check=True)
+    logging.getLogger().addHandler(_Handler())
+    logging.getLogger("shop").critical("record")
+    sys.stderr.write("done\n")
 
 
 @job

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from workerd.daemon.rules.printed_level import printed_level
 from workerd.wire.marked_lines import LINE_BYTES, Unpacker
 
 from .child_stream import LAST_WORDS_S, ChildStream
@@ -100,8 +101,9 @@ class ChildOutput:
         self._captured.append(text)
         self._on_captured()
 
-    def _print(self, stream: str, text: bytes) -> None:
-        line = last_state(text)
+    def _print(self, stream: str, printed: bytes) -> None:
+        line = last_state(printed)
         if line.strip():
             self.last_lines.append(line)
-            self._log.emit("child.output", **self.identity, stream=stream, line=line.decode("utf-8", "replace"))
+            text = line.decode("utf-8", "replace")
+            self._log.emit("child.output", printed_level(line), **self.identity, stream=stream, line=text)

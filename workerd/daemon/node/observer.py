@@ -21,7 +21,6 @@ MOST_SERIES = 500
 _EVENT = b'"event":"'
 _NEAR_THE_START = 100
 _LABELS = {
-    "child.exited": ("outcome",),
     "connection.opened": ("alias",),
     "connection.closed": ("alias", "reason"),
     "connection.failed": ("alias", "error"),

@@ -31,6 +31,7 @@ from workerd.daemon.slots.due_calendar import Calendar
 from workerd.daemon.slots.due_effects import DueEffects
 from workerd.daemon.slots.due_records import DueRecords
 from workerd.daemon.slots.effects import Effects
+from workerd.daemon.slots.ends import Ends
 from workerd.daemon.slots.exits import Exits
 from workerd.daemon.slots.gate import Gate
 from workerd.daemon.slots.lifecycle import Lifecycle
@@ -78,6 +79,7 @@ class Parts(NamedTuple):
     slot_set: SlotSet
     effects: Effects
     exits: Exits
+    ends: Ends
     rollout: Rollout
     database: Database
     calendar: Calendar
@@ -174,6 +176,7 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
         slot_set=slot_set,
         effects=effects,
         exits=exits,
+        ends=Ends(slot_set, exits),
         rollout=rollout,
         database=database,
         calendar=calendar,

@@ -45,6 +45,12 @@ class Reloading:
         return self._halt if self._rollout.halted else Reason("")
 
     @property
+    def rejected(self) -> bool:
+        """Whether the newest code was rejected, and nobody has decided on that since."""
+        generations = self._parts.generations
+        return bool(self._rejection) or (generations.rejected and generations.current is None)
+
+    @property
     def account(self) -> Reason:
         """A sentence on the reload that goes on, or on the last one where it did not end well; else ""."""
         generations, rollout = self._parts.generations, self._rollout

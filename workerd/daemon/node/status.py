@@ -44,7 +44,8 @@ class Status:
 
     def snapshot(self) -> dict[str, Any]:
         """Return plain values; times are wall seconds (UTC)."""
-        counters = {"counters": self._counters.snapshot()} if self._counters is not None else {}
+        counted = self._counters.snapshot() | self._parts.ends.snapshot() if self._counters is not None else None
+        counters = {"counters": counted} if counted is not None else {}
         return {"daemon": self._daemon(), "slots": self._parts.slot_set.snapshot(), **counters}
 
     def _daemon(self) -> dict[str, Any]:
@@ -66,6 +67,8 @@ class Status:
             "forkserver_trouble": self._forkserver_trouble(),
             "public_forkserver_trouble": public_part(self._forkserver_trouble()),
             "reload": self._reloading.account,
+            "halted": bool(self._reloading.halt),
+            "rejected": self._reloading.rejected,
             "drain": parts.drain.account,
             "database": self._database(),
             "key": parts.identity.key,
@@ -88,7 +91,10 @@ class Status:
                 for slot in slots
                 if slot.spec.significant and slot.dues is not None and slot.dues.outcome in UNHEALTHY
             ],
-            "unheld": [{"slot": slot.name, "reason": reason} for slot, reason in parts.fleet.elsewhere.missed()],
+            "unheld": [
+                {"slot": slot.name, "job": slot.spec.name, "reason": reason}
+                for slot, reason in parts.fleet.elsewhere.missed()
+            ],
             "overdue": [slot.name for slot in slots if self._is_overdue(slot)],
         }
 

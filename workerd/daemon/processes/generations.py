@@ -46,6 +46,8 @@ class Generations:
         """The jobs that a generation has to load where it is to replace the current one."""
         self.trouble = ""
         """Why no process can be started: what became of the last attempt; "" where it has not failed."""
+        self.rejected = False
+        """Whether the newest load that has come to an end was rejected."""
         listener = Listener(self._is_ready, self._is_rejected, self.on_birth_failed)
         self._loading = Loading(loop, log, config, limits, listener)
 
@@ -214,7 +216,7 @@ class Generations:
 
     def _is_ready(self, forkserver: Forkserver) -> None:
         self._loading.succeeded(forkserver)
-        self.trouble = ""
+        self.trouble, self.rejected = "", False
         # Without a forkserver to replace there may still be spares with the code before.
         replaces = forkserver is self._next or self._loading.was_asked_for(forkserver)
         if forkserver is self._next:
@@ -232,6 +234,7 @@ class Generations:
         self._loading.cancel_retry()
 
     def _is_rejected(self, forkserver: Forkserver, reason: str) -> None:
+        self.rejected = True
         if forkserver is self._next:
             self._next = None
             self._let_go(forkserver)

@@ -59,7 +59,8 @@ class EndedRun(NamedTuple):
     reason: str = ""
     outage: str = ""
     lost_session: bool = False
-    out_of_memory: bool = False
+    oom_killed: bool = False
+    """Whether the kernel killed it for want of memory, as far as its cgroup tells."""
 
 
 class Decision(NamedTuple):

@@ -88,7 +88,7 @@ class Exits:
             reason=reason,
             outage=child.failed.outage if child.failed else "",
             lost_session=bool(child.failed and child.failed.lost_session),
-            out_of_memory=evidence.out_of_memory or outcome is Outcome.OVER_MEMORY,
+            oom_killed=outcome is Outcome.CRASHED and evidence.out_of_memory,
         )
         slot.last_run = child.run
         slot.outcome, slot.end_reason, slot.misses_database = outcome, reason, ended.database_out

@@ -12,7 +12,7 @@ from workerd.daemon.rules.outcome import ExitStatus
 from workerd.wire.labels import labels_of
 from workerd.wire.reasons import public_part
 from workerd.wire.spec import JobSpec
-from workerd.wire.words import GOOD, Outcome, Trigger
+from workerd.wire.words import FAILURES, GOOD, Outcome, Trigger
 
 from .slot import LiveSlot
 from .waiting import explain
@@ -125,6 +125,8 @@ def live_row(slot: LiveSlot) -> dict[str, Any]:
     return {
         "builtin": slot.builtin,
         "wanted": slot.wanted,
+        "significant": slot.spec.significant,
+        "down": slot.is_down,
         "fleet": slot.spec.is_fleet,
         "token": slot.seat.token if slot.seat is not None else None,
         "schedule": slot.spec.schedule,
@@ -132,6 +134,7 @@ def live_row(slot: LiveSlot) -> dict[str, Any]:
         "resting": slot.is_resting,
         "next_due": dues.next if dues is not None else None,
         "missed": dues.missed if dues is not None else None,
+        "due_failed": dues.outcome in FAILURES if dues is not None else None,
     }
 
 

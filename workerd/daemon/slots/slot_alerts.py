@@ -88,7 +88,7 @@ class SlotAlerts:
             return
         if end.outcome is Outcome.HUNG:
             self._raise(slot, "hung", end.reason, run=child.run)
-        elif end.out_of_memory:
+        elif end.outcome is Outcome.OVER_MEMORY or end.oom_killed:
             self._raise(slot, "out_of_memory", end.reason, run=child.run)
         by_itself = end.outcome in BY_ITSELF and not end.asked
         if by_itself and self._times.circle_ends and not slot.runs_at_times:
