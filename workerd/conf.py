@@ -68,6 +68,7 @@ class Settings:
     definitions: tuple[Path, ...]
     labels: Mapping[str, str]
     engines: tuple[str, ...]
+    sample_seconds: float
 
     def load_before_fork(self) -> tuple[Callable[[], object], ...]:
         """Return BEFORE_FORK as callables. Raises whatever the import of a dotted path raises."""

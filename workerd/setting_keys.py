@@ -10,6 +10,7 @@ from .setting_values import (
     CENTURY_S,
     DOTTED,
     or_none,
+    or_zero,
     read_before_fork,
     read_bind,
     read_database,
@@ -255,6 +256,17 @@ KEYS: Mapping[str, Key] = {
         read=read_strings("|".join(PACKAGES)),
         expected=f"a list of engines' names: {', '.join(PACKAGES)}",
         remedy='Write a list, such as ["celery"].',
+    ),
+    "SAMPLE_SECONDS": Key(
+        attribute="sample_seconds",
+        says=(
+            "how often each process's memory, processor time, descriptors and threads are measured, in seconds; "
+            "0 is never: see [resources over time](resources.md)"
+        ),
+        default=10.0,
+        read=or_zero(read_seconds(1, 300)),
+        expected="0, or a number of seconds from 1 to 300",
+        remedy="10 keeps an hour of samples and costs next to nothing; 0 measures nothing.",
     ),
 }
 """The ids of the system checks follow this order, so a new key goes to the end."""

@@ -72,6 +72,10 @@ def or_none(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: None if value is None else read(value)
 
 
+def or_zero(read: Callable[[Any], float]) -> Callable[[Any], float]:
+    return lambda value: 0.0 if value == 0 and not isinstance(value, bool) else read(value)
+
+
 def read_retention(value: Any) -> float:
     if isinstance(value, timedelta):
         value = value.total_seconds()

@@ -51,6 +51,7 @@ def test_a_project_that_sets_nothing_has_the_defaults() -> None:
         definitions=(),
         labels={},
         engines=(),
+        sample_seconds=10.0,
     )
     assert {"*password*", "*secret*", "*token*", "*key*"} <= set(found.secret_kwargs)
 

@@ -26,6 +26,8 @@ class DaemonConfig(NamedTuple):
     max_processes: int = 1000
     exit_when_parked: bool = False
     http_bind: str | None = None
+    sample_seconds: float = 0.0
+    """How often each child is measured; 0 for never."""
 
     def to_json(self) -> str:
         return json.dumps(self._asdict())

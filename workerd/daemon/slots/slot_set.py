@@ -48,6 +48,8 @@ class SlotSet:
         """Whether more rows are to be told, which those that were told may name."""
         self.on_whole: Listeners[[]] = Listeners()
         """Told when all rows have been told."""
+        self.on_forgotten: Listeners[[LiveSlot]] = Listeners()
+        """Told of each slot that is there no more."""
         self.on_applied: Listeners[[JobSpec]] = Listeners()
         """Told of each row that was made or edited, or is gone, once its slots follow it."""
 
@@ -201,6 +203,7 @@ class SlotSet:
         elif slot.has_row:
             slot.has_row = False
             self._records.add("slot", slot_key(slot), None)
+            self.on_forgotten(slot)
 
     def snapshot(self) -> list[dict[str, Any]]:
         """Return every slot's row, and what the database need not know, as ``status`` shows them."""
