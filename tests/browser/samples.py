@@ -17,7 +17,7 @@ def add_leak(project: Project, name: str, limit: float) -> None:
     coarse = [_at(now - 300 * place, now, limit) for place in range(COARSE)]
     packed = pack_all(fine) + pack_all(coarse)
     Slot.objects.using(project.jobs.db).filter(job_name=name).update(
-        samples=slot_text(packed), recent_memory=summarize(packed), memory=limit * 0.67
+        samples=slot_text(packed), recent_memory=summarize(packed), memory=limit * 0.67, state="RUNNING"
     )
 
 

@@ -93,7 +93,8 @@ def memory_cell(snapshot: JobSnapshot, ages: Ages) -> SafeString:
     largest = max(measured, key=lambda slot: slot.memory or 0.0, default=None)
     if largest is None:
         return memory(None, snapshot.job.max_memory)
-    curve = sparkline(read_recent(largest.recent_memory), snapshot.job.max_memory, as_utc(ages.now))
+    recent, lives = read_recent(largest.recent_memory), largest.state in ALIVE
+    curve = sparkline(recent, snapshot.job.max_memory, as_utc(ages.now), grows=lives)
     return memory(largest.memory, snapshot.job.max_memory, curve)
 
 

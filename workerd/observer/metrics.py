@@ -43,6 +43,10 @@ TIMED = {
         "From a time of a schedule to the start of its run; retries and runs that an operator asked for do not count.",
     ),
 }
+MOST_OF = (
+    ("workerd_open_descriptors", "descriptors", "Open descriptors, of the job's process that has most."),
+    ("workerd_threads", "threads", "Threads, of the job's process that has most."),
+)
 RESTING = "RESTING"
 """The state, in ``workerd_slots`` alone, of a slot that waits for its time: it is not down."""
 
@@ -110,6 +114,22 @@ class StatusCollector(Collector):
         for job, values in memory.items():
             grown.add_metric((job,), max(values))
         yield grown
+        yield from self._of_usage()
+
+    def _of_usage(self) -> Iterator[Metric]:
+        used = CounterMetricFamily(
+            "workerd_cpu_seconds",
+            "Processor time of a job's processes, as samples have seen it since the daemon's start.",
+            labels=("job",),
+        )
+        for job, values in self._values("processor_s").items():
+            used.add_metric((job,), sum(values))
+        yield used
+        for name, field, text in MOST_OF:
+            most = GaugeMetricFamily(name, text, labels=("job",))
+            for job, values in self._values(field).items():
+                most.add_metric((job,), max(values))
+            yield most
 
     def _seats(self) -> Metric:
         held = GaugeMetricFamily("workerd_seats_held", "Seats of the fleet that the node holds.", labels=("job",))

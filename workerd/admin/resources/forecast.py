@@ -14,8 +14,17 @@ REACH = 12.0
 """So many times the time that was seen."""
 HORIZON_S = 86400.0
 
+FALL = 0.7
+"""Memory that is less than so much of what it was just before is another process's."""
+
 Point = tuple[float, float]
 """A moment in seconds, and the memory then, in any unit."""
+
+
+def since_last_fall(points: Sequence[Point]) -> Sequence[Point]:
+    """Return the points of the last process, as far as its memory tells."""
+    falls = (place for place in range(1, len(points)) if points[place][1] < FALL * points[place - 1][1])
+    return points[max(falls, default=0) :]
 
 
 def seconds_to_limit(points: Sequence[Point], limit: float | None) -> float | None:

@@ -20,7 +20,7 @@ GAPS = 3
 LIMIT_WITHIN = 8.0
 """A limit of more than so many times what was used would press the curve flat: it is said, and not drawn."""
 ROOM = 1.08
-_STEPS = (1, 2, 2.5, 5, 10)
+_STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 
 Value = Callable[[Sample], float | None]
 

@@ -11,6 +11,7 @@ from workerd.admin.ages import as_utc, spell
 from workerd.models import Job, Run, Slot
 from workerd.wire.curves import run_curve, slot_curve, thin_to
 from workerd.wire.samples import Sample
+from workerd.wire.words import ALIVE
 
 from .figures import ABOVE, HEIGHT, Figure, draw, figures_of, memory_of, spell_mib, spell_percent
 from .forecast import seconds_to_limit
@@ -33,7 +34,8 @@ def slots_section(job: Job, slots: Iterable[Slot], now: Any, alias: str, request
     for slot in chosen:
         samples = slot_curve(texts.get(slot.pk), moment + AHEAD_S)
         if is_recent(samples, moment):
-            shown.append(_drawn(slot.name, samples, windows_for(samples, moment), _figures(job), job.max_memory))
+            limit = job.max_memory if slot.state in ALIVE else None
+            shown.append(_drawn(slot.name, samples, windows_for(samples, moment), _figures(job), limit))
     context = {"slots": shown, "left_out": len(known) - len(chosen), "drawn": len(chosen)}
     return render_to_string("admin/workerd/resources.html", context | SIZES, request)
 
@@ -44,9 +46,7 @@ def run_section(run: Run, job: Job | None, request: HttpRequest) -> str:
     samples = run_curve(run.samples, end + AHEAD_S)
     if not samples:
         return ""
-    limit = job.max_memory if job is not None else None
-    drawn = _drawn(run.slot, samples, [window_of(samples)], _figures(job), limit)
-    drawn["full"] = ""  # it has ended
+    drawn = _drawn(run.slot, samples, [window_of(samples)], _figures(job))
     return render_to_string("admin/workerd/resources.html", {"slots": [drawn], "is_run": True} | SIZES, request)
 
 
@@ -64,8 +64,9 @@ def _figures(job: Job | None) -> tuple[Figure, ...]:
 
 
 def _drawn(
-    name: str, samples: list[Sample], windows: list[Window], figures: Iterable[Figure], limit: float | None
+    name: str, samples: list[Sample], windows: list[Window], figures: Iterable[Figure], limit: float | None = None
 ) -> dict[str, Any]:
+    """Return what the template shows of a slot or a run; with a ``limit``, when its memory will meet that."""
     memory = [one.memory for one in samples if one.memory is not None]
     return {
         "name": name,

@@ -10,7 +10,7 @@ from workerd.admin.ages import spell
 from workerd.wire.recent_memory import RecentMemory
 
 from .figures import spell_mib
-from .forecast import seconds_to_limit
+from .forecast import seconds_to_limit, since_last_fall
 from .plot import LIMIT_WITHIN
 
 HIGH = 20
@@ -18,8 +18,8 @@ LEAST = 2
 """Fewer points are no curve."""
 
 
-def sparkline(recent: RecentMemory | None, limit: float | None, now: datetime) -> SafeString:
-    """Return the curve, and in how long the limit is met at this rate; "" where there is nothing to draw."""
+def sparkline(recent: RecentMemory | None, limit: float | None, now: datetime, *, grows: bool) -> SafeString:
+    """Return the curve, "" where there is nothing to draw; with ``grows`` also in how long it meets its limit."""
     known = [(place, value / 1024) for place, value in enumerate(recent.values if recent else ()) if value is not None]
     if recent is None or len(known) < LEAST or now.astimezone(UTC).timestamp() - recent.ended > 86400:
         return SafeString("")
@@ -27,7 +27,8 @@ def sparkline(recent: RecentMemory | None, limit: float | None, now: datetime) -
     scale = max(*values, 1.0)
     if limit is not None and limit <= scale * LIMIT_WITHIN:
         scale = max(scale, limit)
-    left = seconds_to_limit([(float(place * recent.step), value) for place, value in known], limit)
+    points = since_last_fall([(float(place * recent.step), value) for place, value in known])
+    left = seconds_to_limit(points, limit) if grows else None
     words = _("memory in the last %(span)s: from %(first)s to %(last)s, at most %(most)s") % {
         "span": spell(recent.ended - recent.began),
         "first": spell_mib(values[0]),

@@ -128,7 +128,7 @@ def live_row(slot: LiveSlot) -> dict[str, Any]:
         "builtin": slot.builtin,
         "wanted": slot.wanted,
         "fleet": slot.spec.is_fleet,
-        "processor_s": round(slot.processor_s, 2) if child is not None and child.usage.has_begun else None,
+        "processor_s": round(slot.processor_s, 2) if slot.is_measured else None,
         "descriptors": child.usage.descriptors if child is not None else None,
         "threads": child.usage.threads if child is not None else None,
         "token": slot.seat.token if slot.seat is not None else None,

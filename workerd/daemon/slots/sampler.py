@@ -171,6 +171,7 @@ class Sampler:
         sample = child.usage.sample(child.pid, growth, clock, now - beat if beat else None, is_judged=is_judged)
         if sample is None:
             return False
+        slot.is_measured = True
         slot.processor_s += child.usage.processor_s - before
         self._attempt(lambda file: file.append(_key(slot), sample))
         return self._file is not None

@@ -51,6 +51,8 @@ class LiveSlot:
     """The last beat that its row shows."""
     written_memory: float | None = None
     """The memory that its row shows."""
+    is_measured: bool = False
+    """Whether there was a sample of a process of it."""
     processor_s: float = 0.0
     """The processor time of all its runs so far, as samples have seen it."""
     curve_due: float = 0.0

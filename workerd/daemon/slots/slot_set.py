@@ -203,7 +203,6 @@ class SlotSet:
         elif slot.has_row:
             slot.has_row = False
             self._records.add("slot", slot_key(slot), None)
-            self.on_forgotten(slot)
 
     def snapshot(self) -> list[dict[str, Any]]:
         """Return every slot's row, and what the database need not know, as ``status`` shows them."""
@@ -263,6 +262,7 @@ class SlotSet:
         if self._slots.pop((slot.spec.name, slot.index), None) is not None:
             self._changed.pop(slot, None)
             self._records.add("slot", slot_key(slot), None)
+            self.on_forgotten(slot)
 
 
 def slot_key(slot: LiveSlot) -> str:
