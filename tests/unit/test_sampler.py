@@ -63,12 +63,14 @@ def started(node: Node) -> Node:
     return node
 
 
-def live(node: Node, seconds: float) -> None:
-    """Let time pass; the ledger beats, or it would be found to hang."""
+def live(node: Node, seconds: float, *, reads: bool = True) -> None:
+    """Let time pass; the ledger beats, or it would be found to hang, and reads, unless it is not to."""
     until = node.clock.now + seconds
     while (left := until - node.clock.now) > 1e-9:
         node.ledger.page.beat()
         node.pass_time(min(5.0, left))
+        if reads:
+            node.ledger.hear()
 
 
 def samples_of(node: Node, tmp_path: Path, slot: LiveSlot) -> list[Sample]:
@@ -213,7 +215,7 @@ def test_a_ledger_that_does_not_read_is_not_waited_for(node: Node) -> None:
     assert link is not None
     node.add_job(processes=100)
     node.settle()
-    live(node, 120)
+    live(node, 120, reads=False)
 
     assert link.waiting < 200, "what waits is records, of which there is one for each slot, and no pile of samples"
 

@@ -1,4 +1,4 @@
-"""The samples of slots in a file of STATE_DIR: a record of 12 KiB for each slot, in the kernel's page cache.
+"""The samples of slots in a file of STATE_DIR: a record of 11 KiB for each slot, in the kernel's page cache.
 
 It is read and written, not mapped: a store to a page for which a full disk, or one that copies on write, has no room
 would end the daemon by SIGBUS, and a file that somebody cuts would, too. A write that fails is an OSError.
@@ -18,7 +18,7 @@ from workerd.wire.samples import COARSE, FINE, LAYOUT, Sample, pack, unpack_all
 from .files import StrPath
 
 MAGIC = b"workerd samples 1\n"
-HEAD_BYTES, RECORD_BYTES = 4096, 12 * 1024
+HEAD_BYTES, RECORD_BYTES = 4096, 11 * 1024
 NAME_BYTES = 124
 _NAME = struct.Struct(f"<{NAME_BYTES}sI")
 """The name of the job and the number of the slot; a record without a name is free."""

@@ -19,6 +19,7 @@ from workerd.wire.words import Outcome
 from .lifecycle import Lifecycle
 from .slot import LiveSlot
 from .slot_set import SlotSet
+from .watchdog import NEAR
 
 TURNS = 10
 """A round of samples is spread over so many turns of the loop."""
@@ -164,8 +165,9 @@ class Sampler:
             return False
         now, beat, growth = clock.monotonic(), child.page.last_beat, child.growth
         if slot.spec.max_memory is not None and slot.is_running and now - growth.looked_at >= max(1.0, self._seconds):
-            growth.look(child.pid)
-            growth.looked_at = now
+            grown, growth.looked_at = growth.look(child.pid), now
+            if grown is not None and grown > NEAR * slot.spec.max_memory:
+                growth.due = now  # the watchdog is to judge that
         is_judged = now - growth.looked_at < max(1.0, self._seconds)
         before = child.usage.processor_s
         sample = child.usage.sample(child.pid, growth, clock, now - beat if beat else None, is_judged=is_judged)
