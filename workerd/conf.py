@@ -71,6 +71,7 @@ class Settings:
     alert_down_s: float
     alert_out_s: float
     alert_circle: tuple[int, float] | None
+    sample_seconds: float
 
     def load_before_fork(self) -> tuple[Callable[[], object], ...]:
         """Return BEFORE_FORK as callables. Raises whatever the import of a dotted path raises."""

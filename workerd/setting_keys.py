@@ -10,6 +10,7 @@ from .setting_values import (
     CENTURY_S,
     DOTTED,
     or_none,
+    or_zero,
     read_before_fork,
     read_bind,
     read_circle,
@@ -286,6 +287,17 @@ KEYS: Mapping[str, Key] = {
         read=or_none(read_circle),
         expected="a whole number from 2 to 1000 and a number of seconds, or None",
         remedy="Write the number of ends and the seconds, such as (10, 600).",
+    ),
+    "SAMPLE_SECONDS": Key(
+        attribute="sample_seconds",
+        says=(
+            "how often each process's memory, processor time, descriptors and threads are measured, in seconds; "
+            "0 is never: see [resources over time](resources.md)"
+        ),
+        default=10.0,
+        read=or_zero(read_seconds(1, 300)),
+        expected="0, or a number of seconds from 1 to 300",
+        remedy="10 keeps an hour of samples and costs next to nothing; 0 measures nothing.",
     ),
 }
 """The ids of the system checks follow this order, so a new key goes to the end."""

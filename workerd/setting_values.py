@@ -80,6 +80,10 @@ def read_circle(value: Any) -> tuple[int, float]:
     return read_whole(2, 1000)(count), read_seconds(1, CENTURY_S)(seconds)
 
 
+def or_zero(read: Callable[[Any], float]) -> Callable[[Any], float]:
+    return lambda value: 0.0 if value == 0 and not isinstance(value, bool) else read(value)
+
+
 def read_retention(value: Any) -> float:
     if isinstance(value, timedelta):
         value = value.total_seconds()

@@ -19,6 +19,13 @@ def idle(context: JobContext) -> None:
 
 
 @job
+def take_and_give(context: JobContext) -> None:
+    """Take half a MiB and give it back, each five seconds."""
+    for _ in context.every(5):
+        bytearray(2**19)
+
+
+@job
 def say_when(context: JobContext) -> None:
     """Say at once when this line of code ran, then wait."""
     context.log.info("bench.began", at=time.monotonic())

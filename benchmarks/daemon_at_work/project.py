@@ -45,12 +45,17 @@ class Project:
         """Create rows."""
         self._manage("shell", "--no-imports", "-c", CREATE_ROWS, text=json.dumps(rows))
 
-    def start(self, stdout: int) -> "subprocess.Popen[bytes]":
+    def start(self, stdout: int, within: float = WITHIN_S) -> "subprocess.Popen[bytes]":
         """Start the daemon with this descriptor as its standard output, and return when it is ready."""
         command = [sys.executable, str(MANAGE), "workerd", "run"]
         with (self.state_dir.parent / "stderr").open("wb") as stderr:
             daemon = subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
-        wait_until(lambda: self.picture()["daemon"]["ready"], "a ready daemon")
+        try:
+            wait_until(lambda: self.picture()["daemon"]["ready"], "a ready daemon", within)
+        except BaseException:
+            daemon.kill()
+            daemon.wait()
+            raise
         return daemon
 
     def ask(self, request: dict[str, Any]) -> Any:

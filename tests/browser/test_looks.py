@@ -90,7 +90,7 @@ def test_axe_finds_nothing_serious_and_a_phone_reaches_everything(
         for name, path in pages.items():
             browser.open(path)
             browser.script(AXE.read_text())
-            problems += [f"{name} {look}: {found}" for found in _serious(browser)]
+            problems += [f"{name} {look}: {found}" for found in serious(browser)]
             if size == PHONE:
                 problems += [f"{name} {look}: out of reach: {element}" for element in browser.script(OUT_OF_REACH)]
                 width = browser.script("return document.documentElement.scrollWidth")
@@ -102,7 +102,7 @@ def test_axe_finds_nothing_serious_and_a_phone_reaches_everything(
     assert "\n".join(problems) == ""
 
 
-def _serious(browser: "Browser") -> list[str]:
+def serious(browser: "Browser") -> list[str]:
     violations: list[dict[str, Any]] = browser.script(RUN_AXE)
     return [
         f"{violation['id']} ({violation['impact']}): {[node['html'][:160] for node in violation['nodes']][:3]}"

@@ -71,6 +71,7 @@ def run_page(client: Client, run: Run) -> str:
             "Hung: after 1 min it gave no sign of life, and was ended by SIGKILL.",
         ),
         ("over_memory", {"peak_memory": 66.4}, "it had grown by 66 MiB at its peak."),
+        ("over_memory", {}, "Over its memory limit after 1 min; by how much was not measured."),
         ("recycled", {"reason": "it asked for it"}, "Replaced gracefully after 1 min: it asked for it."),
         ("refused", {"exception": "“x” does not import."}, "The job cannot run as it is defined: “x” does not import."),
         (

@@ -54,6 +54,7 @@ def test_a_project_that_sets_nothing_has_the_defaults() -> None:
         alert_down_s=300.0,
         alert_out_s=60.0,
         alert_circle=(10, 600.0),
+        sample_seconds=10.0,
     )
     assert {"*password*", "*secret*", "*token*", "*key*"} <= set(found.secret_kwargs)
 

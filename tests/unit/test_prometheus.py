@@ -31,7 +31,7 @@ def specimen() -> dict[str, Any]:
     slot = {
         "job_name": "feed", "state": "RUNNING", "resting": False, "down": False, "significant": True, "fleet": True,
         "token": 1, "last_beat": 1.0, "memory": 1.0, "last_success": 1.0, "next_due": 1.0, "due_failed": False,
-        "missed": 0,
+        "missed": 0, "processor_s": 1.0, "descriptors": 5, "threads": 1,
     }  # fmt: skip
     daemon = {
         "name": "shop", "host": "web1", "version": "0", "started": 1.0, "ready": True, "generation": 1,

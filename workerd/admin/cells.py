@@ -11,11 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from workerd.models import Slot
+from workerd.wire.recent_memory import read_recent
 from workerd.wire.words import ALIVE, LAST, LAST_RUN, State
 
-from .ages import Ages
+from .ages import Ages, as_utc
 from .badges import STATE_TONES, STATE_WORDS, badge, outcome_badge, resting_badge, state_badge
 from .last_ends import LastEnd
+from .resources.sparkline import sparkline
 from .snapshot import WAITING_STATES, JobSnapshot
 
 _MODULE = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z])")
@@ -85,10 +87,15 @@ def restarts_cell(snapshot: JobSnapshot, _ages: Ages) -> SafeString:
     return two_lines(count, failures)
 
 
-def memory_cell(snapshot: JobSnapshot, _ages: Ages) -> SafeString:
-    """Return the memory of the largest process, against the limit."""
-    largest = max((slot.memory for slot in snapshot.slots if slot.memory is not None), default=None)
-    return memory(largest, snapshot.job.max_memory)
+def memory_cell(snapshot: JobSnapshot, ages: Ages) -> SafeString:
+    """Return the memory of the largest process, against the limit, with its curve of the last day."""
+    measured = (slot for slot in snapshot.slots if slot.memory is not None)
+    largest = max(measured, key=lambda slot: slot.memory or 0.0, default=None)
+    if largest is None:
+        return memory(None, snapshot.job.max_memory)
+    recent, lives = read_recent(largest.recent_memory), largest.state in ALIVE
+    curve = sparkline(recent, snapshot.job.max_memory, as_utc(ages.now), grows=lives)
+    return memory(largest.memory, snapshot.job.max_memory, curve)
 
 
 LIVE_CELLS: Mapping[str, Callable[[JobSnapshot, Ages], SafeString]] = {
@@ -99,15 +106,18 @@ LIVE_CELLS: Mapping[str, Callable[[JobSnapshot, Ages], SafeString]] = {
 }
 
 
-def memory(used: float | None, limit: float | None) -> SafeString:
-    """Return "34 of 64 MiB" with a bar; where there is no limit, "34 MiB" without one."""
+def memory(used: float | None, limit: float | None, curve: str = "") -> SafeString:
+    """Return "34 of 64 MiB" with a bar, or its curve; where there is no limit, "34 MiB" without a bar."""
     if used is None and limit is None:
         return two_lines(SafeString('<span class="workerd-nothing">-</span>'), "")
     if used is None:
         return two_lines(_("at most %s MiB") % f"{limit:g}", "")
+    spelled = f"{used:.0f}" if used >= 1 else "< 1"
     if limit is None:
-        return two_lines(_("%s MiB") % f"{used:.0f}", "")
-    words = _("%(used)s of %(limit)s MiB") % {"used": f"{used:.0f}", "limit": f"{limit:g}"}
+        return two_lines(_("%s MiB") % spelled, curve)
+    words = _("%(used)s of %(limit)s MiB") % {"used": spelled, "limit": f"{limit:g}"}
+    if curve:
+        return two_lines(words, curve)
     share = min(1.0, used / limit)
     return two_lines(
         words,

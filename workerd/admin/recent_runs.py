@@ -10,7 +10,7 @@ from workerd.wire.words import FAILURES
 WINDOW = timedelta(hours=24)
 MOST = 500
 MOST_FAILURES = 5
-_HEAVY = ("traceback", "stack", "last_lines")
+_HEAVY = ("traceback", "stack", "last_lines", "samples")
 
 
 @dataclass(frozen=True, slots=True)

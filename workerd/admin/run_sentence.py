@@ -23,7 +23,7 @@ def describe_end(run: Run, now: datetime, *, may_view_output: bool) -> str:
         "reason": run.reason if may_view_output or run.outcome in _OURS else "",
         "by": run.signal or _("exit code %s") % run.exit_code,
         "exception": exception_of(run, may_view_output=may_view_output).partition("\n")[0][:500],
-        "memory": f"{run.peak_memory or 0:.0f}",
+        "memory": "" if run.peak_memory is None else f"{run.peak_memory:.0f}",
     }
     sentence = _SENTENCES.get(run.outcome, _running)(run, values)
     if run.outcome in (Outcome.HUNG, Outcome.KILLED, Outcome.OVER_MEMORY, Outcome.LOST) and run.note:
@@ -99,6 +99,8 @@ def _hung(_run: Run, values: dict[str, str]) -> str:
 def _over_memory(_run: Run, values: dict[str, str]) -> str:
     if values["reason"]:
         return _("Over its memory limit after %(span)s: %(reason)s.") % values
+    if not values["memory"]:
+        return _("Over its memory limit after %(span)s; by how much was not measured.") % values
     return _("Over its memory limit after %(span)s: it had grown by %(memory)s MiB at its peak.") % values
 
 

@@ -23,6 +23,7 @@ from .badges import outcome_badge
 from .base import CappedPaginator, ReadOnlyAdmin
 from .due import is_missed, lateness, short_due
 from .recent_runs import runs_beside
+from .resources.section import run_section
 from .run_sentence import describe_end, exception_of, lifetime_s
 
 
@@ -83,7 +84,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         rows = super().get_queryset(request).annotate(read_at=DatabaseNow())
         match = request.resolver_match
         is_list = match is not None and match.url_name == "workerd_run_changelist"
-        return rows.defer("traceback", "stack", "last_lines") if is_list else rows
+        return rows.defer("traceback", "stack", "last_lines", "samples") if is_list else rows
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Run], search_term: str
@@ -119,6 +120,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
             "badge": outcome_badge(run.outcome),
             "sentence": describe_end(run, run.read_at, may_view_output=may_view_output),
             "facts": self._facts(run, request),
+            "resources": run_section(run, self._job_of(run), request),
             "blocks": _blocks(run) if may_view_output else (),
             "may_view_output": may_view_output,
             "before": before,
@@ -150,6 +152,10 @@ class RunAdmin(ReadOnlyAdmin[Run]):
             (_("Last note"), run.note or "-"),
             identity,
         ]
+
+    def _job_of(self, run: Run) -> Job | None:
+        """Return the job of a run that has samples, for its limits."""
+        return Job.objects.using(self.alias).filter(pk=run.job_id).first() if run.samples and run.job_id else None
 
     def _job_link(self, run: Run, request: HttpRequest) -> str:
         """Return the job's name, as a link where the job still exists and the user may see it."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -44,6 +45,9 @@ class SlotAdmin(ReadOnlyAdmin[Slot]):
         for slot in changes.result_list:
             slot.readable_reason = reason_of(slot, may_view_output=permissions.may_view_output(request))
         return changes
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:
+        return super().get_queryset(request).defer("samples")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Slot | None:
         slot: Any = super().get_object(request, object_id, from_field)

@@ -186,7 +186,7 @@ def read_snapshot(jobs: Sequence[Job], alias: str, *, may_view_output: bool = Fa
 
 
 def _read_slots(jobs: Sequence[Job], alias: str) -> Iterable[Slot]:
-    rows = Slot.objects.using(alias).order_by("index", "node_id")
+    rows = Slot.objects.using(alias).order_by("index", "node_id").defer("samples")
     return rows.filter(job_id__in=[job.pk for job in jobs])
 
 

@@ -108,6 +108,7 @@ class Daemon:
                 program = observer_program(self._config, self._parts.limits)
                 self._parts.slot_set.add_builtin(observer_spec(self._config), program)
             self._parts.generations.start()
+            self._parts.sampler.start()
             self._node_record.note_node()
             self._parts.slot_set.note_progress()
 

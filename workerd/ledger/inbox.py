@@ -13,6 +13,7 @@ from workerd.wire.messages import (
     PassOn,
     Record,
     RolloutWanted,
+    Sampled,
     SeatDeclined,
     SeatReleased,
     SeatSettled,
@@ -38,10 +39,16 @@ ABOUT_SEATS = (
 class Inbox:
     """The reading side of the channel."""
 
-    def __init__(self, channel: Channel, on_seats: Callable[[Message], None] = lambda _: None) -> None:
-        """``on_seats`` is told, in the thread that reads, what the daemon says of its seats."""
+    def __init__(
+        self,
+        channel: Channel,
+        on_seats: Callable[[Message], None] = lambda _: None,
+        on_samples: Callable[[Sampled], None] = lambda _: None,
+    ) -> None:
+        """``on_seats`` is told, in the thread that reads, what the daemon says of its seats; ``on_samples`` too."""
         self._channel = channel
         self._on_seats = on_seats
+        self._on_samples = on_samples
         self._poll = select.poll()
         self._poll.register(channel.fileno(), select.POLLIN)
         self.closed = False
@@ -77,6 +84,8 @@ class Inbox:
                 break
             elif isinstance(message, ABOUT_SEATS):
                 self._on_seats(message)
+            elif isinstance(message, Sampled):
+                self._on_samples(message)
             elif message is None:
                 self.closed = True
         return records

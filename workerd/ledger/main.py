@@ -32,6 +32,7 @@ from .receiver import DaemonGoneError, Receiver
 from .records import RecordWriter
 from .refusals import SharedRefusalError
 from .registration import Claimant
+from .samples import SlotSamples
 from .seats.fleet import Fleet
 from .silent_nodes import SilentNodes
 from .slot_memory import SlotMemory
@@ -64,7 +65,8 @@ class LedgerLoop:
         self._channel = channel
         self._page = page
         self._fleet = Fleet(settings.database, license, settings.labels, self._send)
-        self._inbox = Inbox(channel, self._hear_of_seats)
+        self._samples = SlotSamples(settings.database)
+        self._inbox = Inbox(channel, self._hear_of_seats, self._samples.hear)
         path = journal_path(settings.state_dir, settings.name) if settings.state_dir else None
         self._spool = Spool(path, settings.spool_max_bytes)
         self._receiver = Receiver(self._inbox, self._spool, self._send)
@@ -159,6 +161,8 @@ class LedgerLoop:
         self._fleet_orders.carry_out()
         if now >= self._apply_at and self._spool:
             self._apply()
+        if not self._spool:  # the rows of new slots come first
+            self._samples.write(self._node.pk)
         self._history.tend(drained=not self._spool)
         self._availability.settle(empty=not self._spool)
 

@@ -25,6 +25,9 @@ PLAIN_VERSION = 2**63 - 1
 _OF_THE_NODE = frozenset({"node", "slot", "problem"})
 """The records that a displaced life writes no longer; its runs and orders have ends that no other life knows."""
 
+NO_RECORD: Mapping[type[models.Model], Sequence[str]] = {Slot: ("samples", "recent_memory")}
+"""The columns that records leave alone: samples are written by themselves."""
+
 Write = Callable[[Sequence[Entry]], None]
 SetAside = Callable[[Entry, str], None]
 NoteProblem = Callable[[str, Problem], None]
@@ -145,7 +148,11 @@ class RecordWriter:
         if not rows:
             return
         fields = model._meta.concrete_fields
-        columns = [field.name for field in fields if not field.primary_key and field.name not in unique]
+        columns = [
+            field.name
+            for field in fields
+            if not field.primary_key and field.name not in (*unique, *NO_RECORD.get(model, ()))
+        ]
         objects = model._default_manager.using(self._alias)
         target = unique if self._node.connection.features.supports_update_conflicts_with_target else None
         objects.bulk_create(rows, update_conflicts=True, update_fields=columns, unique_fields=target)

@@ -106,6 +106,9 @@ class Run(models.Model):
     missed = models.PositiveIntegerField(
         _("times missed"), null=True, blank=True, help_text=_("How many times of the schedule the row stands for.")
     )
+    samples = models.TextField(
+        _("samples"), null=True, blank=True, editable=False, help_text=_("What it used, until its end; as text.")
+    )
     recorded = models.DateTimeField(
         _("written down"),
         null=True,

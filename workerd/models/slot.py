@@ -68,6 +68,13 @@ class Slot(models.Model):
     due_rule = models.CharField(
         max_length=400, blank=True, null=True, default="", editable=False, help_text=_("What its times are found by.")
     )
+    # Null until the ledger has brought them; a release before them leaves them alone.
+    samples = models.TextField(
+        _("samples"), null=True, blank=True, editable=False, help_text=_("What its processes used, in the last day.")
+    )
+    recent_memory = models.CharField(
+        _("memory lately"), max_length=400, null=True, blank=True, editable=False, help_text=_("For a small curve.")
+    )
     version = models.BigIntegerField(_("version of the record"), default=0, editable=False)
 
     class Meta:

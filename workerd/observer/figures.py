@@ -50,9 +50,12 @@ FIGURES: dict[str, Figure] = {
     "workerd_beat_age_seconds": _gauge(
         "job", "Seconds since the last beat, of the job's slot that has been silent longest."
     ),
-    "workerd_memory_mib": _gauge(
-        "job", "Growth of a process's private memory in MiB, of the job's largest slot; only where a limit is set."
+    "workerd_memory_mib": _gauge("job", "Growth of a process's private memory in MiB, of the job's largest slot."),
+    "workerd_cpu_seconds_total": _counter(
+        "job", "Processor time of a job's processes, as samples have seen it since the daemon's start."
     ),
+    "workerd_open_descriptors": _gauge("job", "Open descriptors, of the job's process that has most."),
+    "workerd_threads": _gauge("job", "Threads, of the job's process that has most."),
     "workerd_seats_held": _gauge("job", "Seats of the fleet that the node holds; the sum over all nodes is what runs."),
     "workerd_seats_untaken": _gauge(
         "job", "Seats of the fleet that no node has, for longer than it takes one of those that may."

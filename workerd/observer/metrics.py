@@ -86,6 +86,15 @@ class StatusCollector(Collector):
         ages = ((job, max(0.0, time.time() - min(beats))) for job, beats in self._values("last_beat"))
         yield _family("workerd_beat_age_seconds", _by_job(ages))
         yield _family("workerd_memory_mib", _by_job((job, max(grown)) for job, grown in self._values("memory")))
+        yield from self._of_usage()
+
+    def _of_usage(self) -> Iterator[Metric]:
+        for name, field, of_all in (
+            ("workerd_cpu_seconds_total", "processor_s", sum),
+            ("workerd_open_descriptors", "descriptors", max),
+            ("workerd_threads", "threads", max),
+        ):
+            yield _family(name, _by_job((job, of_all(values)) for job, values in self._values(field)))
 
     def _of_seats(self) -> Iterator[Metric]:
         of_fleet = [slot for slot in self._slots if slot.get("fleet")]

@@ -38,6 +38,8 @@ class DaemonConfig(NamedTuple):
     http_bind: str | None = None
     alerts: AlertTimes | None = None
     """None where the settings name nobody who is to hear of alerts: there is no notifier then."""
+    sample_seconds: float = 0.0
+    """How often each child is measured; 0 for never."""
 
     def to_json(self) -> str:
         return json.dumps(self._asdict())

@@ -132,6 +132,11 @@ EVENTS: dict[str, Event] = {
     "child.stack": _event(
         "error", "stack reason", "the stack of every thread of the process, or the reason why there is none"
     ),
+    "samples.stopped": _event(
+        "warning", "path reason", "what processes use is measured no more, as it cannot be kept; tried each minute"
+    ),
+    "samples.refused": _event("warning", "reason", "the database takes no samples; the next ones are tried again"),
+    "samples.begun_anew": _event("info", "path reason", "what processes use is kept from now on, without the past"),
     "child.over_memory": _event(
         "warning", "memory_mib limit_mib", "the process's own memory has grown above its limit"
     ),

@@ -457,6 +457,15 @@ class Record(Message):
     row: dict[str, Any] | None
 
 
+class Sampled(Message):
+    """The samples of some slots, each with its job's name, its number, and all that are kept of it (``wire.samples``).
+
+    They are base64, first those of an hour, then those of a day. They are no records: one that is lost is no loss.
+    """
+
+    curves: list[list[Any]]
+
+
 class Alive(Message):
     """The daemon turns, at ``now`` (boot-time seconds); sent each second while it has a fleet job.
 

@@ -21,6 +21,7 @@ from workerd.admin.orders import verbs_for
 from workerd.admin.orders_shown import orders_list
 from workerd.admin.recent_runs import RecentRuns, read_recent_runs
 from workerd.admin.reloads import halts_notice
+from workerd.admin.resources.section import slots_section
 from workerd.admin.resting import is_resting
 from workerd.admin.run_sentence import describe_run, exception_of
 from workerd.admin.snapshot import Snapshot, read_snapshot
@@ -92,6 +93,7 @@ class JobPageAdmin(WorkerdAdmin[Job]):
         }
         if of_job.places:
             pieces["seats"] = seats_section(of_job.places, ages, request)
+        pieces["resources"] = slots_section(job, of_job.slots, nodes.now, self.alias, request)
         recent = None
         if permissions.may_view_runs(request):
             recent = read_recent_runs(job, of_job.slots, nodes.now, self.alias)

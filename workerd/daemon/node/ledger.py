@@ -28,6 +28,7 @@ from workerd.wire.messages import (
     NodeRegistered,
     OperationTaken,
     PushFound,
+    Sampled,
     SlotsRemembered,
     VersionSeen,
     Waiting,
@@ -116,6 +117,14 @@ class Ledger:
         if self._draining and self._records.all_sent and self._told_to_drain is not child:
             self._told_to_drain = child
             child.link.send(Drain())
+
+    def offer(self, sampled: Sampled) -> bool:
+        """Send samples, unless there is no ledger, or records still wait in its link: these come first."""
+        child = self._child
+        if child is None or not child.link.open or child.link.waiting:
+            return False
+        child.link.send(sampled)
+        return True
 
     def drain(self) -> bool:
         """Have the ledger write down everything and end; return False where there is none to ask."""

@@ -38,6 +38,7 @@ from workerd.daemon.slots.lifecycle import Lifecycle
 from workerd.daemon.slots.pacing import Pacing
 from workerd.daemon.slots.places import Places
 from workerd.daemon.slots.rollout import Rollout
+from workerd.daemon.slots.sampler import Sampler
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.daemon.slots.slot_set import SlotSet
 from workerd.daemon.slots.watchdog import Watchdog
@@ -89,6 +90,7 @@ class Parts(NamedTuple):
     fleet: Fleet
     seat_orders: SeatOrders
     drain: NodeDrain
+    sampler: Sampler
 
 
 def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
@@ -149,6 +151,11 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
     )
     exits = Exits(loop, log, records, lifecycle)
     exits.on_ended.add(due_records.note_end)
+    sampler = Sampler(
+        loop, log, lifecycle, slot_set, f"{config.state_dir}/{config.name}.samples", config.sample_seconds
+    )
+    sampler.deliver = ledger.offer
+    exits.curve_of = sampler.curve_of
     rollout = Rollout(loop, log, lifecycle, slot_set, generations, births, exits, config.max_unavailable)
     rollout.rows_are_judged = ledger.has_told
     rollout.seat_obstacle = fleet.seats.obstacle
@@ -186,6 +193,7 @@ def build_parts(config: DaemonConfig, clock: Clock) -> Parts:
         fleet=fleet,
         seat_orders=SeatOrders(fleet, slot_set),
         drain=NodeDrain(loop, log, lifecycle, slot_set, fleet, config.max_unavailable),
+        sampler=sampler,
     )
 
 

@@ -30,6 +30,7 @@ from .frames import drop_our_frames
 from .memory import MemoryGrowth
 from .program import Program
 from .signals import kill_all, send
+from .usage import Usage
 
 RECORD_SEPARATOR = "\x1e"
 NO_GENERATION = 0
@@ -91,6 +92,7 @@ class Child:
     failed: Failed | None = None
     stack: str = ""
     growth: MemoryGrowth = field(default_factory=MemoryGrowth)
+    usage: Usage = field(default_factory=Usage)
     age_factor: float | None = None
     appointment: Timer | None = None
     """When the watchdog comes back to this child, before its next look at all of them."""
@@ -208,6 +210,7 @@ class Child:
         assert self.pid is not None
         self.owner = owner
         self.licensed_at, self.born_wall = clock.monotonic(), clock.wall()
+        self.usage.begin(self.licensed_at)
         slot = slot_name(spec.name, index, spec.processes)
         self.identity = {"pid": self.pid, "job": spec.name, "slot": slot, "run": self.run, **self._code}
         self.page.want_processes(spec.processes)

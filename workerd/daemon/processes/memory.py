@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from os import listdir
 
 from workerd.daemon.io.files import read_text
 
 FAMILY = 256
 """The most helper processes that are counted."""
+PRIVATE, SHARED = ("RssAnon:", "VmSwap:"), ("RssShmem:",)
 
 
 @dataclass(eq=False, repr=False, slots=True)
@@ -19,6 +21,8 @@ class MemoryGrowth:
     peak: float | None = None
     due: float = 0.0
     """When to look again, by the monotonic clock."""
+    looked_at: float = -inf
+    """When somebody last looked with its helpers, by the monotonic clock."""
     private_at_birth: float | None = None
     shared_at_birth: float | None = None
     resident_at_birth: float | None = None
@@ -42,6 +46,15 @@ class MemoryGrowth:
         self._reach(self.seen)
         return self.seen
 
+    def look_alone(self, pid: int) -> None:
+        """Look at the child's own process, without its helpers, in one read: for samples, which no limit judges."""
+        has = _sum(pid, (*PRIVATE, *SHARED))
+        if has is None or self.private_at_birth is None:
+            self.seen = None
+            return
+        self.seen = max(0.0, has - self.private_at_birth - (self.shared_at_birth or 0.0))
+        self._reach(self.seen)
+
     def _shared_growth(self, pid: int) -> float:
         """Return the shared memory that the child has taken since its birth; what its helpers use of it counts once."""
         now, before = shared_mib(pid), self.shared_at_birth
@@ -62,12 +75,12 @@ def private_mib(pid: int) -> float | None:
 
     Not RSS, which counts what is shared with the forkserver, and not USS, which jumps when the forkserver ends.
     """
-    return _sum(pid, ("RssAnon:", "VmSwap:"))
+    return _sum(pid, PRIVATE)
 
 
 def shared_mib(pid: int) -> float | None:
     """Return the shared segments that a process uses (/dev/shm, anonymous maps), in MiB; None where /proc is mute."""
-    return _sum(pid, ("RssShmem:",))
+    return _sum(pid, SHARED)
 
 
 def resident_mib(pid: int) -> float | None:

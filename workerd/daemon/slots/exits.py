@@ -1,6 +1,7 @@
 """The end of a child: its last words are read, its outcome is found and recorded, its restart is decided."""
 
 import signal
+from collections.abc import Callable
 from random import Random
 
 from workerd.daemon.io.listeners import Listeners
@@ -38,6 +39,8 @@ class Exits:
         self._lifecycle = lifecycle
         self.on_ended: Listeners[[LiveSlot, Child, EndedRun]] = Listeners()
         """Told of each run that has ended, when its slot has gone on."""
+        self.curve_of: Callable[[LiveSlot, Child], str] = lambda _slot, _child: ""
+        """Returns the samples of a run that has ended, as text."""
         self._random = Random()
         self._oom = OomCounter()
 
@@ -122,6 +125,6 @@ class Exits:
             slot.problem = reason
             row = {"problem": reason, "public_problem": public_part(reason)}
             self._records.add("problem", slot.spec.name, row)
-        row = run_row(child, slot, end, outcome, self._loop.clock.wall())
+        row = run_row(child, slot, end, outcome, self._loop.clock.wall(), samples=self.curve_of(slot, child))
         slot.finished_row = row if outcome is Outcome.FINISHED else None
         self._records.add("run", child.run, row)

@@ -29,8 +29,10 @@ def run_row(
     end: ExitStatus | None = None,
     outcome: Outcome | None = None,
     ended: float | None = None,
+    *,
+    samples: str = "",
 ) -> dict[str, Any]:
-    """Return the whole row of a run as it is now."""
+    """Return the whole row of a run as it is now; ``samples`` are those of a run that has ended."""
     failed = child.failed
     bad = outcome is not None and outcome not in GOOD
     return {
@@ -58,6 +60,7 @@ def run_row(
         "last_lines": _last_lines(child) if bad else "",
         "due": child.due,
         "trigger": child.trigger,
+        "samples": samples or None,
     }
 
 
@@ -121,13 +124,16 @@ def slot_row(slot: LiveSlot, clock: Clock) -> dict[str, Any]:
 
 def live_row(slot: LiveSlot) -> dict[str, Any]:
     """Return what ``status`` shows of a slot beside its row."""
-    dues = slot.dues
+    dues, child = slot.dues, slot.child
     return {
         "builtin": slot.builtin,
         "wanted": slot.wanted,
         "significant": slot.spec.significant,
         "down": slot.is_down,
         "fleet": slot.spec.is_fleet,
+        "processor_s": round(slot.processor_s, 2) if slot.is_measured else None,
+        "descriptors": child.usage.descriptors if child is not None else None,
+        "threads": child.usage.threads if child is not None else None,
         "token": slot.seat.token if slot.seat is not None else None,
         "schedule": slot.spec.schedule,
         "labels": labels_of(slot.spec.labels),

@@ -49,6 +49,14 @@ class LiveSlot:
     """The monotonic time at which the row's heartbeat time-out was last changed: silence from before does not count."""
     written_beat: float = 0.0
     """The last beat that its row shows."""
+    written_memory: float | None = None
+    """The memory that its row shows."""
+    is_measured: bool = False
+    """Whether there was a sample of a process of it."""
+    processor_s: float = 0.0
+    """The processor time of all its runs so far, as samples have seen it."""
+    curve_due: float = 0.0
+    """The monotonic time at which the row is to get its samples again."""
     held: bool = False
     """Whether an operator has stopped it; lasts until a start, a change of ``enabled``, or the daemon's end."""
     unkillable: bool = False

@@ -48,6 +48,8 @@ class SlotSet:
         """Whether more rows are to be told, which those that were told may name."""
         self.on_whole: Listeners[[]] = Listeners()
         """Told when all rows have been told."""
+        self.on_forgotten: Listeners[[LiveSlot]] = Listeners()
+        """Told of each slot that is there no more."""
         self.on_applied: Listeners[[JobSpec]] = Listeners()
         """Told of each row that was made or edited, or is gone, once its slots follow it."""
 
@@ -260,6 +262,7 @@ class SlotSet:
         if self._slots.pop((slot.spec.name, slot.index), None) is not None:
             self._changed.pop(slot, None)
             self._records.add("slot", slot_key(slot), None)
+            self.on_forgotten(slot)
 
 
 def slot_key(slot: LiveSlot) -> str:

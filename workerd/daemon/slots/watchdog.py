@@ -122,7 +122,7 @@ class Watchdog:
         child, limit = slot.child, slot.spec.max_memory
         if child is None or child.ended or child.pid is None or limit is None or now < child.growth.due:
             return
-        grown = child.growth.look(child.pid)
+        grown, child.growth.looked_at = child.growth.look(child.pid), now
         child.growth.due = now + (0.0 if grown is not None and grown > NEAR * limit else MEMORY_LOOK_S)
         if grown is None:
             self._tell_unknown(slot, limit)

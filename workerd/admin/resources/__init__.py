@@ -1,0 +1,1 @@
+"""What processes use, over time, on the pages of jobs and runs: curves, tables, and words for what grows."""
