@@ -21,9 +21,20 @@ ABOVE, BELOW = 14, 10
 WIDTH, HEIGHT = STEP * HOURS, ABOVE + BELOW + 1
 
 
-def bars(hours: Sequence[Hour], most: int, *, scheduled: bool) -> SafeString:
+def bars_of_job(hours: Sequence[Hour], most: int, *, scheduled: bool) -> SafeString:
+    """Return the drawing of a job, in words what its restarts or runs and its failures add up to."""
+    ends, failures = total(hours)
+    return bars(hours, most, say_hours(ends, failures, scheduled=scheduled))
+
+
+def total(hours: Sequence[Hour]) -> Hour:
+    """Return the sums of the hours."""
+    return Hour(sum(hour.ends for hour in hours), sum(hour.failures for hour in hours))
+
+
+def bars(hours: Sequence[Hour], most: int, words: str) -> SafeString:
     """Return the drawing; lengths go by the logarithm, so that one restart is seen beside a thousand."""
-    ends, failures = sum(hour.ends for hour in hours), sum(hour.failures for hour in hours)
+    ends, _failures = total(hours)
     if not ends:
         return format_html('<span class="workerd-nothing"><span class="workerd-hidden">{}</span></span>', _("none"))
     return format_html(
@@ -32,7 +43,7 @@ def bars(hours: Sequence[Hour], most: int, *, scheduled: bool) -> SafeString:
         '<path class="workerd-hours-ends" d="{}"/><path class="workerd-hours-failures" d="{}"/></svg>',
         WIDTH,
         HEIGHT,
-        words := say_hours(ends, failures, scheduled=scheduled),
+        words,
         words,
         ABOVE + 0.5,
         WIDTH,
@@ -49,6 +60,12 @@ def say_hours(ends: int, failures: int, *, scheduled: bool) -> str:
         first = ngettext("%(count)s restart", "%(count)s restarts", ends) % {"count": ends}
     second = ngettext("%(count)s failure", "%(count)s failures", failures) % {"count": failures}
     return _("%(ends)s, %(failures)s in the last 24 hours") % {"ends": first, "failures": second}
+
+
+def say_ends(ends: int, failures: int) -> str:
+    """Return "300 runs ended, 40 failed": of jobs with and without a schedule together."""
+    first = ngettext("%(count)s run ended", "%(count)s runs ended", ends) % {"count": ends}
+    return _("%(ended)s, %(count)s failed") % {"ended": first, "count": failures}
 
 
 def axis(day: Day) -> list[tuple[str, str]]:

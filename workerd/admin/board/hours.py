@@ -38,7 +38,8 @@ class Day:
     @property
     def total(self) -> Sequence[Hour]:
         """The hours of all jobs together."""
-        return [_sum(hours) for hours in zip(*self.of_job.values(), strict=True)] or [Hour()] * HOURS
+        of_hour = zip(*self.of_job.values(), strict=True)
+        return [Hour(*map(sum, zip(*hours, strict=True))) for hours in of_hour] or [Hour()] * HOURS
 
     @property
     def most(self) -> int:
@@ -111,7 +112,3 @@ def _count(alias: str, start: datetime, begin: datetime, end: datetime) -> _Coun
     failures = Count("outcome", filter=Q(outcome__in=[outcome.value for outcome in FAILURES]))
     counted = rows.order_by().values_list("job_id", number).annotate(ends=ends, failures=failures)
     return {(job_id or 0, hour): Hour(ended, failed) for job_id, hour, ended, failed in counted}
-
-
-def _sum(hours: Sequence[Hour]) -> Hour:
-    return Hour(sum(hour.ends for hour in hours), sum(hour.failures for hour in hours))

@@ -7,7 +7,7 @@ from typing import Any
 from workerd.admin.badges import badge
 from workerd.models import Node
 
-from .bars import bars
+from .bars import bars_of_job
 from .cells import Cells, standing
 from .links import Links
 from .rows import Fleet, JobRows
@@ -81,5 +81,5 @@ def _entry(rows: JobRows, trouble: Trouble | None, most: int, links: Links) -> d
         "tone": tone,
         "standing": words,
         "badge": badge(tone, words),
-        "bars": bars(rows.hours, most, scheduled=bool(rows.job.schedule)),
+        "bars": bars_of_job(rows.hours, most, scheduled=bool(rows.job.schedule)),
     }

@@ -1,6 +1,7 @@
 """The board's nodes: each with its health, those first that need a look; of many, the well ones by name alone."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from django.utils.html import format_html
@@ -47,9 +48,17 @@ def _rank(line: dict[str, Any]) -> int:
 
 
 def short_names(nodes: Sequence[Node]) -> dict[int, str]:
-    """Return each node's host alone where all daemons have one name, else its whole name."""
-    is_same = len({node.name for node in nodes}) == 1
-    return {node.pk: node.host if is_same else str(node) for node in nodes}
+    """Return the shortest of three names that no two nodes have in common: the host without domain, the host, all."""
+    for shorten in (_label, attrgetter("host")):
+        if len({shorten(node) for node in nodes}) == len(nodes):
+            return {node.pk: shorten(node) for node in nodes}
+    return {node.pk: str(node) for node in nodes}
+
+
+def _label(node: Node) -> str:
+    """Return the host without its domain; of an address, as far as it is one, nothing is left out."""
+    label, _dot, _domain = node.host.partition(".")
+    return node.host if label.isdecimal() else label
 
 
 def _line(  # noqa: PLR0917 - what a line shows

@@ -13,7 +13,7 @@ from workerd.admin import permissions
 from workerd.admin.ages import Ages
 from workerd.admin.badges import badge
 
-from .bars import axis, bars, say_hours
+from .bars import axis, bars, say_ends, total
 from .headline import figures, headline
 from .links import Links
 from .matrix import Matrix, lay_out
@@ -48,13 +48,9 @@ def _render(request: HttpRequest, name: str, context: dict[str, Any]) -> SafeStr
 
 
 def _day(fleet: Fleet) -> dict[str, Any]:
-    total = fleet.day.total
-    ends, failures = sum(hour.ends for hour in total), sum(hour.failures for hour in total)
-    return {
-        "bars": bars(total, max(hour.ends for hour in total), scheduled=False),
-        "words": say_hours(ends, failures, scheduled=False),
-        "ticks": axis(fleet.day),
-    }
+    hours = fleet.day.total
+    words = say_ends(*total(hours))
+    return {"bars": bars(hours, max(hour.ends for hour in hours), words), "words": words, "ticks": axis(fleet.day)}
 
 
 def _entry(trouble: Trouble, names: dict[int, str], links: Links, ages: Ages) -> dict[str, Any]:
