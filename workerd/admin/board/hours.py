@@ -1,4 +1,4 @@
-"""How many runs ended, and how many of them failed, in each hour of the last day: of all jobs at once (``Day``)."""
+"""The counts of runs that ended, and that failed, in each hour of the last day: of all jobs at once (``Day``)."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ HOUR = timedelta(hours=1)
 
 
 class Hour(NamedTuple):
-    """How many runs of a job ended within an hour other than by a stop, and how many of them failed."""
+    """The counts of a job's runs that ended within an hour other than by a stop, and of those that failed."""
 
     ends: int = 0
     failures: int = 0

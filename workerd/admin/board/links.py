@@ -1,4 +1,4 @@
-"""Where the board leads to: the pages of the admin that the user may open, if the project serves one (``Links``)."""
+"""The links of the board: to the pages of the admin that the user may open, if the project serves one (``Links``)."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ VIEW_NODE = "workerd.view_node"
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What stands before the key in the addresses of a job's page and of a node's; "" where there is none."""
+    """The text before the key in the addresses of a job's page and of a node's; "" where there is none."""
 
     jobs: str = ""
     nodes: str = ""

@@ -21,7 +21,7 @@ from .nodes import node_lines, short_names
 from .rows import Fleet
 from .troubles import Trouble, find_troubles
 
-MOST_LISTED = 30
+MOST_LISTED = 15
 """The most troubles that are told in words; the matrix has more of them."""
 MOST_NAMED = 3
 

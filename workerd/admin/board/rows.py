@@ -21,7 +21,7 @@ _JOB = ("name", "enabled", "processes", "schedule", "scope", "where", "significa
 
 
 class SlotRow(NamedTuple):
-    """What the board needs of a slot: an instance of the model for each of ten thousand would take longer."""
+    """The columns of a slot that the board needs: ten thousand instances of the model would take longer."""
 
     node_id: int
     job_id: int

@@ -1,4 +1,4 @@
-"""What is wrong in the fleet, worst first (``Trouble``): one entry for all slots of a job that are in one state."""
+"""The troubles of the fleet, worst first (``Trouble``): one for all slots of a job that are in one state."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
