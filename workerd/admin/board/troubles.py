@@ -23,7 +23,7 @@ WRONG = frozenset({"bad", "warn"})
 """Somebody should look at these; of the others the board only says that they are so."""
 NOT_RUNNING = (State.PARKED, State.BACKOFF, State.WAITING, State.STOPPED)
 OFTEN = 3
-"""So many failures within the latest hours are trouble although no slot is in trouble at this moment."""
+"""The failures within the latest hours from which on they are trouble, although no slot is at this moment."""
 SOON = "a node that may run it takes it within seconds"
 
 
