@@ -1,17 +1,15 @@
 """How the pages look: nothing serious for axe in light and dark, all reachable on a phone, and pictures to look at."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.harness.project import Project
 
 from .history import add_day, add_times
+from .looks import AXE, OUT_OF_REACH, serious
 from .pages import DESKTOP, PHONE, Admin
-
-if TYPE_CHECKING:
-    from tests.harness.browser import Browser
 
 pytestmark = pytest.mark.slow
 MISHAPS = "shop.mishaps"
@@ -19,22 +17,7 @@ JAM: dict[str, Any] = {"jams_after": 1, "pause": 0.2}
 FAIL: dict[str, Any] = {"fails_after": 1, "pause": 0.2}
 GROW: dict[str, Any] = {"page_mib": 4, "pause": 0.2, "most": 10}
 
-AXE = Path(__file__).parent / "axe" / "axe.min.js"
-RUN_AXE = "return axe.run(document, { resultTypes: ['violations'] }).then((found) => found.violations)"
 LOOKS = {"light": DESKTOP, "dark": DESKTOP, "light-phone": PHONE, "dark-phone": PHONE}
-OUT_OF_REACH = """
-const all = "main a, main button, main input:not([type=hidden]), main select, main textarea";
-return Array.from(document.querySelectorAll(all))
-  .filter((one) => one.checkVisibility() && !one.closest("svg"))
-  .filter((one) => {
-    let box = one.getBoundingClientRect();
-    for (let around = one.parentElement; around; around = around.parentElement) {
-      if (around.scrollWidth > around.clientWidth && getComputedStyle(around).overflowX === "auto") return false;
-    }
-    return box.width < 1 || box.height < 1 || box.right > window.innerWidth + 1 || box.left < -1;
-  })
-  .map((one) => one.outerHTML.slice(0, 120));
-"""
 
 
 @pytest.fixture
@@ -100,12 +83,3 @@ def test_axe_finds_nothing_serious_and_a_phone_reaches_everything(
     problems += browser.errors()
 
     assert "\n".join(problems) == ""
-
-
-def serious(browser: "Browser") -> list[str]:
-    violations: list[dict[str, Any]] = browser.script(RUN_AXE)
-    return [
-        f"{violation['id']} ({violation['impact']}): {[node['html'][:160] for node in violation['nodes']][:3]}"
-        for violation in violations
-        if violation["impact"] in ("serious", "critical")
-    ]

@@ -8,9 +8,9 @@ import pytest
 from tests.harness.project import Project
 from tests.harness.waiting import eventually
 
+from .looks import AXE, OUT_OF_REACH, serious
 from .pages import DESKTOP, PHONE, Admin
 from .samples import add_leak
-from .test_looks import AXE, OUT_OF_REACH, serious
 
 if TYPE_CHECKING:
     from tests.harness.browser import Browser

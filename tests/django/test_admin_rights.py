@@ -31,6 +31,8 @@ MAY: dict[str, tuple[set[str], set[str]]] = {
     "job_delete": (EDITORS, EDITORS),
     "job_history": (VIEWERS, VIEWERS),  # Django's, which reads by POST too
     "job_live": (VIEWERS, NOBODY),
+    "job_board": (VIEWERS, NOBODY),
+    "job_board_live": (VIEWERS, NOBODY),
     "job_schedule": (VIEWERS, NOBODY),
     "job_page": (VIEWERS, NOBODY),
     "job_page_live": (VIEWERS, NOBODY),

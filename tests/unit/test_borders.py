@@ -44,6 +44,7 @@ MAY_IMPORT = {
 AGAINST_THE_ARROWS = {
     ("workerd.__main__", "workerd.management"),  # the command's other door
     ("workerd.apps", "workerd.management"),  # "run" needs no loaded project, and is not to wait for one
+    ("workerd.urls", "workerd.admin"),  # a project's URLconf includes the board by a name that stays
     ("workerd.apps", "workerd.forkserver"),  # in a forkserver, fork safety must stand before another app connects
 }
 OPEN_TO_ALL = {"workerd.__version__", "workerd.errors.WorkerdError", "workerd.durations.format_duration"}

@@ -43,9 +43,19 @@ def read_last_ends(jobs: Sequence[Job], alias: str) -> dict[int | None, list[Las
 
 def jobs_that_ended_badly(alias: str) -> QuerySet[Job, Any]:
     """Return the keys of the scheduled jobs whose last time failed or was missed."""
+    jobs: QuerySet[Job] = _with_last_end(alias).filter(last__in=[outcome.value for outcome in BAD_ENDS])
+    return jobs.values("pk")
+
+
+def last_bad_ends(alias: str) -> dict[int, str]:
+    """Return how the last time ended of each scheduled job for which it failed or was missed, by the job's key."""
+    ends = _with_last_end(alias).order_by("pk").values_list("pk", "last")
+    return {pk: outcome for pk, outcome in ends if outcome in BAD_ENDS}
+
+
+def _with_last_end(alias: str) -> Any:
     last = Subquery(_ended(alias).filter(job_id=OuterRef("pk")).values("outcome")[:1])
-    jobs = Job.objects.using(alias).filter(schedule__gt="").annotate(last=last)
-    return jobs.filter(last__in=[outcome.value for outcome in BAD_ENDS]).values("pk")
+    return Job.objects.using(alias).filter(schedule__gt="").annotate(last=last)
 
 
 def _ended(alias: str) -> QuerySet[Run]:

@@ -17,9 +17,9 @@ SLOW_MS, FAST_MS = 2000, 250
 """How often a page asks: as a rule, and while a slot changes its state or an order is open."""
 
 
-def answer(request: HttpRequest, pieces: Mapping[str, str], *, is_moving: bool) -> HttpResponse:
+def answer(request: HttpRequest, pieces: Mapping[str, str], *, is_moving: bool, slow_ms: int = SLOW_MS) -> HttpResponse:
     """Return the pieces as JSON, or 304 to a page that has them already."""
-    body = json.dumps({"pieces": pieces, "next_ms": FAST_MS if is_moving else SLOW_MS}, sort_keys=True)
+    body = json.dumps({"pieces": pieces, "next_ms": FAST_MS if is_moving else slow_ms}, sort_keys=True)
     etag = f'"{hashlib.blake2b(f"{get_language()}{body}".encode(), digest_size=16).hexdigest()}"'
     response = get_conditional_response(request, etag=etag)
     if response is None:
@@ -28,11 +28,11 @@ def answer(request: HttpRequest, pieces: Mapping[str, str], *, is_moving: bool) 
     return response
 
 
-def script_settings(url: str, *, is_moving: bool) -> SafeString:
+def script_settings(url: str, *, is_moving: bool, slow_ms: int = SLOW_MS) -> SafeString:
     """Return the element that tells the page's script the address to ask, how often, and its words."""
     settings = {
         "url": url,
-        "nextMs": FAST_MS if is_moving else SLOW_MS,
+        "nextMs": FAST_MS if is_moving else slow_ms,
         "units": unit_words(),
         "stale": _("This page cannot be refreshed; it shows the state at %s."),
         "changed": _("The list has changed."),

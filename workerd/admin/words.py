@@ -8,19 +8,19 @@ from workerd.refusals import public_sentence
 
 
 def reason_of(slot: Slot, *, may_view_output: bool) -> str:
-    return _readable(slot.reason, slot.public_reason, may_view_output)
+    return readable(slot.reason, slot.public_reason, may_view_output)
 
 
 def problem_of(job: Job, *, may_view_output: bool) -> str:
-    return _readable(job.problem, job.public_problem, may_view_output)
+    return readable(job.problem, job.public_problem, may_view_output)
 
 
 def result_of(order: Operation, *, may_view_output: bool) -> str:
-    return _readable(order.result, order.public_result, may_view_output)
+    return readable(order.result, order.public_result, may_view_output)
 
 
 def halt_of(node: Node, *, may_view_output: bool) -> str:
-    return _readable(node.halt or "", node.public_halt, may_view_output)
+    return readable(node.halt or "", node.public_halt, may_view_output)
 
 
 def drop_foreign_words(error: ValidationError) -> None:
@@ -30,7 +30,8 @@ def drop_foreign_words(error: ValidationError) -> None:
         leaf.message = public_sentence(leaf.message)  # type: ignore[arg-type]  # or a lazy text of Django's
 
 
-def _readable(whole: str, public: str | None, may_view_output: bool) -> str:
+def readable(whole: str, public: str | None, may_view_output: bool) -> str:
+    """Return the whole, or what of it stands in workerd's own words."""
     if may_view_output or not whole:
         return whole
     return public or _("only users who may view output can read this")

@@ -12,10 +12,10 @@ from workerd.models.node import LATE
 
 def is_silent(node: Node, now: datetime) -> bool:
     """Return whether the node's daemon has ended in order, or has not reported in time; ``now`` is the database's."""
-    return _has_left(node) or node.pulse is None or between(node.pulse, now) > LATE
+    return has_left(node) or node.pulse is None or between(node.pulse, now) > LATE
 
 
-def _has_left(node: Node) -> bool:
+def has_left(node: Node) -> bool:
     """Return whether the life in the row has ended in order; a release without keys does not say so."""
     return node.key is not None and node.life is None
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from workerd.admin import permissions
+from workerd.admin.board.page import BoardAdmin
 from workerd.admin.snapshot import read_nodes, read_snapshot
 from workerd.admin.words import problem_of
 from workerd.consumers.warnings import find_consumer_warnings
@@ -31,7 +32,7 @@ from .schedule_preview import SchedulePreviewAdmin
 
 
 @admin.register(Job)
-class JobAdmin(JobListAdmin, JobPageAdmin, JobActionsAdmin, SchedulePreviewAdmin):
+class JobAdmin(JobListAdmin, JobPageAdmin, BoardAdmin, JobActionsAdmin, SchedulePreviewAdmin):
     """The list, the page and the actions stand in files of their own; the form of a job is here."""
 
     form = JobForm
@@ -91,6 +92,8 @@ class JobAdmin(JobListAdmin, JobPageAdmin, JobActionsAdmin, SchedulePreviewAdmin
         return [
             path("reload/", view(self.reload_view), name="workerd_job_reload"),
             path("live/", view(self.live_list_view), name="workerd_job_live"),
+            path("board/", view(self.board_view), name="workerd_job_board"),
+            path("board/live/", view(self.board_live_view), name="workerd_job_board_live"),
             path("schedule/", view(self.schedule_view), name="workerd_job_schedule"),
             path("<int:pk>/page/", view(self.page_view), name="workerd_job_page"),
             path("<int:pk>/page/live/", view(self.page_live_view), name="workerd_job_page_live"),
