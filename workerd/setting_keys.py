@@ -23,6 +23,7 @@ from .setting_values import (
     read_retention,
     read_seconds,
     read_strings,
+    read_url,
     read_whole,
 )
 
@@ -255,6 +256,17 @@ KEYS: Mapping[str, Key] = {
         read=read_strings("|".join(PACKAGES)),
         expected=f"a list of engines' names: {', '.join(PACKAGES)}",
         remedy='Write a list, such as ["celery"].',
+    ),
+    "OTLP_ENDPOINT": Key(
+        attribute="otlp_endpoint",
+        says=(
+            "where logs and runs are sent by OTLP over HTTP, without `/v1/logs` and `/v1/traces`; None sends none: see "
+            "[OpenTelemetry](opentelemetry.md)"
+        ),
+        default=None,
+        read=or_none(read_url),
+        expected="an address of http or https without a password in it, or None",
+        remedy='Write "http://localhost:4318".',
     ),
 }
 """The ids of the system checks follow this order, so a new key goes to the end."""

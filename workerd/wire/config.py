@@ -26,6 +26,7 @@ class DaemonConfig(NamedTuple):
     max_processes: int = 1000
     exit_when_parked: bool = False
     http_bind: str | None = None
+    otlp_endpoint: str | None = None
 
     def to_json(self) -> str:
         return json.dumps(self._asdict())

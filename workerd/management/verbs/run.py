@@ -76,6 +76,7 @@ def describe(settings: Settings, options: dict[str, Any]) -> DaemonConfig:
         max_processes=settings.max_processes,
         exit_when_parked=settings.exit_when_parked,
         http_bind=settings.http_bind,
+        otlp_endpoint=settings.otlp_endpoint,
     )
 
 
