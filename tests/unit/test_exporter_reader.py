@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from workerd.daemon.io.feed import ANSWER_LINES, FEED_BYTES, Feed
-from workerd.exporter.reader import Reader
+from workerd.exporter.reader import MOST_ANSWERS, Reader
 
 
 class Daemon:
@@ -83,10 +83,13 @@ def test_each_line_is_read_once_with_who_wrote_it(daemon: Daemon, reader: Reader
     assert reader.take_missed() == 0
 
 
-def test_many_lines_come_in_several_answers(daemon: Daemon, reader: Reader) -> None:
-    daemon.add(*[b"%d" % number for number in range(3 * ANSWER_LINES)])
+def test_many_lines_come_in_several_answers_and_very_many_in_several_turns(daemon: Daemon, reader: Reader) -> None:
+    lines = [b"%d" % number for number in range((MOST_ANSWERS + 1) * ANSWER_LINES)]
+    daemon.add(*lines)
+    first = [line for _, _, line in reader.read(0)]
 
-    assert [line for _, _, line in reader.read(0)] == [b"%d" % number for number in range(3 * ANSWER_LINES)]
+    assert (first, reader.has_more) == (lines[: MOST_ANSWERS * ANSWER_LINES], True)
+    assert ([line for _, _, line in reader.read(0)], reader.has_more) == (lines[len(first) :], False)
 
 
 @pytest.mark.parametrize("heard", [5, 40, 80])

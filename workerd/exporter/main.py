@@ -56,7 +56,8 @@ class Exporter:
             lane.start()
         while all(lane.is_alive for lane in self._lanes):
             self._page.beat()
-            ready, _, _ = select.select([self._channel.fileno()], (), (), TURN_S)
+            patience = 0.0 if self._reader.has_more else TURN_S
+            ready, _, _ = select.select([self._channel.fileno()], (), (), patience)
             ended = bool(ready) and self._channel.receive()[0] is None
             self._read()
             self._tell()

@@ -16,7 +16,7 @@ OWN = b"="
 
 
 class Reader:
-    """Yields each line once; ``number`` is that of the last one."""
+    """Yields each line once; ``number`` is that of the last one, ``has_more`` whether others wait already."""
 
     def __init__(self, state_dir: Path, name: str) -> None:
         self._state_dir = state_dir
@@ -25,15 +25,18 @@ class Reader:
         self._file: BufferedReader | None = None
         self._missed = 0
         self.number = 0
+        self.has_more = False
 
     def read(self, sent: int) -> Iterator[tuple[int, bool, bytes]]:
         """Yield what is new: number, whether the daemon wrote it, and the line. ``sent`` is up to where all is sent."""
+        self.has_more = False
         try:
             for _ in range(MOST_ANSWERS):
                 lines = self._ask(sent)
                 yield from lines
                 if not lines:
                     return
+            self.has_more = True
         except (OSError, ValueError):  # the daemon is busy or ends: the next turn asks again
             self.close()
 
