@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 pytest.importorskip("opentelemetry.sdk", reason="the extra otel is not installed")
@@ -137,8 +137,9 @@ def test_a_span_is_of_the_daemons_own_line_about_the_end_of_a_job() -> None:
     assert not is_end_of_run(own=True, line=line_of(EXITED | {"job": "workerd.ledger"}))
     assert not is_end_of_run(own=True, line=line_of(EXITED | {"event": "child.born"}))
     assert not is_end_of_run(own=True, line=line_of({"event": "child.output", "line": line.decode()}))
-    without_run = {name: value for name, value in EXITED.items() if name != "run"}
-    assert not is_end_of_run(own=True, line=line_of(without_run))
+    for left_out in ("timestamp", "job", "run", "outcome", "seconds"):
+        less = {name: value for name, value in EXITED.items() if name != left_out}
+        assert not is_end_of_run(own=True, line=line_of(less))
 
 
 JSON = st.recursive(
@@ -150,14 +151,19 @@ FIELDS = st.sampled_from([*EXITED, "line", "exception", "other"]) | st.text(st.c
 
 
 @given(st.dictionaries(FIELDS, JSON, max_size=8))
+@example({"event": "x", "timestamp": "9999-12-31T23:59:59Z"})
+@example({"event": "x", "timestamp": "0001-01-01T00:00:00+14:00"})
+@example({"event": "x", "generation": 2**64, "run": "00000000-0000-0000-0000-000000000000"})
 def test_whatever_a_job_logs_can_be_sent(fields: dict[str, Any]) -> None:
     record_of(fields)
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"[]", b"7", b"\xff", b"[" * 100_000])
-def test_what_is_no_line_of_a_log_is_said_to_be_none(line: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - json's own is one, too
-        RECORDS.record_of(line)
+def test_what_is_no_json_object_is_sent_as_it_is(line: bytes) -> None:
+    record = RECORDS.record_of(line).log_record
+
+    assert record.body == line.decode("utf-8", "replace")
+    assert encode_logs([RECORDS.record_of(line)]).SerializeToString()
 
 
 # from whom, and where to

@@ -71,25 +71,17 @@ class Session(requests.Session):
 def _sender(
     make: Callable[[bytes], Any], export: Callable[[list[Any]], object], success: object, session: Session
 ) -> Callable[[Sequence[bytes]], tuple[Sent, str]]:
-    """Return what sends lines as what ``make`` makes of each; one that cannot be read is left out."""
+    """Return what sends lines as what ``make`` makes of each."""
 
     def send(lines: Sequence[bytes]) -> tuple[Sent, str]:
         session.forget()
-        made = [thing for line in lines if (thing := _make(make, line)) is not None]
-        if not made or export(made) is success:
+        if export([make(line) for line in lines]) is success:
             return Sent.TAKEN, ""
         if not session.reason:
             return Sent.REFUSED, "they cannot be written as OTLP"
         return (Sent.REFUSED if session.status in NEVER_TAKEN else Sent.FAILED), session.reason
 
     return send
-
-
-def _make(make: Callable[[bytes], Any], line: bytes) -> Any:
-    try:
-        return make(line)
-    except (ValueError, KeyError, TypeError):  # a process of a job has written what is no line of a log
-        return None
 
 
 def _is_wanted(signal: str) -> bool:

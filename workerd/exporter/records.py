@@ -39,6 +39,7 @@ NAMES: Mapping[str, str] = {
 }
 """The attributes that workerd's fields become; any other field keeps its name."""
 OF_A_SPAN = ("pid", "job", "slot", "run", "generation", "outcome", "exit_code", "signal", "reason")
+OF_AN_END = {"timestamp", "job", "run", "outcome", "seconds"}
 INT_RANGE = range(-(2**63), 2**63)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -53,7 +54,7 @@ class Records:
         self._scope = scope
 
     def record_of(self, line: bytes) -> ReadableLogRecord:
-        """Return the record of a line, whoever wrote it. Raises ValueError where it is no JSON object."""
+        """Return the record of a line, whoever wrote it; one that is no JSON object is the body as it is."""
         fields = read(line)
         event, level = _text(fields.get("event", "")), fields.get("level")
         record = LogRecord(
@@ -67,11 +68,9 @@ class Records:
         return ReadableLogRecord(record, self._resource, self._scope)
 
     def span_of(self, line: bytes) -> ReadableSpan:
-        """Return the span of the run whose end the line tells. Raises ValueError or KeyError where it tells none."""
+        """Return the span of the run whose end the line tells: see ``is_end_of_run``."""
         fields = read(line)
-        end = nanoseconds(fields["timestamp"])
-        if end is None:
-            raise ValueError("a line of the daemon's has a timestamp")
+        end = nanoseconds(fields["timestamp"]) or 0
         failed = fields["outcome"] in FAILURES
         return ReadableSpan(
             _text(fields["job"]),
@@ -86,22 +85,20 @@ class Records:
 
 
 def is_end_of_run(own: bool, line: bytes) -> bool:
-    """Return whether a line is the daemon's own, and tells the end of a job's run."""
+    """Return whether a line is the daemon's own, and tells the end of a job's run: then it has OF_AN_END."""
     if not own or b'"event":"child.exited"' not in line:
         return False
     fields = read(line)
-    return fields.get("event") == "child.exited" and "run" in fields and "." not in fields.get("job", ".")
+    return fields.get("event") == "child.exited" and fields.keys() >= OF_AN_END and "." not in fields["job"]
 
 
 def read(line: bytes) -> dict[str, Any]:
-    """Return the fields of a line. Raises ValueError where it is no JSON object."""
+    """Return the fields of a line; its text as the event where it is no JSON object."""
     try:
         fields = json.loads(line)
-    except RecursionError as error:
-        raise ValueError("a line is nested too deeply") from error
-    if not isinstance(fields, dict):
-        raise ValueError("a line is a JSON object")  # noqa: TRY004 - of what came in, as json's own
-    return fields
+    except (ValueError, RecursionError):
+        fields = None
+    return fields if isinstance(fields, dict) else {"event": line.decode("utf-8", "replace")}
 
 
 def attributes(fields: Fields, names: list[str] | tuple[str, ...]) -> dict[str, str | bool | int | float]:
@@ -126,7 +123,8 @@ def nanoseconds(timestamp: object) -> int | None:
         return None
     if moment.tzinfo is None or moment < _EPOCH:
         return None
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    found = (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    return found if found in INT_RANGE else None
 
 
 def _value(value: Any) -> str | bool | int | float:
