@@ -15,7 +15,7 @@ from pathlib import Path
 import nox
 
 OLDEST = (3, 11)
-EXTRAS = "test,dev,postgres,psycopg,mysql,pymysql,supervisor,metrics,browser"
+EXTRAS = "test,dev,postgres,psycopg,mysql,pymysql,supervisor,metrics,otel,browser"
 BACKENDS = ("sqlite", "mysql-pymysql", "postgres-psycopg2", "postgres-psycopg", "mysql-mysqlclient")
 """The longest first, so that none of them ends long after the others."""
 NEWEST_BACKENDS = ("sqlite", "postgres-psycopg2")
@@ -78,6 +78,7 @@ AROUND = [
         "demo",
         "deploy",
         "docker",
+        "exporter",
         "full_disk",
         "observer",
         "prometheus",

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,6 +73,7 @@ class Settings:
     alert_out_s: float
     alert_circle: tuple[int, float] | None
     sample_seconds: float
+    otlp_endpoint: str | None
 
     def load_before_fork(self) -> tuple[Callable[[], object], ...]:
         """Return BEFORE_FORK as callables. Raises whatever the import of a dotted path raises."""
@@ -102,6 +104,7 @@ def find_problems(*, for_run: bool = False) -> list[Problem]:
     problems += _before_fork_problems(values.get("before_fork", ()))
     problems += _target_problems(values.get("targets", ()))
     problems += _engine_problems(values.get("engines", ()))
+    problems += _otlp_problems(values.get("otlp_endpoint"))
     if "state_dir" in values:
         problems += _state_dir_problems(values["state_dir"], for_run=for_run)
     return problems
@@ -168,6 +171,19 @@ def _engine_problems(names: tuple[str, ...]) -> Iterator[Problem]:
         else:
             message = f'WORKERD["ENGINES"] names {name!r}, but {" and ".join(missing)} is not installed.'
             yield Problem("ENGINES", message, f"Run: pip install {' '.join(missing)}")
+
+
+def _otlp_problems(endpoint: str | None) -> Iterator[Problem]:
+    if endpoint is not None and not _can_import("opentelemetry.exporter.otlp.proto.http", "opentelemetry.sdk"):
+        message = 'WORKERD["OTLP_ENDPOINT"] is set, but OpenTelemetry is not installed: nothing is sent there.'
+        yield Problem("OTLP_ENDPOINT", message, "Run: pip install 'django-workerd[otel]'", "warning")
+
+
+def _can_import(*names: str) -> bool:
+    try:
+        return all(find_spec(name) for name in names)
+    except ModuleNotFoundError:  # what a name stands below is not there
+        return False
 
 
 def _state_dir_problems(path: Path | None, *, for_run: bool) -> Iterator[Problem]:

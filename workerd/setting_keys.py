@@ -25,6 +25,7 @@ from .setting_values import (
     read_retention,
     read_seconds,
     read_strings,
+    read_url,
     read_whole,
 )
 
@@ -298,6 +299,17 @@ KEYS: Mapping[str, Key] = {
         read=or_zero(read_seconds(1, 300)),
         expected="0, or a number of seconds from 1 to 300",
         remedy="10 keeps an hour of samples and costs next to nothing; 0 measures nothing.",
+    ),
+    "OTLP_ENDPOINT": Key(
+        attribute="otlp_endpoint",
+        says=(
+            "where logs and runs are sent by OTLP over HTTP, without `/v1/logs` and `/v1/traces`; None sends none: see "
+            "[OpenTelemetry](opentelemetry.md)"
+        ),
+        default=None,
+        read=or_none(read_url),
+        expected="an address of http or https without a password in it, or None",
+        remedy='Write "http://localhost:4318".',
     ),
 }
 """The ids of the system checks follow this order, so a new key goes to the end."""

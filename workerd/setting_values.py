@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -143,3 +144,17 @@ def read_bind(value: Any) -> str:
     if not match or not 1 <= int(match[2]) <= 65535:
         raise ValueError
     return str(value)
+
+
+def read_url(value: Any) -> str:
+    """Return the address of a server. A password does not belong there: it would stand in what the log says."""
+    if not isinstance(value, str) or not value.isprintable() or " " in value:
+        raise ValueError
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+        raise ValueError
+    if parts.query or parts.fragment:
+        raise ValueError
+    if parts.port == 0:  # one that is no number raises ValueError by itself
+        raise ValueError
+    return value

@@ -17,9 +17,10 @@ from tests.harness.fakes import FakeClock, loop_of
 from workerd.admin.jobs.masking import masked
 from workerd.admin.jobs.target_widget import parameters_of
 from workerd.child.rendering import LineRenderer
-from workerd.child.secrets import Secrets
+from workerd.child.secrets import SECRETS, Secrets
 from workerd.command_secrets import MASK
 from workerd.daemon.io.control import ControlSocket
+from workerd.daemon.io.feed import FEED_BYTES, Feed
 from workerd.ledger.rows import COLUMNS, judge_row
 from workerd.models import Job, Node, Operation, Run, Slot
 from workerd.observer import answers
@@ -181,6 +182,20 @@ def test_asks_at_http_bind() -> None:
     for path in ("/livez", "/readyz"):
         answer = answers.PATHS[path](lambda _verb: {"daemon": daemon, "slots": slots})
         assert WORDS not in answer.body.decode()
+
+
+def test_receives_at_otlp_endpoint() -> None:
+    SECRETS.take([WORDS])
+    try:
+        line = LineRenderer({"job": "a"}, 10_000).render({"event": f"paid with {WORDS}", "with": WORDS})
+    finally:
+        SECRETS.forget()
+    feed = Feed()
+    for _ in range(10_000):
+        feed.append(line * 10, own=False)  # whatever its reader does, it holds no more than it may
+
+    assert WORDS.encode() not in line
+    assert len(feed._lines) * len(line * 10) <= FEED_BYTES
 
 
 def test_has_a_shell_of_the_daemon_s_user_or_of_root(tmp_path: Path) -> None:

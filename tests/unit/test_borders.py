@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "child": APP | {"wire", "job_rules", "forksafe"},
     "ledger": APP | {"wire", "job_rules", "forksafe", "fleet"},
     "observer": frozenset({"wire", "root"}),
+    "exporter": frozenset({"wire", "root"}),
     "forkserver": APP | {"wire", "forksafe", "child", "ledger"},
     "root": APP | {"wire", "job_rules", "forksafe", "child"},
     "models": APP | {"wire", "job_rules"},
@@ -79,8 +80,10 @@ def run_fresh(script: str, *words: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("folder", ["daemon", "wire", "job_rules", "adopt", "observer"])
+@pytest.mark.parametrize("folder", ["daemon", "wire", "job_rules", "adopt", "observer", "exporter"])
 def test_what_must_not_load_django_never_does(folder: str) -> None:
+    if folder == "exporter":
+        pytest.importorskip("opentelemetry.sdk", reason="the extra otel is not installed")
     assert run_fresh(IMPORT_ALL, f"workerd.{folder}") == ""
 
 
@@ -102,6 +105,17 @@ def test_wire_and_the_daemon_import_nothing_else_from_outside(folder: str) -> No
     found = {name.partition(".")[0] for path in (PACKAGE / folder).rglob("*.py") for name in imports_of(path)}
 
     assert found - (sys.stdlib_module_names - {"zoneinfo"}) - {"workerd"} == OUTSIDE[folder]
+
+
+def test_two_files_alone_import_opentelemetry() -> None:
+    """All else works without the extra, as it does in the session of the newest Python."""
+    found = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if {name.partition(".")[0] for name in imports_of(path)} & {"opentelemetry", "requests"}
+    }
+
+    assert found == {"exporter/collector.py", "exporter/records.py"}
 
 
 def test_a_daemon_without_schedules_pays_for_none() -> None:

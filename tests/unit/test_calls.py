@@ -14,6 +14,7 @@ CALLED_ONLY_IN = {
         "workerd/forkserver/rehearsal.py",
     },
     "threading.Thread": {
+        "workerd/exporter/lane.py",
         "workerd/ledger/receiver.py",
         "workerd/ledger/seats/fleet.py",
         "workerd/ledger/seats/warden.py",

@@ -55,6 +55,7 @@ def test_a_project_that_sets_nothing_has_the_defaults() -> None:
         alert_out_s=60.0,
         alert_circle=(10, 600.0),
         sample_seconds=10.0,
+        otlp_endpoint=None,
     )
     assert {"*password*", "*secret*", "*token*", "*key*"} <= set(found.secret_kwargs)
 
@@ -345,3 +346,34 @@ def test_of_the_backends_of_djangos_tasks_one_is_enough(monkeypatch: pytest.Monk
     names = "django-tasks-db, django-tasks-rq, steady-queue, django-ox"
     assert problem.message == f"WORKERD[\"ENGINES\"] names 'tasks', but none of {names} is installed."
     assert find({"ENGINES": ["tasks"]}) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("localhost:4318", "grpc://localhost:4317", "http://", "http://key:secret@collector", "http://collector:x"),
+        *("http://collector:99999", "http://collector?key=1", "http://col lector", "", 4318, b"http://collector"),
+    ],
+)
+def test_the_address_of_a_collector_is_one_of_http_without_a_password(value: object) -> None:
+    (problem,) = find({"OTLP_ENDPOINT": value})
+
+    assert (problem.key, problem.level) == ("OTLP_ENDPOINT", "error")
+
+
+@pytest.mark.parametrize("value", ["http://localhost:4318", "https://otlp.example.org/tenant/7/", "http://[::1]:4318"])
+def test_an_address_of_a_collector_may_have_a_path(value: str) -> None:
+    assert [problem for problem in find({"OTLP_ENDPOINT": value}) if problem.level == "error"] == []
+
+
+@pytest.mark.parametrize("missing", ["opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"])
+def test_an_address_without_opentelemetry_is_warned_of(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_none(name: str) -> object:
+        if name == missing:
+            raise ModuleNotFoundError(name)
+        return object()
+
+    monkeypatch.setattr("workerd.conf.find_spec", find_none)
+    (problem,) = find({"OTLP_ENDPOINT": "http://localhost:4318"})
+
+    assert (problem.level, problem.remedy) == ("warning", "Run: pip install 'django-workerd[otel]'")

@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness.node import Node, fleet_reload_of, orders_of
 from workerd.daemon.io.control import MAX_CLIENTS, ControlSocket
+from workerd.daemon.io.feed import OTHER, OWN, Feed
 from workerd.daemon.node import requests
 from workerd.daemon.node.alerts import Alerts
 from workerd.daemon.node.audit import Audit
@@ -73,7 +74,8 @@ def control(node: Node, tmp_path: Path, shutdown: Shutdown) -> Iterator[ControlS
     audit = Audit(parts, orders, reloading, fleet_reload_of(parts, reloading))
     readiness = Readiness(parts)
     status = Status(parts, shutdown, readiness, reloading, None, Alerts(parts, readiness))
-    requests = Requests(parts.log, orders, audit, reloading, shutdown, status, parts.drain)
+    parts.log.feed = Feed()
+    requests = Requests(parts.log, orders, audit, reloading, shutdown, status, parts.drain, parts.log.feed)
     parts.loop.at_turn_end(orders.go_on)
     control = ControlSocket(parts.loop, tmp_path, "shop", requests.answer)
     control.open()
@@ -99,7 +101,7 @@ def test_an_unknown_verb_is_answered_with_those_that_are_known(client: Client) -
 
     assert answer["error"] == (
         "unknown verb 'dance': this daemon knows "
-        "ping, status, tail, reload, drain, shutdown, start, stop, restart, resume, dump, trigger"
+        "ping, status, tail, feed, reload, drain, shutdown, start, stop, restart, resume, dump, trigger"
     )
 
 
@@ -231,6 +233,33 @@ def test_a_tail_ends_with_its_connection(node: Node, client: Client) -> None:
     node.turn()
 
     assert len(node.parts.log.taps) == taps - 1
+
+
+def test_the_exporter_gets_what_it_has_not_sent(node: Node, client: Client) -> None:
+    assert node.parts.log.feed is not None
+    node.parts.log.feed.forget(10**6)
+    node.parts.log.emit("child.resumed", reason="first")
+    node.parts.log.relay(b'{"event":"of a job"}')
+    client.socket.sendall(b'{"verb": "feed"}\n')
+    node.turn()
+    header, own, other = client.socket.recv(1 << 20).splitlines()
+    first = json.loads(header)["first"]
+
+    assert json.loads(header) == {"ok": True, "first": first, "lines": 2}
+    assert (own[:1], other) == (OWN, OTHER + b'{"event":"of a job"}')
+    assert client.ask("feed", after=first + 1, sent=first) == [{"ok": True, "first": first + 2, "lines": 0}]
+    assert node.parts.log.feed.after(0)[0] == first + 1
+
+
+@pytest.mark.parametrize("fields", [{"after": "1"}, {"after": -1}, {"sent": 1.5}, {"sent": None}])
+def test_a_number_of_the_exporters_that_is_none_is_refused(client: Client, fields: dict[str, Any]) -> None:
+    assert client.ask("feed", **fields) == [{"ok": False, "error": '"after" and "sent" are numbers of lines'}]
+
+
+def test_without_an_exporter_there_is_no_feed(control: ControlSocket, client: Client) -> None:
+    control._on_request.__self__._feed = None  # type: ignore[attr-defined]
+
+    assert client.ask("feed") == [{"ok": False, "error": 'there is no exporter: WORKERD["OTLP_ENDPOINT"] is not set'}]
 
 
 ORDERS: list[tuple[str, dict[str, Any]]] = [

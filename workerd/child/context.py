@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from workerd.wire.messages import BecameReady, Message, RecycleAsked
+from workerd.wire.trace_context import traceparent
 
 from .beats import Beats
 from .runtime import Runtime
@@ -74,6 +75,14 @@ class JobContext:
     def processes(self) -> int:
         """How many processes of this job are wanted now; follows the row while the job runs."""
         return self._beats.page.processes
+
+    @property
+    def traceparent(self) -> str:
+        """The run's span as W3C's Trace Context writes it: ``00-TRACE-SPAN-01``.
+
+        A span whose parent is taken from it joins the run's, which ``WORKERD["OTLP_ENDPOINT"]`` has sent at its end.
+        """
+        return traceparent(self.run_id)
 
     @property
     def stopping(self) -> bool:

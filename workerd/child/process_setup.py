@@ -10,6 +10,7 @@ from workerd.wire.marked_lines import LINE_BYTES
 from workerd.wire.messages import License
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
+from workerd.wire.trace_context import STATE_VARIABLE, TRACE_VARIABLE, traceparent
 from workerd.wire.words import Heartbeat, slot_name
 
 from .beats import beat_with_queries
@@ -45,6 +46,9 @@ def set_up(
     stdio.replace_streams()
     identity = {"job": spec.name, "slot": slot, "run": license.run, "generation": license.generation}
     settings = get_settings()
+    if settings.otlp_endpoint is not None:  # else its span would be the parent of others, and come nowhere
+        os.environ[TRACE_VARIABLE] = traceparent(license.run)
+        os.environ.pop(STATE_VARIABLE, None)
     log = install_logging(LineRenderer(identity, LINE_BYTES), stdio, settings.log_level)
     restart_listeners()
     name = settings.name

@@ -7,9 +7,11 @@ from workerd.wire.config import DaemonConfig
 from workerd.wire.reasons import Reason
 
 from .io.control import ControlSocket
+from .io.feed import Feed
 from .io.terminal import Terminal
 from .node.alerts import Alerts
 from .node.audit import Audit
+from .node.exporter import exporter_program, exporter_spec
 from .node.fleet_reload import FleetReload
 from .node.node_record import NodeRecord
 from .node.observer import Counters, observer_program, observer_spec
@@ -40,6 +42,7 @@ class Daemon:
         self._terminal = Terminal()
         self._parts = parts = build_parts(config, clock)
         self._counters = Counters() if config.http_bind else None
+        parts.log.feed = Feed() if config.otlp_endpoint else None
         self._reaper = Reaper(parts.loop, parts.births, self._reaped)
         obstacle = parts.generations.obstacle
         self._shutdown = Shutdown(parts)
@@ -59,7 +62,9 @@ class Daemon:
         self._alerts = Alerts(parts, self._readiness)
         status = Status(parts, self._shutdown, self._readiness, self._reloading, self._counters, self._alerts)
         StatusLine(parts, self._shutdown, self._reloading)
-        requests = Requests(parts.log, self._orders, audit, self._reloading, self._shutdown, status, parts.drain)
+        requests = Requests(
+            parts.log, self._orders, audit, self._reloading, self._shutdown, status, parts.drain, parts.log.feed
+        )
         self._control = ControlSocket(parts.loop, config.state_dir, config.name, requests.answer)
 
     def run(self) -> int:
@@ -104,9 +109,11 @@ class Daemon:
     def _start_processes(self) -> None:
         """Start, now that nothing of an earlier daemon is left that could do the same work twice."""
         if not self._shutdown.begun:
-            if self._config.http_bind:
-                program = observer_program(self._config, self._parts.limits)
-                self._parts.slot_set.add_builtin(observer_spec(self._config), program)
+            config, limits, slot_set = self._config, self._parts.limits, self._parts.slot_set
+            if config.http_bind:
+                slot_set.add_builtin(observer_spec(config), observer_program(config, limits))
+            if config.otlp_endpoint:
+                slot_set.add_builtin(exporter_spec(config), exporter_program(config, limits))
             self._parts.generations.start()
             self._parts.sampler.start()
             self._node_record.note_node()

@@ -52,7 +52,10 @@ _GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "workerd or the service manager sets itself",
         "remove it",
-        ("WORKERD_*", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"),
+        (
+            *("WORKERD_*", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID"),
+            *("LISTEN_FDNAMES", "TRACEPARENT", "TRACESTATE"),
+        ),
     ),
 )
 

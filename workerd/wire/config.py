@@ -40,6 +40,7 @@ class DaemonConfig(NamedTuple):
     """None where the settings name nobody who is to hear of alerts: there is no notifier then."""
     sample_seconds: float = 0.0
     """How often each child is measured; 0 for never."""
+    otlp_endpoint: str | None = None
 
     def to_json(self) -> str:
         return json.dumps(self._asdict())

@@ -239,6 +239,15 @@ EVENTS: dict[str, Event] = {
     "alerts.dropped": _event(
         "error", "reason", "an alert was given up, as too many wait for a notifier that does not run"
     ),
+    "export.failed": _event(
+        "warning",
+        "what reason",
+        "logs or spans cannot be sent to OTLP_ENDPOINT; they are kept, as many as there is room for, and tried again",
+    ),
+    "export.recovered": _event("info", "what outage_s", "they are sent again; what was kept follows"),
+    "export.dropped": _event(
+        "warning", "what count reason", "so many lines of the log, or spans, are not sent to OTLP_ENDPOINT"
+    ),
     "log.dropped": _event(
         "warning",
         "lines reason",

@@ -96,7 +96,8 @@ def _own(folder: str) -> Path:
 def show_environment() -> None:
     """Says as one line of JSON what this process knows of itself."""
     names = [f"WORKERD_{end}" for end in ("JOB", "SLOT", "INDEX", "PROCESSES", "RUN")]
-    print(json.dumps({"argv": sys.argv[1:], **{name: os.environ[name] for name in names}}))
+    shown = {"argv": sys.argv[1:], "TRACEPARENT": os.environ.get("TRACEPARENT")}
+    print(json.dumps({**shown, **{name: os.environ[name] for name in names}}))
 
 
 @job

@@ -12,6 +12,7 @@ from workerd.wire.console import Console, format_event
 from workerd.wire.json_lines import render
 from workerd.wire.visible import visible
 
+from .feed import Feed
 from .last_lines import LastLines
 from .throttle import Throttle
 
@@ -39,6 +40,8 @@ class EventLog:
         self._console = _console_renderer() if console else None
         self.history = LastLines(HISTORY_LINES, HISTORY_BYTES)
         self.taps: set[Callable[[bytes], None]] = set()
+        self.feed: Feed | None = None
+        """Gets each line, too, where there is an exporter."""
 
     def emit(self, name: str, /, level: str | None = None, **fields: Any) -> None:
         """Log an event at its level in the table, or at ``level``; but not too often what has no end."""
@@ -50,13 +53,18 @@ class EventLog:
         fields.setdefault("pid", os.getpid())
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         said = {"timestamp": now, "level": level or events.EVENTS[name].level, "event": name, **fields}
-        self.relay(render(_in_order(said), own=events.FIRST_KEYS))
+        self._pass_on(render(_in_order(said), own=events.FIRST_KEYS), own=True)
 
     def relay(self, line: bytes) -> None:
         """Pass on a line of JSON that a child has rendered."""
+        self._pass_on(line, own=False)
+
+    def _pass_on(self, line: bytes, *, own: bool) -> None:
         self.history.append(line)
         for tap in tuple(self.taps):
             tap(line)
+        if self.feed is not None:
+            self.feed.append(line, own=own)
         self._lines.write_line((line if self._console is None else self._format_event(line)) + b"\n")
 
     def _format_event(self, line: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from workerd.daemon.io.control_connection import ControlConnection
+from workerd.daemon.io.feed import Feed
 from workerd.daemon.io.log import EventLog
 from workerd.wire.reasons import Reason
 
@@ -38,8 +39,10 @@ class Requests:
         shutdown: Shutdown,
         status: Status,
         drain: NodeDrain,
+        feed: Feed | None = None,
     ) -> None:
         self._log = log
+        self._feed = feed
         self._orders = orders
         self._audit = audit
         self._reloading = reloading
@@ -53,6 +56,7 @@ class Requests:
             "ping": self._answer_ping,
             "status": self._answer_status,
             "tail": self._answer_tail,
+            "feed": self._answer_feed,
             "reload": self._answer_reload,
             "drain": self._answer_drain,
             "shutdown": self._answer_shutdown,
@@ -156,6 +160,20 @@ class Requests:
             self._follow(connection)
         else:
             connection.reply({"ok": True})
+
+    def _answer_feed(self, connection: ControlConnection, request: dict[str, Any]) -> None:
+        """Give the exporter the lines after a number, and forget those that it has sent."""
+        after, sent = request.get("after", 0), request.get("sent", 0)
+        if self._feed is None:
+            connection.reply({"ok": False, "error": 'there is no exporter: WORKERD["OTLP_ENDPOINT"] is not set'})
+        elif not all(isinstance(number, int) and number >= 0 for number in (after, sent)):
+            connection.reply({"ok": False, "error": '"after" and "sent" are numbers of lines'})
+        else:
+            self._feed.forget(sent)
+            first, lines = self._feed.after(after)
+            connection.reply({"ok": True, "first": first, "lines": len(lines)})
+            for line in lines:
+                connection.stream(line)
 
     def _follow(self, connection: ControlConnection) -> None:
         def leave() -> None:

@@ -77,6 +77,7 @@ def describe(settings: Settings, options: dict[str, Any]) -> DaemonConfig:
         exit_when_parked=settings.exit_when_parked,
         http_bind=settings.http_bind,
         sample_seconds=settings.sample_seconds,
+        otlp_endpoint=settings.otlp_endpoint,
     )
 
 

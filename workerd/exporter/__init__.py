@@ -1,0 +1,1 @@
+"""The exporter: a process that sends the log and the runs by OTLP; nothing else depends on it."""
