@@ -7,8 +7,10 @@ import pytest
 
 from tests.harness.node import Node
 from workerd.daemon.node.node_record import NodeRecord
+from workerd.daemon.node.readiness import Readiness
 from workerd.daemon.node.reloading import NAMED, Reloading
 from workerd.daemon.node.shutdown import Shutdown
+from workerd.daemon.node.status import Status
 from workerd.daemon.rules.dues import Due
 from workerd.daemon.rules.facts import Fact
 from workerd.daemon.slots.rollout import PROOF_S
@@ -234,6 +236,27 @@ def test_what_came_of_a_reload_is_told_until_the_next_one_ends_well(node: Node, 
     assert rejected.startswith("the new generation was rejected: SyntaxError; the move to generation 2 is halted: feed")
     assert setup.answers[-1] == {"ok": True, "generation": 1}
     assert setup.reloading.account == ""
+
+
+def test_the_status_says_that_code_was_rejected_or_halted_until_somebody_has_decided(node: Node, setup: Setup) -> None:
+    status = Status(node.parts, setup.shutdown, Readiness(node.parts), setup.reloading, None)
+
+    def told() -> tuple[bool, bool]:
+        daemon = status.snapshot()["daemon"]
+        return daemon["rejected"], daemon["halted"]
+
+    before = told()
+    setup.halt()
+    halted = told()
+    setup.ask()
+    node.forkserver.reject("SyntaxError")
+    node.turn()
+    rejected = told()
+    setup.ask("back")
+    setup.replace_ledger()
+    node.pass_time(setup.slot.spec.start_grace)
+
+    assert (before, halted, rejected, told()) == ((False, False), (False, True), (True, True), (False, False))
 
 
 @pytest.mark.parametrize("way", ["go_on", "back"])

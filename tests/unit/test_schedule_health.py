@@ -76,11 +76,12 @@ def test_a_job_that_waits_for_its_first_time_is_well(watched: Watched) -> None:
 
 
 def test_a_significant_job_that_failed_for_good_is_unhealthy_until_it_finishes(watched: Watched) -> None:
+    figure = 'workerd_job_due_failed{job="report"}'
     watched.run(code=1)
-    failed = watched.health()
+    failed = watched.health(), watched.metric(figure)
     watched.run(code=0)
 
-    assert (failed, watched.health()) == (FAILED, WELL)
+    assert (failed, watched.health(), watched.metric(figure)) == ((FAILED, 1), WELL, 0)
 
 
 def test_a_job_that_nobody_called_significant_may_fail(watched: Watched) -> None:

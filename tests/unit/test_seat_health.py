@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from tests.harness.node import Node
+from workerd.daemon.node.observer import Counters
 from workerd.management.status_table import format_status
 from workerd.observer.answers import ready
+from workerd.observer.metrics import render
 from workerd.wire import lease
 from workerd.wire.messages import JobsListed, SeatsElsewhere
 from workerd.wire.words import Elsewhere, Scope
@@ -61,6 +63,16 @@ def test_a_seat_that_no_node_holds_makes_a_node_unready_which_may_take_it(watche
 
     assert watched.health() == (503, "no node runs feed:1: web@b is to take it\n")
     assert "fleet: no node runs feed:1: web@b is to take it" in format_status(watched.picture()).splitlines()
+
+
+def test_the_metrics_count_the_seats_that_no_node_holds(node: Node, watched: Watched) -> None:
+    watched.status, _, _ = status_of(node, Counters())
+    watched.say(1, "web@b is to take it", Elsewhere.FREE)
+    before = render(watched.picture()).decode()
+    watched.wait(TOO_LONG)
+
+    assert '\nworkerd_seats_untaken{job="feed"} 0.0\n' in before
+    assert '\nworkerd_seats_untaken{job="feed"} 1.0\n' in render(watched.picture()).decode()
 
 
 def test_each_seat_has_a_line_of_its_own(watched: Watched) -> None:
