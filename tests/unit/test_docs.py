@@ -44,9 +44,13 @@ def settings_table() -> str:
     return "\n".join([*rows, ""])
 
 
+OF_ALERT_TIMES = ("alert_down_s", "alert_out_s", "alert_circle")
+"""The settings of which the command makes the daemon's AlertTimes."""
+
+
 def acts_at(key: Key) -> str:
     """Return when the daemon takes a changed value: what it got at its start stays until the next one."""
-    if key.attribute in DaemonConfig._fields:
+    if key.attribute in DaemonConfig._fields or key.attribute in OF_ALERT_TIMES:
         return "a restart"
     return "a `sync`" if key.attribute == "definitions" else "a reload"
 

@@ -125,7 +125,7 @@ def test_what_proc_does_not_show_is_not_known_and_is_not_nothing(
     growth = MemoryGrowth()
     if hidden == "at a look":
         growth.set_baseline(process.pid)
-    monkeypatch.setattr("workerd.daemon.processes.memory.read_text", refuse)
+    monkeypatch.setattr("workerd.daemon.processes.memory._read", refuse)
     if hidden == "at its birth":
         growth.set_baseline(process.pid)
         growth.end(peak_rss=120.0)

@@ -189,5 +189,5 @@ def test_messages_can_be_copied_and_pickled() -> None:
 def test_the_ledger_hears_each_message_that_is_meant_for_it() -> None:
     source = inspect.getsource(messages).partition("# daemon -> ledger")[2]
     meant = {*re.findall(r"^class (\w+)\(Message\)", source, re.MULTILINE)}
-    heard = {message.__name__ for message in (Record, messages.Drain, *ABOUT_SEATS)}
+    heard = {message.__name__ for message in (Record, messages.Drain, messages.Sampled, *ABOUT_SEATS)}
     assert meant == heard

@@ -1,4 +1,4 @@
-"""What a process used at one moment, and how such samples are kept: 18 bytes each, none of them trusted when read."""
+"""Samples: what a process used at one moment, in 16 bytes each, none of which is trusted when it is read."""
 
 import math
 import struct

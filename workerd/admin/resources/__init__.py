@@ -1,1 +1,1 @@
-"""What processes use, over time, on the pages of jobs and runs: curves, tables, and words for what grows."""
+"""Resources over time, on the pages of jobs and runs: curves, tables, and words for what grows."""

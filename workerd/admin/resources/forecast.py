@@ -1,4 +1,4 @@
-"""When memory that grows will meet its limit. Pure.
+"""The forecast says when memory that grows will meet its limit. Pure.
 
 A trend counts where memory hardly ever fell, and it is followed at most twelve times as far as it was seen: what warms
 up for ten minutes says nothing of the night.
@@ -11,7 +11,7 @@ LEAST_POINTS, MOST_POINTS = 6, 30
 RISING = 0.6
 """Of all pairs of points, so many more have to rise than fall (Kendall's tau)."""
 REACH = 12.0
-"""So many times the time that was seen."""
+"""A trend is followed so many times as far as it was seen."""
 HORIZON_S = 86400.0
 
 FALL = 0.7

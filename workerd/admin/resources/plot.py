@@ -34,7 +34,7 @@ class Plot:
     top: float
     limit_y: float | None
     values: tuple[float, ...]
-    """What was measured, the oldest first."""
+    """The figures that were measured, the oldest first."""
 
     @property
     def is_empty(self) -> bool:

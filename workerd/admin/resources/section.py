@@ -1,4 +1,4 @@
-"""What the processes of a job used in the last day, and what a run used until its end: curves, and a table of them."""
+"""The section on resources: curves of a job's last day or of a run to its end, and a table of them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -73,7 +73,7 @@ def _drawn(
         "figures": [drawn for figure in figures if (drawn := draw(figure, samples, windows, name))],
         "now": spell_mib(memory[-1] / 1024) if memory else "",
         "full": _growth(samples, limit),
-        "rows": [_row(one) for one in reversed(thin_to(samples, ROWS))],
+        "rows": [_row(one, samples[-1].time) for one in reversed(thin_to(samples, ROWS))],
     }
 
 
@@ -85,10 +85,10 @@ def _growth(samples: Sequence[Sample], limit: float | None) -> str:
     return words_of_growth(lately, limit) or words_of_growth(points, limit)
 
 
-def _row(sample: Sample) -> dict[str, str]:
+def _row(sample: Sample, last: int) -> dict[str, str]:
     memory, unknown = memory_of(sample), _("not measured")
     return {
-        "time": clock_time(sample.time, seconds=True),
+        "time": clock_time(sample.time, last, seconds=True),
         "memory": unknown if memory is None else spell_mib(memory),
         "processor": unknown if sample.processor is None else spell_percent(sample.processor),
         "silence": "-" if sample.silence is None else spell(sample.silence),

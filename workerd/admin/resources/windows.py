@@ -42,7 +42,8 @@ class Window:
     def labels(self) -> tuple[str, str]:
         """The times of day at which it begins and ends, in the admin's time zone."""
         spells_seconds = self.seconds < HOUR_S // 4
-        return clock_time(self.start, seconds=spells_seconds), clock_time(self.end, seconds=spells_seconds)
+        begin = clock_time(self.start, self.end, seconds=spells_seconds)
+        return begin, clock_time(self.end, self.end, seconds=spells_seconds)
 
 
 def windows_for(samples: Sequence[Sample], now: float) -> list[Window]:
@@ -65,12 +66,11 @@ def window_of(samples: Sequence[Sample]) -> Window:
     return Window(samples[0].time, max(samples[-1].time, samples[0].time + 1), _("the run"))
 
 
-def clock_time(moment: int, *, seconds: bool = False) -> str:
-    """Return the time of day, with the date where that is not today."""
-    local = timezone.localtime(datetime.fromtimestamp(moment, UTC))
-    today = timezone.localtime(datetime.now(UTC)).date()
+def clock_time(moment: int, beside: int, *, seconds: bool = False) -> str:
+    """Return the time of day in the admin's time zone, with the date where that is not the one of ``beside``."""
+    local, other = (timezone.localtime(datetime.fromtimestamp(one, UTC)) for one in (moment, beside))
     text = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
-    return text if local.date() == today else f"{local:%d %b} {text}"
+    return text if local.date() == other.date() else f"{local:%d %b} {text}"
 
 
 def is_recent(samples: Sequence[Sample], now: float) -> bool:

@@ -1,5 +1,6 @@
 """The memory that a run has of its own, its helper processes included, as /proc tells it."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
@@ -9,7 +10,10 @@ from workerd.daemon.io.files import read_text
 
 FAMILY = 256
 """The most helper processes that are counted."""
-PRIVATE, SHARED = ("RssAnon:", "VmSwap:"), ("RssShmem:",)
+PRIVATE, SHARED = ("\nRssAnon:", "\nVmSwap:"), ("\nRssShmem:",)
+STATUS_BYTES = 8192
+NUMBER = 24
+"""The characters after a name in which its number stands."""
 
 
 @dataclass(eq=False, repr=False, slots=True)
@@ -85,7 +89,7 @@ def shared_mib(pid: int) -> float | None:
 
 def resident_mib(pid: int) -> float | None:
     """Return all memory in RAM, in MiB, what is shared too; None where /proc does not tell."""
-    return _sum(pid, ("VmRSS:",))
+    return _sum(pid, ("\nVmRSS:",))
 
 
 def helpers_mib(pid: int, own: float) -> float:
@@ -135,9 +139,20 @@ def _place_of_arguments(pid: int) -> str:
 
 
 def _sum(pid: int, names: tuple[str, ...]) -> float | None:
+    """Return what these lines of /proc/PID/status come to, in MiB; None where none of them is there."""
     try:
-        text = read_text(f"/proc/{pid}/status")
+        text = _read(f"/proc/{pid}/status")
     except OSError:
         return None
-    found = [int(line.split()[1]) for line in text.splitlines() if line.startswith(names)]
+    places = [(text.find(name), len(name)) for name in names]
+    found = [int(text[at + size : at + size + NUMBER].split()[0]) for at, size in places if at >= 0]
     return sum(found) / 1024 if found else None
+
+
+def _read(path: str) -> str:
+    """Return a file of /proc that is short: the daemon reads thousands of them, and ``open`` takes twice the time."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, STATUS_BYTES).decode("ascii", "replace")
+    finally:
+        os.close(descriptor)

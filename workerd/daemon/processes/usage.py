@@ -1,4 +1,4 @@
-"""What a child uses now, as /proc tells in two short reads, and in a third one where its memory may have changed."""
+"""Measures a child by two short reads in /proc, and by a third one where its memory may have changed."""
 
 import os
 from contextlib import suppress
@@ -27,7 +27,7 @@ class Stat(NamedTuple):
 
 @dataclass(eq=False, repr=False, slots=True)
 class Usage:
-    """What one run uses: its last sample's figures, by which the next one is cheap. Times are monotonic seconds."""
+    """The last sample's figures of one run, by which the next sample is cheap. Times are monotonic seconds."""
 
     processor_s: float = 0.0
     """The processor time of the run so far."""
