@@ -63,8 +63,8 @@ def _columns(fleet: Fleet, troubles: Sequence[Trouble]) -> tuple[Node, ...]:
     """Return all nodes in order, or those of them with trouble where there are too many."""
     if len(fleet.shown) <= MOST_COLUMNS:
         return fleet.shown
-    ranked = list(dict.fromkeys(node for trouble in troubles for node in trouble.nodes))
-    chosen = {node.pk for node in [*ranked, *fleet.shown][:MOST_COLUMNS]}
+    troubled = [node for trouble in troubles for node in trouble.nodes]
+    chosen = list(dict.fromkeys(node.pk for node in [*troubled, *fleet.shown]))[:MOST_COLUMNS]
     return tuple(node for node in fleet.shown if node.pk in chosen)
 
 
