@@ -11,7 +11,7 @@ from .bars import bars_of_job
 from .cells import Cells, standing
 from .links import Links
 from .rows import Fleet, JobRows
-from .troubles import TONES, Trouble
+from .troubles import Trouble
 
 MOST_WHOLE = 24
 """Up to so many jobs each has a row, also where nothing is wrong; of more, only those with trouble have."""
@@ -63,17 +63,15 @@ def _columns(fleet: Fleet, troubles: Sequence[Trouble]) -> tuple[Node, ...]:
     """Return all nodes in order, or those of them with trouble where there are too many."""
     if len(fleet.shown) <= MOST_COLUMNS:
         return fleet.shown
-    ranked = list(dict.fromkeys(node for trouble in troubles for node in trouble.nodes))
-    chosen = {node.pk for node in [*ranked, *fleet.shown][:MOST_COLUMNS]}
+    troubled = [node for trouble in troubles for node in trouble.nodes]
+    chosen = list(dict.fromkeys(node.pk for node in [*troubled, *fleet.shown]))[:MOST_COLUMNS]
     return tuple(node for node in fleet.shown if node.pk in chosen)
 
 
 def _entry(rows: JobRows, trouble: Trouble | None, most: int, links: Links) -> dict[str, Any]:
     tone, words = standing(rows)
-    if trouble is not None and TONES.index(trouble.tone) < TONES.index("hold"):
+    if trouble is not None:
         tone = trouble.tone
-    elif trouble is not None:
-        tone = "hold"
     return {
         "name": rows.job.name,
         "url": links.job(rows.job),
