@@ -1,4 +1,4 @@
-"""What CI runs: ``nox`` runs every session, four at a time; ``nox -s NAME`` runs one of them; ``nox -l`` lists them.
+"""What CI runs: ``nox`` runs every session, six at a time; ``nox -s NAME`` runs one of them; ``nox -l`` lists them.
 
 ``nox -- --slow`` repeats as often as the tests say, runs every file on the newest Python, too, each soak takes half an
 hour, and every published package of tests/fidelity is tried.
@@ -156,7 +156,8 @@ COVERED = {"COVERAGE_PROCESS_START": "pyproject.toml"}
 DEMO_LIMIT = "5m"
 DEMO_EVENTS = ("daemon.ready", "child.born", "job.failed", "daemon.stopped")
 
-nox.options.parallel = 4
+nox.options.parallel = 6
+"""A session of process tests uses a third of a processor, as most of them wait; six keep two processors busy."""
 nox.options.allow_parallel = True
 nox.options.default_venv_backend = "venv"
 

@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 class WorkerdConfig(AppConfig):
     """Rows, admin and checks of workerd.
 
-    In a forkserver it installs fork safety before any other app is ready; ``workerd run`` does not wait for the apps.
+    In a forkserver it installs fork safety before any other app is ready; ``workerd run``, and a verb that asks the
+    daemon, do not wait for the apps.
     """
 
     name = "workerd"
@@ -19,14 +20,14 @@ class WorkerdConfig(AppConfig):
 
     def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
         super().__init__(app_name, app_module)
-        if sys.argv[1:3] == ["workerd", "run"]:
-            from .management.early_run import run_early
-
-            run_early(sys.argv)
         from .forkserver import bootstrap
 
         if bootstrap.is_forkserver(sys.argv):
             bootstrap.start()
+        elif sys.argv[1:2] == ["workerd"] and len(sys.argv) > 2:
+            from .management.early_verbs import run_early
+
+            run_early(sys.argv)
 
     def ready(self) -> None:
         from . import checks, push

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.harness.node import Node
+from workerd.daemon.node.alerts import Alerts
 from workerd.daemon.node.node_record import NodeRecord
 from workerd.daemon.node.readiness import Readiness
 from workerd.daemon.node.reloading import NAMED, Reloading
@@ -239,7 +240,8 @@ def test_what_came_of_a_reload_is_told_until_the_next_one_ends_well(node: Node, 
 
 
 def test_the_status_says_that_code_was_rejected_or_halted_until_somebody_has_decided(node: Node, setup: Setup) -> None:
-    status = Status(node.parts, setup.shutdown, Readiness(node.parts), setup.reloading, None)
+    readiness = Readiness(node.parts)
+    status = Status(node.parts, setup.shutdown, readiness, setup.reloading, None, Alerts(node.parts, readiness))
 
     def told() -> tuple[bool, bool]:
         daemon = status.snapshot()["daemon"]

@@ -16,6 +16,8 @@ from workerd.wire.marked_lines import LINE_BYTES
 from workerd.wire.messages import Load, Rehearse
 from workerd.wire.spec import JobSpec
 
+from . import garbage
+
 CHANNEL_OPTION = "--channel"
 
 
@@ -71,6 +73,7 @@ def start() -> Assignment:
         if not isinstance(message, Load) or os.getppid() != message.daemon_pid:
             os._exit(0)  # end-of-file, or another parent: the daemon has ended
         _assignment = Assignment(channel, message, jobs, os.getpid())
+        garbage.rest()
         _install(message)
     return _assignment
 

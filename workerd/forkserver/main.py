@@ -1,7 +1,6 @@
 """A forkserver's main loop: loads the jobs, tries whether a fork is possible, and forks until the channel closes."""
 
 import errno
-import gc
 import os
 import sys
 import time
@@ -17,6 +16,7 @@ from workerd.wire import WIRE_VERSION, exit_codes
 from workerd.wire.events import emit
 from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Message
 
+from . import garbage
 from .birth import BirthError, bear
 from .bootstrap import Assignment
 from .holes import fill_holes
@@ -41,10 +41,7 @@ def serve(assignment: Assignment) -> int:
     if rejection is not None:
         assignment.channel.send(rejection)
         return exit_codes.FAILED
-    # A garbage collection in a child would touch the page of every object, and the kernel would copy each page. It does
-    # not look at frozen objects. The collection comes first, so that no garbage is frozen.
-    gc.collect()
-    gc.freeze()
+    garbage.go_on()
     fill_holes()
     show_title(f"workerd: {assignment.load.log_name} forkserver {assignment.load.generation}", "forkserver")
     load_ms = round((time.monotonic() - started) * 1000, 1)

@@ -13,6 +13,7 @@ import django
 import django.conf
 import pytest
 
+from tests.harness import garbage
 from tests.harness.properties import load_profile
 
 from . import identity, quick, relay
@@ -49,6 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Choose the backends, and make this interpreter the first one's before a conftest imports a model."""
+    garbage.collect_seldom()
     if django.conf.settings.configured or "DJANGO_SETTINGS_MODULE" in os.environ:
         raise pytest.UsageError("unset DJANGO_SETTINGS_MODULE: the tests choose their settings with the backend")
     options = early_config.known_args_namespace
@@ -74,6 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop what was started; the folder goes with the session that made it."""
+    garbage.look_at_all_again()
     if _databases in config.stash:
         config.stash[_databases].close()
         if FOLDER not in os.environ:
@@ -108,6 +111,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Divide the tests among the backends, and see that our own one is what it says."""
+    garbage.leave_out_the_imported()
     choice = session.config.stash[_choice]
     here, *others = choice.run
     bound = [item for item in session.items if _is_bound(item)]
