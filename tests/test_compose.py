@@ -120,7 +120,10 @@ def test_the_tests_are_built_from_a_file_that_is_there(services: dict[str, Any])
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    any(backend.missing() for backend in BACKENDS.values()), reason="not every backend can run on this machine"
+    postgres.find_binaries() is None
+    or mysql.find_server() is None
+    or any(backend.missing() for backend in BACKENDS.values()),
+    reason="not every backend can run on this machine with a server of its own",
 )
 def test_the_tests_command_runs_every_backend_on_the_servers_that_it_is_given(services: dict[str, Any]) -> None:
     """The service's own command and variables, cut to one file, with the hosts and accounts of the servers here."""
