@@ -18,7 +18,7 @@ from workerd.checks import check_databases
 from workerd.conf import Settings, find_problems, get_settings
 from workerd.management.machine_problems import find_machine_problems
 from workerd.wire import exit_codes
-from workerd.wire.config import DAEMON_VARIABLE, DaemonConfig
+from workerd.wire.config import DAEMON_VARIABLE, AlertTimes, DaemonConfig
 from workerd.wire.private_folder import PRIVATE_FILE, PRIVATE_FOLDER
 from workerd.wire.state_dir_error import judge
 
@@ -76,9 +76,18 @@ def describe(settings: Settings, options: dict[str, Any]) -> DaemonConfig:
         max_processes=settings.max_processes,
         exit_when_parked=settings.exit_when_parked,
         http_bind=settings.http_bind,
+        alerts=_alert_times(settings),
         sample_seconds=settings.sample_seconds,
         otlp_endpoint=settings.otlp_endpoint,
     )
+
+
+def _alert_times(settings: Settings) -> AlertTimes | None:
+    """Return when things are alerts; None where nobody is to hear of them."""
+    if not settings.alerts:
+        return None
+    ends, within = settings.alert_circle or (0, 0.0)
+    return AlertTimes(settings.alert_down_s, settings.alert_out_s, ends, within)
 
 
 def _working_directory() -> str:
