@@ -365,6 +365,7 @@ def test_a_new_notifier_gets_what_was_not_kept_and_all_that_holds(alerted: Alert
     messages = [*alerted.notifier.messages, *alerted.notifier.hear()]
 
     assert (kept, unsent) == ([("set_aside", False)], 1)
+    assert alerted.notifier.licence.life == node.parts.identity.life
     changed = [message.key for message in messages if isinstance(message, AlertChanged)]
     assert changed == ["set_aside", "node_silent shop@web2"]
     assert AlertsListed not in before

@@ -137,7 +137,7 @@ class License(Message):
     key: str = ""
     """For the ledger: the UUID of the node, which STATE_DIR keeps."""
     life: str = ""
-    """For the ledger: the UUID of this daemon's life."""
+    """For the ledger and the notifier: the UUID of this daemon's life."""
     registered: bool = False
     """For the ledger: whether the node's row is this life's already, so that another life there has displaced it."""
     earlier: str = ""

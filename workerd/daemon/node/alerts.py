@@ -22,7 +22,7 @@ class Alerts:
         self._queue = queue = AlertQueue(parts.log, parts.clock)
         SlotAlerts(parts.loop, queue, parts.lifecycle, parts.exits, parts.due_records, times)
         NodeAlerts(parts, queue, times)
-        self._notifier = Notifier(queue, parts.slot_set, parts.effects, parts.messages)
+        self._notifier = Notifier(queue, parts.slot_set, parts.effects, parts.messages, parts.identity.life)
 
     def start(self) -> None:
         """Have a notifier, where anybody is to hear of alerts."""

@@ -22,12 +22,17 @@ NOTIFIER_SPEC = JobSpec(
 class Notifier:
     """Gives the notifier what the queue has, and hears what its journal has."""
 
-    def __init__(self, queue: AlertQueue, slot_set: SlotSet, effects: Effects, messages: ChildMessages) -> None:
+    def __init__(
+        self, queue: AlertQueue, slot_set: SlotSet, effects: Effects, messages: ChildMessages, life: str
+    ) -> None:
+        """``life`` is the daemon's: its sequences mean nothing in another one."""
         self._queue = queue
+        self._life = life
         self._slot_set = slot_set
         self._child: Child | None = None
         self.unsent = 0
         """How many alerts have not left by every way, as the notifier last said."""
+        effects.on_licensing.add(self._license)
         effects.on_licensed.add(self._licensed)
         messages.on_other.add(self._heard)
 
@@ -39,6 +44,10 @@ class Notifier:
         """Send what the link takes; ``complete`` says that the daemon knows by now what holds."""
         if self._child is not None and self._child.link.open:
             self._queue.flush(self._child.link, complete=complete)
+
+    def _license(self, slot: LiveSlot, child: Child) -> None:
+        if slot.spec is NOTIFIER_SPEC:
+            child.terms["life"] = self._life
 
     def _licensed(self, slot: LiveSlot) -> None:
         if slot.spec is NOTIFIER_SPEC:

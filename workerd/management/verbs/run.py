@@ -84,7 +84,7 @@ def describe(settings: Settings, options: dict[str, Any]) -> DaemonConfig:
 
 def _alert_times(settings: Settings) -> AlertTimes | None:
     """Return when things are alerts; None where nobody is to hear of them."""
-    if not settings.alerts:
+    if not any(entry.is_usable for entry in settings.alerts):
         return None
     ends, within = settings.alert_circle or (0, 0.0)
     return AlertTimes(settings.alert_down_s, settings.alert_out_s, ends, within)
