@@ -11,6 +11,8 @@ from typing import Any, Literal
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from .alert_entries import AlertEntry
+from .alert_problems import find_alert_faults
 from .engines import ALTERNATIVES, missing_packages
 from .errors import WorkerdError
 from .setting_keys import KEYS
@@ -68,6 +70,9 @@ class Settings:
     definitions: tuple[Path, ...]
     labels: Mapping[str, str]
     engines: tuple[str, ...]
+    alerts: tuple[AlertEntry, ...]
+    alert_quiet_s: float
+    alerts_per_hour: int
     alert_down_s: float
     alert_out_s: float
     alert_circle: tuple[int, float] | None
@@ -101,6 +106,7 @@ def find_problems(*, for_run: bool = False) -> list[Problem]:
     problems += _before_fork_problems(values.get("before_fork", ()))
     problems += _target_problems(values.get("targets", ()))
     problems += _engine_problems(values.get("engines", ()))
+    problems += _alert_problems(values.get("alerts", ()))
     if "state_dir" in values:
         problems += _state_dir_problems(values["state_dir"], for_run=for_run)
     return problems
@@ -167,6 +173,11 @@ def _engine_problems(names: tuple[str, ...]) -> Iterator[Problem]:
         else:
             message = f'WORKERD["ENGINES"] names {name!r}, but {" and ".join(missing)} is not installed.'
             yield Problem("ENGINES", message, f"Run: pip install {' '.join(missing)}")
+
+
+def _alert_problems(entries: tuple[AlertEntry, ...]) -> Iterator[Problem]:
+    for fault in find_alert_faults(entries):
+        yield Problem("ALERTS", fault.message, fault.remedy, "warning" if fault.is_warning else "error")
 
 
 def _state_dir_problems(path: Path | None, *, for_run: bool) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from .alert_entries import find_entries
 from .engines import PACKAGES
 from .setting_values import (
     CENTURY_S,
@@ -256,6 +257,33 @@ KEYS: Mapping[str, Key] = {
         read=read_strings("|".join(PACKAGES)),
         expected=f"a list of engines' names: {', '.join(PACKAGES)}",
         remedy='Write a list, such as ["celery"].',
+    ),
+    "ALERTS": Key(
+        attribute="alerts",
+        says=(
+            "where alerts go, and which of them: see [alerts](alerts.md); None is a mail to ADMINS, unless DEBUG is on "
+            "or ADMINS is empty"
+        ),
+        default=None,
+        read=find_entries,
+        expected="a list of ways, or None",
+        remedy='Write a list, such as [{"mail": ["ops@example.org"]}].',
+    ),
+    "ALERT_QUIET_SECONDS": Key(
+        attribute="alert_quiet_s",
+        says="for how long after an alert the same one is only counted when it comes again, in seconds",
+        default=900.0,
+        read=read_seconds(0, 7 * 86400),
+        expected="a number of seconds from 0 to 604800",
+        remedy="900 is a quarter of an hour.",
+    ),
+    "ALERTS_PER_HOUR": Key(
+        attribute="alerts_per_hour",
+        says="how many alerts leave by each way within an hour, at the most; the next one says what was held back",
+        default=60,
+        read=read_whole(1, 100_000),
+        expected="a whole number from 1",
+        remedy="60 is one a minute.",
     ),
     "ALERT_DOWN_SECONDS": Key(
         attribute="alert_down_s",

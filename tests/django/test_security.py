@@ -1,5 +1,6 @@
 """The page ``docs/security.md``, row by row: the test of a row has the row's name."""
 
+import io
 import json
 import os
 import re
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 import structlog
 from django.contrib.auth.models import Permission
-from django.test import Client
+from django.core.management import call_command
+from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
@@ -19,6 +21,7 @@ from workerd.admin.jobs.target_widget import parameters_of
 from workerd.child.rendering import LineRenderer
 from workerd.child.secrets import Secrets
 from workerd.command_secrets import MASK
+from workerd.conf import find_problems, get_settings
 from workerd.daemon.io.control import ControlSocket
 from workerd.ledger.rows import COLUMNS, judge_row
 from workerd.models import Job, Node, Operation, Run, Slot
@@ -251,6 +254,19 @@ def test_a_value_that_a_row_takes_by_env_name() -> None:
         f"could not convert string to float: '{MASK}'"
     )
     assert masked({"token": {"$env": "SHOP_TOKEN"}}) == {"token": {"$env": "SHOP_TOKEN"}}
+
+
+def test_webhook_secret_and_routing_key_in_alerts(capfd: pytest.CaptureFixture[str]) -> None:
+    entry = {"webhook": f"http://127.0.0.1:1/{SECRET}", "secret": SECRET, "routing_key": SECRET}
+    for alerts in ([{**entry, "shape": "pagerduty"}], [{**entry, "shape": "unknown"}], entry):
+        with override_settings(WORKERD={"ALERTS": alerts}):
+            told = io.StringIO()
+            with pytest.raises(SystemExit):
+                call_command("workerd", "alert", "--test", stdout=told, stderr=told)
+            said = [told.getvalue(), repr(get_settings()), *map(str, find_problems()), *capfd.readouterr()]
+
+        assert "127.0.0.1" in told.getvalue() or "Entry 1 has " in told.getvalue()
+        assert SECRET not in "".join(said)
 
 
 def test_which_variables_the_environment_has(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "child": APP | {"wire", "job_rules", "forksafe"},
     "ledger": APP | {"wire", "job_rules", "forksafe", "fleet"},
     "observer": frozenset({"wire", "root"}),
-    "forkserver": APP | {"wire", "forksafe", "child", "ledger"},
+    "notifier": APP | {"wire", "forksafe", "ledger"},
+    "forkserver": APP | {"wire", "forksafe", "child", "ledger", "notifier"},
     "root": APP | {"wire", "job_rules", "forksafe", "child"},
     "models": APP | {"wire", "job_rules"},
     "migrations": APP | {"wire"},
@@ -37,7 +38,7 @@ MAY_IMPORT = {
     "testing": APP | {"wire", "job_rules", "definitions", "child"},
     "management": APP
     | {"wire", "job_rules", "definitions", "sync", "adopt", "forksafe", "child", "ledger", "forkserver", "fleet"}
-    | {"consumers"},
+    | {"consumers", "notifier"},
 }
 """By folder; ``root`` is the modules beside them. The package itself, for its version, is open to all."""
 

@@ -17,6 +17,7 @@ CALLED_ONLY_IN = {
         "workerd/ledger/receiver.py",
         "workerd/ledger/seats/fleet.py",
         "workerd/ledger/seats/warden.py",
+        "workerd/notifier/runner.py",
     },
     "signal.set_wakeup_fd": {
         "workerd/child/main.py",

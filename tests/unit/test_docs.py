@@ -22,6 +22,7 @@ from workerd.job_rules.choices import CHOICES
 from workerd.job_rules.written import DEFAULTS
 from workerd.setting_keys import KEYS, Key
 from workerd.wire import exit_codes
+from workerd.wire.alerts import ALERT_KINDS
 from workerd.wire.config import DaemonConfig
 from workerd.wire.events import EVENTS
 
@@ -102,7 +103,19 @@ def _told(directive: Directive) -> str:
     return f"{first[directive.fate]}{directive.says}".rstrip(".")
 
 
+def alert_table() -> str:
+    """Return the kinds of alerts."""
+    rows = ["| kind | severity | says | |", "|---|---|---|---|"]
+    for name, kind in ALERT_KINDS.items():
+        marks = {"the fleet's": kind.fleet, "has no end": kind.over_at_once}
+        rows.append(
+            f"| `{name}` | {kind.severity} | {kind.says} | {', '.join(m for m, is_so in marks.items() if is_so)} |"
+        )
+    return "\n".join([*rows, ""])
+
+
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
+    "alerts": ("alerts.md", alert_table),
     "events": ("operations.md", event_table),
     "settings": ("settings.md", settings_table),
     "fields": ("definitions.md", field_table),

@@ -9,11 +9,12 @@ from workerd.child import main as child
 from workerd.errors import WorkerdError
 from workerd.forksafe import prepare_to_fork
 from workerd.ledger.main import run_ledger
+from workerd.notifier.main import run_notifier
 from workerd.wire import exit_codes
 
 from .bootstrap import Assignment
 
-BUILTINS = {"workerd.ledger": run_ledger}
+BUILTINS = {"workerd.ledger": run_ledger, "workerd.notifier": run_notifier}
 """workerd's own slots that need the project: the name in their spec, and the function that runs in their child."""
 
 

@@ -1,4 +1,4 @@
-"""Opens the journal: for the ledger, which makes it, and for the command, also while the ledger writes to it."""
+"""Opens a journal: for ledger or notifier, which make it, and for the command, also while the ledger writes to it."""
 
 import os
 import sqlite3
@@ -26,7 +26,7 @@ def journal_path(state_dir: Path, name: str) -> Path:
     return state_dir / f"{name}.journal"
 
 
-def open_journal(path: Path | None) -> sqlite3.Connection:
+def open_journal(path: Path | None, schema: str = _SCHEMA) -> sqlite3.Connection:
     """Open the journal at ``path``, or one in memory, and make its tables. Raises sqlite3.Error."""
     if path is not None:
         _make_private(path)
@@ -35,7 +35,7 @@ def open_journal(path: Path | None) -> sqlite3.Connection:
         sqlite.execute("PRAGMA auto_vacuum = INCREMENTAL")
         sqlite.execute("PRAGMA journal_mode = WAL")
         sqlite.execute("PRAGMA synchronous = FULL")
-        sqlite.executescript(_SCHEMA)
+        sqlite.executescript(schema)
     except sqlite3.Error:
         sqlite.close()
         raise

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .asking import ASKING
-from .verbs import adopt, check, export, import_, once, rebalance, run, sync
+from .verbs import adopt, alert, check, export, import_, once, rebalance, run, sync
 
 VERBS: dict[str, Any] = {
     "run": run,
@@ -14,5 +14,6 @@ VERBS: dict[str, Any] = {
     "import": import_,
     "adopt": adopt,
     "rebalance": rebalance,
+    "alert": alert,
     **ASKING,
 }

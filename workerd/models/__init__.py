@@ -1,8 +1,9 @@
 """workerd's rows: people edit jobs; the ledger writes runs, slots and nodes; both write operations.
 
-The ledger writes seats, too.
+The ledger writes seats, too, and the notifier the alerts of the fleet.
 """
 
+from .alert import FleetAlert
 from .job import Job
 from .node import Node
 from .operation import Operation
@@ -10,4 +11,4 @@ from .run import Run
 from .seat import Seat
 from .slot import Slot
 
-__all__ = ["Job", "Node", "Operation", "Run", "Seat", "Slot"]
+__all__ = ["FleetAlert", "Job", "Node", "Operation", "Run", "Seat", "Slot"]

@@ -61,7 +61,9 @@ EVENTS: dict[str, Event] = {
         "a process got a message that no part of workerd sends; of each process ten lines a minute at most are logged",
     ),
     "journal.unwritable": _event(
-        "error", "path reason", "the journal cannot be written; the ledger keeps records in memory and tries it again"
+        "error",
+        "path reason",
+        "a journal cannot be written; the ledger, or the notifier, goes on in memory and tries it again",
     ),
     "journal.restored": _event("info", "path records", "the journal can be written again; it has what memory held"),
     "journal.replaced": _event(
@@ -227,6 +229,28 @@ EVENTS: dict[str, Event] = {
         "warning",
         "verb requested_by",
         "an order was not carried out: whoever gave it had gone before the daemon came to it",
+    ),
+    "alert.sent": _event("info", "key kind state way id", "an alert has left by one way; a retry has the same id"),
+    "alert.failed": _event(
+        "warning",
+        "key kind state way id reason retry_s kept_back",
+        "an alert did not leave by a way; it is tried again after retry_s; a way has one such line a minute",
+    ),
+    "alert.held_back": _event(
+        "warning",
+        "way count kinds",
+        "more alerts are due than ALERTS_PER_HOUR lets leave by a way; the next one that leaves says how many",
+    ),
+    "alert.set_aside": _event(
+        "error", "key kind state way id reason", "an alert could not leave by a way, and is not tried again"
+    ),
+    "alert.trimmed": _event("error", "count reason", "alerts were dropped that had still to leave"),
+    "alert.stuck": _event(
+        "error", "way seconds", "a way out of the alerts hangs; after 5 minutes the notifier starts anew"
+    ),
+    "alert.way_refused": _event("error", "way reason", "an entry of ALERTS has no effect, as it cannot be used"),
+    "alert.claim_failed": _event(
+        "warning", "reason", "the database does not say which node sends an alert of the fleet; it is asked again"
     ),
     "alerts.dropped": _event(
         "error", "reason", "an alert was given up, as too many wait for a notifier that does not run"
