@@ -51,7 +51,7 @@ def slots(*states: str) -> list[Slot]:
         (WAS, {"starts_after": ["b"]}, ("RUNNING",), "Running processes take the change over; none is restarted."),
         (NUMBERED, {"processes": 3}, ("RUNNING",), "1 running process will be restarted. 1 process will be started."),
         (WAS, {"takeover_after": 60.0}, ("RUNNING",), "Running processes take the change over; none is restarted."),
-        (WAS, {"labels": "team=a"}, ("RUNNING",), "Running processes take the change over; none is restarted."),
+        (WAS, {"labels": "team=a"}, ("RUNNING", "PARKED"), "Nothing changes for running processes."),
         (
             WAS,
             {"where": "zone=a"},

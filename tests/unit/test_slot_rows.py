@@ -5,6 +5,7 @@ import pytest
 from tests.harness.node import Node
 from workerd.daemon.slots.slot_set import PROGRESS_S
 from workerd.wire.messages import Record
+from workerd.wire.words import State
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +44,21 @@ def test_a_change_of_labels_is_shown_and_leaves_the_child_alone(node: Node) -> N
     assert slot.is_running
     assert slot.child is child
     assert node.signals_to(slot) == []
+
+
+def test_a_change_of_labels_alone_runs_nothing_again(node: Node) -> None:
+    slot = node.add_job("feed", restart="never")
+    node.settle()
+    node.end_child(slot, code=0)
+    node.turn()
+    assert slot.state is State.DONE
+
+    node.add_job("feed", restart="never", labels="team=shop")
+    node.turn()
+    assert (slot.state, slot.spec.labels) == (State.DONE, "team=shop")
+
+    node.add_job("feed", restart="never", labels="team=mail", max_age=60.0)
+    assert (slot.state, slot.spec.labels) == (State.STARTING, "team=mail")
 
 
 def test_a_slot_that_is_gone_has_no_row(node: Node) -> None:

@@ -106,6 +106,11 @@ def is_restarting(before: JobSpec, after: JobSpec) -> bool:
     return given_times or renumbered or changed
 
 
+def is_relabelled(before: JobSpec, after: JobSpec) -> bool:
+    """Return whether the labels alone are others: nothing that runs, waits or is parked has to do with them."""
+    return before.labels != after.labels and before._replace(labels=after.labels) == after
+
+
 def is_rescheduled(before: JobSpec, after: JobSpec) -> bool:
     """Return whether the due moments are others."""
     return any(getattr(before, name) != getattr(after, name) for name in ("schedule", "time_zone", "spread"))

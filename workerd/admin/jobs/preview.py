@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from workerd.models import Slot
-from workerd.wire.spec import JobSpec, is_restarting
+from workerd.wire.spec import JobSpec, is_relabelled, is_restarting
 from workerd.wire.words import ALIVE, State
 
 from .schedule_words import next_time
@@ -22,7 +22,7 @@ def preview_save(before: JobSpec | None, after: JobSpec, slots: Sequence[Slot], 
         return _("No daemon reports now. The next one to start will follow this definition.")
     if not after.enabled:
         return _stops(running) if running else _("The job is off: none of its processes runs.")
-    if before is not None and before == after:
+    if before is not None and (before == after or is_relabelled(before, after)):
         return _("Nothing changes for running processes.")
     if after.schedule:
         return _schedules(before, after, running, now)

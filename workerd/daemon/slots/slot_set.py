@@ -12,7 +12,7 @@ from workerd.daemon.rules.facts import Fact
 from workerd.daemon.rules.holdings import Holding, Place
 from workerd.daemon.rules.plan import Plan, plan
 from workerd.wire.reasons import Reason, say
-from workerd.wire.spec import JobSpec
+from workerd.wire.spec import JobSpec, is_relabelled
 
 from .lifecycle import Lifecycle
 from .rows import live_row, slot_row
@@ -51,7 +51,7 @@ class SlotSet:
         self.on_forgotten: Listeners[[LiveSlot]] = Listeners()
         """Told of each slot that is there no more."""
         self.on_applied: Listeners[[JobSpec]] = Listeners()
-        """Told of each row that was made or edited, or is gone, once its slots follow it."""
+        """Told of each row that was made or edited, but for its labels, or is gone, once its slots follow it."""
 
     def slots(self) -> Iterator[LiveSlot]:
         """Yield every slot, the daemon's own too."""
@@ -115,6 +115,10 @@ class SlotSet:
                 self.on_applied(was)
             return
         kept = range(min(was.processes, spec.processes)) if was is not None else range(0)
+        if was is not None and not unsound and is_relabelled(was, spec):
+            for index in kept:
+                self._slots[name, index].spec = spec
+            return  # no edit that a parked slot could start after
         for index in kept if changes.edited or unsound else ():
             restarting = changes.restarting or (unsound and bool(problem))
             self._edit(self._slots[name, index], spec, changes._replace(restarting=restarting), cause)
