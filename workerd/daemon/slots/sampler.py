@@ -72,15 +72,14 @@ class Sampler:
         """
         if self._file is None or child.born_wall is None or not child.usage.has_begun or self._lifecycle.stopping:
             return ""
-        now = self._loop.clock.wall()
+        key, now, grown = _key(slot), self._loop.clock.wall(), child.growth.seen
         try:
-            samples = joined(*self._file.read(_key(slot), now), since=int(child.born_wall))
+            if child.verdict is Outcome.OVER_MEMORY and grown is not None:  # as the watchdog has just seen it
+                self._file.append(key, Sample(max(int(now), self._file.last(key) + 1), round(grown * 1024)))
+            samples = joined(*self._file.read(key, now), since=int(child.born_wall))
         except OSError as error:
             self._stop(error)
             return ""
-        grown = child.growth.seen
-        if child.verdict is Outcome.OVER_MEMORY and grown is not None:  # as the watchdog has just seen it
-            samples.append(Sample(int(now), round(grown * 1024)))
         return run_text(thin_to(samples, RUN_POINTS))
 
     # the file
