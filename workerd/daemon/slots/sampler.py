@@ -162,6 +162,8 @@ class Sampler:
         child, clock = slot.child, self._loop.clock
         if self._file is None or child is None or child.ended or child.pid is None or child.licensed_at is None:
             return False
+        if self._file.last(_key(slot)) == int(clock.wall()):
+            return False  # two samples of one second would be read as one, without the mark of a run's first
         now, beat, growth = clock.monotonic(), child.page.last_beat, child.growth
         if slot.spec.max_memory is not None and slot.is_running and now - growth.looked_at >= max(1.0, self._seconds):
             grown, growth.looked_at = growth.look(child.pid), now
