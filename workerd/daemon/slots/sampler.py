@@ -72,15 +72,14 @@ class Sampler:
         """
         if self._file is None or child.born_wall is None or not child.usage.has_begun or self._lifecycle.stopping:
             return ""
-        now = self._loop.clock.wall()
+        key, now, grown = _key(slot), self._loop.clock.wall(), child.growth.seen
         try:
-            samples = joined(*self._file.read(_key(slot), now), since=int(child.born_wall))
+            if child.verdict is Outcome.OVER_MEMORY and grown is not None:  # as the watchdog has just seen it
+                self._file.append(key, Sample(max(int(now), self._file.last(key) + 1), round(grown * 1024)))
+            samples = joined(*self._file.read(key, now), since=int(child.born_wall))
         except OSError as error:
             self._stop(error)
             return ""
-        grown = child.growth.seen
-        if child.verdict is Outcome.OVER_MEMORY and grown is not None:  # as the watchdog has just seen it
-            samples.append(Sample(int(now), round(grown * 1024)))
         return run_text(thin_to(samples, RUN_POINTS))
 
     # the file
@@ -163,6 +162,8 @@ class Sampler:
         child, clock = slot.child, self._loop.clock
         if self._file is None or child is None or child.ended or child.pid is None or child.licensed_at is None:
             return False
+        if self._file.last(_key(slot)) == int(clock.wall()):
+            return False  # two samples of one second would be read as one, without the mark of a run's first
         now, beat, growth = clock.monotonic(), child.page.last_beat, child.growth
         if slot.spec.max_memory is not None and slot.is_running and now - growth.looked_at >= max(1.0, self._seconds):
             grown, growth.looked_at = growth.look(child.pid), now
