@@ -62,6 +62,7 @@ def test_a_run_is_told_whole(child: Child) -> None:
         "connections_closed": 0,
         "due": None,
         "trigger": "",
+        "samples": None,
     }
 
 
