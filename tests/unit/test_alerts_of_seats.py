@@ -11,7 +11,7 @@ from workerd.daemon.node.node_alerts import LOOK_S
 from workerd.daemon.node.readiness import Readiness
 from workerd.wire.config import AlertTimes
 from workerd.wire.lease import longest_gap
-from workerd.wire.messages import AlertChanged, SeatsElsewhere
+from workerd.wire.messages import AlertChanged, JobChanged, JobRefused, SeatsElsewhere
 from workerd.wire.words import Elsewhere
 
 
@@ -69,4 +69,17 @@ def test_a_seat_that_nobody_takes_is_told_after_its_time_until_one_has_it(node: 
     node.go_on(LOOK_S)
 
     assert (early, raised) == ([], [("seat_untaken feed:0", False)])
+    assert node.told()[1:] == [("seat_untaken feed:0", True)]
+
+
+def test_a_job_that_this_node_cannot_run_and_no_other_runs_is_told_until_one_does(node: AlertedFleetNode) -> None:
+    slot = node.begin()
+    node.tell(JobRefused(slot.spec.to_dict(), "its target is not allowed"))
+    node.go_on(longest_gap(slot.spec.takeover_after) + 2 * LOOK_S)
+    raised = node.told()
+    node.tell(JobChanged(slot.spec.to_dict()))
+    node.hold(0)
+    node.go_on(LOOK_S)
+
+    assert raised == [("seat_untaken feed:0", False)]
     assert node.told()[1:] == [("seat_untaken feed:0", True)]

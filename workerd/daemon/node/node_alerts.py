@@ -102,7 +102,7 @@ class NodeAlerts:
         if self._parts.lifecycle.stopping:
             return
         now = {}
-        for slot, reason in self._parts.fleet.elsewhere.missed():
+        for slot, reason in self._parts.fleet.elsewhere.untaken():
             alert = Alert("seat_untaken", subject_of(slot), say("no node runs it: ", reason), about_slot(slot))
             now[alert.subject] = alert
         self._follow(self._untaken, now, Reason("a node has it, or it is not wanted any more"))

@@ -67,3 +67,12 @@ class SeatsOfOthers:
                 continue
             if now - word.since > longest_gap(slot.spec.takeover_after):
                 yield slot, say("", word.reason or Reason("no node has its seat"))
+
+    def untaken(self) -> Iterator[tuple[LiveSlot, Reason]]:
+        """Yield those, and the slots for as long that this node cannot run, as no other node does either."""
+        yield from self.missed()
+        now = self._clock.monotonic()
+        for slot in self._slot_set.job_slots():
+            is_refused = slot.waits_for_seat and slot.parked_in_fleet
+            if is_refused and now - slot.since > longest_gap(slot.spec.takeover_after):
+                yield slot, say("", slot.seat_reason)
