@@ -57,6 +57,8 @@ def project(
         file = project.folder / "jobs.toml"
         file.write_text(MAIL)
         project.settings["DEFINITIONS"] = [str(file)]
+        project.settings["ALERTS"] = ["tests.process.bad_jobs.alerts.note"]
+        project.extra_env["NOTIFIER_CALLS"] = str(project.folder / "alerts")
         assert project.manage("workerd", "sync").returncode == DONE
         yield project
         project.close()
