@@ -49,7 +49,8 @@ def watched(
     with django_db_blocker.unblock():
         project = Project(tmp_path_factory.mktemp("prometheus"), databases, name)
         target = f"127.0.0.1:{free_port()}"
-        project.settings["HTTP_BIND"] = target
+        project.settings |= {"HTTP_BIND": target, "ALERTS": ["tests.process.bad_jobs.alerts.note"]}
+        project.extra_env["NOTIFIER_CALLS"] = str(project.folder / "alerts")
         project.add_job("idle", max_memory=1000)
         project.add_job("leave", kwargs={"code": 78}, significant=True)
         project.add_job("only", "idle", scope="fleet")

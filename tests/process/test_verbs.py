@@ -94,7 +94,7 @@ def test_status_shows_people_the_daemon_and_a_line_a_slot(daemon: Daemon) -> Non
     assert re.search(r"^slots: 1 stopped, \d+ running, 1 backoff, 1 done, 1 parked; ", head, re.MULTILINE), head
     assert "forkserver: generation 1, pid " in head
     assert f"database: reachable ({daemon.project.databases.backend.vendor})" in head
-    rows = {line.split()[0]: line for line in table.splitlines()}
+    rows = {line.split()[0]: line for line in table.splitlines() if line}
     assert rows["SLOT"].split() == ["SLOT", "STATE", "SINCE", "PID", "RESTARTS", "MEMORY", "LAST", "BEAT"]
     assert {"pair:0", "pair:1", "single", "workerd.ledger"} < set(rows)
     assert rows["noted"].endswith("half way")
