@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from tests.harness.mail_settings import SMTP, mail_settings
 from tests.harness.project import JOBS_SETTINGS
 from tests.harness.receivers import Hook, MailBox, http_server, smtp_server
 from tests.harness.small_disk import make_room, small_disk
@@ -128,9 +129,7 @@ def start(state_dir: Path, tmp_path: Path) -> Iterator[Start]:
         given = {
             "database": {"NAME": str(connection.settings_dict["NAME"]), **keys.pop("database", {})},
             "django": {
-                "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-                "EMAIL_HOST": "127.0.0.1",
-                "EMAIL_PORT": box.port if box else 1,
+                **mail_settings(SMTP, host="127.0.0.1", port=box.port if box else 1),
                 **keys.pop("django", {}),
             },
             "limits": keys.pop("limits", {}),

@@ -2,9 +2,8 @@
 
 import os
 
+from tests.harness.mail_settings import SMTP, mail_settings
 from tests.process.jobs_settings import *  # noqa: F403
 
-EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-EMAIL_HOST = "127.0.0.1"
-EMAIL_PORT = int(os.environ.get("WORKERD_TEST_SMTP_PORT", "25"))
-EMAIL_TIMEOUT = 5
+port = int(os.environ.get("WORKERD_TEST_SMTP_PORT", "25"))
+globals().update(mail_settings(SMTP, host="127.0.0.1", port=port, timeout=5))

@@ -1,6 +1,7 @@
 """The notifier's outbox with its journal in memory: what leaves, when, how often, and what is only counted."""
 
 import itertools
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,6 +32,7 @@ class Desk:
     ) -> None:
         self.now = NOW
         self.store = AlertStore(None)
+        weakref.finalize(self, self.store.close)
         entries = {"mail": AlertEntry(1, "mail")} if ways is None else ways
         takes = {name: entry.takes for name, entry in entries.items()}
         self.outbox = Outbox(self.store, takes, "shop@host", quiet_s, per_hour)

@@ -8,6 +8,7 @@ from django.core import mail
 from django.core.management import call_command
 from django.test import override_settings
 
+from tests.harness.mail_settings import LOCMEM, mail_settings
 from tests.harness.receivers import http_server
 from workerd.notifier.alert import Alert
 
@@ -29,9 +30,9 @@ def leave(_alert: Alert) -> None:
 def run(alerts: Any, *words: str) -> tuple[int, str, str]:
     """Run the verb; return its exit code and what it has printed."""
     out, err, code = io.StringIO(), io.StringIO(), 0
-    backend = "django.core.mail.backends.locmem.EmailBackend"
     mail.outbox = []
-    with override_settings(WORKERD={} if alerts is None else {"ALERTS": alerts}, ADMINS=[], EMAIL_BACKEND=backend):
+    settings = {"ALERTS": alerts} if alerts is not None else {}
+    with override_settings(WORKERD=settings, ADMINS=[], **mail_settings(LOCMEM)):
         try:
             call_command("workerd", "alert", "--test", *words, stdout=out, stderr=err)
         except SystemExit as end:

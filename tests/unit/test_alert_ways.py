@@ -13,6 +13,7 @@ from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.harness.mail_settings import LOCMEM, mail_settings
 from tests.harness.receivers import Hook, http_server
 from workerd.alert_entries import AlertEntry, find_entries
 from workerd.conf import find_problems, get_settings
@@ -200,7 +201,7 @@ def test_whatever_a_job_is_called_a_mail_keeps_its_form(**values: Any) -> None:
     assert "<" not in slack_of(it)["text"]
     for payload in (payload_of(it), slack_of(it), pagerduty_of(it, "k")):
         assert payload
-    with override_settings(EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend"):
+    with override_settings(**mail_settings(LOCMEM)):
         mail.outbox = []
         MailWay(AlertEntry(1, "mail", mail=("ops@example.org",))).send(it)
         [sent] = mail.outbox
@@ -229,7 +230,7 @@ def test_a_mail_says_what_since_when_and_what_to_do() -> None:
 
 
 def test_the_end_of_an_alert_answers_its_first_mail_and_a_retry_has_its_message_id() -> None:
-    with override_settings(EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend", ADMINS=[("O", "o@x.org")]):
+    with override_settings(ADMINS=[("O", "o@x.org")], **mail_settings(LOCMEM)):
         mail.outbox = []
         way = MailWay(AlertEntry(1, "mail"))
         for state in ("raised", "raised", "resolved"):

@@ -243,8 +243,7 @@ def test_the_last_descriptors_are_the_daemons_own(setup: Setup) -> None:
     """However many jobs want a process, a forkserver, a ledger and an operator still find some."""
     own = LiveSlot(JobSpec("workerd.ledger"), 0, builtin=True)
     setup.births._is_vital = lambda slot: slot.builtin
-    highest = os.dup(0)
-    os.close(highest)
+    highest = max(map(int, open_descriptors()))
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(8 * RESERVE, highest + RESERVE), limits[1]))
     taken = []

@@ -88,7 +88,7 @@ class LedgerLoop:
         self._history = RunHistory(settings.database, self._node, settings.run_retention_s, self._size)
         self._polls = PollTimes(settings.poll_seconds, self._size)
         self._living = LivingNodes(settings.database, self._size)
-        self._silent = SilentNodes(settings.database, self._send, self._size)
+        self._silent = SilentNodes(settings.database, self._send, self._size) if settings.alerts else None
         self._pulse_at = self._apply_at = 0.0
         self._has_compared = self._has_remembered = False
 
@@ -221,7 +221,8 @@ class LedgerLoop:
 
     def _pulse(self, now: float) -> None:
         self._node.write_pulse()
-        self._silent.look(now)
+        if self._silent is not None:
+            self._silent.look(now)
         self._pulse_at = now + self._size.varied(PULSE_SECONDS)
 
     def _apply(self) -> None:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
+from django.core import mail
+from django.core.mail import EmailMessage
 
 from workerd.alert_entries import AlertEntry, admins
 from workerd.notifier.alert import Alert
@@ -22,16 +23,22 @@ class MailWay:
         to = self._to or admins()
         if not to:
             raise WayError("ADMINS is empty")
-        connection: Any = get_connection()
+        connection = _connection()
         if getattr(connection, "timeout", PATIENCE_S) is None:  # of SMTP, where EMAIL_TIMEOUT is not set
             connection.timeout = PATIENCE_S
         headers = {"Message-ID": _reference(alert.message_id), "Auto-Submitted": "auto-generated"}
         if alert.state == "resolved":
             headers["In-Reply-To"] = headers["References"] = _reference(f"{alert.id}.raised")
         sender = None if self._to else settings.SERVER_EMAIL  # as Django's own mails to ADMINS
-        mail = EmailMessage(subject_of(alert), body_of(alert), sender, list(to), headers=headers, connection=connection)
-        if not mail.send():
+        message = EmailMessage(subject_of(alert), body_of(alert), sender, list(to), headers=headers)
+        if not connection.send_messages([message]):
             raise WayError("the mail backend has sent nothing")
+
+
+def _connection() -> Any:
+    """Return what sends mail by the project's settings."""
+    mailers = getattr(mail, "mailers", None)  # from Django 6.1 on
+    return mail.get_connection() if mailers is None else mailers.default
 
 
 def _reference(message_id: str) -> str:
