@@ -44,7 +44,7 @@ class Machine:
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine()
-    monkeypatch.setattr("workerd.daemon.processes.usage.read_stat", machine.stat)
+    monkeypatch.setattr("workerd.daemon.processes.usage.read_stat", lambda pid, _file: machine.stat(pid))
     monkeypatch.setattr("workerd.daemon.processes.usage.count_descriptors", lambda _pid: None if machine.hides else 9)
     monkeypatch.setattr(MemoryGrowth, "look_alone", lambda growth, _pid: machine.look(growth))
     return machine

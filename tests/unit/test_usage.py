@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.fakes import FakeClock
+from tests.harness.fakes import FakeClock, open_descriptors
 from workerd.daemon.processes.memory import MemoryGrowth
 from workerd.daemon.processes.usage import Usage, count_descriptors
 from workerd.wire.samples import Sample
@@ -128,3 +128,18 @@ def test_of_a_process_that_is_hidden_only_its_silence_is_known() -> None:
 
     assert found == Sample(1_700_000_000, None, None, 4.0, None, None, is_first=True)
     assert count_descriptors(NO_PROCESS) is None
+
+
+def test_what_is_kept_open_is_closed_with_the_run_and_says_nothing_of_another_process(process: Process) -> None:
+    """The file of a process that is gone can no more be read, whoever has its pid by now."""
+    before = open_descriptors()
+    process.sample()
+    kept = open_descriptors() - before
+    process.process.kill()
+    process.process.wait()
+
+    assert len(kept) == 1
+    after = process.usage.sample(process.process.pid, process.growth, process.clock, None, is_judged=False)
+    assert after is None or (after.processor, after.threads, after.descriptors) == (None, None, None)
+    process.usage.close()
+    assert open_descriptors() - before == set()

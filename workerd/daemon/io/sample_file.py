@@ -37,6 +37,8 @@ class Ring:
     fine: int = 0
     coarse: int = 0
     last: int = 0
+    in_bucket: int = 0
+    """How many samples of the present five minutes are just before the next one; 0 where that is not known."""
     is_known: bool = True
     """Whether it is known what the record holds; that of an earlier daemon is read when it is needed."""
 
@@ -75,6 +77,9 @@ class SampleFile:
             return
         if ring.last and bucket_of(ring.last) != bucket_of(sample.time):
             self._keep_bucket(ring, bucket_of(ring.last))
+            ring.in_bucket = 1
+        elif ring.in_bucket or not ring.last:
+            ring.in_bucket += 1
         self._write(pack(sample), ring.place + _FINE_AT + ring.fine * LAYOUT.size)
         ring.fine, ring.last = (ring.fine + 1) % FINE, sample.time
 
@@ -149,7 +154,10 @@ class SampleFile:
         return ring
 
     def _keep_bucket(self, ring: Ring, bucket: int) -> None:
-        data = self._read(FINE * LAYOUT.size, ring.place + _FINE_AT)
+        first, count = 0, FINE
+        if 0 < ring.in_bucket <= ring.fine:  # they lie in one piece
+            first, count = ring.fine - ring.in_bucket, ring.in_bucket
+        data = self._read(count * LAYOUT.size, ring.place + _FINE_AT + first * LAYOUT.size)
         if samples := [one for one in unpack_all(data, ring.last) if bucket_of(one.time) == bucket]:
             self._write(pack(thinned(samples)), ring.place + _COARSE_AT + ring.coarse * LAYOUT.size)
             ring.coarse = (ring.coarse + 1) % COARSE

@@ -292,8 +292,9 @@ class Child:
         )
 
     def bury(self) -> None:
-        """Close the daemon's ends of the channel, the output pipes and the page."""
+        """Close the daemon's ends of the channel, the output pipes and the page, and what samples have open."""
         self.buried = True
+        self.usage.close()
         self.link.close()
         self.output.close()
         self.page.close()
