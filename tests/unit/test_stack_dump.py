@@ -57,7 +57,7 @@ def _start(be_the_child: Callable[[int], None], writing: int) -> int:
         be_the_child(writing)
         os.write(ready, b"1")
         while True:
-            signal.pause()
+            signal.sigtimedwait((), 0.05)  # pause() would miss a handler whose signal came just before it
     os.read(reading, 1)
     os.close(reading)
     os.close(ready)
