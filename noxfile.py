@@ -191,7 +191,7 @@ def default(session: nox.Session) -> None:
 @nox.session(python=NEWEST)
 def newest(session: nox.Session) -> None:
     """Make the environment of the newest Python and Django."""
-    session.install("--upgrade", "Django", "-e", ".[test,supervisor,browser]")
+    session.install("--upgrade", "Django", "sentry-sdk", "-e", ".[test,supervisor,browser]")
 
 
 @nox.session(venv_backend="none", requires=["default"])

@@ -366,7 +366,7 @@ def test_sentry_gets_a_message_with_one_fingerprint_for_one_matter() -> None:
             SentryWay().send(alert(state=state))
     finally:
         sdk.get_client().close()
-        sdk.init()
+        sdk.init(default_integrations=False)  # those patch what other tests use
 
     assert [event["level"] for event in events] == ["error", "info"]
     assert len({str(event["fingerprint"]) for event in events}) == 1
