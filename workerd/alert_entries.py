@@ -36,7 +36,7 @@ class AlertEntry:
     """Its place in ALERTS, from 1."""
     kind: str = ""
     mail: tuple[str, ...] = ()
-    """Empty means ADMINS."""
+    """The addresses that it mails to; none means ADMINS."""
     url: str = field(default="", repr=False)
     secret: str = field(default="", repr=False)
     shape: str = ""

@@ -33,6 +33,11 @@ def test_each_matter_of_the_fleet_is_told_by_one_node(nodes: TwoNodes) -> None:
         project.edit_job("homeless", target=f"{BAD_JOBS}.idle")
         alerted.assert_told_once("seat_untaken", "homeless")
 
+        project.add_job("nowhere", "idle", scope="fleet", takeover_after=TAKEOVER_S, where="zone=nowhere")
+        lacking = alerted.wait("seat_untaken", "raised", "nowhere", within=SILENCE_S)
+        project.edit_job("nowhere", where="")
+        alerted.assert_told_once("seat_untaken", "nowhere")
+
         seats = Seat.objects.using(ALIAS).filter(job__name="idle")
         holder = seats.get()
         other = Node.objects.using(ALIAS).exclude(name=str(holder.node).partition("@")[0]).get()
@@ -47,6 +52,7 @@ def test_each_matter_of_the_fleet_is_told_by_one_node(nodes: TwoNodes) -> None:
         eventually(lambda: all(nodes.holders("idle")), WITHIN_S, "the seat to be taken again")
 
         assert silent.json["dedup_key"] == f"node_silent {other if other.name == 'b' else holder.node}"
+        assert "no node has that label" in lacking.json["text"]
         assert untaken.json["dedup_key"] == "seat_untaken homeless:0"
         assert len(alerted.posts("seat_untaken", "raised", "homeless")) == 1
         assert len(alerted.posts("node_silent", "raised")) == 1

@@ -57,10 +57,13 @@ def test_a_seat_that_the_database_gave_away_is_lost_and_one_given_up_is_not(node
     assert len(node.told()) == 1
 
 
-def test_a_seat_that_nobody_takes_is_told_after_its_time_until_one_has_it(node: AlertedFleetNode) -> None:
-    """Its key names no node: each of them sees the same."""
+@pytest.mark.parametrize("why", [Elsewhere.FREE, Elsewhere.NOWHERE])
+def test_a_seat_that_nobody_takes_is_told_after_its_time_until_one_has_it(
+    node: AlertedFleetNode, why: Elsewhere
+) -> None:
+    """Its key names no node: each of them sees the same, also where none has the labels that the job asks for."""
     slot = node.begin()
-    node.tell(SeatsElsewhere([[JOB_ID, 0, "no node may run it", Elsewhere.FREE]]))
+    node.tell(SeatsElsewhere([[JOB_ID, 0, "no node may run it", why]]))
     node.go_on(LOOK_S * 2)
     early = node.told()
     node.go_on(longest_gap(slot.spec.takeover_after) + LOOK_S)
@@ -83,3 +86,12 @@ def test_a_job_that_this_node_cannot_run_and_no_other_runs_is_told_until_one_doe
 
     assert raised == [("seat_untaken feed:0", False)]
     assert node.told()[1:] == [("seat_untaken feed:0", True)]
+
+
+@pytest.mark.parametrize("why", [Elsewhere.UNFIT, Elsewhere.HELD])
+def test_what_another_node_runs_or_may_run_is_left_to_that_one(node: AlertedFleetNode, why: Elsewhere) -> None:
+    slot = node.begin()
+    node.tell(SeatsElsewhere([[JOB_ID, 0, "it was stopped in the fleet by ann", why]]))
+    node.go_on(longest_gap(slot.spec.takeover_after) + 2 * LOOK_S)
+
+    assert node.told() == []

@@ -332,7 +332,7 @@ def test_a_job_for_a_label_that_no_node_has_says_so(story: Story) -> None:
     story.want(where="zone=a")
 
     assert story.look(FREE).words == {
-        (7, 0): ("no node may run it: where is zone=a, and no node has that label", "unfit")
+        (7, 0): ("no node may run it: where is zone=a, and no node has that label", "nowhere")
     }
 
 

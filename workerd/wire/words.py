@@ -115,6 +115,8 @@ class Elsewhere(StrEnum):
     """No node has it, and this one may take it unless it has declined the job."""
     UNFIT = "unfit"
     """No node has it, and this one may not: it lacks a label, or does not know the job."""
+    NOWHERE = "nowhere"
+    """No node has it, and none may: no living one has the labels that the job asks for."""
 
 
 class Trigger(StrEnum):

@@ -60,19 +60,22 @@ class SeatsOfOthers:
 
     def missed(self) -> Iterator[tuple[LiveSlot, Reason]]:
         """Yield the slots whose seat no node has, for longer than it takes one of those that may run them."""
-        now = self._clock.monotonic()
-        for place, word in self._words.items():
-            slot = self._slot_set.at(place)
-            if slot is None or not slot.waits_for_seat or word.who != Elsewhere.FREE:
-                continue
-            if now - word.since > longest_gap(slot.spec.takeover_after):
-                yield slot, say("", word.reason or Reason("no node has its seat"))
+        return self._waiting(Elsewhere.FREE)
 
     def untaken(self) -> Iterator[tuple[LiveSlot, Reason]]:
-        """Yield those, and the slots for as long that this node cannot run, as no other node does either."""
-        yield from self.missed()
+        """Yield those, and the slots for as long that no node may run, by its labels or as each refuses the job."""
+        yield from self._waiting(Elsewhere.FREE, Elsewhere.NOWHERE)
         now = self._clock.monotonic()
         for slot in self._slot_set.job_slots():
             is_refused = slot.waits_for_seat and slot.parked_in_fleet
             if is_refused and now - slot.since > longest_gap(slot.spec.takeover_after):
                 yield slot, say("", slot.seat_reason)
+
+    def _waiting(self, *whose: str) -> Iterator[tuple[LiveSlot, Reason]]:
+        now = self._clock.monotonic()
+        for place, word in self._words.items():
+            slot = self._slot_set.at(place)
+            if slot is None or not slot.waits_for_seat or word.who not in whose:
+                continue
+            if now - word.since > longest_gap(slot.spec.takeover_after):
+                yield slot, say("", word.reason or Reason("no node has its seat"))

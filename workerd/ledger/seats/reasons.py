@@ -48,7 +48,8 @@ def word_for(seat: SeatSeen, job: JobSpec, nodes: Nodes, owner: int | None, me: 
     if owner is not None:
         return Word(to_take(nodes.label(owner)), no_holder.value)
     living = nodes.living(job.takeover_after, me)
-    return Word(nobody(job, fits=any(nodes.fits(pk, job) for pk in living)), no_holder.value)
+    fits = any(nodes.fits(pk, job) for pk in living)
+    return Word(nobody(job, fits=fits), (no_holder if fits else Elsewhere.NOWHERE).value)
 
 
 def held_by(node: str, held_s: float) -> str:
