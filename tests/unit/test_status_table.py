@@ -136,3 +136,10 @@ def test_alerts_that_did_not_leave_are_counted() -> None:
     assert lines(alerts_unsent=1)[4] == f"alerts: 1 has {remedy}"
     assert lines(alerts_unsent=3)[4] == f"alerts: 3 have {remedy}"
     assert lines(alerts_unsent=0)[4] == lines(alerts_unsent=None)[4] == ""
+
+
+def test_memory_below_a_mebibyte_is_not_called_nought() -> None:
+    shown = [lines(slots=[{**slot("RUNNING"), "memory": memory}])[-1] for memory in (None, 0.0, 0.7, 1.4)]
+
+    assert [" MiB" in line for line in shown] == [False, True, True, True]
+    assert ["< 1 MiB" in line for line in shown] == [False, True, True, False]

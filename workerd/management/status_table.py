@@ -157,10 +157,17 @@ def _row(slot: dict[str, Any], now: float) -> tuple[str, ...]:
         _age(slot["since"], now),
         str(slot["pid"] or "-"),
         str(slot["restarts"]),
-        "-" if slot["memory"] is None else f"{slot['memory']:.0f} MiB",
+        _memory(slot["memory"]),
         _age(slot["last_beat"], now) if slot["last_beat"] else "-",
         _remark(slot, now),
     )
+
+
+def _memory(mib: float | None) -> str:
+    """Return what was measured, and “-” where nothing was: a figure of 0 would be taken for that."""
+    if mib is None:
+        return "-"
+    return "< 1 MiB" if mib < 1 else f"{mib:.0f} MiB"
 
 
 def _remark(slot: dict[str, Any], now: float) -> str:
