@@ -149,3 +149,4 @@ def test_no_job_was_touched_by_any_of_it(alerted: Alerted, tmp_path: Path) -> No
 
     assert 1 <= len(born) <= 1 + 2 * reloads
     assert alerted.daemon.status()["daemon"]["alerts_unsent"] == 0
+    assert alerted.daemon.faults() == []

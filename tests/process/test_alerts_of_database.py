@@ -32,6 +32,7 @@ def alerted(project: Project, daemon: Daemon, link: Link) -> Iterator[Alerted]:
         daemon.start()
         yield Alerted(project, daemon, hook, box)
         daemon.stop()
+        assert daemon.faults() == []
 
 
 def test_a_database_that_is_out_records_that_it_refuses_and_a_time_that_is_missed(alerted: Alerted, link: Link) -> None:

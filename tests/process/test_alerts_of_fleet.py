@@ -60,3 +60,4 @@ def test_each_matter_of_the_fleet_is_told_by_one_node(nodes: TwoNodes) -> None:
             nodes.be(name)
             nodes.daemons[name].signal(signal.SIGTERM)
             nodes.daemons[name].wait()
+            assert nodes.daemons[name].faults() == []

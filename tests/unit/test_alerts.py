@@ -1,7 +1,7 @@
 """What the daemon raises as an alert, and when that is over, from slots, code, ledger, database and fleet."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -76,8 +76,10 @@ class Alerted:
 
 
 @pytest.fixture
-def alerted(new_node: Callable[..., Node]) -> Alerted:
-    return Alerted(new_node(alerts=TIMES))
+def alerted(new_node: Callable[..., Node]) -> Iterator[Alerted]:
+    alerted = Alerted(new_node(alerts=TIMES))
+    yield alerted
+    assert alerted.node.lines.of("daemon.degraded") == []
 
 
 def end(alerted: Alerted, slot: LiveSlot, code: int | None = None, by: int | None = None) -> None:

@@ -4,7 +4,7 @@ from workerd.daemon.io.alert_queue import AlertQueue
 from workerd.daemon.io.patience import Patience
 from workerd.daemon.processes.child import Child
 from workerd.daemon.rules.alerts import Alert
-from workerd.daemon.slots.rollout import RolloutEnd
+from workerd.daemon.slots.rollout import LEDGER_NAME, RolloutEnd
 from workerd.daemon.slots.slot import LiveSlot
 from workerd.daemon.slots.slot_alerts import about_slot, subject_of
 from workerd.durations import format_duration
@@ -42,8 +42,8 @@ class NodeAlerts:
     # what has to last
 
     def _look_at_ledger(self, slot: LiveSlot) -> None:
-        if slot is not self._parts.ledger.slot or self._parts.lifecycle.stopping:
-            return
+        if not (slot.builtin and slot.spec.name == LEDGER_NAME) or self._parts.lifecycle.stopping:
+            return  # by its name: it changes before the part that adds it has it
         if slot.is_running:
             self._lasting.end("ledger_lost")
             self._end("ledger_lost", "it runs")
