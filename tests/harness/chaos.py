@@ -101,11 +101,16 @@ def descriptors(pid: int) -> collections.Counter[str]:
     def stand_still() -> bool:
         process = Process.look(pid)
         assert process is not None, f"no process {pid}"
-        looks.append(collections.Counter(re.sub(r"\[\d+\]", "", what) for what in process.descriptors().values()))
+        looks.append(collections.Counter(_kind(what) for what in process.descriptors().values()))
         return len(looks) == looks.maxlen and all(look == looks[0] for look in looks)
 
     eventually(stand_still, 30, f"an unchanging set of descriptors of {pid}")
     return looks[0]
+
+
+def _kind(what: str) -> str:
+    """Return what a descriptor leads to, without the number of one socket, pipe or process."""
+    return re.sub(r"(?<=\[)\d+(?=\])|(?<=^/proc/)\d+", "", what)
 
 
 def assert_descriptors(pid: int, wanted: collections.Counter[str]) -> None:
