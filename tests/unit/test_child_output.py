@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.harness.fakes import FakeClock, Lines, loop_of, recording_log, turn
+from tests.harness.fakes import FakeClock, Lines, loop_of, recording_log, turn, turn_until
 from tests.harness.properties import examples
 from workerd.daemon.io.child_output import KEPT_LINES, ChildOutput
 from workerd.daemon.io.child_stream import CHUNK_BYTES, LAST_WORDS_S, SHARE_BYTES, SHARE_LINES, STREAM_SHARE_S
@@ -451,7 +451,7 @@ def test_a_line_that_cannot_be_told_costs_no_other(pipe: Pipe, monkeypatch: pyte
     told: list[int] = []
     with suppress(OSError):
         pipe.output.finish(lambda: told.append(1))
-    pipe.read()
+    turn_until(pipe.loop, lambda: told)
 
     assert (pipe.printed, len(failed), told) == (["1", "2"], 2, [1])
 
