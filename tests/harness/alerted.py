@@ -1,6 +1,6 @@
 """A project whose alerts reach a real SMTP server and a real HTTP server of the test's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,11 +25,11 @@ class Alerted:
 
     def posts(self, kind: str, state: str = "", about: str = "") -> list[Post]:
         """Return those of a kind that have come; ``about`` is a job."""
-        return [
-            post
-            for post in tuple(self.hook.posts)
-            if post.json["kind"] == kind and post.json["job"] == about and state in ("", post.json["state"])
-        ]
+        return _choose(self.hook.posts, kind, state, about)
+
+    def tries(self, kind: str, state: str = "", about: str = "") -> list[Post]:
+        """Return those that the notifier has tried to send, also where the receiver refused."""
+        return _choose(self.hook.tries, kind, state, about)
 
     def wait(self, kind: str, state: str, about: str = "", within: float = WITHIN_S) -> Post:
         """Return the first such alert, waiting for it."""
@@ -56,3 +56,11 @@ def receiving(project: Project, **settings: Any) -> Iterator[tuple[Hook, MailBox
         ways: list[Any] = [{"webhook": hook.url, "secret": "of the tests"}, {"mail": ["ops@example.org"]}]
         project.settings |= {"ALERTS": ways, **settings}
         yield hook, box
+
+
+def _choose(posts: Iterable[Post], kind: str, state: str, about: str) -> list[Post]:
+    return [
+        post
+        for post in tuple(posts)
+        if post.json["kind"] == kind and post.json["job"] == about and state in ("", post.json["state"])
+    ]
