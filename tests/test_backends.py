@@ -6,10 +6,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from .harness.backends import mysql
+from .harness.backends import mysql, plugin
 from .harness.backends.backend import BACKENDS, Databases
 from .harness.backends.choice import Choice
 from .harness.backends.identity import WrongBackendError, describe
@@ -109,6 +111,22 @@ def test_what_would_do_on_any_backend_is_skipped_where_another_run_has_it() -> N
 
     assert "test_is_for_whichever_comes_first" not in done.stdout
     assert counts(done.stdout)["deselected"] == 3, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "skip_any", "is_left_out"),
+    [
+        ("unit/test_frames.py", True, True),
+        ("unit/test_frames.py", False, None),
+        ("unit/conftest.py", True, None),
+        ("unit/test_seat_warden.py", True, None),
+        ("django/test_models.py", True, None),
+    ],
+)
+def test_a_file_is_not_read_of_which_nothing_would_run(file: str, skip_any: bool, is_left_out: bool | None) -> None:
+    config = cast(pytest.Config, SimpleNamespace(rootpath=ROOT, option=SimpleNamespace(skip_any=skip_any)))
+
+    assert plugin.pytest_ignore_collect(ROOT / "tests" / file, config) is is_left_out
 
 
 @pytest.mark.parametrize(

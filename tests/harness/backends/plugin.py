@@ -4,6 +4,7 @@ Django's settings hold for an interpreter's life, so a backend has an interprete
 with the tests that need none; ``relay`` runs the others one by one and reports their results as if they were ours.
 """
 
+import functools
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
@@ -87,15 +88,23 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return config.stash[_choice].lines()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not read a file of which ``--skip-any`` leaves nothing: most of a run's collection is the unit tests'."""
+    if not config.option.skip_any or not collection_path.match("test_*.py"):
+        return None
+    is_bound = _is_per_backend(collection_path, config.rootpath) or "mark.backends" in collection_path.read_text()
+    return None if is_bound else True
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what the command line leaves to other runs."""
     if config.stash[_is_quick]:
         config.stash[_left_out] = quick.leave_out_slow(config, items)
     if config.option.skip_any:
         backend = config.stash[_choice].run[0]
-        elsewhere = [item for item in items if not _is_bound(item) or not _is_for(item, backend, first=False)]
+        elsewhere = {item for item in items if not _is_bound(item) or not _is_for(item, backend, first=False)}
         items[:] = [item for item in items if item not in elsewhere]
-        config.hook.pytest_deselected(items=elsewhere)
+        config.hook.pytest_deselected(items=list(elsewhere))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -206,9 +215,12 @@ def _introduce(config: pytest.Config) -> None:
 
 
 def _is_bound(item: pytest.Item) -> bool:
-    tests = item.config.rootpath / "tests"
-    in_folder = any(item.path.is_relative_to(tests / folder) for folder in FOLDERS_PER_BACKEND)
-    return in_folder or item.get_closest_marker("backends") is not None
+    return _is_per_backend(item.path, item.config.rootpath) or item.get_closest_marker("backends") is not None
+
+
+@functools.cache
+def _is_per_backend(path: Path, root: Path) -> bool:
+    return any(path.is_relative_to(root / "tests" / folder) for folder in FOLDERS_PER_BACKEND)
 
 
 def _is_for(item: pytest.Item, backend: Backend, *, first: bool = True) -> bool:

@@ -16,7 +16,7 @@ def is_meant(options: Namespace) -> bool:
 def leave_out_slow(config: pytest.Config, items: list[pytest.Item]) -> int:
     """Deselect the slow tests and return how many they are."""
     slow = [item for item in items if item.get_closest_marker("slow")]
-    items[:] = [item for item in items if item not in slow]
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]
     config.hook.pytest_deselected(items=slow)
     return len(slow)
 
