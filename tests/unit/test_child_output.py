@@ -45,9 +45,9 @@ class Pipe:
             self.read()
 
     def read(self) -> None:
-        """Have the daemon read all that there is."""
-        before: object = None
-        while before != (before := (self.output.heard_at, len(self.lines.raw))):
+        """Have the daemon read all that there is, in however many turns: a busy machine ends a share early."""
+        turn(self.loop)
+        while self.loop._next or self.loop._selector.select(0):
             turn(self.loop)
 
     def hang_up(self) -> None:
