@@ -163,13 +163,15 @@ nox.options.default_venv_backend = "venv"
 
 
 def pythons() -> Iterator[tuple[tuple[int, ...], str]]:
-    """Yield version and path of every Python that will do, the distribution's own first."""
+    """Yield version and path of every Python that will do, the distribution's own first, each by one of its names."""
     ask = "import ensurepip, sys, venv; print(*sys.version_info[:4], sys.executable)"
     folders = [Path(name) for name in os.environ["PATH"].split(":")]
     folders += (Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions").glob("*/bin")
     named = [path for folder in folders for path in folder.glob("python3*")]
-    for path in dict.fromkeys([Path("/usr/bin/python3"), *sorted(named)]):
-        if re.fullmatch(r"python3(\.\d+)?", path.name):
+    seen = set()  # each of nox's processes looks for them: every start of an interpreter counts
+    for path in [Path("/usr/bin/python3"), *sorted(named)]:
+        if re.fullmatch(r"python3(\.\d+)?", path.name) and path.resolve() not in seen:
+            seen.add(path.resolve())
             done = subprocess.run([path, "-c", ask], capture_output=True, text=True, check=False)
             *version, level, executable = done.stdout.split() or ["", ""]
             if level == "final" and (found := tuple(map(int, version))) >= OLDEST:
