@@ -9,7 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nox
@@ -94,6 +94,25 @@ AROUND = [
 ]
 """The files that try what is around the processes: a session of their own has them, and the newest Python by --slow."""
 
+NODES = [
+    f"tests/process/test_{name}.py"
+    for name in (
+        "alerts_of_fleet",
+        "displaced",
+        "fleet_changes",
+        "fleet_isolation",
+        "fleet_scaling",
+        "fleet_schedule",
+        "fleet_turns",
+        "fleet_verbs",
+    )
+]
+"""The files with several nodes on one database: each of their backends has a session for them."""
+NODES_BACKENDS = ("mysql-pymysql", "postgres-psycopg2", "sqlite")
+
+BROWSER = "tests/browser"
+"""Pages in a real browser, which have a session of their own."""
+
 OF_PYTHON = [
     "tests/unit",
     "tests/django",
@@ -141,10 +160,13 @@ FEWER = {
 """How often the tests repeat without --slow; CONTRIBUTING.md says how often with it."""
 
 BEFORE_FLEET = (
-    "longest",
-    "around",
     *(f"tests({backend})" for backend in BACKENDS),
     *(f"newest_tests({backend})" for backend in NEWEST_BACKENDS),
+    "longest",
+    *(f"nodes({backend})" for backend in NODES_BACKENDS),
+    "around",
+    "newest_mysql",
+    "browser",
     "mysql_proper",
     *(f"soak({server})" for server in SERVERS),
 )
@@ -197,19 +219,6 @@ def newest(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["default"])
-def longest(session: nox.Session) -> None:
-    """Run the files that take longest."""
-    pytest(session, "default", "--backends=sqlite,postgres-psycopg2,mysql-mysqlclient", *LONG, **fewer(session))
-
-
-@nox.session(venv_backend="none", requires=["default"])
-def around(session: nox.Session) -> None:
-    """Run the files that try what is around the processes."""
-    backends = "--backends=sqlite,postgres-psycopg2,mysql-mysqlclient"
-    pytest(session, "default", "--whole", backends, *AROUND, **fewer(session))
-
-
-@nox.session(venv_backend="none", requires=["default"])
 @nox.parametrize("backend", BACKENDS, ids=BACKENDS)
 def tests(session: nox.Session, backend: str) -> None:
     """Run the other tests on one backend; SQLite's session has those that would do on any, but for the README's."""
@@ -226,10 +235,37 @@ def newest_tests(session: nox.Session, backend: str) -> None:
     pytest(session, "newest", "--whole", f"--backends={backend}", *skip_any, *files, **fewer(session))
 
 
+@nox.session(venv_backend="none", requires=["default"])
+def longest(session: nox.Session) -> None:
+    """Run the files that take longest."""
+    pytest(session, "default", "--backends=sqlite,postgres-psycopg2,mysql-mysqlclient", *LONG, **fewer(session))
+
+
+@nox.session(venv_backend="none", requires=["default"])
+@nox.parametrize("backend", NODES_BACKENDS, ids=NODES_BACKENDS)
+def nodes(session: nox.Session, backend: str) -> None:
+    """Run the files with several nodes on one database."""
+    skip_any = ["--skip-any"] if backend != BACKENDS[0] else []
+    pytest(session, "default", f"--backends={backend}", *skip_any, *NODES, **fewer(session))
+
+
+@nox.session(venv_backend="none", requires=["default"])
+def around(session: nox.Session) -> None:
+    """Run the files that try what is around the processes."""
+    backends = "--backends=sqlite,postgres-psycopg2,mysql-mysqlclient"
+    pytest(session, "default", "--whole", backends, *AROUND, **fewer(session))
+
+
 @nox.session(venv_backend="none", requires=["newest"])
 def newest_mysql(session: nox.Session) -> None:
     """Run the tests of the Django side on MySQL or MariaDB with the newest Django, which asks such a server more."""
     pytest(session, "newest", "--backends=mysql-pymysql", "--skip-any", "tests/django")
+
+
+@nox.session(venv_backend="none", requires=["default"])
+def browser(session: nox.Session) -> None:
+    """Look at the pages in a real browser."""
+    pytest(session, "default", "--whole", "--backends=sqlite", BROWSER)
 
 
 @nox.session(venv_backend="none", requires=["default"])
@@ -239,7 +275,8 @@ def mysql_proper(session: nox.Session) -> None:
     if server is None:
         session.log("no mysqld here is MySQL's own")
         return
-    files = the_others("mysql-pymysql") if "--slow" in session.posargs else ["--backends=mysql-pymysql", *OF_SEATS]
+    slow = "--slow" in session.posargs
+    files = the_others("mysql-pymysql", nodes=()) if slow else ["--backends=mysql-pymysql", *OF_SEATS]
     pytest(session, "default", *files, "--skip-any", WORKERD_TEST_MYSQLD=server, **fewer(session))
 
 
@@ -390,8 +427,8 @@ def find_compose(engine: str) -> str:
     return ""
 
 
-def the_others(backend: str) -> list[str]:
-    elsewhere = [*LONG, *AROUND, FIDELITY, FLEET, ENGINES, KUBERNETES, CONTAINER]
+def the_others(backend: str, nodes: Sequence[str] = NODES) -> list[str]:
+    elsewhere = [*LONG, *AROUND, *nodes, BROWSER, FIDELITY, FLEET, ENGINES, KUBERNETES, CONTAINER]
     options = [f"--backends={backend}", *(f"--ignore={path}" for path in elsewhere)]
     return ["--whole", *options, *(["--skip-any"] if backend != BACKENDS[0] else [])]
 
