@@ -43,6 +43,18 @@ class Alerted:
         key = raised.json["key"]
         eventually(lambda: len(self.subjects(key)) == 2, WITHIN_S, f"both mails about {key}")
 
+    def assert_each_told_once(self, kind: str) -> None:
+        """Have each matter of a kind that may come more than once be told in order to its end, by each way."""
+
+        def all_are_told() -> None:
+            states: dict[str, list[str]] = {}
+            for post in self.posts(kind):
+                states.setdefault(post.json["id"], []).append(post.json["state"])
+            assert all(of_one in (["raised", "resolved"], ["passed"]) for of_one in states.values()), states
+            assert len(self.subjects(kind)) == len(self.posts(kind)), self.box.subjects
+
+        eventually(all_are_told, WITHIN_S, f"the end of each {kind}")
+
     def subjects(self, key: str) -> list[str]:
         """Return the subjects of the mails about a matter."""
         return [subject for subject in self.box.subjects if subject.endswith(f": {key}")]

@@ -81,7 +81,11 @@ def pytest_runtest_makereport(
     """A failed test shows what the daemon said, or each of several."""
     report = yield
     used = getattr(item, "funcargs", {})
-    daemons = [used.get("daemon"), *getattr(used.get("nodes"), "daemons", {}).values()]
+    daemons = [
+        used.get("daemon"),
+        getattr(used.get("alerted"), "daemon", None),
+        *getattr(used.get("nodes"), "daemons", {}).values(),
+    ]
     for daemon in daemons if report.failed else ():
         if isinstance(daemon, Daemon):
             report.sections.append(("the daemon's log", daemon.report()))

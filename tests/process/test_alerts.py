@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ def alerted(
     with django_db_blocker.unblock():
         project = Project(tmp_path_factory.mktemp("alerts"), databases, name)
         write_module(project, "released", WORKS)
-        times = {"ALERT_DOWN_SECONDS": 1, "ALERT_OUT_SECONDS": 1, "ALERT_CIRCLE": CIRCLE}
+        times = {"ALERT_DOWN_SECONDS": 1, "ALERT_CIRCLE": CIRCLE}
         with receiving(project, PRELOAD=["released"], **times) as (hook, box), running(project) as daemon:
             yield Alerted(project, daemon, hook, box)
         project.close()
@@ -129,17 +128,6 @@ def test_new_code_that_does_not_load_and_then_code_that_fails(alerted: Alerted) 
     assert "moves failed: " in halted.json["text"]
     alerted.assert_told_once("rejected")
     alerted.assert_told_once("halted")
-
-
-def test_a_ledger_that_does_not_stay(alerted: Alerted) -> None:
-    def kill_it() -> bool:
-        if pid := alerted.daemon.slot("workerd.ledger")["pid"]:
-            os.kill(pid, signal.SIGKILL)
-        return bool(alerted.posts("ledger_lost", "raised"))
-
-    eventually(kill_it, 60, "an alert about the ledger")
-
-    alerted.assert_told_once("ledger_lost")
 
 
 def test_no_job_was_touched_by_any_of_it(alerted: Alerted, tmp_path: Path) -> None:
