@@ -163,9 +163,9 @@ BEFORE_FLEET = (
     *(f"tests({backend})" for backend in BACKENDS),
     *(f"newest_tests({backend})" for backend in NEWEST_BACKENDS),
     "longest",
-    *(f"nodes({backend})" for backend in NODES_BACKENDS),
-    "around",
     "newest_mysql",
+    "around",
+    *(f"nodes({backend})" for backend in NODES_BACKENDS),
     "browser",
     "mysql_proper",
     *(f"soak({server})" for server in SERVERS),
@@ -241,12 +241,10 @@ def longest(session: nox.Session) -> None:
     pytest(session, "default", "--backends=sqlite,postgres-psycopg2,mysql-mysqlclient", *LONG, **fewer(session))
 
 
-@nox.session(venv_backend="none", requires=["default"])
-@nox.parametrize("backend", NODES_BACKENDS, ids=NODES_BACKENDS)
-def nodes(session: nox.Session, backend: str) -> None:
-    """Run the files with several nodes on one database."""
-    skip_any = ["--skip-any"] if backend != BACKENDS[0] else []
-    pytest(session, "default", f"--backends={backend}", *skip_any, *NODES, **fewer(session))
+@nox.session(venv_backend="none", requires=["newest"])
+def newest_mysql(session: nox.Session) -> None:
+    """Run the tests of the Django side on MySQL or MariaDB with the newest Django, which asks such a server more."""
+    pytest(session, "newest", "--backends=mysql-pymysql", "--skip-any", "tests/django")
 
 
 @nox.session(venv_backend="none", requires=["default"])
@@ -256,10 +254,12 @@ def around(session: nox.Session) -> None:
     pytest(session, "default", "--whole", backends, *AROUND, **fewer(session))
 
 
-@nox.session(venv_backend="none", requires=["newest"])
-def newest_mysql(session: nox.Session) -> None:
-    """Run the tests of the Django side on MySQL or MariaDB with the newest Django, which asks such a server more."""
-    pytest(session, "newest", "--backends=mysql-pymysql", "--skip-any", "tests/django")
+@nox.session(venv_backend="none", requires=["default"])
+@nox.parametrize("backend", NODES_BACKENDS, ids=NODES_BACKENDS)
+def nodes(session: nox.Session, backend: str) -> None:
+    """Run the files with several nodes on one database."""
+    skip_any = ["--skip-any"] if backend != BACKENDS[0] else []
+    pytest(session, "default", f"--backends={backend}", *skip_any, *NODES, **fewer(session))
 
 
 @nox.session(venv_backend="none", requires=["default"])
