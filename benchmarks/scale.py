@@ -43,8 +43,14 @@ def main() -> None:
 def _measure(environment: dict[str, str], options: argparse.Namespace) -> dict[str, Any]:
     figures: dict[str, Any] = {"children": options.children, "processors": os.cpu_count()}
     daemon, lines = _start(environment)
+    _, loaded = _wait_for(lines, lambda event: event["event"] == "forkserver.ready", 1)[0]
+    parents = {"daemon": daemon.pid, "forkserver": loaded["forkserver_pid"]}
+    before = {name: _processor_ms(pid) for name, pid in parents.items()}
     born = _wait_for(lines, _is_idle_and_ready, options.children)
     figures["all_ready_s"] = round(born[-1][0] - born[0][0] + _since_birth(lines), 3)
+    each = {name: (_processor_ms(pid) - before[name]) / options.children for name, pid in parents.items()}
+    each["child"] = statistics.mean(_processor_ms(event["pid"]) for _, event in born)
+    figures["processor_ms_of_each_birth"] = {name: round(spent, 2) for name, spent in each.items()}
     _settle(daemon.pid)
     figures["idle_daemon_cpu_percent"] = _cpu_percent(daemon.pid, options.seconds)
     pids = [event["pid"] for _, event in born]
@@ -122,6 +128,11 @@ def _cpu_percent(pid: int, seconds: float) -> float:
 def _cpu_ticks(pid: int) -> int:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
+
+
+def _processor_ms(pid: int) -> float:
+    """Return the processor time that a process has had, in user mode and in the kernel."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
 
 
 def _private_mib(pid: int) -> float:

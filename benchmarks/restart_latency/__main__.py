@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,8 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
+
+from benchmarks.restart_latency.bare_forks import kill, measure_bare_forks
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = ROOT / "django_site" / "manage.py"
@@ -40,9 +41,15 @@ Job.objects.create(
 )
 """
 PHASES = (
-    ("the kernel ends the child, and the daemon hears of it", "exited_ms"),
+    ("the kernel ends the child", "ended_ms"),
+    ("the daemon hears of it, and tells of the end", "exited_ms"),
     ("the daemon decides, and licenses a spare", "born_ms"),
     ("the spare sets itself up and calls the job", "first_line_ms"),
+)
+
+BARE = (
+    ("a bare fork of the loaded project", "bare_fork_ms"),
+    ("SIGKILL → the end of such a fork", "bare_end_ms"),
 )
 
 
@@ -128,10 +135,11 @@ def measure(url: str, kills: int, supervisor: bool) -> dict[str, Any]:
             rounds = [_kill_once(daemon) for _ in range(kills)]
         finally:
             daemon.stop()
-        beside = _measure_supervisor(folder, daemon.env) if supervisor else {}
+        beside = measure_bare_forks(daemon.env)
+        beside |= _measure_supervisor(folder, daemon.env) if supervisor else {}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return {"database": url.partition("://")[0] or "sqlite", "kills": kills, **_figures(rounds), **beside}
+    return {"database": url.partition("://")[0] or "sqlite", "kills": kills, **_figures(rounds), **_round(beside)}
 
 
 def _measure_supervisor(folder: Path, env: dict[str, str]) -> dict[str, float]:
@@ -150,6 +158,8 @@ class Kill(NamedTuple):
     """The child that was killed, and its successor; times are wall seconds."""
 
     latency_ms: float
+    ended_ms: float
+    """From the kill to the end by the kernel."""
     killed: float
     pid: int
     successor: int
@@ -161,22 +171,24 @@ def _kill_last(lines: Path) -> Kill:
     time.sleep(BETWEEN_KILLS_S)
     known = first_lines(lines)
     pid = known[-1][0]
-    wall, killed_at = time.time(), time.monotonic_ns()
-    os.kill(pid, signal.SIGKILL)
+    wall, asked = time.time(), time.monotonic_ns()
+    killed_at, ended_at = kill(pid)
+    wall += (killed_at - asked) / 1e9
     wait_for(lambda: len(first_lines(lines)) > len(known), "the successor")
     successor, began_at, began_wall = first_lines(lines)[len(known)]
-    return Kill((began_at - killed_at) / 1e6, wall, pid, successor, began_wall)
+    return Kill((began_at - killed_at) / 1e6, (ended_at - killed_at) / 1e6, wall, pid, successor, began_wall)
 
 
 def _kill_once(daemon: Daemon) -> dict[str, float]:
     wait_for(daemon.spares_there, "the spares")
-    kill = _kill_last(daemon.lines)
-    exited, born = daemon.event("child.exited", kill.pid), daemon.event("child.born", kill.successor)
+    killed = _kill_last(daemon.lines)
+    exited, born = daemon.event("child.exited", killed.pid), daemon.event("child.born", killed.successor)
     return {
-        "latency_ms": kill.latency_ms,
-        "exited_ms": (exited - kill.killed) * 1e3,
+        "latency_ms": killed.latency_ms,
+        "ended_ms": killed.ended_ms,
+        "exited_ms": (exited - killed.killed) * 1e3 - killed.ended_ms,
         "born_ms": (born - exited) * 1e3,
-        "first_line_ms": (kill.began - born) * 1e3,
+        "first_line_ms": (killed.began - born) * 1e3,
     }
 
 
@@ -190,6 +202,10 @@ def _figures(rounds: list[dict[str, float]]) -> dict[str, Any]:
         "max_ms": latencies[-1],
     }
     figures |= {phase: statistics.median(kill[phase] for kill in rounds) for _, phase in PHASES}
+    return _round(figures)
+
+
+def _round(figures: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 2) for name, value in figures.items()}
 
 
@@ -202,6 +218,7 @@ def draw(results: list[dict[str, Any]]) -> str:
         rows.append(("p50 of one more manage.py under supervisord", *supervised))
     rows.append(("of the median:", *("" for _ in results)))
     rows += [(f"  {says}", *(f"{result[phase]:.2f}" for result in results)) for says, phase in PHASES]
+    rows += [(says, *(f"{result[figure]:.2f}" for result in results)) for says, figure in BARE]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(
