@@ -10,6 +10,16 @@ from workerd.forkserver import birth
 from workerd.forkserver.birth import BirthError, bear
 
 
+class RefusedFork:
+    """The fork of siblings, which the kernel refuses."""
+
+    def obstacle(self) -> str:
+        return ""
+
+    def fork(self) -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+
 @pytest.mark.parametrize("failing", [1, 2], ids=["the first fork", "the second fork"])
 @pytest.mark.parametrize(
     ("code", "said"),
@@ -31,6 +41,17 @@ def test_what_is_lacking_is_said(monkeypatch: pytest.MonkeyPatch, failing: int, 
     monkeypatch.setattr(os, "fork", fail)
 
     with pytest.raises(BirthError) as refused:
-        bear(nothing, ())
+        bear(nothing, (), None)
 
     assert str(refused.value) == said
+
+
+def test_what_one_fork_lacks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing: Any = None
+    siblings: Any = RefusedFork()
+    monkeypatch.setattr(birth, "prepare_to_fork", lambda: None)
+
+    with pytest.raises(BirthError) as refused:
+        bear(nothing, (), siblings)
+
+    assert str(refused.value) == "fork failed, Resource temporarily unavailable (limit on processes)"

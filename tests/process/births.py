@@ -8,6 +8,9 @@ from tests.harness.chaos import orphans_of
 from tests.harness.daemon import Daemon
 from tests.harness.waiting import eventually
 
+WAYS = {"one fork": [], "two forks": ["tests.process.probes.thread"]}
+"""Both ways of a birth, each with what PRELOAD names for it."""
+
 
 @dataclass(frozen=True)
 class ChildReport:
@@ -25,6 +28,12 @@ def read_reports(folder: Path) -> list[ChildReport]:
     lines = path.read_text().splitlines() if path.exists() else []
     words = [line.split(maxsplit=4) for line in lines]
     return [ChildReport(run, f"{job}:{index}", int(pid), end) for run, job, index, pid, end in words]
+
+
+def assert_way(daemon: Daemon, way: str) -> None:
+    """The daemon's children have been born in this way."""
+    said = [event["reason"] for event in daemon.events("birth.two_forks")]
+    assert set(said) == ({"another thread runs in the forkserver"} if way == "two forks" else set())
 
 
 def assert_births_have_owners(daemon: Daemon, folder: Path) -> None:

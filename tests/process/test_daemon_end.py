@@ -20,6 +20,8 @@ from tests.harness.outages import Link
 from tests.harness.project import MANAGE, Project
 from tests.harness.waiting import eventually
 
+from .births import WAYS
+
 pytestmark = [pytest.mark.slow, pytest.mark.backends("sqlite", "postgres-psycopg2", "mysql-pymysql")]
 PROBES = "tests.process.probes.jobs"
 STUBBORN = ("idle", "hang", "spin", "freeze", "ignore-stop", "have-thread", "idle-async")
@@ -43,10 +45,14 @@ def test_nothing_of_the_tree_outlives_a_killed_daemon(project: Project, daemon: 
 
 
 @pytest.mark.backends("any")
-def test_nothing_is_left_of_a_daemon_killed_while_it_has_children_born(project: Project, daemon: Daemon) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_is_left_of_a_daemon_killed_while_it_has_children_born(
+    project: Project, daemon: Daemon, way: str
+) -> None:
     """Whatever a birth is in the middle of, it comes to nothing without the daemon."""
     project.add_job("idle", processes=10)
-    for _ in range(10):
+    project.settings["PRELOAD"] = WAYS[way]
+    for _ in range(5):
         daemon.start(ready=False)
         daemon.wait_event("child.born", within=30, job="idle")
 

@@ -12,6 +12,7 @@ CALLED_ONLY_IN = {
         "workerd/daemon/processes/program.py",
         "workerd/forkserver/birth.py",
         "workerd/forkserver/rehearsal.py",
+        "workerd/forkserver/sibling_trial.py",
     },
     "threading.Thread": {
         "workerd/exporter/lane.py",

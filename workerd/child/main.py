@@ -32,10 +32,10 @@ REPARENTING_POLL_S = 0.0001
 
 @dataclass(frozen=True, slots=True)
 class Parents:
-    """The pids of the child's parents: the middle process that forks it, and the daemon that adopts it then."""
+    """The pids of the daemon, and of the process in the middle that forks a child for it to adopt; None for none."""
 
     daemon: int
-    middle: int
+    middle: int | None
 
 
 def changed_signals() -> list[int]:

@@ -1,4 +1,4 @@
-"""One birth: prepares the fork, then forks twice, so that the daemon (a subreaper) adopts the child."""
+"""One birth: prepares the fork, then forks a child whose parent is the daemon."""
 
 import errno
 import os
@@ -13,6 +13,7 @@ from workerd.notifier.main import run_notifier
 from workerd.wire import exit_codes
 
 from .bootstrap import Assignment
+from .sibling import SiblingFork
 
 BUILTINS = {"workerd.ledger": run_ledger, "workerd.notifier": run_notifier}
 """workerd's own slots that need the project: the name in their spec, and the function that runs in their child."""
@@ -30,18 +31,30 @@ class BirthError(WorkerdError):
         super().__init__(f"fork failed, {os.strerror(code)}{what}")
 
 
-def bear(assignment: Assignment, descriptors: Sequence[int]) -> None:
+def bear(assignment: Assignment, descriptors: Sequence[int], siblings: SiblingFork | None) -> None:
     """Fork a child that holds ``descriptors`` (channel, stdout, stderr, page) and waits for its licence.
 
+    One fork does where ``siblings`` of this process can be forked, as the daemon is its parent; else it takes two.
     Raises UnsafeForkError where the child would inherit a connection, and BirthError where the kernel refuses.
     """
-    # workerd has no other os.fork() in a process that has loaded Django, so no child gets past prepare_to_fork().
+    # No child gets past prepare_to_fork(): in a process that has loaded Django, workerd forks children here alone.
     prepare_to_fork()
     changed = child.changed_signals()
     try:
-        middle = os.fork()
+        if siblings is None or siblings.obstacle():
+            _fork_twice(assignment, descriptors, changed)
+        elif siblings.fork() == 0:
+            _become_child(assignment, descriptors, None, changed)
     except OSError as error:
         raise BirthError(error.errno or errno.EAGAIN) from error
+
+
+def _fork_twice(assignment: Assignment, descriptors: Sequence[int], changed: Sequence[int]) -> None:
+    """Fork a process that forks the child and ends at once, which makes the child an orphan.
+
+    The kernel gives an orphan to the nearest ancestor that is a subreaper (prctl(2)): the daemon.
+    """
+    middle = os.fork()
     if middle == 0:
         _fork_child_and_exit(assignment, descriptors, changed)
     _, status = os.waitpid(middle, 0)
@@ -50,18 +63,25 @@ def bear(assignment: Assignment, descriptors: Sequence[int]) -> None:
 
 
 def _fork_child_and_exit(assignment: Assignment, descriptors: Sequence[int], changed: Sequence[int]) -> NoReturn:
-    # This process ends at once, which makes the child an orphan. The kernel gives an orphan to the nearest ancestor
-    # that is a subreaper (prctl(2)): the daemon. A forkserver that ends later does not take its children along.
     try:
         middle = os.getpid()
         if os.fork() == 0:
-            # The forkserver's own channel: with a copy of it open here, the daemon would not see the forkserver's
-            # end. detach() first, or the socket object would close the number again, when it may be another file's.
-            os.close(assignment.channel.socket.detach())
-            child.run_child(descriptors, child.Parents(assignment.load.daemon_pid, middle), changed, BUILTINS)
+            _become_child(assignment, descriptors, middle, changed)
         os._exit(0)
     except OSError as error:
         os._exit(error.errno or exit_codes.OWN_FAULT)
+    finally:
+        os._exit(exit_codes.OWN_FAULT)
+
+
+def _become_child(
+    assignment: Assignment, descriptors: Sequence[int], middle: int | None, changed: Sequence[int]
+) -> NoReturn:
+    try:
+        # The forkserver's own channel: with a copy of it open here, the daemon would not see the forkserver's end.
+        # detach() first, or the socket object would close the number again, when it may be another file's.
+        os.close(assignment.channel.socket.detach())
+        child.run_child(descriptors, child.Parents(assignment.load.daemon_pid, middle), changed, BUILTINS)
     finally:
         # Any exception ends here: it must not unwind into the forkserver's loop, of which this process is a copy.
         os._exit(exit_codes.OWN_FAULT)

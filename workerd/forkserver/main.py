@@ -21,6 +21,8 @@ from .birth import BirthError, bear
 from .bootstrap import Assignment
 from .holes import fill_holes
 from .rehearsal import hold, part_of_job, parts_of_settings, rehearse
+from .sibling import SiblingError, SiblingFork
+from .sibling_trial import try_siblings
 from .survey import find_left_open, find_sessions
 
 NAMED = 5
@@ -41,6 +43,7 @@ def serve(assignment: Assignment) -> int:
     if rejection is not None:
         assignment.channel.send(rejection)
         return exit_codes.FAILED
+    siblings = _find_siblings()
     garbage.go_on()
     fill_holes()
     show_title(f"workerd: {assignment.load.log_name} forkserver {assignment.load.generation}", "forkserver")
@@ -53,7 +56,7 @@ def serve(assignment: Assignment) -> int:
         message, descriptors = request
         if isinstance(message, Bear):
             try:
-                bear(assignment, descriptors)
+                bear(assignment, descriptors, siblings)
             except (forksafe.UnsafeForkError, BirthError) as error:
                 assignment.channel.send(BirthFailed(message.birth, str(error)))
             finally:
@@ -100,6 +103,19 @@ def _rehearse(assignment: Assignment, unsound: list[str]) -> str:
     broken = [f"{name}: {part.problem}" for name, part in found.items() if part.problem and name not in known]
     more = f" And {len(broken) - NAMED} more." if len(broken) > NAMED else ""
     return " ".join(broken[:NAMED]) + more
+
+
+def _find_siblings() -> SiblingFork | None:
+    """Return the fork of siblings, None where each birth takes two forks; say why, unless one will do."""
+    siblings, reason = None, ""
+    try:
+        siblings = try_siblings()
+        reason = siblings.obstacle()
+    except (SiblingError, OSError) as error:
+        reason = str(error)
+    if reason:
+        emit(structlog.get_logger("workerd.forkserver"), "birth.two_forks", reason=reason)
+    return siblings
 
 
 def _say_what_is_left_open() -> None:

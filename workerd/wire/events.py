@@ -76,6 +76,9 @@ EVENTS: dict[str, Event] = {
     ),
     "records.lost": _event("error", "records reason", "records of runs and slots that no ledger could write down"),
     "birth.failed": _event("warning", "reason", "a process could not be started; it is tried again"),
+    "birth.two_forks": _event(
+        "info", "reason", "each process that the forkserver starts takes two forks, where one would do elsewhere"
+    ),
     "birth.overdue": _event("error", "seconds", "a process took too long to start; its forkserver is killed"),
     "forkserver.failed": _event("error", "generation reason", "no forkserver could be started; it is tried again"),
     "forkserver.started": _event("info", "generation forkserver_pid", "a forkserver starts to load the project"),
