@@ -2,22 +2,31 @@
 
 import errno
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from workerd.forkserver import birth
 from workerd.forkserver.birth import BirthError, bear
+from workerd.forkserver.preparation import Preparation
 
 
 class RefusedFork:
     """The fork of siblings, which the kernel refuses."""
 
-    def obstacle(self) -> str:
-        return ""
-
     def fork(self) -> int:
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+
+class Prepared(Preparation):
+    """Everything is closed, and what is given is how to fork."""
+
+    def __init__(self, siblings: Any = None) -> None:
+        super().__init__(None)
+        self.siblings = siblings
+
+    def prepare(self, descriptors: Sequence[int]) -> None:
+        """Nothing is left to do."""
 
 
 @pytest.mark.parametrize("failing", [1, 2], ids=["the first fork", "the second fork"])
@@ -37,21 +46,18 @@ def test_what_is_lacking_is_said(monkeypatch: pytest.MonkeyPatch, failing: int, 
             raise OSError(code, os.strerror(code))
         return fork()
 
-    monkeypatch.setattr(birth, "prepare_to_fork", lambda: None)
     monkeypatch.setattr(os, "fork", fail)
 
     with pytest.raises(BirthError) as refused:
-        bear(nothing, (), None)
+        bear(nothing, (), Prepared())
 
     assert str(refused.value) == said
 
 
-def test_what_one_fork_lacks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_one_fork_lacks_is_said() -> None:
     nothing: Any = None
-    siblings: Any = RefusedFork()
-    monkeypatch.setattr(birth, "prepare_to_fork", lambda: None)
 
     with pytest.raises(BirthError) as refused:
-        bear(nothing, (), siblings)
+        bear(nothing, (), Prepared(RefusedFork()))
 
     assert str(refused.value) == "fork failed, Resource temporarily unavailable (limit on processes)"

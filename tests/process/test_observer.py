@@ -73,7 +73,7 @@ def test_it_is_live_ready_and_tells_its_figures(observed: Observed, project: Pro
     project.add_job("crash", backoff_initial=60, start_grace=20)
     observed.start()
     observed.daemon.wait_state("crash", "BACKOFF")
-    observed.daemon.wait_events("fork.prepared", 3)
+    observed.daemon.wait_events("fork.prepared", 2)
     observed.daemon.wait_events("connection.opened", 2, alias="default")
     observed.daemon.wait_event("connection.closed", alias="default", reason="before_fork")
     lines = len(observed.daemon.log.lines)

@@ -7,13 +7,12 @@ from typing import NoReturn
 
 from workerd.child import main as child
 from workerd.errors import WorkerdError
-from workerd.forksafe import prepare_to_fork
 from workerd.ledger.main import run_ledger
 from workerd.notifier.main import run_notifier
 from workerd.wire import exit_codes
 
 from .bootstrap import Assignment
-from .sibling import SiblingFork
+from .preparation import Preparation
 
 BUILTINS = {"workerd.ledger": run_ledger, "workerd.notifier": run_notifier}
 """workerd's own slots that need the project: the name in their spec, and the function that runs in their child."""
@@ -31,19 +30,19 @@ class BirthError(WorkerdError):
         super().__init__(f"fork failed, {os.strerror(code)}{what}")
 
 
-def bear(assignment: Assignment, descriptors: Sequence[int], siblings: SiblingFork | None) -> None:
+def bear(assignment: Assignment, descriptors: Sequence[int], preparation: Preparation) -> None:
     """Fork a child that holds ``descriptors`` (channel, stdout, stderr, page) and waits for its licence.
 
-    One fork does where ``siblings`` of this process can be forked, as the daemon is its parent; else it takes two.
+    One fork does where siblings of this process can be forked, as the daemon is its parent; else it takes two.
     Raises UnsafeForkError where the child would inherit a connection, and BirthError where the kernel refuses.
     """
-    # No child gets past prepare_to_fork(): in a process that has loaded Django, workerd forks children here alone.
-    prepare_to_fork()
-    changed = child.changed_signals()
+    # No child gets past the preparation: in a process that has loaded Django, workerd forks children here alone.
+    preparation.prepare(descriptors)
+    changed = preparation.changed_signals
     try:
-        if siblings is None or siblings.obstacle():
+        if preparation.siblings is None:
             _fork_twice(assignment, descriptors, changed)
-        elif siblings.fork() == 0:
+        elif preparation.siblings.fork() == 0:
             _become_child(assignment, descriptors, None, changed)
     except OSError as error:
         raise BirthError(error.errno or errno.EAGAIN) from error

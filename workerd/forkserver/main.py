@@ -20,6 +20,7 @@ from . import garbage
 from .birth import BirthError, bear
 from .bootstrap import Assignment
 from .holes import fill_holes
+from .preparation import Preparation
 from .rehearsal import hold, part_of_job, parts_of_settings, rehearse
 from .sibling import SiblingError, SiblingFork
 from .sibling_trial import try_siblings
@@ -43,7 +44,7 @@ def serve(assignment: Assignment) -> int:
     if rejection is not None:
         assignment.channel.send(rejection)
         return exit_codes.FAILED
-    siblings = _find_siblings()
+    preparation = Preparation(_find_siblings())
     garbage.go_on()
     fill_holes()
     show_title(f"workerd: {assignment.load.log_name} forkserver {assignment.load.generation}", "forkserver")
@@ -56,7 +57,7 @@ def serve(assignment: Assignment) -> int:
         message, descriptors = request
         if isinstance(message, Bear):
             try:
-                bear(assignment, descriptors, siblings)
+                bear(assignment, descriptors, preparation)
             except (forksafe.UnsafeForkError, BirthError) as error:
                 assignment.channel.send(BirthFailed(message.birth, str(error)))
             finally:

@@ -183,7 +183,12 @@ EVENTS: dict[str, Event] = {
     "connection.discarded": _event(
         "warning", "alias vendor session opened_by", "a forked process inherited a connection and discarded it"
     ),
-    "fork.prepared": _event("info", "closed pools ms", "no database connection is open: it is safe to fork"),
+    "fork.prepared": _event(
+        "info",
+        "closed pools ms",
+        "no database connection is open: it is safe to fork; a forkserver looks anew where something was opened or "
+        "started, or where `BEFORE_FORK` names something",
+    ),
     "fork.refused": _event("error", "reasons", "it is not safe to fork; nothing was forked"),
     "socket.inherited": _event(
         "warning", "peer descriptor remedy", "another socket is open at a fork; logged once for each peer"
