@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from workerd.forkserver.birth import BirthError, bear
+from workerd.forkserver.birth import BirthError, Newborn, bear
 from workerd.forkserver.preparation import Preparation
 
 
@@ -49,7 +49,7 @@ def test_what_is_lacking_is_said(monkeypatch: pytest.MonkeyPatch, failing: int, 
     monkeypatch.setattr(os, "fork", fail)
 
     with pytest.raises(BirthError) as refused:
-        bear(nothing, (), Prepared())
+        bear(nothing, Newborn((), is_spare=False), Prepared())
 
     assert str(refused.value) == said
 
@@ -58,6 +58,6 @@ def test_what_one_fork_lacks_is_said() -> None:
     nothing: Any = None
 
     with pytest.raises(BirthError) as refused:
-        bear(nothing, (), Prepared(RefusedFork()))
+        bear(nothing, Newborn((), is_spare=False), Prepared(RefusedFork()))
 
     assert str(refused.value) == "fork failed, Resource temporarily unavailable (limit on processes)"

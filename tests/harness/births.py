@@ -24,9 +24,12 @@ class FakeForkserver:
 
     def __init__(self) -> None:
         self.asked: list[Child] = []
+        self.spares = 0
+        """How many of those nobody waits for."""
         self.peers: list[Channel] = []
 
-    def bear(self, child: Child) -> None:
+    def bear(self, child: Child, *, spare: bool) -> None:
+        self.spares += spare
         channel, *others = child.theirs
         for descriptor in others:
             os.close(descriptor)

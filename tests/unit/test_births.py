@@ -71,6 +71,7 @@ def test_a_birth_is_asked_for_and_its_child_given_to_the_slot(setup: Setup) -> N
     assert (expected, setup.births.open_births() is not None) == (True, False)
     assert setup.born == [(SLOT, setup.server.asked[0])]
     assert setup.births.owns(42)
+    assert setup.server.spares == 0
 
 
 def test_without_a_forkserver_it_waits_for_one(setup: Setup) -> None:
@@ -105,7 +106,7 @@ def test_a_spare_is_there_at_once(setup: Setup) -> None:
         setup.say(index, Born(40 + index))
     setup.births.bear(SLOT)
 
-    assert len(setup.server.asked) == SPARES
+    assert len(setup.server.asked) == setup.server.spares == SPARES
     assert setup.born == [(SLOT, setup.server.asked[0])]
     assert setup.born[0][1].was_spare
 

@@ -48,17 +48,24 @@ def changed_signals() -> list[int]:
 
 
 def run_child(
-    descriptors: Sequence[int], parents: Parents, changed: Sequence[int], builtins: Mapping[str, Builtin]
+    descriptors: Sequence[int],
+    parents: Parents,
+    changed: Sequence[int],
+    builtins: Mapping[str, Builtin],
+    *,
+    is_spare: bool,
 ) -> NoReturn:
     """Run as the child that holds ``descriptors`` (channel, stdout, stderr, page), and exit.
 
     ``changed`` are the signals to restore; ``builtins`` are workerd's own slots, by the name in their spec.
+    A spare has time to warm up; for another child somebody waits, who would wait for that, too.
     """
     code = exit_codes.OWN_FAULT
     try:
         channel, page = _leave_forkserver(descriptors, parents, changed)
         channel.send(Born(os.getpid()))
-        warm_up_process()
+        if is_spare:
+            warm_up_process()
         message, _ = channel.receive()
         # No licence means end-of-file: the daemon withdrew the birth, or is gone.
         code = _run(channel, page, message, builtins) if isinstance(message, License) else exit_codes.DONE

@@ -17,7 +17,7 @@ from workerd.wire.events import emit
 from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Message
 
 from . import garbage
-from .birth import BirthError, bear
+from .birth import BirthError, Newborn, bear
 from .bootstrap import Assignment
 from .holes import fill_holes
 from .preparation import Preparation
@@ -57,7 +57,7 @@ def serve(assignment: Assignment) -> int:
         message, descriptors = request
         if isinstance(message, Bear):
             try:
-                bear(assignment, descriptors, preparation)
+                bear(assignment, Newborn(descriptors, message.spare), preparation)
             except (forksafe.UnsafeForkError, BirthError) as error:
                 assignment.channel.send(BirthFailed(message.birth, str(error)))
             finally:

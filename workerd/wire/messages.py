@@ -83,6 +83,8 @@ class Bear(Message):
     """Fork a child that waits for its License. Four descriptors come along: channel, stdout, stderr, page."""
 
     birth: int
+    spare: bool = False
+    """Whether nobody waits for the child, so that it has the time to warm up."""
 
 
 # forkserver -> daemon

@@ -219,7 +219,7 @@ class Births(Generic[Owner]):
             return
         self._expecting[child] = owner
         self._overdue[child] = self._loop.call_in(BIRTH_TIMEOUT_S, lambda: self._is_overdue(child))
-        forkserver.bear(child)
+        forkserver.bear(child, spare=owner is None)
 
     def _fail_to_ask(self, owner: Owner | None, error: OSError) -> None:
         reason = _describe(error)

@@ -102,9 +102,9 @@ class Forkserver:
             self._link.send(Rehearse(spec.to_dict()))
         self._log.emit("forkserver.started", generation=self.generation, forkserver_pid=self.pid)
 
-    def bear(self, child: Child) -> None:
-        """Ask for a birth, and pass the child's ends of its descriptors."""
-        self._link.send(Bear(child.birth), child.theirs)
+    def bear(self, child: Child, *, spare: bool) -> None:
+        """Ask for a birth, and pass the child's ends of its descriptors; nobody waits yet for a ``spare``."""
+        self._link.send(Bear(child.birth, spare), child.theirs)
 
     def hurry(self, patience_s: float) -> None:
         """Give it no longer than that from its start to load: it may hang, and somebody waits for the load after it."""
