@@ -1,5 +1,7 @@
 """Tells when the daemon is up: each wanted slot has been started once, or the database that names them is out."""
 
+from workerd.daemon.slots.slot import LiveSlot
+
 from .parts import Parts
 
 MARGIN_S = 60.0
@@ -13,6 +15,8 @@ class Readiness:
         self._parts = parts
         self._since = parts.clock.monotonic()
         self.reached = False
+        self._awaited: LiveSlot | None = None
+        """One of those that were not started at the last look: it is asked first, as every turn ends with a look."""
         parts.gate.on_waiting.add(self._ask_for_time)
 
     def look(self) -> None:
@@ -20,9 +24,12 @@ class Readiness:
         if self.reached:
             return
         parts = self._parts
+        is_out = parts.database.reachable is False
+        if not is_out and self._awaited is not None and _is_to_start(self._awaited):
+            return
         wanted = [slot for slot in parts.slot_set.job_slots() if slot.wanted]
-        all_started = parts.ledger.listed and all(slot.started_once for slot in wanted)
-        if all_started or parts.database.reachable is False:
+        self._awaited = next(filter(_is_to_start, reversed(wanted)), None)  # the first one is started sooner
+        if is_out or (parts.ledger.listed and self._awaited is None):
             self.reached = True
             seconds = round(parts.clock.monotonic() - self._since, 3)
             parts.log.emit("daemon.ready", slots=len(wanted), seconds=seconds)
@@ -32,3 +39,7 @@ class Readiness:
         """Have the service manager wait as long as a slot may wait for others."""
         if not self.reached:
             self._parts.sd_notifier.starting(seconds + MARGIN_S)
+
+
+def _is_to_start(slot: LiveSlot) -> bool:
+    return slot.wanted and not slot.started_once
