@@ -42,12 +42,13 @@ def jobs() -> list[Job]:
 
 
 def told(reading: JobReading) -> dict[str, int]:
+    reading.look()
     return {row[NAME]: row[PROCESSES] for row in reading.rows()}
 
 
 def queries_of(reading: JobReading) -> list[str]:
     with CaptureQueriesContext(connection) as queries:
-        reading.rows()
+        reading.look()
     return [query["sql"] for query in queries]
 
 
@@ -132,7 +133,7 @@ def test_a_quiet_reading_is_one_query_that_reads_no_row(reading: JobReading, job
 
 @pytest.mark.backends("postgres")
 def test_of_many_rows_those_that_changed_are_read(reading: JobReading, jobs: list[Job]) -> None:
-    reading.rows()
+    reading.look()
     Job.objects.filter(name="mail").update(processes=2)
     _question, _versions, rows = queries_of(reading)
 

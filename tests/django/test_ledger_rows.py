@@ -1,9 +1,10 @@
 """Job rows as specs: what plain SQL may have written is refused with a sentence, and stops no other row."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from workerd.job_rules import find_faults, values_of
@@ -334,9 +335,41 @@ def test_a_fleet_job_is_refused_while_another_host_uses_the_file_of_sqlite(mail:
     assert alone == [("mail", 1, ""), ("other", 1, "")]
     if connection.vendor == "sqlite":
         assert problem.startswith("scope is fleet, and SQLite serves one host: a node on b uses the file, too.")
-        assert (specs_of(shared), jobs, again) == ([("mail", 1, problem)], [], [("mail", 1, "")])
+        assert (specs_of(shared), jobs, again) == ([("mail", 1, problem)], (), [("mail", 1, "")])
     else:
         assert (specs_of(shared), problem, len(jobs), again) == ([], "", 1, [])
+
+
+class FailsOnce(Here):
+    """The database goes away between the reading of the rows and the look at the fleet."""
+
+    is_away = True
+
+    def look(self, specs: Iterable[JobSpec]) -> bool:
+        was_away, self.is_away = self.is_away, False
+        if was_away:
+            raise OperationalError("the server closed the connection")
+        return super().look(specs)
+
+
+def test_what_was_read_is_told_although_the_database_failed_meanwhile(mail: Job) -> None:
+    rows = JobRows("default", allow_shop, here=FailsOnce("default"))
+    with pytest.raises(OperationalError):
+        rows.poll()
+
+    assert names_of(rows.poll()) == [("JobChanged", "mail"), ("JobsListed", 1)]
+
+
+def test_what_is_found_wrong_is_the_same_object_until_something_changes(rows: JobRows, mail: Job) -> None:
+    """So a poll of rows that have not changed costs nothing that grows with them."""
+    Job.objects.update(target="os.system")
+    rows.poll()
+    before = rows.problems()
+    rows.poll()
+
+    assert rows.problems() is before
+    rows.note_problem("other", Problem("does not import"))
+    assert rows.problems() is not before
 
 
 @pytest.mark.backends("sqlite")

@@ -1,7 +1,7 @@
 """Reads the job rows: all of them at first, and again when the database says that one may have changed."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from django.db import connections
@@ -32,52 +32,62 @@ _VERSION_AT = -1
 
 
 class JobReading:
-    """Keeps the rows as they were last read, each with its problem."""
+    """Keeps the columns of every row as they were last read, and its problem's."""
 
     def __init__(self, alias: str, clock: Callable[[], float] = time.monotonic, size: FleetSize | None = None) -> None:
         self._alias = alias
         self._clock = clock
         self._size = size or FleetSize()
-        self._rows: dict[int, tuple[Any, ...]] = {}
+        self._rows: dict[int, tuple[Any, ...]] | None = None
         self._mark: Mark | None = None
         self._full_at = 0.0
 
-    def rows(self) -> list[tuple[Any, ...]]:
-        """Return the columns of every row and its problem's. Raises the database's errors."""
+    def look(self) -> bool:
+        """Read what may have changed; return whether something has, as it has at first. Raises the database's errors.
+
+        Nothing here grows with the rows while none of them changes.
+        """
         mark = ask(self._alias)  # before the rows are read, so that what changes meanwhile is found the next time
+        before = self._rows
         if mark is None or self._mark is None or mark[0] is not self._mark[0] or self._clock() >= self._full_at:
-            self._read_all()
+            self._rows = self._read_all()
         elif mark != self._mark:
-            self._read_changed()
+            self._rows = self._read_changed()
         self._mark = mark
-        return [row[:_VERSION_AT] for row in self._rows.values()]
+        return self._rows is not before and self._rows != before
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the columns of every row, and its problem's."""
+        return (row[:_VERSION_AT] for row in self._known().values())
 
     @property
     def weight(self) -> int:
         """The server's cost of one question for changes: the number of rows, or more where the rows have to be read."""
-        return len(self._rows) * (1 if has_question(self._alias) else WEIGHT)
+        return len(self._known()) * (1 if has_question(self._alias) else WEIGHT)
 
-    def _read_all(self) -> None:
-        self._rows = {row[_ID_AT]: row for row in self._select()}
+    def _known(self) -> dict[int, tuple[Any, ...]]:
+        return {} if self._rows is None else self._rows
+
+    def _read_all(self) -> dict[int, tuple[Any, ...]]:
+        rows = {row[_ID_AT]: row for row in self._select()}
         now, size = self._clock(), self._size
         every = size.stretched(FULL_SECONDS)
         is_usual = self._full_at and now >= self._full_at
         # Else the session is new, or many rows are: so it is for all nodes, which would stay in step.
         self._full_at = now + (size.varied(every) if is_usual else size.within(every))
+        return rows
 
-    def _read_changed(self) -> None:
+    def _read_changed(self) -> dict[int, tuple[Any, ...]]:
         """Read the rows that changed, where the database tells which and they are few."""
         if connections[self._alias].vendor != "postgresql":
-            self._read_all()
-            return
+            return self._read_all()
+        known = self._known()
         versions = dict(Job.objects.using(self._alias).order_by().values_list("pk", self._version()))
-        changed = {pk for pk, version in versions.items() if self._rows.get(pk, (None,))[_VERSION_AT] != version}
+        changed = {pk for pk, version in versions.items() if known.get(pk, (None,))[_VERSION_AT] != version}
         if len(changed) > FEW:
-            self._read_all()
-            return
-        for pk in self._rows.keys() - versions.keys():
-            del self._rows[pk]
-        self._rows |= {row[_ID_AT]: row for row in self._select(changed)}
+            return self._read_all()
+        left = {pk: row for pk, row in known.items() if pk in versions}
+        return left | {row[_ID_AT]: row for row in self._select(changed)}
 
     def _select(self, keys: Collection[int] | None = None) -> QuerySet[Job, tuple[Any, ...]]:
         """JSON as text, so that one that is not JSON does not keep the others from being read."""

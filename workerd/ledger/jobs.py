@@ -22,6 +22,8 @@ from .rows import COLUMNS, Row, Verdict, judge_row
 WEIGH_SECONDS = 10.0
 _ID_AT = COLUMNS.index("id")
 
+NO_PROBLEM = Problem()
+
 Agree = Callable[[Mapping[int, Problem]], dict[int, Problem]]
 
 
@@ -39,6 +41,16 @@ class _Known:
     @property
     def is_fleet(self) -> bool:
         return self.verdict.spec.is_fleet
+
+
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """What follows from the rows and from what was found wrong with them, until one of both changes."""
+
+    problems: dict[int, Problem]
+    differing: dict[int, tuple[Problem, Problem]]
+    """By the job's id: what was found, and what stands in the row."""
+    fleet_jobs: tuple[JobSpec, ...]
 
 
 class JobRows:
@@ -59,6 +71,12 @@ class JobRows:
         self._here = here or Here(alias)
         self._reading = JobReading(alias, size=size)
         self._known: dict[int, _Known] = {}
+        self._fleet: list[_Known] = []
+        self._is_taken = True
+        """Whether the rows here are those that were read last."""
+        self._untold: list[Message] = []
+        self._findings: _Findings | None = None
+        """None where they are to be found anew."""
         self._found_by_daemon: dict[str, Problem] = {}
         self._columns: dict[int, Problem] = {}
         self._weighed: dict[int, tuple[Problem, Problem]] = {}
@@ -74,29 +92,27 @@ class JobRows:
     def note_problem(self, name: str, problem: Problem) -> None:
         """Remember what the daemon found wrong with a job, until the row is edited."""
         self._found_by_daemon[name] = problem
+        self._findings = None
 
     def poll(self) -> list[Message]:
         """Return what to tell the daemon: the first time every row, then what changed. Raises the database's errors."""
-        rows: dict[int, Row] = {}
-        problems: dict[int, Problem] = {}
-        for *values, problem, public_problem in self._reading.rows():
-            rows[values[_ID_AT]] = tuple(values)
-            problems[values[_ID_AT]] = Problem(problem, public_problem)
-        messages = [*self._compare(rows), *self._look_at_fleet()]
+        self._is_taken = not self._reading.look() and self._is_taken
+        if not self._is_taken:
+            self._take_rows()
+        self._untold += self._look_at_fleet()
+        messages, self._untold = self._untold, []
         if messages or not self._listed:
             self._listed = True
-            messages.append(JobsListed(len(rows)))
-        self._columns = problems
+            messages.append(JobsListed(len(self._known)))
         return messages
 
-    def fleet_jobs(self) -> list[JobSpec]:
+    def fleet_jobs(self) -> tuple[JobSpec, ...]:
         """Return the fleet jobs that may run here, as far as ledger and daemon know."""
-        specs = (known.verdict.spec for pk, known in self._known.items() if not self._problem_of(pk).problem)
-        return [spec for spec in specs if spec.is_fleet and spec.enabled]
+        return self._find().fleet_jobs
 
-    def problems(self) -> dict[int, Problem]:
-        """Return what this ledger and its daemon have found wrong, by the job's id."""
-        return {pk: problem for pk in self._known if (problem := self._problem_of(pk)).problem}
+    def problems(self) -> Mapping[int, Problem]:
+        """Return what this ledger and its daemon have found wrong, by the job's id; the same object while it holds."""
+        return self._find().problems
 
     def write_problems(self) -> None:
         """Correct each ``Job.problem`` that the last poll found outdated. Raises the database's errors.
@@ -104,9 +120,7 @@ class JobRows:
         Where several nodes differ, none of them finds in the column what it has found itself: the question is put
         again from time to time, as a node that differed may have gone.
         """
-        differing = {
-            pk: (found, column) for pk, column in self._columns.items() if (found := self._problem_of(pk)) != column
-        }
+        differing = self._find().differing
         if not differing or (differing == self._weighed and time.monotonic() < self._weigh_at):
             return
         agreed = self._agree({pk: found for pk, (found, _column) in differing.items()})
@@ -131,6 +145,7 @@ class JobRows:
         for pk in written:
             self._written[pk] = problems[pk]
             self._columns[pk] = problems[pk]
+            self._findings = None
 
     def _write(self, problems: Mapping[int, Problem]) -> Collection[int]:
         """Write the problems over what was read; return whose could be written, as none was changed meanwhile."""
@@ -143,6 +158,28 @@ class JobRows:
             if rows.update(**problem._asdict()) == len(keys):
                 written += keys
         return written
+
+    def _take_rows(self) -> None:
+        """Remember the rows, and what to tell of them: it is told later where the database fails meanwhile."""
+        rows: dict[int, Row] = {}
+        self._columns, self._findings = {}, None
+        for *values, problem, public_problem in self._reading.rows():
+            rows[values[_ID_AT]] = tuple(values)
+            self._columns[values[_ID_AT]] = Problem(problem, public_problem)
+        self._untold += self._compare(rows)
+        self._fleet = [known for known in self._known.values() if known.is_fleet]
+        self._is_taken = True
+
+    def _find(self) -> _Findings:
+        if self._findings is None:
+            found = {pk: self._problem_of(pk) for pk in self._known}
+            may_run = (known.verdict.spec for pk, known in self._known.items() if not found[pk].problem)
+            self._findings = _Findings(
+                {pk: problem for pk, problem in found.items() if problem.problem},
+                {pk: (found[pk], column) for pk, column in self._columns.items() if found[pk] != column},
+                tuple(spec for spec in may_run if spec.is_fleet and spec.enabled),
+            )
+        return self._findings
 
     def _compare(self, rows: Mapping[int, Row]) -> Iterator[Message]:
         """Remember ``rows``; yield how they differ from the rows remembered before, removed ones first."""
@@ -165,14 +202,15 @@ class JobRows:
 
     def _look_at_fleet(self) -> Iterator[Message]:
         """Yield every job of the fleet anew where the database can serve them now, or no longer."""
-        if self._here.look(known.verdict.spec for known in self._known.values()):
-            yield from (_message(known.verdict, self._here) for known in self._known.values() if known.is_fleet)
+        if self._here.look(known.verdict.spec for known in self._fleet):
+            self._findings = None
+            yield from (_message(known.verdict, self._here) for known in self._fleet)
 
     def _problem_of(self, pk: int) -> Problem:
         known = self._known[pk]
         if problem := known.verdict.problem or self._here.refusal(known.verdict.spec):
             return Problem(problem, problem)
-        return self._found_by_daemon.get(known.name, Problem())
+        return self._found_by_daemon.get(known.name, NO_PROBLEM)
 
 
 def _message(verdict: Verdict, here: Here) -> Message:

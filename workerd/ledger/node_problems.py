@@ -28,15 +28,25 @@ class NodeProblems:
         self._alias = alias
         self._node = node
         self._mine: dict[int, Problem] = {}
+        self._said: tuple[Mapping[int, Problem], Mapping[int, str]] = {}, {}
+        self._text = "{}"
 
     def publish(self, problems: Mapping[int, Problem], declined: Mapping[int, str]) -> None:
-        """Write what this node cannot run, where that has changed. Raises the database's errors."""
+        """Write what this node cannot run, where that has changed. Raises the database's errors.
+
+        Neither argument is changed afterwards: what has changed comes as another object.
+        """
+        if problems is not self._said[0] or declined is not self._said[1]:
+            self._said, self._text = (problems, declined), self._render(problems, declined)
+        self._node.write_cannot(self._text)
+
+    def _render(self, problems: Mapping[int, Problem], declined: Mapping[int, str]) -> str:
         limit = min(LONGEST, MOST_CHARACTERS // max(1, len(problems) + len(declined)))
         self._mine = {pk: _cut(problem, limit) for pk, problem in problems.items() if problem.problem}
         values: dict[int, dict[str, str]] = {pk: {"declined": reason[:limit]} for pk, reason in declined.items()}
         for pk, problem in self._mine.items():
             values[pk] = problem._asdict()
-        self._node.write_cannot(json.dumps(values, separators=(",", ":"), sort_keys=True))
+        return json.dumps(values, separators=(",", ":"), sort_keys=True)
 
     def agree(self, found: Mapping[int, Problem]) -> dict[int, Problem]:
         """Return what is to stand in the jobs' rows: what this node has found, unless living nodes differ."""
