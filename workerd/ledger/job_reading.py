@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from django.db import connections
 from django.db.models import BigIntegerField, QuerySet, TextField, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
@@ -14,7 +13,7 @@ from workerd.models import Job
 
 from .fleet_size import FleetSize
 from .problems import Problem
-from .row_marks import Mark, ask, has_question
+from .row_marks import Mark, ask, read_versions, version_of
 from .rows import COLUMNS
 
 FULL_SECONDS = 60.0
@@ -24,8 +23,6 @@ Each of more than MANY nodes reads them less often, in proportion.
 """
 FEW = 100
 """The most changed rows that are read by their keys; where there are more, all rows are read."""
-WEIGHT = 10
-"""To read a row costs the server about so many times what it costs to ask about one."""
 _SELECTED = tuple(f"{name}_text" if name in JSON_COLUMNS else name for name in COLUMNS)
 _ID_AT = COLUMNS.index("id")
 _VERSION_AT = -1
@@ -62,8 +59,8 @@ class JobReading:
 
     @property
     def weight(self) -> int:
-        """The server's cost of one question for changes: the number of rows, or more where the rows have to be read."""
-        return len(self._known()) * (1 if has_question(self._alias) else WEIGHT)
+        """The server's cost of one question for changes, in rows."""
+        return len(self._known())
 
     def _known(self) -> dict[int, tuple[Any, ...]]:
         return {} if self._rows is None else self._rows
@@ -79,10 +76,9 @@ class JobReading:
 
     def _read_changed(self) -> dict[int, tuple[Any, ...]]:
         """Read the rows that changed, where the database tells which and they are few."""
-        if connections[self._alias].vendor != "postgresql":
+        if version_of(self._alias) is None:
             return self._read_all()
-        known = self._known()
-        versions = dict(Job.objects.using(self._alias).order_by().values_list("pk", self._version()))
+        known, versions = self._known(), read_versions(self._alias)
         changed = {pk for pk, version in versions.items() if known.get(pk, (None,))[_VERSION_AT] != version}
         if len(changed) > FEW:
             return self._read_all()
@@ -98,7 +94,7 @@ class JobReading:
         return rows.values_list(*_SELECTED, *Problem._fields, self._version())
 
     def _version(self) -> Any:
-        """Return what changes with the row: on PostgreSQL the transaction that wrote it."""
-        if connections[self._alias].vendor != "postgresql":
+        version = version_of(self._alias)
+        if version is None:
             return Value(None, output_field=BigIntegerField(null=True))
-        return RawSQL("xmin::text::bigint", (), output_field=BigIntegerField())
+        return RawSQL(version, (), output_field=BigIntegerField())  # noqa: S611 - a constant

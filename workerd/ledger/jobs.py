@@ -45,7 +45,7 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class _Findings:
-    """What follows from the rows and from what was found wrong with them, until one of both changes."""
+    """Keeps what follows from the rows and from what was found wrong with them, until one of both changes."""
 
     problems: dict[int, Problem]
     differing: dict[int, tuple[Problem, Problem]]
