@@ -83,7 +83,7 @@ class Reaper:
         tried: set[int] = set()
         while (pid := self._peek(os.P_ALL, 0)) != 0:
             if pid in tried or not self._take(pid):
-                self._look_behind()
+                self._look_behind(until)
                 break
             tried.add(pid)
             if self._loop.clock.monotonic() >= until:
@@ -108,11 +108,14 @@ class Reaper:
         self._wait(pid)
         return True
 
-    def _look_behind(self) -> None:
+    def _look_behind(self, until: float) -> None:
         """Reap the daemon's own, one by one: what is at the head of the queue hides them from a peek at all."""
         self._left_for = self._registry.open_births()
         for pid in tuple(self._registry.owned_pids()):
             self._collect(pid)
+            if self._loop.clock.monotonic() >= until:
+                self._loop.call_next(self.reap)
+                break
         if self._left_for is not None:
             for pid in children():
                 if not self._registry.owns(pid):
