@@ -61,7 +61,7 @@ def _size(name: str, value: Any) -> int:
 
 def _encode(fields: Mapping[str, Any]) -> bytes:
     try:
-        text = json.dumps(fields, default=_fallback, ensure_ascii=False, separators=(",", ":"))
+        text = _ENCODER.encode(fields)
     except (TypeError, ValueError, RecursionError):  # a key that is not text, or a value that contains itself
         text = json.dumps({str(name): _plain(value) for name, value in fields.items()}, ensure_ascii=False)
     return text.encode("utf-8", "replace")
@@ -76,3 +76,7 @@ def _fallback(value: Any) -> str:
         return repr(value)
     except Exception as error:  # noqa: BLE001 - the project's __repr__ may raise anything; the event is worth more
         return f"<{type(value).__name__}: {type(error).__name__} in its repr>"
+
+
+_ENCODER = json.JSONEncoder(default=_fallback, ensure_ascii=False, separators=(",", ":"))
+"""Made once: ``json.dumps`` would make one for each line."""
