@@ -22,7 +22,7 @@ class Setup:
         self.records = Recorder()
         self.done: list[tuple[Effect, str]] = []
         self.clock = FakeClock()
-        loop = loop_of(self.clock)
+        loop = self.loop = loop_of(self.clock)
         self.lifecycle = Lifecycle(loop, recording_log()[0])
         self.slot_set = SlotSet(loop, self.records, self.lifecycle)  # type: ignore[arg-type]
         self.lifecycle.effects.update({effect: self._note(effect) for effect in Effect})
@@ -178,3 +178,27 @@ def test_while_the_daemon_ends_its_own_slots_go_on(setup: Setup) -> None:
     setup.lifecycle.stopping = "SIGTERM"
 
     assert setup.slot_set.add_builtin(JobSpec("workerd.ledger")).state is State.STARTING
+
+
+def test_of_many_changed_slots_a_turn_records_its_share_and_the_next_ones_the_rest(setup: Setup) -> None:
+    setup.rows()
+    setup.apply(JOB, processes=30)
+    recorded: list[str] = []
+
+    class SlowRecords:
+        def add(self, _kind: str, key: str, _row: Any) -> None:
+            setup.clock.advance(0.004)
+            recorded.append(key)
+
+    setup.slot_set._records = SlowRecords()  # type: ignore[assignment]
+    setup.loop.at_turn_end(setup.slot_set.write_share)
+    shares = []
+    while len(recorded) < 30:
+        before = len(recorded)
+        assert setup.loop._patience() == 0 or not shares, "the rest waits for something to happen"
+        setup.loop.call_soon(lambda: None)
+        setup.loop.turn()
+        shares.append(len(recorded) - before)
+
+    assert max(shares) == 3
+    assert len(set(recorded)) == len(recorded) == 30

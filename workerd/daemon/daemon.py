@@ -81,7 +81,7 @@ class Daemon:
         if self._counters is not None:
             parts.log.taps.add(self._counters.count_line)
         parts.earlier.end(self._start_processes)
-        flushes = (parts.slot_set.write_rows, parts.ledger.flush, self._alerts.flush, parts.stdout.flush)
+        flushes = (parts.slot_set.write_share, parts.ledger.flush, self._alerts.flush, parts.stdout.flush)
         for call in (self._finish_turn, *flushes):
             parts.loop.at_turn_end(call)
         parts.sd_notifier.start()

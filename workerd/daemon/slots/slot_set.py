@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from workerd.daemon.io.listeners import Listeners
-from workerd.daemon.io.loop import Loop
+from workerd.daemon.io.loop import SHARE_S, Loop
 from workerd.daemon.io.records import RecordQueue
 from workerd.daemon.processes.program import Program
 from workerd.daemon.rules.facts import Fact
@@ -194,10 +194,23 @@ class SlotSet:
         self._record(slot)
 
     def write_rows(self) -> None:
-        """Record every slot that changed in this turn, once."""
-        changed, self._changed = self._changed, {}
-        for slot in changed:
-            self._record(slot)
+        """Record every slot that has changed."""
+        while self._changed:
+            self._record_next()
+
+    def write_share(self) -> None:
+        """Record, at the end of a turn, the slots that have changed, as many as there is time for: each once."""
+        until = self._loop.clock.monotonic() + SHARE_S
+        while self._changed:
+            self._record_next()
+            if self._loop.clock.monotonic() >= until:
+                self._loop.call_next(lambda: None)  # at whose end the rest follows
+                break
+
+    def _record_next(self) -> None:
+        slot = next(iter(self._changed))
+        del self._changed[slot]
+        self._record(slot)
 
     def _record(self, slot: LiveSlot) -> None:
         """Record how the slot is; one that only waits for a seat has no row, as many nodes may wait for each seat."""
