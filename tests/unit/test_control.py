@@ -5,6 +5,7 @@ import socket
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,47 @@ def test_requests_are_answered_in_order(setup: Setup) -> None:
     pings = b"".join(b'{"verb": "ping", "n": %d}\n' % number for number in range(100))
 
     assert [answer["n"] for answer in setup.ask(setup.connect(), pings)] == list(range(100))
+
+
+def test_a_long_answer_is_made_in_shares_and_what_is_asked_next_comes_after_it(setup: Setup) -> None:
+    made: list[int] = []
+
+    def parts() -> Iterator[bytes]:
+        yield b'{"n": ['
+        for number in range(30):
+            setup.clock.advance(0.004)
+            made.append(number)
+            yield b"%d, " % number
+        yield b"30]}"
+
+    peer, shares = setup.connect_and_wait(), []
+    setup.later.pop().reply_in_parts(parts())
+    peer.sendall(PING)
+    while len(made) < 30:
+        shares.append(len(made))
+        turn(setup.loop)
+
+    assert max(later - before for before, later in pairwise([0, *shares, 30])) == 3
+    assert setup.answers(peer) == [{"n": list(range(31))}, {"ok": True}]
+
+
+def test_who_hangs_up_meanwhile_has_no_further_part_made(setup: Setup) -> None:
+    made: list[int] = []
+
+    def parts() -> Iterator[bytes]:
+        for number in range(30):
+            setup.clock.advance(0.02)
+            made.append(number)
+            yield b"x"
+
+    setup.connect_and_wait()
+    connection = setup.later.pop()
+    connection.reply_in_parts(parts())
+    connection.close()
+    turn(setup.loop)
+
+    assert made == [0]
+    assert not setup.loop._next
 
 
 @pytest.mark.parametrize("line", [b"", b"nonsense", b"{", b"\xff\xfe", b"[" * 60_000, b'{"verb": "ping"', b"9" * 5000])

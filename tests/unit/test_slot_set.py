@@ -192,7 +192,7 @@ def test_of_many_changed_slots_a_turn_records_its_share_and_the_next_ones_the_re
 
     setup.slot_set._records = SlowRecords()  # type: ignore[assignment]
     setup.loop.at_turn_end(setup.slot_set.write_share)
-    shares = []
+    shares: list[int] = []
     while len(recorded) < 30:
         before = len(recorded)
         assert setup.loop._patience() == 0 or not shares, "the rest waits for something to happen"

@@ -1,5 +1,6 @@
 """What the daemon says of itself, to ``status`` and to the service manager."""
 
+import json
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ from workerd.daemon.node.observer import Counters
 from workerd.daemon.node.readiness import Readiness
 from workerd.daemon.node.reloading import Reloading
 from workerd.daemon.node.shutdown import Shutdown
-from workerd.daemon.node.status import REST_S, Status, StatusLine
+from workerd.daemon.node.status import REST_S, SLOTS_A_PART, Status, StatusLine
 from workerd.wire.messages import DatabaseConnected, DatabaseLost, Failed, JobsListed, PushFound
 from workerd.wire.reasons import Reason
 
@@ -284,3 +285,16 @@ def messages(manager: socket.socket) -> list[str]:
             found.append(manager.recv(4096).decode())
         except BlockingIOError:
             return found
+
+
+def test_the_parts_make_the_same_picture(node: Node) -> None:
+    """They are what goes through the control socket."""
+    status, _, _ = status_of(node)
+    without = json.loads(b"".join(status.parts()))
+    node.add_job(processes=2 * SLOTS_A_PART + 1)
+    parts = list(status.parts())
+    both = json.loads(json.dumps({"ok": True, **status.snapshot()}, default=str))
+
+    assert without["slots"] == []
+    assert json.loads(b"".join(parts)) == both
+    assert max(part.count(b'"name"') for part in parts) <= SLOTS_A_PART

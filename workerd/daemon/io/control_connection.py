@@ -3,11 +3,11 @@
 import json
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from .loop import READ, WRITE, Loop
+from .loop import READ, SHARE_S, WRITE, Loop
 
 REQUEST_BYTES = 64 * 1024
 PATIENCE_S = 30.0
@@ -48,6 +48,7 @@ class ControlConnection:
         self._answers = bytearray()
         self._dropped = 0
         self._flush_is_due = self._stuck = False
+        self._is_taking_parts = False
         self._under_way = 0
         self._quiet_since = loop.clock.monotonic()
         self._open = True
@@ -57,9 +58,27 @@ class ControlConnection:
 
     def reply(self, answer: Answer) -> None:
         """Answer a request; nothing is sent if the client has gone."""
+        self._answered(json.dumps(answer, default=str).encode())
+
+    def _answered(self, line: bytes) -> None:
         self._under_way -= 1
         self._quiet_since = self._loop.clock.monotonic()
-        self._send(json.dumps(answer, default=str).encode())
+        self._send(line)
+
+    def reply_in_parts(self, parts: Iterator[bytes]) -> None:
+        """Answer a request by the line that the parts make, which are taken as there is time for them in each turn."""
+        self._is_taking_parts = True
+        self._take_parts(parts, [])
+
+    def _take_parts(self, parts: Iterator[bytes], taken: list[bytes]) -> None:
+        until = self._loop.clock.monotonic() + SHARE_S
+        for part in parts if self._open else ():
+            taken.append(part)
+            if self._loop.clock.monotonic() >= until:
+                self._loop.call_next(lambda: self._take_parts(parts, taken))
+                return
+        self._is_taking_parts = False
+        self._answered(b"".join(taken))
 
     def stream(self, line: bytes) -> None:
         """Send one more line. A client that is too far behind gets none until it has read half of what waits for it."""
@@ -137,7 +156,7 @@ class ControlConnection:
 
     @property
     def _has_room(self) -> bool:
-        return len(self._answers) <= BACKLOG_BYTES
+        return len(self._answers) <= BACKLOG_BYTES and not self._is_taking_parts
 
     def _ready(self, events: int) -> None:
         if events & WRITE:

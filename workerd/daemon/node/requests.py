@@ -108,7 +108,7 @@ class Requests:
         connection.reply({"ok": True})
 
     def _answer_status(self, connection: ControlConnection, _: dict[str, Any]) -> None:
-        connection.reply({"ok": True, **self._status.snapshot()})
+        connection.reply_in_parts(self._status.parts())
 
     def _answer_reload(self, connection: ControlConnection, request: dict[str, Any]) -> None:
         wait, way = request.get("wait") is not False, request.get("way", "")

@@ -1,7 +1,10 @@
 """The daemon's own account of itself: the snapshot that ``status`` shows, and the line of ``systemctl status``."""
 
+import json
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from workerd.daemon.io.loop import Timer
@@ -19,6 +22,7 @@ from .shutdown import Shutdown
 UNHEALTHY = FAILURES | {Outcome.MISSED}
 OVERDUE_S = 60.0
 """The daemon notices every due moment sooner than this, unless it does not look."""
+SLOTS_A_PART = 50
 REST_S = 0.5
 """However much changes, the line is written no more often than this."""
 
@@ -44,9 +48,20 @@ class Status:
 
     def snapshot(self) -> dict[str, Any]:
         """Return plain values; times are wall seconds (UTC)."""
+        return {**self._all_but_slots(), "slots": list(self._parts.slot_set.snapshot())}
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield the same as the pieces of one JSON object, with “ok”: of thousands of slots a few at a time."""
+        yield json.dumps({"ok": True, **self._all_but_slots()}, default=str).encode()[:-1]
+        slots, comma = self._parts.slot_set.snapshot(), b', "slots": ['
+        while few := list(islice(slots, SLOTS_A_PART)):
+            yield comma + json.dumps(few, default=str).encode()[1:-1]
+            comma = b", "
+        yield b"]}" if comma == b", " else b', "slots": []}'
+
+    def _all_but_slots(self) -> dict[str, Any]:
         counted = self._counters.snapshot() | self._parts.ends.snapshot() if self._counters is not None else None
-        counters = {"counters": counted} if counted is not None else {}
-        return {"daemon": self._daemon(), "slots": self._parts.slot_set.snapshot(), **counters}
+        return {"daemon": self._daemon(), **({"counters": counted} if counted is not None else {})}
 
     def _daemon(self) -> dict[str, Any]:
         parts, config, forkserver = self._parts, self._parts.config, self._parts.generations.current

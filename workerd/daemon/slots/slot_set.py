@@ -221,10 +221,10 @@ class SlotSet:
             slot.has_row = False
             self._records.add("slot", slot_key(slot), None)
 
-    def snapshot(self) -> list[dict[str, Any]]:
-        """Return every slot's row, and what the database need not know, as ``status`` shows them."""
+    def snapshot(self) -> Iterator[dict[str, Any]]:
+        """Yield the row of every present slot, and what the database need not know, as ``status`` shows them."""
         clock = self._loop.clock
-        return [slot_row(slot, clock) | live_row(slot) for slot in self._slots.values()]
+        return (slot_row(slot, clock) | live_row(slot) for slot in tuple(self._slots.values()))
 
     def _edit(self, slot: LiveSlot, spec: JobSpec, changes: Plan, cause: Reason) -> None:
         restarting = changes.restarting
