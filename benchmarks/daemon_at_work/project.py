@@ -39,17 +39,15 @@ class Project:
             "WORKERD_STATE_DIR": str(self.state_dir),
             "WORKERD_SETTINGS": json.dumps(options),
         }
-        self._manage("migrate", "--skip-checks", "--verbosity=0")
+        self.manage("migrate", "--skip-checks", "--verbosity=0")
 
     def add_jobs(self, *rows: dict[str, Any]) -> None:
         """Create rows."""
-        self._manage("shell", "--no-imports", "-c", CREATE_ROWS, text=json.dumps(rows))
+        self.manage("shell", "--no-imports", "-c", CREATE_ROWS, text=json.dumps(rows))
 
     def start(self, stdout: int, within: float = WITHIN_S) -> "subprocess.Popen[bytes]":
         """Start the daemon with this descriptor as its standard output, and return when it is ready."""
-        command = [sys.executable, str(MANAGE), "workerd", "run"]
-        with (self.state_dir.parent / "stderr").open("wb") as stderr:
-            daemon = subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+        daemon = self.launch(stdout)
         try:
             wait_until(lambda: self.picture()["daemon"]["ready"], "a ready daemon", within)
         except BaseException:
@@ -58,9 +56,15 @@ class Project:
             raise
         return daemon
 
-    def ask(self, request: dict[str, Any]) -> Any:
+    def launch(self, stdout: int) -> "subprocess.Popen[bytes]":
+        """Start the daemon, and return at once."""
+        command = [sys.executable, str(MANAGE), "workerd", "run"]
+        with (self.state_dir.parent / "stderr").open("wb") as stderr:
+            return subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+
+    def ask(self, request: dict[str, Any], within: float = WITHIN_S) -> Any:
         """Send one request to the control socket and return its answer."""
-        return ask(self.state_dir, "bench", request, WITHIN_S)
+        return ask(self.state_dir, "bench", request, within)
 
     def picture(self) -> Any:
         """Return what ``status`` shows."""
@@ -71,7 +75,8 @@ class Project:
         found = {slot["name"]: slot for slot in self.picture()["slots"]}[name]
         return found["pid"] if found["state"] == "RUNNING" else 0
 
-    def _manage(self, *words: str, text: str = "") -> None:
+    def manage(self, *words: str, text: str = "") -> None:
+        """Run a command of the project."""
         subprocess.run([sys.executable, str(MANAGE), *words], env=self.env, input=text.encode(), check=True)
 
 
