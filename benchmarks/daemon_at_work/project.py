@@ -15,7 +15,6 @@ from typing import Any
 from workerd.wire.asking import ask
 
 ROOT = Path(__file__).resolve().parents[2]
-MANAGE = ROOT / "django_site" / "manage.py"
 WITHIN_S = 120.0
 CREATE_ROWS = """
 import json, sys
@@ -27,14 +26,16 @@ Job.objects.bulk_create(Job(**row) for row in json.loads(sys.stdin.read()))
 class Project:
     """A folder with a state directory and a migrated SQLite database."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, tree: Path = ROOT, **settings: Any) -> None:
+        """Make it in ``folder``; ``tree`` is the copy of this repository whose workerd runs it, with these jobs."""
         self.state_dir = folder / "state"
+        self._manage_py = tree / "django_site" / "manage.py"
         options = {"TARGETS": ["benchmarks.*"], "LOG_FORMAT": "json", **settings}
         self.env = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "django_site.settings",
             "DATABASE_URL": f"sqlite:///{folder}/shop.sqlite3",
-            "PYTHONPATH": f"{ROOT}:{ROOT / 'django_site'}",
+            "PYTHONPATH": f"{tree}:{tree / 'django_site'}:{ROOT}",
             "WORKERD_NAME": "bench",
             "WORKERD_STATE_DIR": str(self.state_dir),
             "WORKERD_SETTINGS": json.dumps(options),
@@ -58,7 +59,7 @@ class Project:
 
     def launch(self, stdout: int) -> "subprocess.Popen[bytes]":
         """Start the daemon, and return at once."""
-        command = [sys.executable, str(MANAGE), "workerd", "run"]
+        command = [sys.executable, str(self._manage_py), "workerd", "run"]
         with (self.state_dir.parent / "stderr").open("wb") as stderr:
             return subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
 
@@ -77,7 +78,7 @@ class Project:
 
     def manage(self, *words: str, text: str = "") -> None:
         """Run a command of the project."""
-        subprocess.run([sys.executable, str(MANAGE), *words], env=self.env, input=text.encode(), check=True)
+        subprocess.run([sys.executable, str(self._manage_py), *words], env=self.env, input=text.encode(), check=True)
 
 
 @contextmanager
