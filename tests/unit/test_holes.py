@@ -1,5 +1,6 @@
 """The forkserver fills the free places between its objects, so that a child's own lie side by side."""
 
+import ctypes
 import sys
 from collections import Counter
 
@@ -23,6 +24,22 @@ def test_new_objects_take_no_place_between_old_ones() -> None:
 
     assert {id(thing) & ~POOL_MASK for thing in new}.isdisjoint(pools), "they are in pools of their own"
     holes._fillers.clear()
+
+
+def test_new_memory_of_the_c_library_takes_no_place_between_old_one() -> None:
+    old = [bytearray(1900) for _ in range(400)]
+    freed = {_address(thing) for thing in old[::7]}
+    del old[::7]
+
+    fill_holes()
+    new = [bytearray(1900) for _ in range(60)]
+
+    assert {_address(thing) for thing in new}.isdisjoint(freed)
+    holes._fillers.clear()
+
+
+def _address(thing: bytearray) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(thing))
 
 
 def test_it_ends_where_objects_never_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
