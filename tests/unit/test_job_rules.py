@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workerd.durations import MAX_SECONDS
-from workerd.job_rules import FIELDS, RULES, find_faults, join_sentences, values_of
+from workerd.job_rules import FIELDS, RULES, _rules_to_ask, find_faults, join_sentences, values_of
 from workerd.job_rules.ranges import RANGES, WHOLE
+from workerd.job_rules.rule import Rule
 from workerd.job_rules.starts_after import MAX_NAMES
 from workerd.job_rules.stored_json import JSON_COLUMNS, MAX_DEPTH, UnreadableJson, decode_json, depth_of
 from workerd.wire.messages import JobChanged, License
@@ -444,3 +445,17 @@ def test_the_largest_row_fits_a_packet() -> None:
 def test_a_fault_of_a_variable_does_not_tell_its_value() -> None:
     for environment in ({"LD_PRELOAD": "hunter2"}, {"bad name": "hunter2"}, {"A": ["hunter2"]}, {"A": "hunter2\0"}):
         assert "hunter2" not in str(faults_of(environment=environment))
+
+
+def test_the_defaults_are_at_fault_in_nothing_but_what_a_row_must_say() -> None:
+    faults = find_faults(JobSpec._field_defaults | {"name": "mail"})
+
+    assert {fault.field for fault in faults} == {"target", "command"}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: "-".join(rule.reads))
+def test_every_rule_is_asked_about_a_value_that_is_no_default(rule: Rule) -> None:
+    for field in rule.reads:
+        values = JobSpec._field_defaults | {"name": "mail", field: object()}
+
+        assert rule in _rules_to_ask(values), field

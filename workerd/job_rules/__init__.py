@@ -6,9 +6,10 @@ the RULES of its group.
 """
 
 from collections.abc import Container, Mapping
+from functools import cache
 from typing import Any
 
-from workerd.wire.spec import with_defaults
+from workerd.wire.spec import JobSpec, with_defaults
 
 from . import (
     choices,
@@ -56,12 +57,35 @@ def find_faults(values: Mapping[str, Any]) -> list[Fault]:
     """Return what is wrong with ``values``; a rule about a field that is not among them is not asked."""
     faults: list[Fault] = []
     at_fault: set[str] = set()
-    for rule in RULES:
+    for rule in _rules_to_ask(values):
         read = [values[field] for field in rule.reads if field in values and field not in at_fault]
         if len(read) == len(rule.reads) and (sentence := rule.find(*read)):
             faults += [Fault(field, sentence) for field in rule.blames]
             at_fault.update(rule.blames)
     return faults
+
+
+def _rules_to_ask(values: Mapping[str, Any]) -> list[Rule]:
+    """Return the rules that may find a fault: most values of most rows are the defaults."""
+    defaults, by_field, always = _known_rules()
+    numbers = {
+        number
+        for field, value in values.items()
+        if field not in defaults or type(value) is not type(defaults[field]) or value != defaults[field]
+        for number in by_field.get(field, ())
+    }
+    return [RULES[number] for number in sorted(numbers.union(always))]
+
+
+@cache
+def _known_rules() -> tuple[dict[str, Any], dict[str, tuple[int, ...]], tuple[int, ...]]:
+    """Return the defaults as JSON has them, the numbers of each field's rules, and of those that refuse defaults."""
+    defaults = {
+        field: str(value) if isinstance(value, str) else value for field, value in JobSpec._field_defaults.items()
+    }
+    by_field = {field: tuple(n for n, rule in enumerate(RULES) if field in rule.reads) for field in FIELDS}
+    of_defaults = ((n, rule) for n, rule in enumerate(RULES) if defaults.keys() >= set(rule.reads))
+    return defaults, by_field, tuple(n for n, rule in of_defaults if rule.find(*map(defaults.get, rule.reads)))
 
 
 def values_of(row: object, leave_out: Container[str] = ()) -> dict[str, Any]:
