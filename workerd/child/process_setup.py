@@ -6,7 +6,6 @@ from typing import Any
 
 from workerd.conf import get_settings
 from workerd.title import show_title
-from workerd.wire.marked_lines import LINE_BYTES
 from workerd.wire.messages import License
 from workerd.wire.page import HeartbeatPage
 from workerd.wire.spec import JobSpec
@@ -16,10 +15,8 @@ from workerd.wire.words import Heartbeat, slot_name
 from .beats import beat_with_queries
 from .identity import due_of, take_identity
 from .log_queues import restart_listeners
-from .logs import install_logging
-from .rendering import LineRenderer
+from .process_log import take_log
 from .run_mark import mark_process
-from .stdio import Stdio
 
 
 def set_up(
@@ -42,14 +39,12 @@ def set_up(
         os.register_at_fork(after_in_child=page.detach)  # a fork of the job gives no sign of the job's own life
     is_implicit = spec.heartbeat != Heartbeat.EXPLICIT
     beat = (beat or page.beat) if is_implicit else _no_beat
-    stdio = Stdio(license.mark, beat)
-    stdio.replace_streams()
     identity = {"job": spec.name, "slot": slot, "run": license.run, "generation": license.generation}
     settings = get_settings()
     if settings.otlp_endpoint is not None:  # else its span would be the parent of others, and come nowhere
         os.environ[TRACE_VARIABLE] = traceparent(license.run)
         os.environ.pop(STATE_VARIABLE, None)
-    log = install_logging(LineRenderer(identity, LINE_BYTES), stdio, settings.log_level)
+    log = take_log(identity, license.mark, beat, settings.log_level)
     restart_listeners()
     name = settings.name
     show_title(f"workerd: {name} {slot}", slot)

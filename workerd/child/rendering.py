@@ -29,8 +29,12 @@ class LineRenderer:
     """
 
     def __init__(self, identity: Mapping[str, Any], max_bytes: int) -> None:
-        self._identity = dict(identity)
         self._max_bytes = max_bytes
+        self.identify(identity)
+
+    def identify(self, identity: Mapping[str, Any]) -> None:
+        """Have the lines from now on carry ``identity``."""
+        self._identity = dict(identity)
 
     def render(self, event: MutableMapping[str, Any]) -> bytes:
         return render(self._ordered(event), self._max_bytes, own=(*EVENT_KEYS, "pid", *self._identity))

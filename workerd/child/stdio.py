@@ -51,7 +51,14 @@ class Stdio:
         self._numbers = itertools.count()
         # Reentrant: a signal handler of the project may log while it interrupts a write of its own thread.
         self.lock = threading.RLock()
+        self._buffers: list[_PrintBuffer] = []
         os.register_at_fork(after_in_child=self._renew_lock)
+
+    def take_over(self, mark: str, beat: Callable[[], None]) -> None:
+        """Write for another process from now on, whose own files are on the descriptors by now."""
+        self._mark, self.beat = mark.encode(), beat
+        for buffer in self._buffers:
+            buffer.know_file()
 
     def write_line(self, line: bytes) -> None:
         """Write a rendered line."""
@@ -69,6 +76,7 @@ class Stdio:
     def _stream(self, descriptor: int, former: Any) -> io.TextIOWrapper:
         unbuffered = bool(getattr(former, "write_through", False))  # as by PYTHONUNBUFFERED
         buffer = _PrintBuffer(io.FileIO(descriptor, "w", closefd=False), self, unbuffered)
+        self._buffers.append(buffer)
         return io.TextIOWrapper(
             buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=unbuffered
         )
@@ -90,6 +98,10 @@ class _PrintBuffer(_Buffer):
         self._stdio = stdio
         self._unbuffered = unbuffered
         self._number = raw.fileno()
+        self.know_file()
+
+    def know_file(self) -> None:
+        """Take what is on the descriptor now for the file to write to."""
         self._file = KnownFile(self._number)
 
     def write(self, text: Any, /) -> int:

@@ -15,16 +15,11 @@ from workerd.wire.messages import License
 from workerd.wire.packets import decode, encode
 from workerd.wire.spec import JobSpec
 
-from .logs import install_logging
-from .rendering import LineRenderer
-from .stdio import Stdio
 from .stopping import StopRequest
-
-_EVENT = {"timestamp": "", "level": "info", "event": "warmed up"}
 
 
 def warm_up_process() -> None:
-    """Touch what a start touches: signal handlers, streams, logging, a rendered line, a licence, resolved targets."""
+    """Touch what a start touches: signal handlers, a licence, resolved targets."""
     with suppress(Exception):  # an error here comes again in the job's own start, which reports it
         start_without_effect()
 
@@ -35,10 +30,6 @@ def start_without_effect() -> None:
     stop = StopRequest()
     stop.listen({signal.SIGTERM, signal.SIGINT})
     stop.close()
-    renderer, stdio = LineRenderer({}, 1000), Stdio("", lambda: None)
-    stdio.replace_streams()
-    install_logging(renderer, stdio)
-    renderer.render(dict(_EVENT))
     signals.child_started.has_listeners()
     spec = JobSpec("warm-up", target=next(iter(registered()), ""))
     licence = decode(encode(License(spec.to_dict(), 0, "", 0, "", "", "")))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
 from workerd.child import main as child
+from workerd.child.interpreter_end import flush_streams
 from workerd.errors import WorkerdError
 from workerd.ledger.main import run_ledger
 from workerd.notifier.main import run_notifier
@@ -45,6 +46,7 @@ def bear(assignment: Assignment, newborn: Newborn, preparation: Preparation) -> 
     """
     # No child gets past the preparation: in a process that has loaded Django, workerd forks children here alone.
     preparation.prepare(newborn.descriptors)
+    flush_streams()  # the child goes on with them, and must not write what is the forkserver's
     changed = preparation.changed_signals
     try:
         if preparation.siblings is None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from workerd.wire import exit_codes
 from workerd.wire.channel import Channel
-from workerd.wire.marked_lines import LINE_BYTES
 from workerd.wire.messages import Load, Rehearse
 from workerd.wire.spec import JobSpec
 
@@ -87,13 +86,9 @@ def _receive_jobs(channel: Channel, count: int) -> Iterator[JobSpec]:
 
 def _install(load: Load) -> None:
     from workerd import forksafe
-    from workerd.child.logs import install_logging
     from workerd.child.output_pipe import OUTPUT
-    from workerd.child.rendering import LineRenderer
-    from workerd.child.stdio import Stdio
+    from workerd.child.process_log import make_log
 
     OUTPUT.take(1)
-    stdio = Stdio(load.mark, lambda: None)
-    stdio.replace_streams()
-    install_logging(LineRenderer({"generation": load.generation}, LINE_BYTES), stdio)
+    make_log({"generation": load.generation}, load.mark)
     forksafe.install(f"workerd {load.log_name} forkserver")

@@ -5,16 +5,18 @@ import os
 import sys
 import time
 import traceback
+from contextlib import suppress
 
 import structlog
 
 import workerd
 from workerd import forksafe, registry, targets
-from workerd.conf import keep_settings
+from workerd.child.process_log import make_log
+from workerd.conf import get_settings, keep_settings
 from workerd.title import show_title
 from workerd.wire import WIRE_VERSION, exit_codes
 from workerd.wire.events import emit
-from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Message
+from workerd.wire.messages import Bear, BirthFailed, ForkserverReady, ForkserverRejected, Load, Message
 
 from . import garbage
 from .birth import BirthError, Newborn, bear
@@ -44,6 +46,7 @@ def serve(assignment: Assignment) -> int:
     if rejection is not None:
         assignment.channel.send(rejection)
         return exit_codes.FAILED
+    _prepare_children(assignment.load)
     preparation = Preparation(_find_siblings())
     garbage.go_on()
     fill_holes()
@@ -65,6 +68,13 @@ def serve(assignment: Assignment) -> int:
                 for descriptor in descriptors:
                     os.close(descriptor)
     return exit_codes.DONE
+
+
+def _prepare_children(load: Load) -> None:
+    """Do once what each child would do in memory of its own."""
+    with suppress(OSError):  # the project has closed a stream: each child, which has its own, makes them itself
+        # The streams and the logging a second time, as the project has configured its own meanwhile.
+        make_log({"generation": load.generation}, load.mark, level=get_settings().log_level)
 
 
 def _load(assignment: Assignment, unsound: list[str]) -> ForkserverRejected | None:
