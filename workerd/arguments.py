@@ -46,9 +46,9 @@ def check_environment(field: str, values: Mapping[str, Any]) -> None:
 
     ``field`` is the column that holds them.
     """
-    from .conf import get_settings
-
     for path, variable in environment_names(field, values):
+        from .conf import get_settings  # most rows name none
+
         if not any(fnmatchcase(variable, pattern) for pattern in get_settings().env):
             raise _no_variable(field, path, variable)
 

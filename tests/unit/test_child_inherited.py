@@ -5,12 +5,14 @@ import multiprocessing.util
 import os
 import signal
 import sys
+import weakref
 from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 
-from workerd.child.inherited import leave_inheritance
+from workerd.child import inherited
+from workerd.child.inherited import give_endings_back, keep_endings, leave_inheritance
 
 
 class Strange(ModuleType):
@@ -50,6 +52,28 @@ def test_a_process_of_the_load_is_not_ended_by_a_child() -> None:
     finally:
         process.kill()
         process.join()
+
+
+def test_what_the_load_is_to_end_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Thing:
+        """Something with an end."""
+
+    thing, later = Thing(), Thing()
+    ended = weakref.finalize(thing, print)
+    try:
+        keep_endings()
+
+        assert not ended.atexit
+        assert exit_code_of_child(lambda: int(weakref.finalize(later, print).atexit)) == 1, "a child's own is its own"
+
+        last = weakref.finalize(later, print)  # as BEFORE_FORK may leave one
+        assert exit_code_of_child(lambda: int(last.atexit)) == 0
+        last.detach()
+        give_endings_back()
+        assert ended.atexit
+    finally:
+        ended.detach()
+        monkeypatch.setattr(inherited, "_endings", [])
 
 
 def exit_code_of_child(then: Callable[[], int]) -> int:

@@ -106,25 +106,43 @@ class Beats:
         self.page.allow(min(max(allowed), FOREVER_S) if allowed else None)
 
 
+_beat_of_queries: Callable[[], None] | None = None
+_watches_queries = False
+
+
 def beat_with_queries(beat: Callable[[], None]) -> None:
     """Beat before and after every query, on this thread's open connections and on all that are opened later."""
+    global _beat_of_queries
+    watch_queries()
+    _beat_of_queries = beat
+
+
+def watch_queries() -> None:
+    """Have queries give the beats of ``beat_with_queries``; the forkserver calls this, so that no child need do it."""
     from django.db import connections
     from django.db.backends.signals import connection_created
 
-    def beat_around(execute: Callable[..., Any], sql: Any, params: Any, many: Any, context: Any) -> Any:
-        beat()
-        result = execute(sql, params, many, context)
-        beat()
-        return result
+    global _watches_queries
+    if not _watches_queries:
+        _watches_queries = True
+        for connection in connections.all(initialized_only=True):
+            _watch(connection)
+        connection_created.connect(_watch, weak=False, dispatch_uid="workerd.beat_with_queries")
 
-    def install(connection: Any, **_kwargs: Any) -> None:
-        if beat_around not in connection.execute_wrappers:
-            # First in the list: execute_wrapper() of the project appends its own and pops the last one.
-            connection.execute_wrappers.insert(0, beat_around)
 
-    for connection in connections.all(initialized_only=True):
-        install(connection)
-    connection_created.connect(install, weak=False, dispatch_uid="workerd.beat_with_queries")
+def _watch(connection: Any, **_kwargs: Any) -> None:
+    if _beat_around not in connection.execute_wrappers:
+        # First in the list: execute_wrapper() of the project appends its own and pops the last one.
+        connection.execute_wrappers.insert(0, _beat_around)
+
+
+def _beat_around(execute: Callable[..., Any], sql: Any, params: Any, many: Any, context: Any) -> Any:
+    if (beat := _beat_of_queries) is None:
+        return execute(sql, params, many, context)
+    beat()
+    result = execute(sql, params, many, context)
+    beat()
+    return result
 
 
 def of_this_thread(beat: Callable[[], None]) -> Callable[[], None]:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from workerd.conf import get_settings
+from workerd.forksafe.events import listeners
+from workerd.forksafe.labels import label_sessions
 from workerd.title import show_title
 from workerd.wire.messages import License
 from workerd.wire.page import HeartbeatPage
@@ -29,9 +31,6 @@ def set_up(
 
     ``beat`` is what queries and lines give in place of the page's own.
     """
-    from workerd.forksafe import label_sessions
-    from workerd.forksafe.events import listeners
-
     slot = slot_name(spec.name, license.index, spec.processes)
     mark_process(license.run)
     take_identity(spec, license.index, license.run, due_of(license.due))

@@ -11,6 +11,8 @@ import structlog
 
 import workerd
 from workerd import forksafe, registry, targets
+from workerd.child.beats import watch_queries
+from workerd.child.inherited import give_endings_back, keep_endings
 from workerd.child.process_log import make_log
 from workerd.conf import get_settings, keep_settings
 from workerd.title import show_title
@@ -67,6 +69,7 @@ def serve(assignment: Assignment) -> int:
                 # The child has copies. With these open, the daemon would see no end-of-file when the child ends.
                 for descriptor in descriptors:
                     os.close(descriptor)
+    give_endings_back()
     return exit_codes.DONE
 
 
@@ -75,6 +78,8 @@ def _prepare_children(load: Load) -> None:
     with suppress(OSError):  # the project has closed a stream: each child, which has its own, makes them itself
         # The streams and the logging a second time, as the project has configured its own meanwhile.
         make_log({"generation": load.generation}, load.mark, level=get_settings().log_level)
+    watch_queries()
+    keep_endings()
 
 
 def _load(assignment: Assignment, unsound: list[str]) -> ForkserverRejected | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from workerd.child import main as child
+from workerd.child.inherited import find_sockets
 from workerd.conf import get_settings
 from workerd.forksafe import prepare_to_fork
 
@@ -32,6 +33,7 @@ class Preparation:
             return
         self._prepared = None
         prepare_to_fork()
+        find_sockets()
         self.changed_signals = child.changed_signals()
         self.siblings = self._siblings if self._siblings is not None and not self._siblings.obstacle() else None
         # The project's callables, and its other threads, may do anything at any time.

@@ -9,6 +9,8 @@ from .messages import Message
 MAX_PACKET_BYTES = 160 * 1024
 """A packet must fit the buffer of an unprivileged socket, by default 208 KiB (net.core.wmem_max)."""
 
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # json.dumps makes one at each call
+
 
 class WireError(WorkerdError):
     """A packet is no message of this version of the wire, or is too large to be one."""
@@ -19,8 +21,7 @@ class WireError(WorkerdError):
 
 def encode(message: Message) -> bytes:
     """Return the packet of ``message``; lone surrogates survive. Raises WireError above MAX_PACKET_BYTES."""
-    text = json.dumps([type(message).__name__, message.to_dict()], ensure_ascii=False, separators=(",", ":"))
-    packet = text.encode("utf-8", "surrogatepass")
+    packet = _to_json([type(message).__name__, message.to_dict()]).encode("utf-8", "surrogatepass")
     if len(packet) > MAX_PACKET_BYTES:
         raise WireError(f"{type(message).__name__} has {len(packet)} bytes, more than {MAX_PACKET_BYTES}")
     return packet

@@ -7,7 +7,7 @@ import signal
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_GET_CHILD_SUBREAPER = 37
-_libc = ctypes.CDLL(None, use_errno=True)
+_libc_prctl = ctypes.CDLL(None, use_errno=True).prctl  # found once, as each child calls it
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
@@ -26,7 +26,7 @@ def become_subreaper() -> None:
 def is_subreaper() -> bool:
     """Return whether this process adopts orphans."""
     value = ctypes.c_int()
-    _libc.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(value), 0, 0, 0)
+    _libc_prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(value), 0, 0, 0)
     return bool(value.value)
 
 
@@ -36,6 +36,6 @@ def try_subreaper() -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+    if _libc_prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
         code = ctypes.get_errno()
         raise OSError(code, f"prctl({option}): {os.strerror(code)}")

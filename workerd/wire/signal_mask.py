@@ -9,6 +9,9 @@ _SET_BYTES = 128
 """The size of ``sigset_t`` in the C libraries of Linux."""
 # PyDLL: it keeps the interpreter's lock, so no other thread's fork comes between the two calls.
 _libc = ctypes.PyDLL(None)
+# Found once, as each child makes a mask.
+_empty, _add, _set_mask = _libc.sigemptyset, _libc.sigaddset, _libc.pthread_sigmask
+_Signals = ctypes.c_char * _SET_BYTES
 
 
 class SignalMask:
@@ -18,9 +21,9 @@ class SignalMask:
     """
 
     def __init__(self, numbers: Iterable[int]) -> None:
-        blocked, before = (ctypes.create_string_buffer(_SET_BYTES) for _ in range(2))
-        _libc.sigemptyset(blocked)
+        blocked, before = _Signals(), _Signals()
+        _empty(blocked)
         for number in numbers:
-            _libc.sigaddset(blocked, number)
-        self.block = partial(_libc.pthread_sigmask, signal.SIG_BLOCK, blocked, before)
-        self.restore = partial(_libc.pthread_sigmask, signal.SIG_SETMASK, before, None)
+            _add(blocked, number)
+        self.block = partial(_set_mask, signal.SIG_BLOCK, blocked, before)
+        self.restore = partial(_set_mask, signal.SIG_SETMASK, before, None)
