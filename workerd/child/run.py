@@ -70,14 +70,14 @@ def run_job(spec: JobSpec, license: License, channel: Channel, page: HeartbeatPa
     The caller closes connections and exits. A process that the job forks returns from here, too.
     The streams must be connected, and the signals at their defaults.
     """
-    sender = _ChildSender(channel)
+    sender = ChildSender(channel)
     spec = spec.for_slot(license.index)
     try:
         stop = StopRequest()
         stop.listen(stop_signals(spec))
         _offer_to_oom_killer()
         log = set_up(spec, license, page)
-        return end_interpreter(run_target(_make_run(license, spec, page, stop, sender, log=log)))
+        return end_interpreter(run_target(make_run(license, spec, page, stop, sender, log=log)))
     except Exception as error:  # noqa: BLE001 - a fault of workerd's own, before or after the job's code: the daemon must know
         sender.send(describe_failure(error))
         return exit_codes.OWN_FAULT
@@ -152,7 +152,7 @@ def _log_failures(run: JobRun, answers: list[tuple[Any, Any]]) -> None:
             run.log.error("receiver failed", receiver=receiver, exc_info=answer)
 
 
-def _make_run(
+def make_run(
     license: License,  # noqa: A002 - the message's name
     spec: JobSpec,
     page: HeartbeatPage,
@@ -161,6 +161,7 @@ def _make_run(
     *,
     log: Any,
 ) -> JobRun:
+    """Return the run of a licensed job, with its parts put together."""
     beats = Beats(page, spec.heartbeat_timeout)
     runtime = ProcessRuntime(beats, stop)
     slot, token = slot_name(spec.name, license.index, spec.processes), license.token
@@ -199,7 +200,7 @@ def _lower_priority(spec: JobSpec) -> None:
             raise TargetError("nice", problem, "Set it to 0 or above, or give the daemon CAP_SYS_NICE.") from error
 
 
-class _ChildSender:
+class ChildSender:
     """Sends over the channel, and drops messages that the daemon cannot or must not get."""
 
     def __init__(self, channel: Channel) -> None:

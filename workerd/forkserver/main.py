@@ -13,6 +13,7 @@ import workerd
 from workerd import forksafe, registry, targets
 from workerd.child.beats import watch_queries
 from workerd.child.inherited import give_endings_back, keep_endings
+from workerd.child.practice import practise
 from workerd.child.process_log import make_log
 from workerd.conf import get_settings, keep_settings
 from workerd.title import show_title
@@ -75,6 +76,7 @@ def serve(assignment: Assignment) -> int:
 
 def _prepare_children(load: Load) -> None:
     """Do once what each child would do in memory of its own."""
+    practise()
     with suppress(OSError):  # the project has closed a stream: each child, which has its own, makes them itself
         # The streams and the logging a second time, as the project has configured its own meanwhile.
         make_log({"generation": load.generation}, load.mark, level=get_settings().log_level)
