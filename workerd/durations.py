@@ -2,16 +2,19 @@
 
 import math
 import re
-from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from .errors import WorkerdError
+
+if TYPE_CHECKING:  # the functions import it: the daemon, which imports this, may never write a duration
+    from decimal import Decimal
 
 MAX_SECONDS = 3650 * 86400.0
 """Ten years: more than a job's duration can mean. A bound also keeps infinity and NaN out."""
 
 _MAX_TEXT = 60
 _PART = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)\s*", re.ASCII)
-_UNITS = {"d": Decimal(86400), "h": Decimal(3600), "min": Decimal(60), "s": Decimal(1), "ms": Decimal("0.001")}
+_UNITS = {"d": "86400", "h": "3600", "min": "60", "s": "1", "ms": "0.001"}
 _SPELLINGS = {
     "d": ("d", "day", "days"),
     "h": ("h", "hr", "hrs", "hour", "hours"),
@@ -32,6 +35,8 @@ class DurationError(WorkerdError, ValueError):
 
 def parse_duration(text: str) -> float:
     """Return the seconds that ``text`` says; a bare number is seconds. Raises DurationError."""
+    from decimal import Decimal
+
     parts = _split(text)
     if len(parts) == 1 and not parts[0][1]:
         total = Decimal(parts[0][0])
@@ -40,7 +45,8 @@ def parse_duration(text: str) -> float:
         if None in units or len(set(units)) < len(units):
             raise DurationError(text)
         total = sum(
-            (Decimal(number) * _UNITS[unit] for (number, _), unit in zip(parts, units, strict=True) if unit), Decimal()
+            (Decimal(number) * Decimal(_UNITS[unit]) for (number, _), unit in zip(parts, units, strict=True) if unit),
+            Decimal(),
         )
     return float(total)
 
@@ -49,12 +55,14 @@ def format_duration(seconds: float) -> str:
     """Return what ``parse_duration`` reads as exactly ``seconds``: "5 min", "1 h 30 min", "1.5 s", "250 ms"."""
     if not math.isfinite(seconds) or seconds < 0:
         raise ValueError(f"{seconds!r} is not a duration")
+    from decimal import Decimal
+
     rest = Decimal(repr(float(seconds)))
     if 0 < rest < 1:
-        return f"{_plain(rest / _UNITS['ms'])} ms"
+        return f"{_plain(rest / Decimal(_UNITS['ms']))} ms"
     words = []
     for unit in ("d", "h", "min"):
-        count, rest = divmod(rest, _UNITS[unit])
+        count, rest = divmod(rest, Decimal(_UNITS[unit]))
         if count:
             words.append(f"{_plain(count)} {unit}")
     if rest or not words:
@@ -75,6 +83,6 @@ def _split(text: str) -> list[tuple[str, str]]:
     return parts
 
 
-def _plain(number: Decimal) -> str:
+def _plain(number: "Decimal") -> str:
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,6 +1,5 @@
 """Operators' orders: which slots a name means, what each verb does to a slot, and when the order is answered."""
 
-import difflib
 from collections.abc import Callable, Iterable
 
 from workerd.daemon.io.loop import Loop
@@ -130,6 +129,8 @@ class Orders:
         jobs = sorted({slot.spec.name for slot in self._slot_set.job_slots()})
         known = f"Jobs: {', '.join(jobs[:20])}{' …' if len(jobs) > 20 else ''}." if jobs else "There are no jobs."
         job, *index = name[:NAME_CHARACTERS].split(":")
+        import difflib  # few orders are mistyped
+
         meant = difflib.get_close_matches(job, jobs[:MEANT_AMONG], 1)
         guess = f" Did you mean “{':'.join([*meant, *index])}”?" if meant and meant != [job] else ""
         return f"there is no such job or slot.{guess} {known}"
