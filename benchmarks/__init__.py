@@ -5,7 +5,7 @@ a child and the daemon hold of their own, beside a bare fork. ``log_relay``: how
 relays. ``status_latency``: how long a ``status`` takes the daemon.
 ``heartbeat``: what a beat costs a child. ``forksafe_costs``: what fork safety costs. ``fork_proof``: what each strategy
 about database connections and fork() does. ``admin_pages``: what the admin's pages cost. ``board``: what the
-board of a big fleet costs.
+board of a big fleet costs. ``peers``: what workerd, supervisor, circus, gunicorn and celery cost on the same work.
 ``fleet_load``: what hundreds of nodes cost one PostgreSQL. ``failover``: how long a singleton of the fleet is nowhere.
 """
 

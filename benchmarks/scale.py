@@ -54,7 +54,7 @@ def _measure(environment: dict[str, str], options: argparse.Namespace) -> dict[s
     _settle(daemon.pid)
     figures["idle_daemon_cpu_percent"] = _cpu_percent(daemon.pid, options.seconds)
     pids = [event["pid"] for _, event in born]
-    figures["idle_child_private_mib_median"] = round(statistics.median(map(_private_mib, pids[:100])), 3)
+    figures["idle_childprivate_mib_median"] = round(statistics.median(map(private_mib, pids[:100])), 3)
     started = time.monotonic()
     daemon.send_signal(signal.SIGTERM)
     daemon.wait(60)
@@ -135,7 +135,8 @@ def _processor_ms(pid: int) -> float:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
 
 
-def _private_mib(pid: int) -> float:
+def private_mib(pid: int) -> float:
+    """Return the memory that a process shares with none, in MiB."""
     rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(row.split()[1]) for row in rows if row.startswith(("Private_Clean:", "Private_Dirty:"))) / 1024
 
