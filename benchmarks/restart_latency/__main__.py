@@ -1,9 +1,8 @@
 """How soon a killed child has a successor: SIGKILL → first line of the successor's code, and where that time goes.
 
-``python -m benchmarks.restart_latency [--kills N] [--supervisor] [--json] [DATABASE_URL …]``; without a URL on SQLite.
-A database that is named is migrated, and its job rows are replaced. ``--supervisor`` measures, in the same run, the
-same function as one more ``manage.py`` under a real supervisord. To hold on two cores that have nothing else to do: p50
-≤ 10 ms (DESIGN's figure is 6), p99 ≤ 50 ms.
+``python -m benchmarks.restart_latency [--kills N] [--json] [DATABASE_URL …]``; without a URL on SQLite.
+A database that is named is migrated, and its job rows are replaced. ``python -m benchmarks.peers`` measures supervisor
+and others. To hold on two cores that have nothing else to do: p50 ≤ 10 ms (DESIGN's figure is 6), p99 ≤ 50 ms.
 """
 
 import argparse
@@ -29,7 +28,6 @@ Value = TypeVar("Value")
 WITHIN_S = 60.0
 BETWEEN_KILLS_S = 0.15
 """Time enough for the birth of the next spare, as between the crashes of a job that crashes now and then."""
-KILLS_UNDER_SUPERVISOR = 10
 ROW = """
 from workerd.models import Job
 Job.objects.all().delete()
@@ -125,7 +123,7 @@ def first_lines(path: Path) -> list[tuple[int, int, float]]:
     return [(int(pid), int(at), float(wall)) for pid, at, wall in words]
 
 
-def measure(url: str, kills: int, supervisor: bool) -> dict[str, Any]:
+def measure(url: str, kills: int) -> dict[str, Any]:
     """Kill the child again and again; return every latency in milliseconds, and its phases."""
     folder = Path(tempfile.mkdtemp(prefix="workerd-bench-"))
     try:
@@ -136,22 +134,9 @@ def measure(url: str, kills: int, supervisor: bool) -> dict[str, Any]:
         finally:
             daemon.stop()
         beside = measure_bare_forks(daemon.env)
-        beside |= _measure_supervisor(folder, daemon.env) if supervisor else {}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return {"database": url.partition("://")[0] or "sqlite", "kills": kills, **_figures(rounds), **_round(beside)}
-
-
-def _measure_supervisor(folder: Path, env: dict[str, str]) -> dict[str, float]:
-    from benchmarks.restart_latency.supervisor import Supervisor
-
-    supervisor = Supervisor(folder, MANAGE, env)
-    try:
-        wait_for(lambda: first_lines(supervisor.lines), "supervisor's first child")
-        latencies = [_kill_last(supervisor.lines).latency_ms for _ in range(KILLS_UNDER_SUPERVISOR)]
-    finally:
-        supervisor.stop()
-    return {"supervisor_p50_ms": round(statistics.median(latencies), 2)}
 
 
 class Kill(NamedTuple):
@@ -213,9 +198,6 @@ def draw(results: list[dict[str, Any]]) -> str:
     """Return the figures as a table, a column a database."""
     rows = [("SIGKILL → first line, ms", *(result["database"] for result in results))]
     rows += [(name, *(f"{result[f'{name}_ms']:.2f}" for result in results)) for name in ("p50", "p90", "p99", "max")]
-    if "supervisor_p50_ms" in results[0]:
-        supervised = (f"{result['supervisor_p50_ms']:.0f}" for result in results)
-        rows.append(("p50 of one more manage.py under supervisord", *supervised))
     rows.append(("of the median:", *("" for _ in results)))
     rows += [(f"  {says}", *(f"{result[phase]:.2f}" for result in results)) for says, phase in PHASES]
     rows += [(says, *(f"{result[figure]:.2f}" for result in results)) for says, figure in BARE]
@@ -233,10 +215,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("urls", nargs="*", default=[""], metavar="DATABASE_URL")
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--supervisor", action="store_true", help="measure supervisord, too")
     parser.add_argument("--json", action="store_true", help="JSON alone, for programs")
     options = parser.parse_args()
-    results = [measure(url, options.kills, options.supervisor) for url in options.urls]
+    results = [measure(url, options.kills) for url in options.urls]
     print(json.dumps(results))
     if not options.json:
         print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}")
