@@ -158,7 +158,8 @@ def start(state_dir: Path, tmp_path: Path) -> Iterator[Start]:
     for notifier in started:
         notifier.kill()
         notifier.channel.close()
-    print(log_path.read_text())
+    if started:  # a test that is skipped has none
+        print(log_path.read_text())
 
 
 def mail(*addresses: str) -> dict[str, Any]:
