@@ -58,6 +58,9 @@ def url(databases: Databases, backend: Backend, shared_database: str) -> Callabl
     """Return a function that returns the DATABASE_URL of a transport: plain, tls or pool."""
 
     def build(kind: str = "plain") -> str:
+        if kind.endswith("tls") and backend.vendor == "postgresql" and databases.execute("SHOW ssl") != [("on",)]:
+            assert isinstance(databases.server, GivenServer), "a throw-away server speaks TLS"
+            pytest.skip("the PostgreSQL server that is given does not speak TLS")
         return databases.url(shared_database, transport(backend, databases.server, kind))
 
     return build
