@@ -35,11 +35,11 @@ def samples(monkeypatch: pytest.MonkeyPatch) -> SlotSamples:
     return SlotSamples("default")
 
 
-def add_slots(node: Node, count: int = 1, name: str = "feed") -> list[Slot]:
+def add_slots(node: Node, count: int = 1, name: str = "feed") -> None:
     rows = [
         Slot(node=node, job_name=name, index=index, name=name, state="RUNNING", memory=5.0) for index in range(count)
     ]
-    return Slot.objects.bulk_create(rows)
+    Slot.objects.bulk_create(rows)
 
 
 def sampled(memory: int, *places: tuple[str, int]) -> Sampled:
@@ -74,13 +74,13 @@ def test_the_newest_of_each_slot_is_written_in_two_queries(node: Node, samples: 
 
 
 def test_another_nodes_slot_of_that_name_is_left_alone(node: Node, samples: SlotSamples) -> None:
-    [other] = add_slots(Node.objects.create(name="shop", host="web2"))
+    other = Node.objects.create(name="shop", host="web2")
+    add_slots(other)
     add_slots(node)
     samples.hear(sampled(100, ("feed", 0), ("gone", 3)))
     samples.write(node.pk)
-    other.refresh_from_db()
 
-    assert other.samples is None
+    assert Slot.objects.get(node=other).samples is None
     assert Slot.objects.get(node=node).samples
 
 
