@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from tests.harness.backends.backend import Backend
 from tests.harness.daemon import Daemon
 from tests.harness.processes import Process
 from tests.harness.project import Project
@@ -28,7 +29,7 @@ def test_a_row_becomes_a_child_and_ends_with_the_daemon(project: Project, daemon
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["count", "count-async", "count-in-a-thread"])
 def test_every_session_that_a_child_opened_is_closed_at_its_end_and_the_log_says_so(
-    project: Project, daemon: Daemon, name: str
+    project: Project, daemon: Daemon, backend: Backend, name: str
 ) -> None:
     """Also those of the thread in which Django queries for asynchronous code, and of threads of the job's own."""
     project.add_job(name)
@@ -39,7 +40,10 @@ def test_every_session_that_a_child_opened_is_closed_at_its_end_and_the_log_says
     daemon.stop()
 
     opened, closed = (daemon.events(f"connection.{what}", pid=pid) for what in ("opened", "closed"))
-    assert [event["reason"] for event in closed] == ["exit"] * len(opened)
+    # Before a thread's first save on MySQL, Django 6.1 opens and closes a session, to ask what server that is.
+    by_django = [event for event in closed if event["reason"] == "explicit"]
+    assert len(by_django) <= (backend.vendor == "mysql")
+    assert {event["reason"] for event in closed if event not in by_django} == {"exit"}
     assert [event["session"] for event in closed] == [event["session"] for event in opened]
     assert opened
 
