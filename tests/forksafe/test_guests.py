@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.backends.backend import Backend
-from tests.harness.backends.server import free_port
+from tests.harness.backends.server import GivenServer, Server, free_port
 from tests.harness.published import POOLS, engine_of, without
 from tests.harness.waiting import eventually
 from workerd.forksafe.audit import audit
@@ -278,15 +278,15 @@ def test_without_install_the_workers_of_uwsgi_speak_on_the_masters_session(
 
 @NETWORKED
 def test_the_audit_finds_the_session_of_a_preloading_gunicorn(
-    guest: Callable[..., dict[str, str]], database_server: object, tmp_path: Path
+    guest: Callable[..., dict[str, str]], database_server: Server | GivenServer, tmp_path: Path
 ) -> None:
     with gunicorn(guest(install=False), tmp_path) as (_, master, _):
         wait_for_workers(master, 2)
-        server = getattr(database_server, "address").port  # noqa: B009 - of either kind of server
+        server = database_server.address
         found = run_program(
-            [sys.executable, "-m", "workerd.forksafe", "audit", str(master), "--port", str(server)], expected=1
+            [sys.executable, "-m", "workerd.forksafe", "audit", str(master), "--port", str(server.port)], expected=1
         )
 
-    assert f"The session with 127.0.0.1:{server}" in found
+    assert f"The session with {server.peer} " in found
     assert "is held by 3 processes:" in found
     assert found.count("gunicorn") >= 3

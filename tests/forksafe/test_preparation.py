@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.harness.backends.backend import Backend
+from tests.harness.backends.server import GivenServer, Server
 
 from .conftest import RunScript, named
 
@@ -92,18 +93,22 @@ def test_a_session_that_the_server_ended_meanwhile_is_no_obstacle(run_script: Ru
 
 
 @NETWORKED
-def test_a_driver_connection_that_nobody_registered_refuses_the_fork(run_script: RunScript) -> None:
+def test_a_driver_connection_that_nobody_registered_refuses_the_fork(
+    run_script: RunScript, database_server: Server | GivenServer
+) -> None:
     result, _ = run_script("fork:raw_connection")
 
-    assert "is an open socket to the database server 127.0.0.1:" in result["reason"]
+    assert f"is an open socket to the database server {database_server.address.peer} " in result["reason"]
     assert result["then"] == ""
 
 
 @pytest.mark.backends("postgres-psycopg")
-def test_a_connection_checked_out_of_the_pool_refuses_the_fork(run_script: RunScript) -> None:
+def test_a_connection_checked_out_of_the_pool_refuses_the_fork(
+    run_script: RunScript, database_server: Server | GivenServer
+) -> None:
     result, _ = run_script("fork:pool_checked_out", "pool")
 
-    assert "is an open socket to the database server 127.0.0.1:" in result["reason"]
+    assert f"is an open socket to the database server {database_server.address.peer} " in result["reason"]
     assert (result["then"], result["works"]) == ("", 5)
 
 

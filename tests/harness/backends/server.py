@@ -52,6 +52,11 @@ class Address:
             unquote(parts.password or ""),
         )
 
+    @property
+    def peer(self) -> str:
+        """What the kernel calls the other end of a connection: a server that was given may have a name for a host."""
+        return f"{socket.gethostbyname(self.host)}:{self.port}"
+
 
 class GivenServer:
     """A server named in the environment: used as it is, never stopped."""
