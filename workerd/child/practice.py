@@ -5,7 +5,6 @@ child would have a copy of all those pages.
 """
 
 import os
-import signal
 import uuid
 from contextlib import closing, suppress
 
@@ -38,7 +37,6 @@ def practise() -> None:
 def _live(daemon: Channel, child: Channel, page: HeartbeatPage) -> None:
     KnownFile(child.fileno()).is_at(child.fileno())
     os.close(lift(os.dup(child.fileno())))
-    signal.set_wakeup_fd(signal.set_wakeup_fd(-1))
     find_sockets()
     child.send(Born(os.getpid()))
     daemon.receive()
