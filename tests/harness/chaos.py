@@ -95,22 +95,26 @@ def children_of(pid: int) -> list[Process]:
 
 
 def descriptors(pid: int) -> collections.Counter[str]:
-    """Return how many descriptors of each kind a process has, once that has stood still for ten looks."""
+    """Return how many descriptors of each kind a process has, once that has stood still for ten looks.
+
+    Those by which the daemon samples living processes are none of them: they come with the first sample.
+    """
     looks: collections.deque[collections.Counter[str]] = collections.deque(maxlen=10)
 
     def stand_still() -> bool:
         process = Process.look(pid)
         assert process is not None, f"no process {pid}"
-        looks.append(collections.Counter(_kind(what) for what in process.descriptors().values()))
+        kept = (what for what in process.descriptors().values() if not _is_sampled(what))
+        looks.append(collections.Counter(re.sub(r"\[\d+\]", "", what) for what in kept))
         return len(looks) == looks.maxlen and all(look == looks[0] for look in looks)
 
     eventually(stand_still, 30, f"an unchanging set of descriptors of {pid}")
     return looks[0]
 
 
-def _kind(what: str) -> str:
-    """Return what a descriptor leads to, without the number of one socket, pipe or process."""
-    return re.sub(r"(?<=\[)\d+(?=\])|(?<=^/proc/)\d+", "", what)
+def _is_sampled(what: str) -> bool:
+    found = re.fullmatch(r"/proc/(\d+)/stat", what)
+    return found is not None and Process.look(int(found[1])) is not None
 
 
 def assert_descriptors(pid: int, wanted: collections.Counter[str]) -> None:

@@ -39,7 +39,7 @@ PARSED = {
     r"docker .*": "needs an engine; tests/process/test_docker.py and tests/test_compose.py try what it would start",
     r"python -m tests\.soak .*": "two minutes of every fault, on a database server that it kills",
     r"python -m benchmarks\.(scale|restart_latency|peers|memory|forksafe_costs URL)": "minutes on an idle machine",
-    r"python -m benchmarks\.(due_latency|board|sampling)": "minutes on an idle machine",
+    r"python -m benchmarks\.(due_latency|board|sampling|printed_lines|polling \[URL\])": "minutes on an idle machine",
     r"python -m benchmarks\.noise": "half a minute of noise",
     r"python -m benchmarks\.(fleet_load|failover .*)": "minutes on an idle machine, and a database server",
     r"python manage\.py workerd reload --fleet.*": "tests/process/test_fleet_turns.py does so with two nodes",
