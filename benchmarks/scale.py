@@ -54,7 +54,7 @@ def _measure(environment: dict[str, str], options: argparse.Namespace) -> dict[s
     _settle(daemon.pid)
     figures["idle_daemon_cpu_percent"] = _cpu_percent(daemon.pid, options.seconds)
     pids = [event["pid"] for _, event in born]
-    figures["idle_childprivate_mib_median"] = round(statistics.median(map(private_mib, pids[:100])), 3)
+    figures["idle_child_private_mib_median"] = round(statistics.median(map(private_mib, pids[:100])), 3)
     started = time.monotonic()
     daemon.send_signal(signal.SIGTERM)
     daemon.wait(60)
