@@ -11,18 +11,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from benchmarks import SITE
+from benchmarks.daemon_at_work.project import wait_until
 from benchmarks.peers import __doc__ as doc
 from benchmarks.peers.programs import MANAGE, PEERS, ROOT
 from benchmarks.peers.work import LINES, first_lines
 from benchmarks.scale import private_mib
 
-Value = TypeVar("Value")
-WITHIN_S = 60.0
 BETWEEN_KILLS_S = 0.5
 ROW = """
 from workerd.models import Job
@@ -51,7 +49,7 @@ def measure(peer: str, folder: Path, env: dict[str, str], kills: int) -> Figures
     with (folder / "log").open("wb") as log:
         program = subprocess.Popen(PEERS[peer](folder), env=env, stdout=log, stderr=log)
     try:
-        wait_for(lambda: first_lines(lines), f"the first process of {peer}")
+        wait_until(lambda: first_lines(lines), f"the first process of {peer}")
         latencies = [kill_last(lines) for _ in range(kills)]
         time.sleep(BETWEEN_KILLS_S)
         own = sum(map(private_mib, tree(program.pid) - {first_lines(lines)[-1].pid}))
@@ -70,18 +68,8 @@ def kill_last(lines: Path) -> float:
     known = first_lines(lines)
     killed_at = time.monotonic_ns()
     os.kill(known[-1].pid, signal.SIGKILL)
-    wait_for(lambda: len(first_lines(lines)) > len(known), "the successor")
+    wait_until(lambda: len(first_lines(lines)) > len(known), "the successor")
     return (first_lines(lines)[len(known)].at - killed_at) / 1e6
-
-
-def wait_for(condition: Callable[[], Value], what: str) -> Value:
-    """Return the condition's value as soon as it is true."""
-    deadline = time.monotonic() + WITHIN_S
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise SystemExit(f"{what} did not come within {WITHIN_S:g} s")
-        time.sleep(0.002)
-    return value
 
 
 def tree(pid: int) -> set[int]:
