@@ -206,3 +206,26 @@ def test_a_flood_of_ends_leaves_the_turn_its_time(
         assert reaped > before, "a turn has reaped nobody"
 
     assert 0 < in_one_turn < 10  # children that other tests have left may be the first
+
+
+def test_the_look_behind_a_stranger_comes_to_the_last_of_many(
+    household: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it takes to look at those that live: each turn begins with the first of them."""
+    household.births = OpenBirths(1, 1)
+    household.born(ours=False)
+    ended = household.born(7)
+    living = range(2**22 + 1, 2**22 + 21)  # above every pid
+    monkeypatch.setattr(household, "owned_pids", lambda: [*living, ended])
+    look = os.waitid
+
+    def slow(*what: int) -> object:
+        household.clock.advance(0.005)
+        return look(*what)
+
+    monkeypatch.setattr("workerd.daemon.processes.reaper.os.waitid", slow)
+    household.reap()
+    for _ in range(5):
+        turn(household.loop)
+
+    assert household.told == {ended: ExitStatus(code=7)}

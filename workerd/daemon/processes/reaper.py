@@ -112,8 +112,8 @@ class Reaper:
         """Reap the daemon's own, one by one: what is at the head of the queue hides them from a peek at all."""
         self._left_for = self._registry.open_births()
         for pid in tuple(self._registry.owned_pids()):
-            self._collect(pid)
-            if self._loop.clock.monotonic() >= until:
+            # A look at those that live never ends the turn's share: the next turn would come no further.
+            if self._collect(pid) and self._loop.clock.monotonic() >= until:
                 self._loop.call_next(self.reap)
                 break
         if self._left_for is not None:
@@ -124,12 +124,14 @@ class Reaper:
             self._again.cancel()
         self._again = self._loop.call_in(AGAIN_S, self.reap)
 
-    def _collect(self, pid: int) -> None:
+    def _collect(self, pid: int) -> bool:
+        """Reap one of the daemon's own; False where it has not ended."""
         if self._peek(os.P_PID, pid) != pid:
-            return
+            return False
         self._loop.attempt(partial(self._registry.end_group, pid))
         if (end := self._wait(pid)) is not None:
             self._loop.attempt(partial(self._tell, pid, end))
+        return True
 
     def _peek(self, kind: int, number: int) -> int:
         """Return the pid of a process that has ended, and leave it; 0 for none, -1 where the kernel does not say."""
