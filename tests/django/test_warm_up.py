@@ -1,10 +1,10 @@
-"""What a spare does ahead: an error in it would come to nothing, and the spare would be as slow as a newborn."""
+"""What spare and forkserver do ahead: an error in it would come to nothing, and each child would do all of it."""
 
 import pytest
 
 from tests.harness.forks import live
 from workerd import JobContext, job, registry
-from workerd.child import warm_up
+from workerd.child import practice, warm_up
 from workerd.child.output_pipe import OUTPUT
 
 pytestmark = pytest.mark.backends("any")
@@ -29,10 +29,24 @@ def test_a_spare_gets_to_the_end_of_its_warm_up(monkeypatch: pytest.MonkeyPatch,
     assert live("os.fork", play).child == "warm"
 
 
+@pytest.mark.parametrize("is_job", [True, False])
+def test_the_forkserver_gets_to_the_end_of_its_practice(monkeypatch: pytest.MonkeyPatch, is_job: bool) -> None:
+    def play() -> str:
+        monkeypatch.setattr(registry, "_registered", {})
+        if is_job:
+            job(needs_arguments)
+        practice.practise_once()
+        return "practised"
+
+    assert live("os.fork", play).child == "practised"
+
+
 def test_an_error_in_it_costs_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise ValueError("a project's own logging")
 
     monkeypatch.setattr(warm_up, "start_without_effect", fail)
+    monkeypatch.setattr(practice, "practise_once", fail)
 
     warm_up.warm_up_process()
+    practice.practise()
